@@ -1,0 +1,113 @@
+"""Proofs and evidence: bounds on ``dim Lie(W_φ)(θ)`` at generic θ, each with what it rests on.
+
+Lower bounds. r fields or brackets with integer polynomial entries that have rank r at some point modulo some prime have an
+r × r minor that is a nonzero polynomial, hence rank r at generic real θ. No probability is involved.
+
+Upper bounds. N laws (by a theorem) whose integer gradients have rank N modulo a prime leave at most D − N dimensions.
+
+Evidence. That ranks stagnate at r (Lemma 3.2) is random: a trial at a fresh prime and point misses a larger rank only if a fixed
+minor M of size at most r + 1, a nonzero integer polynomial, vanishes at uniform arguments mod a uniform prime p. With δ the degree
+of its entries and L a bound on the sum of the absolute values of their coefficients, M has degree ≤ (r + 1) δ and a nonzero
+coefficient of absolute value ≤ (r + 1)! L^{r+1}. Either p divides that coefficient (at most its logarithm to the base 2^22 of
+the primes in the range do), or the probability is at most (r + 1) δ / p (Schwartz-Zippel).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from conslaw_cli.closure import RankTrace, Sampler
+from conslaw_cli.errors import ContradictionError
+from conslaw_cli.families import Architecture
+from conslaw_cli.field import PRIMES_IN_RANGE, SMALLEST_PRIME, TERMS, Folding, Span
+from conslaw_cli.laws import Laws
+from conslaw_cli.network import GradientFields
+from conslaw_cli.report import Bound
+
+CHECKED_FIELDS = 4
+"""Random fields that every known law's gradient is checked against in every run."""
+FOLD_FROM = 400
+"""Columns from which folding is worth its overhead (measured)."""
+
+
+def from_brackets(trace: RankTrace, prime: int) -> Bound:
+    """Lower bound: the rank of the brackets."""
+    fields = "fields of W_φ" if len(trace.dimensions) == 1 else "fields of W_φ and their brackets"
+    return Bound(trace.rank, "brackets", "proof", prime, f"{trace.rank} {fields} are independent at a random point")
+
+
+def from_stagnation(trace: RankTrace, error: float) -> Bound:
+    """Upper bound, random: a level of brackets added nothing, at several primes and points."""
+    shown = f"brackets of {len(trace.dimensions) + 1} fields add nothing at independent random primes and points"
+    return Bound(trace.rank, "stagnation", "random", None, shown, error)
+
+
+def from_known_laws(laws: Laws, sampler: Sampler) -> Bound:
+    """Upper bound: D minus the rank of the known laws' gradients. Raise ContradictionError if one is no law."""
+    independent = law_rank(laws, sampler)
+    shown = f"the gradients of the {len(laws)} known laws have rank {independent} at a random point"
+    return Bound(sampler.fields.dimension - independent, "known laws", "proof", sampler.field.p, shown)
+
+
+def law_rank(laws: Laws, sampler: Sampler) -> int:
+    """Return the rank of the laws' gradients at the sampler's point, checking each against random fields."""
+    field, dimension = sampler.field, sampler.fields.dimension
+    fields = sampler.rows(0, CHECKED_FIELDS).T
+    fold = folding(sampler, min(dimension, len(laws) + 1))
+    span = Span(field)
+    for start, gradients in enumerate(laws.gradients(sampler.theta[0, :, 0], TERMS)):
+        field.reduce(gradients)
+        wrong = field.matmul(gradients, fields).any(axis=1)
+        if wrong.any():
+            name = laws.names[start * TERMS + int(wrong.argmax())]
+            raise ContradictionError(f"{name} is listed as a law, but it is not conserved")
+        span.add(fold(gradients) if fold else gradients)
+    return span.rank
+
+
+def folding(sampler: Sampler, columns: int) -> Folding | None:
+    """Return a random fold of the D columns into fewer, where that saves time."""
+    if sampler.fields.dimension < max(FOLD_FROM, columns * 5 // 4):
+        return None
+    return Folding.random(sampler.field, sampler.rng, sampler.fields.dimension, columns)
+
+
+def from_paths(architecture: Architecture) -> Bound:
+    """Both bounds for a monomial map: ``dim Lie = rank A``, at every θ without zero entries."""
+    rank = architecture.path_rank()
+    shown = f"φ is monomial; the path-edge incidence matrix of its graph has rank {rank}"
+    return Bound(rank, "paths", "proof", None, shown)
+
+
+def from_segments(segments: Sequence[Architecture], sampler: Sampler) -> Bound | None:
+    """Upper bound for a linear chain cut at its layers of width 1; None where it says no more than the known laws.
+
+    A scalar segment spans one dimension, whatever its length; any other has at most D_s − (rank of its known laws).
+    """
+    scalars = [s for s in segments if s.network().inputs == 1 == s.network().outputs]
+    if all(len(list(s.network().junctions())) < 2 for s in scalars):
+        return None
+    total = 1 - len(segments)
+    for segment in segments:
+        fresh = Sampler.at_random_point(GradientFields(segment.network()), sampler.field, sampler.rng)
+        total += 1 if segment in scalars else segment.parameters - law_rank(segment.laws(), fresh)
+    shown = (
+        f"cut at its layers of width 1 the chain has {len(segments)} segments, {len(scalars)} of them scalar; "
+        "an involutive distribution contains W_φ"
+    )
+    return Bound(total, "scalar segments", "proof", sampler.field.p, shown)
+
+
+def miss_probability(fields: GradientFields, rank: int, levels: int) -> float:
+    """Bound the probability that one trial with ``levels`` levels of brackets misses a rank above ``rank``."""
+    in_theta, in_probe = fields.degree()
+    degree, bits = in_theta + in_probe, math.log2(max(2, fields.terms()))
+    entry = bits
+    for level in range(1, levels):
+        entry += bits + math.log2(max(1, in_theta * (level + 1)))
+        degree += in_theta - 1 + in_probe
+    size = rank + 1
+    minor = size * entry + math.lgamma(size + 1) / math.log(2)
+    bad_primes = minor / math.log2(SMALLEST_PRIME) / PRIMES_IN_RANGE
+    return min(1.0, bad_primes + size * degree / SMALLEST_PRIME)

@@ -1,0 +1,191 @@
+"""From an architecture to the number of its conservation laws: the pipeline on one screen."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import psutil
+
+from conslaw_cli import __version__, bounds
+from conslaw_cli.closure import CHUNK_BYTES, RankTrace, Sampler, close, confirms
+from conslaw_cli.errors import ContradictionError, MemoryBudgetError
+from conslaw_cli.families import Architecture
+from conslaw_cli.field import TERMS, PrimeField, random_prime
+from conslaw_cli.network import GradientFields
+from conslaw_cli.report import Bound, LawCount, Trace, canonical_json
+
+VERSION = __version__
+"""Version of the algorithm, part of every row: results of another version are computed again."""
+SURE = 2.0**-60
+"""A count that is not proved is repeated until its error probability is below this."""
+TRACE_SURE = 2.0**-20
+"""The same for the earlier entries of the trace of a proved count."""
+MAX_TRIALS = 100
+SMALL_MEMORY = 1 << 29
+"""Needs below this are not held against what is free: asking takes longer than most counts."""
+ENGINE_LIMIT = 1500
+"""Parameters up to which the engine also runs where the graph alone is a proof; both must agree."""
+
+
+def count_laws(architecture: Architecture, *, seed: int = 0, memory: int | None = None) -> LawCount:
+    """Count the conservation laws of an architecture.
+
+    memory: the budget in bytes, by default half of what is free. Raise MemoryBudgetError, before allocating
+    anything, if no method fits it; raise ContradictionError if two bounds contradict each other (a bug).
+    """
+    start = time.perf_counter()
+    structural = bounds.from_paths(architecture) if architecture.monomial else None
+    if structural is not None and architecture.parameters > ENGINE_LIMIT:
+        row = _from_graph(architecture, structural)
+    else:
+        check_memory(architecture, memory)
+        row = _from_engine(architecture, structural, job_key(architecture, seed))
+    return replace(row, seed=seed, seconds=round(time.perf_counter() - start, 6))
+
+
+def job_key(architecture: Architecture, seed: int) -> str:
+    """Return the SHA-256 of the job's canonical JSON: its key in results/, and the source of its randomness."""
+    job = canonical_json({"architecture": architecture.describe(), "seed": seed})
+    return hashlib.sha256(job.encode()).hexdigest()
+
+
+def estimated_seconds(architecture: Architecture) -> float:
+    """Return a crude guess of what a count takes, from sizes alone: to share out work, never to decide a result."""
+    if architecture.monomial and architecture.parameters > ENGINE_LIMIT:
+        return 1e-4
+    rank = max(1, architecture.parameters - architecture.known_listed // 2)
+    return 2e-3 + 4e-6 * rank + 4e-11 * float(rank) ** 3
+
+
+def default_memory() -> int:
+    """Return the default memory budget in bytes: half of what is free."""
+    return int(psutil.virtual_memory().available) // 2
+
+
+def needed_memory(architecture: Architecture) -> int:
+    """Estimate from above the bytes that the engine holds at its peak, from sizes alone.
+
+    The larger of the eliminations of the laws' gradients and of the brackets: a square of residues with as much again for the
+    fold and the update, besides one part of unfolded rows, the laws' terms and the jets.
+    """
+    dimension, listed = architecture.parameters, architecture.known_listed
+    square = max(min(dimension, listed) ** 2, max(1, dimension - listed // 2) ** 2)
+    return 8 * (2 * square + 6 * TERMS * dimension) + 2 * CHUNK_BYTES + 160 * architecture.known_terms
+
+
+def check_memory(architecture: Architecture, budget: int | None) -> None:
+    """Raise MemoryBudgetError if the engine would need more than the budget, before anything is allocated."""
+    needed = needed_memory(architecture)
+    if budget is None and needed < SMALL_MEMORY:
+        return
+    budget = default_memory() if budget is None else budget
+    if needed > budget:
+        raise MemoryBudgetError(
+            f"{architecture.name}: {architecture.parameters} parameters need about {_bytes(needed)}, "
+            f"the memory budget is {_bytes(budget)}"
+        )
+
+
+def _bytes(size: int) -> str:
+    return f"{size / 2**30:.3g} GiB"
+
+
+def _from_graph(architecture: Architecture, bound: Bound) -> LawCount:
+    known = architecture.parameters - bound.value  # §6: every law is a function of the known quadratic ones
+    return _row(architecture, known, Trace((bound.value,)), [bound], [bound])
+
+
+def _from_engine(architecture: Architecture, structural: Bound | None, key: str) -> LawCount:
+    fields = GradientFields(architecture.network())
+    seeds = np.random.SeedSequence(int(key, 16))
+    sampler = _fresh(fields, seeds)
+    known = bounds.from_known_laws(architecture.laws(), sampler)
+    theorem = bounds.from_segments(architecture.segments(), sampler)
+    upper = [bound for bound in (known, theorem, structural) if bound is not None]
+    run = _close(fields, sampler, seeds, min(bound.value for bound in upper))
+    lower = [bounds.from_brackets(run.trace, run.prime), *([structural] if structural else [])]
+    if run.trace.closed:
+        upper.append(bounds.from_stagnation(run.trace, run.error or 0.0))
+    independent = architecture.parameters - known.value
+    trace = Trace(run.trace.dimensions, run.error)
+    return _row(architecture, independent, trace, lower, upper)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    trace: RankTrace
+    prime: int
+    error: float | None = None
+
+    @property
+    def tolerance(self) -> float:
+        return SURE if self.trace.closed else TRACE_SURE
+
+
+def _close(fields: GradientFields, sampler: Sampler, seeds: np.random.SeedSequence, enough: int) -> _Run:
+    """Close W_φ under brackets; repeat with fresh primes and points until the ranks are proved or sure.
+
+    Ranks that reach ``enough`` are proved, but for the earlier entries of the trace. These are wrong only if a minor of at most
+    ``enough`` rows of this run vanished, and if every later trial missed it too. A trial that sees larger ranks
+    starts over from them; one with smaller ranks was unlucky and only costs certainty, as does the choice of the trials
+    that count: ``comb(attempts, passes)``.
+    """
+    best = _attempt(sampler, enough)
+    passes = attempts = 0
+    first = error = 1.0 if best.trace.closed else bounds.miss_probability(fields, enough, len(best.trace.dimensions))
+    while (ranks := best.trace.unproved) and error > best.tolerance and attempts < MAX_TRIALS:
+        attempts += 1
+        miss = bounds.miss_probability(fields, ranks[-1], len(ranks))
+        if confirms(_fresh(fields, seeds), ranks):
+            passes += 1
+        else:
+            other = _attempt(_fresh(fields, seeds), enough)
+            if other.trace.dimensions > best.trace.dimensions:
+                best, passes, attempts, first = other, 0, 0, 1.0
+        error = min(1.0, first * math.comb(attempts, passes) * miss**passes)
+    return replace(best, error=error if best.trace.unproved else None)
+
+
+def _attempt(sampler: Sampler, enough: int) -> _Run:
+    return _Run(close(sampler, enough, bounds.folding(sampler, enough + 1)), sampler.field.p)
+
+
+def _fresh(fields: GradientFields, seeds: np.random.SeedSequence) -> Sampler:
+    """Return a sampler at a fresh random prime and point."""
+    rng = np.random.Generator(np.random.PCG64(seeds.spawn(1)[0]))
+    return Sampler.at_random_point(fields, PrimeField(random_prime(rng)), rng)
+
+
+def _row(
+    architecture: Architecture, independent: int, trace: Trace, lower: Sequence[Bound], upper: Sequence[Bound]
+) -> LawCount:
+    """Assemble the row; raise ContradictionError if bounds contradict each other."""
+    proved = min(bound.value for bound in upper if bound.kind == "proof")
+    dim_lie = max(bound.value for bound in lower)
+    if dim_lie > proved:
+        raise ContradictionError(f"{architecture.name}: lower bound {dim_lie} above upper bound {proved}: {lower}, {upper}")
+    laws = architecture.parameters - dim_lie
+    return LawCount(
+        name=architecture.name,
+        architecture=architecture.describe(),
+        seed=0,
+        version=VERSION,
+        seconds=0.0,
+        verdict="proved" if dim_lie == proved else "computed",
+        parameters=architecture.parameters,
+        dim_lie=dim_lie,
+        laws=laws,
+        known_listed=architecture.known_listed,
+        known_independent=independent,
+        unknown_laws=laws - independent,
+        trace=trace,
+        involutive=len(trace.dimensions) == 1,
+        error_bound=None if dim_lie == proved else trace.error_bound,
+        lower=tuple(lower),
+        upper=tuple(upper),
+    )

@@ -1,0 +1,61 @@
+"""Families of architectures: one file each. A new family is one file plus one line in FAMILIES."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from conslaw_cli.families.mlp import MLP
+from conslaw_cli.laws import Laws
+from conslaw_cli.network import Network
+
+FAMILIES = {"mlp": MLP}
+
+
+class Architecture(Protocol):
+    """What every family provides: frozen, picklable values that know nothing of primes or ranks."""
+
+    @property
+    def name(self) -> str:
+        """A label for people."""
+        ...
+
+    @property
+    def parameters(self) -> int:
+        """D, the number of parameters."""
+        ...
+
+    @property
+    def known_listed(self) -> int:
+        """Number of known laws listed, which need not be independent."""
+        ...
+
+    @property
+    def known_terms(self) -> int:
+        """Number of monomials of the known laws, roughly: decides whether they fit in memory."""
+        ...
+
+    @property
+    def monomial(self) -> bool:
+        """Whether φ is a monomial map, so that :meth:`path_rank` is dim Lie(W_φ)(θ)."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """Return the JSON-ready keys that define the architecture (all but its name)."""
+        ...
+
+    def network(self) -> Network:
+        """Return the network whose gradients span W_φ."""
+        ...
+
+    def laws(self) -> Laws:
+        """Return the known laws."""
+        ...
+
+    def path_rank(self) -> int:
+        """Return the rank of the exponent matrix of a monomial φ, from the graph alone."""
+        ...
+
+    def segments(self) -> Sequence[Architecture]:
+        """Return pieces s with ``dim Lie(W_φ) ≤ Σ_s dim Lie(W_{f_s}) − (pieces − 1)``; empty if no such theorem applies."""
+        ...

@@ -1,0 +1,241 @@
+"""Multi-layer perceptrons: linear, ReLU and mixed networks, with or without biases.
+
+Network. ``widths = (n_0, …, n_q)`` from input to output, weight matrices ``U_l ∈ R^{n_l × n_{l-1}}``,
+``h_l = σ_l(U_l h_{l-1} + b_l)`` for the hidden layers ``l < q`` and ``g(θ, x) = U_q h_{q-1} + c``.
+(The paper numbers the same matrices from the output; its ``U_i`` is our ``U_{q+1-i}``.)
+
+Reparametrisation. ``σ_l`` linear: φ is the product of the matrices. ``σ_l`` positively homogeneous of
+degree one (ReLU, leaky ReLU, …): φ_ReLU, indexed by the paths of the network (paper, eq. (15)); it is
+the same for all such activations. Mixed networks have one path variable for every homogeneous neuron.
+
+Known laws. Every hidden layer is a junction written by ``(U_l, b_l)`` and read by ``U_{l+1}``: see
+``laws.py``. Linear layers keep the symmetric matrix ``U_l U_l^T + b_l b_l^T − U_{l+1}^T U_{l+1}``, homogeneous
+ones its diagonal (Prop. 4.1). For biases in linear networks use homogeneous coordinates: ``b_l`` is a
+column of ``U_l`` that reads a unit which is constantly 1. The map ``U_l → e^{tS} U_l, b_l → e^{tS} b_l,
+U_{l+1} → U_{l+1} e^{-tS}`` leaves the network function unchanged for every symmetric S, so its generator
+is orthogonal to every field of W_φ; it is the gradient of ``tr S(U_l U_l^T + b_l b_l^T − U_{l+1}^T U_{l+1})/2``.
+
+Loss. Squared error and logistic loss satisfy condition (9): output probes are free. The gradient of the
+cross-entropy of a softmax lies in the hyperplane ``Σ w_i = 0`` and spans it (arXiv 2307.00144, Remark B.6).
+Rotate the output rows by an orthogonal Q whose first row is constant: gradient flow is equivariant, and the
+first row of ``Q U_q`` (and of ``Q c``) meets no field at all. So the column sums of ``U_q`` and the sum of c
+are conserved, and everything else is the same network with one output less under squared error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+
+from conslaw_cli.errors import SpecError
+from conslaw_cli.laws import Laws, join, linear_laws
+from conslaw_cli.network import Block, Dense, Gate, Network
+
+Bias = Literal[False, "hidden", "all"]
+Loss = Literal["mse", "logistic", "cross_entropy"]
+
+LINEAR = ("linear", "identity")
+HOMOGENEOUS = ("relu", "leaky_relu", "abs", "homogeneous")
+"""Positively homogeneous activations of degree one; they share φ_ReLU."""
+ACTIVATIONS = LINEAR + HOMOGENEOUS
+BIASES: tuple[Bias, ...] = (False, "hidden", "all")
+LOSSES: tuple[Loss, ...] = ("mse", "logistic", "cross_entropy")
+MAX_WIDTH = 10**9
+MAX_DEPTH = 10**4
+
+
+@dataclass(frozen=True, slots=True)
+class MLP:
+    """A multi-layer perceptron to be counted.
+
+    widths: neurons per layer, input first, output last; at least two of them.
+    activation: one name for all hidden layers, or one name per hidden layer.
+    bias: False, "hidden" (every hidden layer) or "all" (the output layer too).
+    loss: decides which output gradients training can produce.
+    name: a label; by default it is made from the rest.
+
+    Raise SpecError if a value is not one of these.
+    """
+
+    widths: tuple[int, ...]
+    activation: str | tuple[str, ...] = "relu"
+    bias: Bias = False
+    loss: Loss = "mse"
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        _check_widths(self.widths)
+        _check_activation(self.activation, self.depth - 1)
+        _check_choice("bias", self.bias, BIASES)
+        _check_choice("loss", self.loss, LOSSES)
+        if not self.name:
+            object.__setattr__(self, "name", self._default_name())
+
+    @property
+    def depth(self) -> int:
+        """Number of weight matrices q."""
+        return len(self.widths) - 1
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """One activation name per hidden layer."""
+        if isinstance(self.activation, str):
+            return (self.activation,) * (self.depth - 1)
+        return self.activation
+
+    def describe(self) -> dict[str, Any]:
+        """Return the JSON-ready keys that define the architecture (all but its name)."""
+        activation = self.activation if isinstance(self.activation, str) else list(self.activation)
+        return {
+            "activation": activation,
+            "widths": list(self.widths),
+            "bias": self.bias,
+            "loss": self.loss,
+        }
+
+    @property
+    def hidden(self) -> int:
+        """Number of hidden neurons."""
+        return sum(self.widths[1:-1])
+
+    @property
+    def parameters(self) -> int:
+        """D: weights and biases."""
+        weights = sum(a * b for a, b in pairwise(self.widths))
+        return weights + {False: 0, "hidden": self.hidden, "all": self.hidden + self.widths[-1]}[self.bias]
+
+    @property
+    def frozen(self) -> bool:
+        """Whether no parameter ever moves: the softmax of one output is constant."""
+        return self.loss == "cross_entropy" and self.widths[-1] == 1
+
+    @property
+    def known_listed(self) -> int:
+        """Number of functions in :meth:`laws`."""
+        if self.frozen:
+            return self.parameters
+        junctions = sum(
+            n * (n + 1) // 2 if a in LINEAR else n
+            for n, a in zip(self.widths[1:-1], self.activations, strict=True)
+        )
+        sums = self.widths[-2] + (self.bias == "all") if self.loss == "cross_entropy" else 0
+        return junctions + sums
+
+    @property
+    def known_terms(self) -> int:
+        """Number of monomials in :meth:`laws`, up to a few: what listing them would take."""
+        around = (a + b + 1 for a, b in zip(self.widths, self.widths[2:], strict=False))
+        kept = (n * (n + 1) // 2 if a in LINEAR else n for n, a in zip(self.widths[1:-1], self.activations, strict=True))
+        return sum(a * b for a, b in zip(around, kept, strict=True)) + self.parameters
+
+    def network(self) -> Network:
+        """Return the network, parameters in the order U_1, b_1, U_2, b_2, …"""
+        blocks: list[Block] = []
+        offset = gates = 0
+        for layer, (inputs, outputs) in enumerate(pairwise(self.widths), start=1):
+            biased = self.bias == "all" or (self.bias == "hidden" and layer < self.depth)
+            weights, stop = offset, offset + inputs * outputs
+            offset = stop + outputs * biased
+            blocks.append(Dense(weights, inputs, outputs, stop if biased else None))
+            if layer < self.depth and self.activations[layer - 1] not in LINEAR:
+                blocks.append(Gate(gates, outputs))
+                gates += outputs
+        zero_sum = self.loss == "cross_entropy"
+        return Network(tuple(blocks), offset, self.widths[0], self.widths[-1], gates, zero_sum)
+
+    def laws(self) -> Laws:
+        """Return the known laws: junctions, and what the loss adds (module docstring)."""
+        network = self.network()
+        if self.frozen:
+            return linear_laws([f"theta[{e + 1}]" for e in range(self.parameters)], list(np.arange(self.parameters)[:, None]))
+        parts = [junction.laws(f"layer {i}") for i, junction in enumerate(network.junctions(), start=1)]
+        return join([*parts, self._sums(network)] if self.loss == "cross_entropy" else parts)
+
+    def _sums(self, network: Network) -> Laws:
+        last = network.blocks[-1]
+        assert isinstance(last, Dense)
+        columns = list(last.written().T)
+        names = [f"sum U{self.depth}[:,{j}]" for j in range(1, last.inputs + 1)] + [f"sum b{self.depth}"]
+        return linear_laws(names[: len(columns)], columns)
+
+    def squared(self) -> MLP | None:
+        """Return the network under squared error with the same Lie algebra trace, None if nothing moves.
+
+        The same network, or with one output less for cross-entropy (module docstring).
+        """
+        if self.loss != "cross_entropy":
+            return replace(self, loss="mse")
+        if self.frozen:
+            return None
+        return replace(self, loss="mse", widths=(*self.widths[:-1], self.widths[-1] - 1))
+
+    @property
+    def monomial(self) -> bool:
+        """Whether every component of φ is a monomial, up to the rotation of :meth:`squared`."""
+        return all(a not in LINEAR for a in self.activations)
+
+    def path_rank(self) -> int:
+        """Return the rank of the path-edge incidence matrix of the graph; ``monomial`` networks only.
+
+        The paths from inputs and biases to outputs span the flows that are conserved at every hidden neuron. Every edge lies on
+        a path and every neuron is joined to an output, so the conservation equations are independent, one per neuron.
+        """
+        network = self.squared()
+        return 0 if network is None else network.parameters - network.hidden
+
+    def segments(self) -> tuple[MLP, ...]:
+        """Return the pieces of a linear chain between its layers of width 1; empty if the theorem does not apply.
+
+        Let F be linear without biases, cut at its hidden layers of width 1 into segments with maps f_s(θ_s). F is a
+        product of the scalar segments' values with the end segments' probes, so the θ_s-part of a field of W_φ is a
+        combination, with functions as coefficients, of gradients of f_s. Hence W_φ lies in the involutive
+        distribution Δ = ⊕_s Lie(W_{f_s}), in which a scalar f_s counts 1, and Lie(W_φ) ⊂ Δ. Along ∇⟨c, f_s⟩ the law
+        of the cut behind (before) the segment changes by 2⟨c, f_s⟩ (by minus that), so the cuts' laws are independent on Δ: with m
+        cuts, ``dim Lie(W_φ)(θ) ≤ Σ_s dim Lie(W_{f_s})(θ_s) − m``.
+        """
+        network = self.squared()
+        if network is None or network.bias or any(a not in LINEAR for a in network.activations):
+            return ()
+        widths = network.widths
+        cuts = [0, *(i for i in range(1, len(widths) - 1) if widths[i] == 1), len(widths) - 1]
+        return tuple(MLP(widths[a : b + 1], "linear") for a, b in pairwise(cuts))
+
+    def _default_name(self) -> str:
+        activation = self.activation if isinstance(self.activation, str) else "/".join(self.activation)
+        bias = {False: "", "hidden": " bias", "all": " bias=all"}[self.bias]
+        loss = "" if self.loss == "mse" else f" {self.loss}"
+        return f"{activation} {'-'.join(map(str, self.widths))}{bias}{loss}"
+
+
+def _check_widths(widths: Sequence[int]) -> None:
+    if len(widths) < 2:
+        raise SpecError(f"widths: need an input and an output width, got {list(widths)}")
+    if len(widths) > MAX_DEPTH + 1:
+        raise SpecError(f"widths: {len(widths)} layers, at most {MAX_DEPTH + 1} are supported")
+    for width in widths:
+        if type(width) is not int or width < 1:
+            raise SpecError(f"widths: expected positive integers, got {width!r}")
+        if width > MAX_WIDTH:
+            raise SpecError(f"widths: {width} is above the largest supported width, {MAX_WIDTH}")
+
+
+def _check_activation(activation: str | tuple[str, ...], hidden: int) -> None:
+    if isinstance(activation, tuple) and len(activation) != hidden:
+        raise SpecError(
+            f"activation: expected {hidden} names, one per hidden layer, got {len(activation)}: {list(activation)}"
+        )
+    for name in (activation,) if isinstance(activation, str) else activation:
+        _check_choice("activation", name, ACTIVATIONS)
+
+
+def _check_choice(key: str, value: object, choices: Sequence[object]) -> None:
+    if not any(value is choice or (type(value) is str and value == choice) for choice in choices):
+        raise SpecError(f"{key}: expected one of {', '.join(map(_show, choices))}, got {value!r}")
+
+
+def _show(choice: object) -> str:
+    return "false" if choice is False else str(choice)

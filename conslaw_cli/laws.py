@@ -1,0 +1,106 @@
+"""Known conservation laws, from the graph of the network rather than from a table.
+
+A junction is a space of n units that is written by rows of matrices ``W_i`` (n × ·, biases being columns) and read by columns of
+matrices ``R_j`` (· × n), all of them parameters, nothing else touching it. For every symmetric S the linear flow
+``W_i → e^{tS} W_i, R_j → R_j e^{-tS}`` leaves the network function unchanged, so its generator is orthogonal to every
+gradient field; it is the gradient of ``tr S(Σ W_i W_i^T − Σ R_j^T R_j)/2``. A positively homogeneous activation on the space
+commutes with positive diagonal maps only, so there S must be diagonal (Prop. 4.1, for both cases).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Junction:
+    """A space of units. ``written[i]`` and ``read[j]`` hold parameter indices, one row per unit.
+
+    ``gated``: a positively homogeneous activation acts on the space, so only diagonal laws survive.
+    """
+
+    written: tuple[Index, ...]
+    read: tuple[Index, ...]
+    gated: bool
+
+    @property
+    def units(self) -> int:
+        """Number of units n."""
+        return len(self.written[0])
+
+    def laws(self, label: str) -> Laws:
+        """Return the entries (i, j), i ≤ j, of ``Σ W W^T − Σ R^T R`` (only i = j if gated)."""
+        i, j = np.diag_indices(self.units) if self.gated else np.triu_indices(self.units)
+        parts = [(rows, 1) for rows in self.written] + [(rows, -1) for rows in self.read]
+        law = [np.repeat(np.arange(len(i)), rows.shape[1]) for rows, _ in parts]
+        return Laws(
+            names=tuple(f"{label}[{a},{b}]" for a, b in zip(i + 1, j + 1, strict=True)),
+            law=np.concatenate(law),
+            left=np.concatenate([rows[i].ravel() for rows, _ in parts]),
+            right=np.concatenate([rows[j].ravel() for rows, _ in parts]),
+            coefficient=np.concatenate([np.full(rows[i].size, sign) for rows, sign in parts]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Laws:
+    """Polynomials ``h_l(θ) = Σ c θ_left θ_right`` with integer coefficients, one term per entry of the arrays.
+
+    ``right = -1`` stands for a term of degree one, ``c θ_left``.
+    """
+
+    names: tuple[str, ...]
+    law: Index
+    left: Index
+    right: Index
+    coefficient: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Number of laws listed."""
+        return len(self.names)
+
+    def gradients(self, theta: NDArray[np.float64], rows: int) -> Iterator[NDArray[np.float64]]:
+        """Yield ``∇h_l(θ)``, unreduced, as (at most ``rows``, D) matrices, law after law, at a point θ of D numbers."""
+        order = np.argsort(self.law, kind="stable")
+        bounds = np.searchsorted(self.law[order], np.arange(0, len(self) + rows, rows))
+        extended = np.append(theta, 1.0)
+        for start, (first, last) in enumerate(pairwise(bounds)):
+            terms = order[first:last]
+            yield self._dense(terms, start * rows, min(rows, len(self) - start * rows), extended)
+
+    def _dense(self, terms: Index, start: int, rows: int, extended: NDArray[np.float64]) -> NDArray[np.float64]:
+        columns = len(extended)
+        row = (self.law[terms] - start) * columns
+        left, right = self.left[terms], self.right[terms] % columns
+        place = np.concatenate([row + left, row + right])
+        other = np.concatenate([extended[right], extended[left]])
+        weights = other * np.tile(self.coefficient[terms], 2)
+        dense: NDArray[np.float64] = np.bincount(place, weights, minlength=rows * columns).astype(np.float64)
+        return dense.reshape(rows, columns)[:, :-1]
+
+
+def linear_laws(names: Sequence[str], members: Sequence[Index]) -> Laws:
+    """Return the laws ``h_l = Σ_{e ∈ members[l]} θ_e``."""
+    left = np.concatenate([*members, np.empty(0, np.intp)]).astype(np.intp)
+    law = np.repeat(np.arange(len(members)), [len(m) for m in members])
+    return Laws(tuple(names), law, left, np.full(len(left), -1), np.ones(len(left), np.int64))
+
+
+def join(parts: Sequence[Laws]) -> Laws:
+    """Return all laws of the parts, in order."""
+    parts = [linear_laws([], []), *parts]
+    starts = np.cumsum([0] + [len(part) for part in parts])
+    return Laws(
+        names=tuple(name for part in parts for name in part.names),
+        law=np.concatenate([part.law + start for part, start in zip(parts, starts, strict=False)]),
+        left=np.concatenate([part.left for part in parts]),
+        right=np.concatenate([part.right for part in parts]),
+        coefficient=np.concatenate([part.coefficient for part in parts]),
+    )

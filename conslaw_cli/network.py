@@ -1,0 +1,226 @@
+"""Networks as scalar functions ``F(θ; a)``, linear in φ: building blocks, forward and backward.
+
+``F(θ; a) = <w, g(θ; x, gates)>`` with the probe ``a = (x, gates, w)``: input, one free factor per gated unit, output
+weights. Distinct components of φ have distinct monomials in a, so the gradients ``∇_θ F(θ; a)`` for random a span W_φ(θ)
+(each is a random element of it), for the price of one back-propagation; φ itself, which may have 10^20 entries, is
+never formed. Blocks are written once for any ring: residues mod p, jets, integers, symbols (``jets.Ring``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conslaw_cli.field import Array, PrimeField
+from conslaw_cli.jets import Integers, Jets, Ring
+from conslaw_cli.laws import Junction
+
+Values = NDArray[Any]
+"""Arrays (batch, units, positions, jet)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Where a network is evaluated: parameters (batch, D, jet) and the gates' factors (batch, gates)."""
+
+    ring: Ring
+    theta: Values
+    gates: Values
+
+    def matrix(self, start: int, rows: int, columns: int) -> Values:
+        """Return ``rows × columns`` parameters from an offset as a matrix."""
+        part = self.theta[:, start : start + rows * columns]
+        return part.reshape(part.shape[0], rows, columns, part.shape[2])
+
+
+class Block(Protocol):
+    """One piece of a network: values in, values out; cotangents back, gradient entries written."""
+
+    def forward(self, at: Point, h: Values) -> Values:
+        """Return the block's output."""
+        ...
+
+    def backward(self, at: Point, h: Values, delta: Values, gradient: Values) -> Values:
+        """Write this block's entries of the gradient (batch, D, jet); return the cotangent of its input h."""
+        ...
+
+    def degree(self) -> tuple[int, int]:
+        """Return the degrees of the output in the parameters and in the gates, for an input of degree 0."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """``z = U h + b``, U being ``outputs × inputs`` at ``offset``, b at ``bias`` if there is one."""
+
+    offset: int
+    inputs: int
+    outputs: int
+    bias: int | None = None
+
+    def forward(self, at: Point, h: Values) -> Values:
+        """Apply the affine map at every position."""
+        z = at.ring.matmul(at.matrix(self.offset, self.outputs, self.inputs), h)
+        if self.bias is not None:
+            z = at.ring.reduce(z + at.matrix(self.bias, self.outputs, 1))
+        return z
+
+    def backward(self, at: Point, h: Values, delta: Values, gradient: Values) -> Values:
+        """∂F/∂U = δ h^T, ∂F/∂b = δ summed over positions, ∂F/∂h = U^T δ."""
+        weights = at.ring.matmul(delta, h.swapaxes(1, 2))
+        stop = self.offset + self.inputs * self.outputs
+        gradient[:, self.offset : stop] = weights.reshape(weights.shape[0], -1, weights.shape[3])
+        if self.bias is not None:
+            gradient[:, self.bias : self.bias + self.outputs] = at.ring.reduce(delta.sum(axis=2))
+        matrix = at.matrix(self.offset, self.outputs, self.inputs)
+        return at.ring.matmul(matrix.swapaxes(1, 2), delta)
+
+    def degree(self) -> tuple[int, int]:
+        """One parameter a term."""
+        return 1, 0
+
+    def weights(self) -> NDArray[np.intp]:
+        """Return the indices of U, ``outputs × inputs``."""
+        return np.arange(self.offset, self.offset + self.outputs * self.inputs).reshape(self.outputs, -1)
+
+    def written(self) -> NDArray[np.intp]:
+        """Return the indices of (U, b), the rows that write the output space."""
+        if self.bias is None:
+            return self.weights()
+        return np.column_stack([self.weights(), np.arange(self.bias, self.bias + self.outputs)])
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """``h = g ⊙ z``: a positively homogeneous activation, whose slopes are free factors of the probe."""
+
+    offset: int
+    units: int
+
+    def forward(self, at: Point, h: Values) -> Values:
+        """Multiply every unit by its factor."""
+        return at.ring.reduce(h * self._factors(at))
+
+    def backward(self, at: Point, h: Values, delta: Values, gradient: Values) -> Values:
+        """Multiply the cotangent by the same factors."""
+        return at.ring.reduce(delta * self._factors(at))
+
+    def degree(self) -> tuple[int, int]:
+        """One factor a term."""
+        return 0, 1
+
+    def _factors(self, at: Point) -> Values:
+        return at.gates[:, self.offset : self.offset + self.units, None, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A chain of blocks from ``inputs`` to ``outputs`` units with D parameters.
+
+    ``zero_sum``: the output weights w of the probe satisfy ``Σ w = 0`` (softmax cross-entropy, families/mlp.py).
+    """
+
+    blocks: tuple[Block, ...]
+    parameters: int
+    inputs: int
+    outputs: int
+    gates: int
+    zero_sum: bool = False
+
+    @property
+    def probe_size(self) -> int:
+        """Entries of a probe: inputs, gates, outputs."""
+        return self.inputs + self.gates + self.outputs
+
+    def gradient(self, ring: Ring, theta: Values, probe: Values) -> Values:
+        """Return ``∇_θ F(θ; a)``, (batch, D, jet), for θ (batch or 1, D, jet) and probes (batch, probe_size)."""
+        at = self._point(ring, theta, probe)
+        values = [_constant(probe[:, : self.inputs], theta.shape[2])]
+        for block in self.blocks[:-1]:
+            values.append(block.forward(at, values[-1]))
+        delta = _constant(self._output_weights(ring, probe), theta.shape[2])
+        gradient = np.empty((len(probe), self.parameters, theta.shape[2]), dtype=theta.dtype)
+        for block, h in zip(self.blocks[:0:-1], values[:0:-1], strict=True):
+            delta = block.backward(at, h, delta, gradient)
+        self.blocks[0].backward(at, values[0], delta, gradient)
+        return gradient
+
+    def value(self, ring: Ring, theta: Values, probe: Values) -> Values:
+        """Return the outputs (batch, outputs, 1, jet); the output part of the probe is not used."""
+        at = self._point(ring, theta, probe)
+        h = _constant(probe[:, : self.inputs], theta.shape[2])
+        for block in self.blocks:
+            h = block.forward(at, h)
+        return h
+
+    def _point(self, ring: Ring, theta: Values, probe: Values) -> Point:
+        return Point(ring, theta, probe[:, self.inputs : self.inputs + self.gates])
+
+    def _output_weights(self, ring: Ring, probe: Values) -> Values:
+        w = probe[:, self.inputs + self.gates :]
+        if not self.zero_sum:
+            return w
+        return ring.reduce(np.column_stack([w[:, :-1], -w[:, :-1].sum(axis=1)]))
+
+    def degree(self) -> tuple[int, int]:
+        """Degrees of F in θ and in the probe."""
+        parameters = sum(block.degree()[0] for block in self.blocks)
+        return parameters, 2 + sum(block.degree()[1] for block in self.blocks)
+
+    def junctions(self) -> Iterator[Junction]:
+        """Yield the hidden spaces with their writers and readers (laws.py)."""
+        writer: Dense | None = None
+        gated = False
+        for block in self.blocks:
+            if isinstance(block, Gate):
+                gated = True
+            elif isinstance(block, Dense):
+                if writer is not None:
+                    yield Junction((writer.written(),), (block.weights().T,), gated)
+                writer, gated = block, False
+
+
+@dataclass(frozen=True, slots=True)
+class GradientFields:
+    """W_φ as a space of vector fields that can be sampled and evaluated on jets (closure.Fields)."""
+
+    network: Network
+
+    @property
+    def dimension(self) -> int:
+        """D."""
+        return self.network.parameters
+
+    def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
+        """Draw probes: ``∇_θ F(·; a)`` for uniform a is a random element of W_φ."""
+        return field.random(rng, (count, self.network.probe_size))
+
+    def evaluate(self, field: PrimeField, theta: Array, probes: Array) -> Array:
+        """Return ``∇_θ F(θ; a)`` by back-propagation."""
+        return self.network.gradient(Jets(field), theta, probes)
+
+    def degree(self) -> tuple[int, int]:
+        """Degrees of a field's entries in θ and in the probe."""
+        parameters, probe = self.network.degree()
+        return parameters - 1, probe
+
+    def terms(self) -> float:
+        """Bound the sum of the absolute values of the coefficients of a field's entry (a float: it may be 10^100).
+
+        F has coefficients ±1 and is of degree at most one in each parameter, so F at all ones counts its monomials
+        and bounds those of its derivatives; replacing ``w_n`` by ``−Σ w_i`` at most doubles the sum.
+        """
+        ones = np.ones((1, self.network.parameters, 1))
+        monomials = self.network.value(Integers(), ones, np.ones((1, self.network.probe_size)))
+        return float(monomials.sum()) * (2 if self.network.zero_sum else 1)
+
+
+def _constant(x: Values, size: int) -> Values:
+    """Turn (batch, n) constants into jets (batch, n, 1, size)."""
+    jet = np.zeros((*x.shape, 1, size), dtype=x.dtype)
+    jet[..., 0, 0] = x
+    return jet

@@ -1,0 +1,117 @@
+"""The values a count ends in: frozen, picklable, free of matrices."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+Verdict = Literal["proved", "computed", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One bound on ``dim Lie(W_φ)(θ)`` at generic θ and what it rests on.
+
+    ``error_bound`` is None for a proof, else the probability that the bound is wrong.
+    ``prime`` is the modulus of the ranks used, or None where no rank was needed.
+    """
+
+    value: int
+    method: str
+    kind: Literal["proof", "random"]
+    prime: int | None
+    shown: str
+    error_bound: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Dimensions of ``W_0(θ), W_1(θ), …`` (Prop. 3.1) until they stop.
+
+    Each entry is a proved lower bound for its dimension; ``error_bound`` is the probability that one of
+    them is too small (None when all are proved).
+    """
+
+    dimensions: tuple[int, ...]
+    error_bound: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LawCount:
+    """One row: an architecture and the number of its conservation laws.
+
+    ``architecture`` holds the keys that describe it (``activation``, ``widths``, ``bias``, ``loss``).
+    The counts are None in a failed row, whose ``reason`` says why.
+    """
+
+    name: str
+    architecture: Mapping[str, Any]
+    seed: int
+    version: str
+    seconds: float
+    verdict: Verdict
+    parameters: int | None = None
+    dim_lie: int | None = None
+    laws: int | None = None
+    known_listed: int | None = None
+    known_independent: int | None = None
+    unknown_laws: int | None = None
+    trace: Trace | None = None
+    involutive: bool | None = None
+    error_bound: float | None = None
+    lower: tuple[Bound, ...] = ()
+    upper: tuple[Bound, ...] = ()
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row under its public keys (README, "Output"), ready for ``json.dumps``."""
+        own = ("parameters", "dim_lie", "laws", "known_listed", "known_independent", "unknown_laws")
+        trace = None if self.trace is None else list(self.trace.dimensions)
+        return {
+            "name": self.name,
+            **self.architecture,
+            **{key: getattr(self, key) for key in own},
+            "trace": trace,
+            "involutive": self.involutive,
+            "verdict": self.verdict,
+            "error_bound": self.error_bound,
+            "evidence": self._evidence(),
+            "seed": self.seed,
+            "version": self.version,
+            "seconds": self.seconds,
+        }
+
+    def _evidence(self) -> dict[str, Any]:
+        if self.reason is not None:
+            return {"reason": self.reason}
+        return {
+            "lower": [asdict(bound) for bound in self.lower],
+            "upper": [asdict(bound) for bound in self.upper],
+            "trace": {"error_bound": self.trace.error_bound if self.trace else None},
+        }
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> LawCount:
+        """Read a row that :meth:`to_json` wrote. Raise KeyError or TypeError if it is not one."""
+        evidence = row["evidence"]
+        reason = evidence.get("reason")
+        own = {f.name for f in fields(cls)} & set(row) - {"trace"}
+        known = {key: row[key] for key in own}
+        rest = ("trace", "evidence")
+        architecture = {key: row[key] for key in row if key not in own and key not in rest}
+        if reason is not None:
+            return cls(architecture=architecture, reason=reason, **known)
+        return cls(
+            architecture=architecture,
+            trace=Trace(tuple(row["trace"]), evidence["trace"]["error_bound"]),
+            lower=tuple(Bound(**bound) for bound in evidence["lower"]),
+            upper=tuple(Bound(**bound) for bound in evidence["upper"]),
+            **known,
+        )
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one JSON text of a value: sorted keys, no spaces, ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)

@@ -6,9 +6,10 @@ r × r minor that is a nonzero polynomial, hence rank r at generic real θ. No p
 Upper bounds. N laws (by a theorem) whose integer gradients have rank N modulo a prime leave at most D − N dimensions.
 
 Evidence. That ranks stagnate at r (Lemma 3.2) is random: a trial at a fresh prime and point misses a larger rank only if a fixed
-minor M of size at most r + 1, a nonzero integer polynomial, vanishes at uniform arguments mod a uniform prime p. With δ the degree
-of its entries and L a bound on the sum of the absolute values of their coefficients, M has degree ≤ (r + 1) δ and a nonzero
-coefficient of absolute value ≤ (r + 1)! L^{r+1}. Either p divides that coefficient (at most its logarithm to the base 2^22 of
+minor M of size at most r + 1, a nonzero integer polynomial, vanishes at uniform arguments mod a uniform prime p. With δ the
+degree of its entries and L a bound on the sum of the absolute values of their coefficients, M has degree ≤ (r + 1) δ and a
+nonzero coefficient of absolute value ≤ (r + 1)! L^{r+1}. Either p divides that coefficient (at most its logarithm to the base
+2^22 of
 the primes in the range do), or the probability is at most (r + 1) δ / p (Schwartz-Zippel).
 """
 
@@ -17,12 +18,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from conslaw_cli.closure import RankTrace, Sampler
+from conslaw_cli.closure import Fields, RankTrace, Sampler
 from conslaw_cli.errors import ContradictionError
 from conslaw_cli.families import Architecture
 from conslaw_cli.field import PRIMES_IN_RANGE, SMALLEST_PRIME, TERMS, Folding, Span
 from conslaw_cli.laws import Laws
-from conslaw_cli.network import GradientFields
 from conslaw_cli.report import Bound
 
 CHECKED_FIELDS = 4
@@ -34,7 +34,7 @@ FOLD_FROM = 400
 def from_brackets(trace: RankTrace, prime: int) -> Bound:
     """Lower bound: the rank of the brackets."""
     fields = "fields of W_φ" if len(trace.dimensions) == 1 else "fields of W_φ and their brackets"
-    return Bound(trace.rank, "brackets", "proof", prime, f"{trace.rank} {fields} are independent at a random point")
+    return Bound(trace.rank, "brackets", "proof", prime, f"random {fields} have rank {trace.rank} at a random point")
 
 
 def from_stagnation(trace: RankTrace, error: float) -> Bound:
@@ -60,7 +60,7 @@ def law_rank(laws: Laws, sampler: Sampler) -> int:
         field.reduce(gradients)
         wrong = field.matmul(gradients, fields).any(axis=1)
         if wrong.any():
-            name = laws.names[start * TERMS + int(wrong.argmax())]
+            name = laws.name(start * TERMS + int(wrong.argmax()))
             raise ContradictionError(f"{name} is listed as a law, but it is not conserved")
         span.add(fold(gradients) if fold else gradients)
     return span.rank
@@ -81,25 +81,25 @@ def from_paths(architecture: Architecture) -> Bound:
 
 
 def from_segments(segments: Sequence[Architecture], sampler: Sampler) -> Bound | None:
-    """Upper bound for a linear chain cut at its layers of width 1; None where it says no more than the known laws.
+    """Upper bound for a chain cut at its layers of width 1; None where it says no more than the known laws.
 
     A scalar segment spans one dimension, whatever its length; any other has at most D_s − (rank of its known laws).
     """
-    scalars = [s for s in segments if s.network().inputs == 1 == s.network().outputs]
-    if all(len(list(s.network().junctions())) < 2 for s in scalars):
+    scalar = [segment.scalar for segment in segments]
+    if not any(one and segment.parameters > 2 for one, segment in zip(scalar, segments, strict=True)):
         return None
     total = 1 - len(segments)
-    for segment in segments:
-        fresh = Sampler.at_random_point(GradientFields(segment.network()), sampler.field, sampler.rng)
-        total += 1 if segment in scalars else segment.parameters - law_rank(segment.laws(), fresh)
+    for one, segment in zip(scalar, segments, strict=True):
+        fresh = Sampler.at_random_point(segment.fields(), sampler.field, sampler.rng)
+        total += 1 if one else segment.parameters - law_rank(segment.laws(), fresh)
     shown = (
-        f"cut at its layers of width 1 the chain has {len(segments)} segments, {len(scalars)} of them scalar; "
-        "an involutive distribution contains W_φ"
+        f"{sum(scalar)} of the {len(segments)} pieces between layers of width 1 are scalar functions of their parameters, "
+        f"and an involutive distribution of dimension {total} contains W_φ"
     )
     return Bound(total, "scalar segments", "proof", sampler.field.p, shown)
 
 
-def miss_probability(fields: GradientFields, rank: int, levels: int) -> float:
+def miss_probability(fields: Fields, rank: int, levels: int) -> float:
     """Bound the probability that one trial with ``levels`` levels of brackets misses a rank above ``rank``."""
     in_theta, in_probe = fields.degree()
     degree, bits = in_theta + in_probe, math.log2(max(2, fields.terms()))

@@ -36,6 +36,14 @@ class Fields(Protocol):
         """Return the fields' values (batch, D, 2^k) at jets θ (batch or 1, D, 2^k)."""
         ...
 
+    def degree(self) -> tuple[int, int]:
+        """Return the degrees of a field's entries in θ and in the probe."""
+        ...
+
+    def terms(self) -> float:
+        """Bound the sum of the absolute values of the coefficients of a field's entry."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class RankTrace:
@@ -96,7 +104,8 @@ class Sampler:
 def close(sampler: Sampler, enough: int, fold: Folding | None = None) -> RankTrace:
     """Add levels of brackets until one adds nothing or the rank reaches ``enough``, an upper bound.
 
-    A fold of the coordinates saves time and can only lower the ranks. Ranks above ``enough`` are possible only if the bound is wrong; one row more than needed is drawn so that this shows.
+    A fold of the coordinates saves time and can only lower the ranks.
+    Ranks above ``enough`` are possible only if the bound is wrong; one row more than needed is drawn so that this shows.
     """
     span, dimensions = Span(sampler.field), list[int]()
     while True:

@@ -12,11 +12,10 @@ import numpy as np
 import psutil
 
 from conslaw_cli import __version__, bounds
-from conslaw_cli.closure import CHUNK_BYTES, RankTrace, Sampler, close, confirms
+from conslaw_cli.closure import CHUNK_BYTES, Fields, RankTrace, Sampler, close, confirms
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError
 from conslaw_cli.families import Architecture
 from conslaw_cli.field import TERMS, PrimeField, random_prime
-from conslaw_cli.network import GradientFields
 from conslaw_cli.report import Bound, LawCount, Trace, canonical_json
 
 VERSION = __version__
@@ -78,16 +77,24 @@ def needed_memory(architecture: Architecture) -> int:
     return 8 * (2 * square + 6 * TERMS * dimension) + 2 * CHUNK_BYTES + 160 * architecture.known_terms
 
 
-def check_memory(architecture: Architecture, budget: int | None) -> None:
+def check_memory(architecture: Architecture, memory: int | None) -> None:
     """Raise MemoryBudgetError if the engine would need more than the budget, before anything is allocated."""
     needed = needed_memory(architecture)
-    if budget is None and needed < SMALL_MEMORY:
-        return
-    budget = default_memory() if budget is None else budget
+    check_budget(f"{architecture.name}: {architecture.parameters} parameters", needed, budget_of(memory, needed))
+
+
+def budget_of(memory: int | None, needed: int) -> int:
+    """Return the budget to hold ``needed`` bytes against: what was asked for, else the default."""
+    if memory is not None:
+        return memory
+    return SMALL_MEMORY if needed < SMALL_MEMORY else default_memory()
+
+
+def check_budget(what: str, needed: int, budget: int, advice: str = "") -> None:
+    """Raise MemoryBudgetError if ``needed`` bytes exceed the budget."""
     if needed > budget:
         raise MemoryBudgetError(
-            f"{architecture.name}: {architecture.parameters} parameters need about {_bytes(needed)}, "
-            f"the memory budget is {_bytes(budget)}"
+            f"{what} need about {_bytes(needed)}, the memory budget is {_bytes(budget)}" + (f"; {advice}" if advice else "")
         )
 
 
@@ -101,7 +108,7 @@ def _from_graph(architecture: Architecture, bound: Bound) -> LawCount:
 
 
 def _from_engine(architecture: Architecture, structural: Bound | None, key: str) -> LawCount:
-    fields = GradientFields(architecture.network())
+    fields = architecture.fields()
     seeds = np.random.SeedSequence(int(key, 16))
     sampler = _fresh(fields, seeds)
     known = bounds.from_known_laws(architecture.laws(), sampler)
@@ -127,7 +134,7 @@ class _Run:
         return SURE if self.trace.closed else TRACE_SURE
 
 
-def _close(fields: GradientFields, sampler: Sampler, seeds: np.random.SeedSequence, enough: int) -> _Run:
+def _close(fields: Fields, sampler: Sampler, seeds: np.random.SeedSequence, enough: int) -> _Run:
     """Close W_φ under brackets; repeat with fresh primes and points until the ranks are proved or sure.
 
     Ranks that reach ``enough`` are proved, but for the earlier entries of the trace. These are wrong only if a minor of at most
@@ -155,7 +162,7 @@ def _attempt(sampler: Sampler, enough: int) -> _Run:
     return _Run(close(sampler, enough, bounds.folding(sampler, enough + 1)), sampler.field.p)
 
 
-def _fresh(fields: GradientFields, seeds: np.random.SeedSequence) -> Sampler:
+def _fresh(fields: Fields, seeds: np.random.SeedSequence) -> Sampler:
     """Return a sampler at a fresh random prime and point."""
     rng = np.random.Generator(np.random.PCG64(seeds.spawn(1)[0]))
     return Sampler.at_random_point(fields, PrimeField(random_prime(rng)), rng)

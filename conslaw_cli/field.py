@@ -85,6 +85,35 @@ class PrimeField:
         span.add(rows)
         return span.rank
 
+    def full_rank(self, batch: Array) -> NDArray[np.bool_]:
+        """Whether each of many small matrices (count, rows, columns) has independent columns."""
+        batch = batch.copy()
+        count, _, columns = batch.shape
+        full, every = np.ones(count, dtype=np.bool_), np.arange(count)
+        for j in range(columns):
+            pivot = j + (batch[:, j:, j] != 0).argmax(axis=1)
+            full &= batch[every, pivot, j] != 0
+            batch[every, pivot], batch[:, j] = batch[:, j], batch[every, pivot]
+            # fraction-free: row := pivot · row − entry · pivot row, so that no inverses are needed
+            below = batch[:, j + 1 :, j, None] * batch[:, None, j, :]
+            batch[:, j + 1 :] = self.reduce(batch[:, j + 1 :] * batch[:, j, None, j, None] - below)
+        return full
+
+    def nullspace(self, rows: Array) -> Array:
+        """Return a basis (k, n) of the vectors v with ``rows @ v = 0``, as residues.
+
+        For generic rows the pivots are the leftmost columns possible; each vector is 1 at one of the other columns and 0 at the
+        rest of them. So bases modulo several primes belong together.
+        """
+        span = Span(self)
+        span.add(rows)
+        pivots, reduced = span.reduced()
+        free = np.setdiff1d(np.arange(rows.shape[1]), pivots)
+        basis = np.zeros((len(free), rows.shape[1]))
+        basis[np.arange(len(free)), free] = 1
+        basis[:, pivots] = -reduced[:, free].T
+        return basis
+
 
 @dataclass(frozen=True, slots=True)
 class Folding:
@@ -142,6 +171,19 @@ class Span:
                 self.blocks.append((pivots, basis))
                 self.rank += len(pivots)
         return self.rank - before
+
+    def reduced(self) -> tuple[NDArray[np.intp], Array]:
+        """Return pivot columns and rows with the identity in all of them."""
+        done = list[tuple[NDArray[np.intp], Array]]()
+        for pivots, basis in reversed(self.blocks):
+            rows = basis.copy()
+            for later, cleared in done:
+                rows -= rows[:, later] @ cleared
+                self.field.reduce(rows)
+            done.append((pivots, rows))
+        if not done:
+            return np.empty(0, np.intp), np.empty((0, 0))
+        return np.concatenate([p for p, _ in done]), np.concatenate([rows for _, rows in done])
 
     def _echelon(self, rows: Array) -> tuple[NDArray[np.intp], Array]:
         """Return pivot columns and the reduced echelon rows of at most TERMS rows (which are overwritten)."""

@@ -55,43 +55,56 @@ class Block(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Dense:
-    """``z = U h + b``, U being ``outputs × inputs`` at ``offset``, b at ``bias`` if there is one."""
+    """``z = U^T h + b``, U being ``inputs × outputs`` at ``offset``, row by row, b at ``bias`` if there is one.
+
+    ``label`` numbers the layer: its parameters are called U1, b1 if it is "1".
+    """
 
     offset: int
     inputs: int
     outputs: int
     bias: int | None = None
+    label: str = ""
 
     def forward(self, at: Point, h: Values) -> Values:
         """Apply the affine map at every position."""
-        z = at.ring.matmul(at.matrix(self.offset, self.outputs, self.inputs), h)
+        z = at.ring.matmul(self._matrix(at).swapaxes(1, 2), h)
         if self.bias is not None:
             z = at.ring.reduce(z + at.matrix(self.bias, self.outputs, 1))
         return z
 
     def backward(self, at: Point, h: Values, delta: Values, gradient: Values) -> Values:
-        """∂F/∂U = δ h^T, ∂F/∂b = δ summed over positions, ∂F/∂h = U^T δ."""
-        weights = at.ring.matmul(delta, h.swapaxes(1, 2))
+        """∂F/∂U = h δ^T, ∂F/∂b = δ summed over positions, ∂F/∂h = U δ."""
+        weights = at.ring.matmul(h, delta.swapaxes(1, 2))
         stop = self.offset + self.inputs * self.outputs
         gradient[:, self.offset : stop] = weights.reshape(weights.shape[0], -1, weights.shape[3])
         if self.bias is not None:
             gradient[:, self.bias : self.bias + self.outputs] = at.ring.reduce(delta.sum(axis=2))
-        matrix = at.matrix(self.offset, self.outputs, self.inputs)
-        return at.ring.matmul(matrix.swapaxes(1, 2), delta)
+        return at.ring.matmul(self._matrix(at), delta)
 
     def degree(self) -> tuple[int, int]:
         """One parameter a term."""
         return 1, 0
 
-    def weights(self) -> NDArray[np.intp]:
-        """Return the indices of U, ``outputs × inputs``."""
-        return np.arange(self.offset, self.offset + self.outputs * self.inputs).reshape(self.outputs, -1)
+    def read(self) -> NDArray[np.intp]:
+        """Return the indices of U, one row per unit of the input space."""
+        return np.arange(self.offset, self.offset + self.outputs * self.inputs).reshape(self.inputs, self.outputs)
 
     def written(self) -> NDArray[np.intp]:
-        """Return the indices of (U, b), the rows that write the output space."""
+        """Return the indices of (U^T, b), one row per unit of the output space."""
         if self.bias is None:
-            return self.weights()
-        return np.column_stack([self.weights(), np.arange(self.bias, self.bias + self.outputs)])
+            return self.read().T
+        return np.column_stack([self.read().T, np.arange(self.bias, self.bias + self.outputs)])
+
+    def names(self) -> Iterator[tuple[int, str]]:
+        """Yield the index and the name of every parameter."""
+        for i, row in enumerate(self.read().tolist(), start=1):
+            yield from ((e, f"U{self.label}[{i},{j}]") for j, e in enumerate(row, start=1))
+        if self.bias is not None:
+            yield from ((self.bias + j, f"b{self.label}[{j + 1}]") for j in range(self.outputs))
+
+    def _matrix(self, at: Point) -> Values:
+        return at.matrix(self.offset, self.inputs, self.outputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +193,20 @@ class Network:
                 gated = True
             elif isinstance(block, Dense):
                 if writer is not None:
-                    yield Junction((writer.written(),), (block.weights().T,), gated)
+                    yield _junction(writer, block, gated)
                 writer, gated = block, False
+
+    def parameter_names(self) -> list[str]:
+        """Return the name of every parameter, in order: ``U1[i,j]`` leads from unit i to unit j, ``b1[j]`` is a bias."""
+        return [name for block in self.blocks if isinstance(block, Dense) for _, name in sorted(block.names())]
+
+
+def _junction(writer: Dense, reader: Dense, gated: bool) -> Junction:
+    w, r = writer.label, reader.label
+    biased = writer.bias is not None
+    text = f"U{w}ᵀU{w}" + (f" + b{w}ᵀb{w}" if biased else "") + f" − U{r}U{r}ᵀ"
+    latex = rf"U_{{{w}}}^\top U_{{{w}}}" + (rf" + b_{{{w}}}^\top b_{{{w}}}" if biased else "") + rf" - U_{{{r}}} U_{{{r}}}^\top"
+    return Junction((writer.written(),), (reader.read(),), gated, text, latex)
 
 
 @dataclass(frozen=True, slots=True)

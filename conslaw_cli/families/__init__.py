@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from conslaw_cli.closure import Fields
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.laws import Laws
-from conslaw_cli.network import Network
 
 FAMILIES = {"mlp": MLP}
 
@@ -44,8 +44,13 @@ class Architecture(Protocol):
         """Return the JSON-ready keys that define the architecture (all but its name)."""
         ...
 
-    def network(self) -> Network:
-        """Return the network whose gradients span W_φ."""
+    @property
+    def scalar(self) -> bool:
+        """Whether φ has one component, so that Lie(W_φ) is spanned by one field."""
+        ...
+
+    def fields(self) -> Fields:
+        """Return W_φ as vector fields that can be sampled and evaluated on jets."""
         ...
 
     def laws(self) -> Laws:

@@ -1,30 +1,30 @@
 """Multi-layer perceptrons: linear, ReLU and mixed networks, with or without biases.
 
-Network. ``widths = (n_0, …, n_q)`` from input to output, weight matrices ``U_l ∈ R^{n_l × n_{l-1}}``,
-``h_l = σ_l(U_l h_{l-1} + b_l)`` for the hidden layers ``l < q`` and ``g(θ, x) = U_q h_{q-1} + c``.
-(The paper numbers the same matrices from the output; its ``U_i`` is our ``U_{q+1-i}``.)
+Network. ``widths = (n_0, …, n_q)`` from input to output, weight matrices ``U_l ∈ R^{n_{l-1} × n_l}``, row vectors
+``h_l = σ_l(h_{l-1} U_l + b_l)`` for the hidden layers ``l < q`` and ``g(θ, x) = h_{q-1} U_q + b_q``: without activations and
+biases ``g(θ, x) = x U_1 ⋯ U_q``. (The paper lets the same product act on column vectors, so its n_0 is the output.)
 
 Reparametrisation. ``σ_l`` linear: φ is the product of the matrices. ``σ_l`` positively homogeneous of
 degree one (ReLU, leaky ReLU, …): φ_ReLU, indexed by the paths of the network (paper, eq. (15)); it is
 the same for all such activations. Mixed networks have one path variable for every homogeneous neuron.
 
 Known laws. Every hidden layer is a junction written by ``(U_l, b_l)`` and read by ``U_{l+1}``: see
-``laws.py``. Linear layers keep the symmetric matrix ``U_l U_l^T + b_l b_l^T − U_{l+1}^T U_{l+1}``, homogeneous
+``laws.py``. Linear layers keep the symmetric matrix ``U_l^T U_l + b_l^T b_l − U_{l+1} U_{l+1}^T``, homogeneous
 ones its diagonal (Prop. 4.1). For biases in linear networks use homogeneous coordinates: ``b_l`` is a
-column of ``U_l`` that reads a unit which is constantly 1. The map ``U_l → e^{tS} U_l, b_l → e^{tS} b_l,
-U_{l+1} → U_{l+1} e^{-tS}`` leaves the network function unchanged for every symmetric S, so its generator
-is orthogonal to every field of W_φ; it is the gradient of ``tr S(U_l U_l^T + b_l b_l^T − U_{l+1}^T U_{l+1})/2``.
+row of ``U_l`` that reads a unit which is constantly 1. The map ``U_l → U_l e^{tS}, b_l → b_l e^{tS},
+U_{l+1} → e^{-tS} U_{l+1}`` leaves the network function unchanged for every symmetric S, so its generator
+is orthogonal to every field of W_φ; it is the gradient of ``tr S(U_l^T U_l + b_l^T b_l − U_{l+1} U_{l+1}^T)/2``.
 
 Loss. Squared error and logistic loss satisfy condition (9): output probes are free. The gradient of the
 cross-entropy of a softmax lies in the hyperplane ``Σ w_i = 0`` and spans it (arXiv 2307.00144, Remark B.6).
-Rotate the output rows by an orthogonal Q whose first row is constant: gradient flow is equivariant, and the
-first row of ``Q U_q`` (and of ``Q c``) meets no field at all. So the column sums of ``U_q`` and the sum of c
+Rotate the outputs by an orthogonal Q whose first column is constant: gradient flow is equivariant, and the
+first column of ``U_q Q`` (and of ``b_q Q``) meets no field at all. So the row sums of ``U_q`` and the sum of ``b_q``
 are conserved, and everything else is the same network with one output less under squared error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
@@ -32,8 +32,8 @@ from typing import Any, Literal
 import numpy as np
 
 from conslaw_cli.errors import SpecError
-from conslaw_cli.laws import Laws, join, linear_laws
-from conslaw_cli.network import Block, Dense, Gate, Network
+from conslaw_cli.laws import Family, Laws, join, linear_laws
+from conslaw_cli.network import Block, Dense, Gate, GradientFields, Network
 
 Bias = Literal[False, "hidden", "all"]
 Loss = Literal["mse", "logistic", "cross_entropy"]
@@ -140,27 +140,39 @@ class MLP:
             biased = self.bias == "all" or (self.bias == "hidden" and layer < self.depth)
             weights, stop = offset, offset + inputs * outputs
             offset = stop + outputs * biased
-            blocks.append(Dense(weights, inputs, outputs, stop if biased else None))
+            blocks.append(Dense(weights, inputs, outputs, stop if biased else None, str(layer)))
             if layer < self.depth and self.activations[layer - 1] not in LINEAR:
                 blocks.append(Gate(gates, outputs))
                 gates += outputs
         zero_sum = self.loss == "cross_entropy"
         return Network(tuple(blocks), offset, self.widths[0], self.widths[-1], gates, zero_sum)
 
+    @property
+    def scalar(self) -> bool:
+        """Whether φ has one component: width 1 to width 1, linear, without biases, under squared error."""
+        ends = self.widths[0] == self.widths[-1] == 1
+        return ends and not self.bias and self.loss != "cross_entropy" and all(a in LINEAR for a in self.activations)
+
+    def fields(self) -> GradientFields:
+        """Return the gradients ``∇_θ F(θ; a)``."""
+        return GradientFields(self.network())
+
     def laws(self) -> Laws:
         """Return the known laws: junctions, and what the loss adds (module docstring)."""
-        network = self.network()
         if self.frozen:
-            return linear_laws([f"theta[{e + 1}]" for e in range(self.parameters)], list(np.arange(self.parameters)[:, None]))
-        parts = [junction.laws(f"layer {i}") for i, junction in enumerate(network.junctions(), start=1)]
-        return join([*parts, self._sums(network)] if self.loss == "cross_entropy" else parts)
+            every = Family("θ", r"\theta", f"{self.parameters} entries", self.parameters)
+            return linear_laws(every, list(np.arange(self.parameters)[:, None]))
+        network = self.network()
+        parts = [junction.laws() for junction in network.junctions()]
+        return join([*parts, *self._sums(network)] if self.loss == "cross_entropy" else parts)
 
-    def _sums(self, network: Network) -> Laws:
-        last = network.blocks[-1]
+    def _sums(self, network: Network) -> Iterator[Laws]:
+        last, q = network.blocks[-1], self.depth
         assert isinstance(last, Dense)
-        columns = list(last.written().T)
-        names = [f"sum U{self.depth}[:,{j}]" for j in range(1, last.inputs + 1)] + [f"sum b{self.depth}"]
-        return linear_laws(names[: len(columns)], columns)
+        rows = Family(f"U{q}·1", rf"U_{{{q}}} \mathbf{{1}}", f"{last.inputs} row sums", last.inputs)
+        yield linear_laws(rows, list(last.read()))
+        if last.bias is not None:
+            yield linear_laws(Family(f"b{q}·1", rf"b_{{{q}}} \mathbf{{1}}", "1 sum", 1), [last.written()[:, -1]])
 
     def squared(self) -> MLP | None:
         """Return the network under squared error with the same Lie algebra trace, None if nothing moves.
@@ -188,21 +200,22 @@ class MLP:
         return 0 if network is None else network.parameters - network.hidden
 
     def segments(self) -> tuple[MLP, ...]:
-        """Return the pieces of a linear chain between its layers of width 1; empty if the theorem does not apply.
+        """Return the pieces of a chain without biases between its layers of width 1; empty if there are biases.
 
-        Let F be linear without biases, cut at its hidden layers of width 1 into segments with maps f_s(θ_s). F is a
-        product of the scalar segments' values with the end segments' probes, so the θ_s-part of a field of W_φ is a
-        combination, with functions as coefficients, of gradients of f_s. Hence W_φ lies in the involutive
-        distribution Δ = ⊕_s Lie(W_{f_s}), in which a scalar f_s counts 1, and Lie(W_φ) ⊂ Δ. Along ∇⟨c, f_s⟩ the law
-        of the cut behind (before) the segment changes by 2⟨c, f_s⟩ (by minus that), so the cuts' laws are independent on Δ: with m
-        cuts, ``dim Lie(W_φ)(θ) ≤ Σ_s dim Lie(W_{f_s})(θ_s) − m``.
+        Cut the network at its hidden layers of width 1 into segments with maps f_s(θ_s). F is a product of the inner segments'
+        values with the end segments' probes, so the θ_s-part of a field of W_φ is a combination, with functions as
+        coefficients, of fields of W_{f_s}. Hence W_φ lies in the involutive distribution Δ = ⊕_s Lie(W_{f_s}), as
+        does Lie(W_φ).
+        A segment that is one function, from width 1 to width 1 without gates, has one field and nothing to bracket it with: it
+        counts 1. Along ∇⟨c, f_s⟩ the law of the cut behind (before) the segment changes by 2⟨c, f_s⟩ (by minus that), so
+        the cuts' laws are independent on Δ: with m cuts, ``dim Lie(W_φ)(θ) ≤ Σ_s dim Lie(W_{f_s})(θ_s) − m``.
         """
         network = self.squared()
-        if network is None or network.bias or any(a not in LINEAR for a in network.activations):
+        if network is None or network.bias:
             return ()
-        widths = network.widths
+        widths, activations = network.widths, network.activations
         cuts = [0, *(i for i in range(1, len(widths) - 1) if widths[i] == 1), len(widths) - 1]
-        return tuple(MLP(widths[a : b + 1], "linear") for a, b in pairwise(cuts))
+        return tuple(MLP(widths[a : b + 1], activations[a : b - 1]) for a, b in pairwise(cuts))
 
     def _default_name(self) -> str:
         activation = self.activation if isinstance(self.activation, str) else "/".join(self.activation)

@@ -1,0 +1,66 @@
+"""A progress bar on stderr, if that is a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from conslaw_cli.report import LawCount
+    from conslaw_cli.sweep import Job
+
+SHOW_AFTER = 1.0
+"""Seconds, estimated or gone by, from which a bar is of use."""
+
+Rows = Iterable[tuple["Job", "LawCount"]]
+
+
+def progress(rows: Rows, jobs: Sequence[Job]) -> Iterator[tuple[Job, LawCount]]:
+    """Yield the rows of the jobs as they come; if stderr is a terminal and it takes a while, show a bar.
+
+    The bar and its ETA go by estimated work, not by the number of rows: long jobs come first.
+    """
+    if not sys.stderr.isatty():
+        yield from rows
+        return
+    bar, start, verdicts = _bar(), time.monotonic(), Counter[str]()
+    work = sum(job.cost for job in jobs)
+    task = bar.add_task("", total=work, counts=f"0/{len(jobs)}")
+    if work > SHOW_AFTER:
+        bar.start()
+    try:
+        for job, row in rows:
+            verdicts[row.verdict] += 1
+            bar.update(task, advance=job.cost, counts=_counts(verdicts, len(jobs)))
+            if time.monotonic() - start > SHOW_AFTER:
+                bar.start()
+            yield job, row
+    finally:
+        bar.stop()
+
+
+def _bar() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    return Progress(
+        BarColumn(),
+        TextColumn("{task.fields[counts]}"),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+
+
+def _counts(verdicts: Counter[str], rows: int) -> str:
+    parts = [f"{verdicts[each]} {each}" for each in ("proved", "computed", "failed") if verdicts[each]]
+    return " · ".join([f"{verdicts.total()}/{rows}", *parts])

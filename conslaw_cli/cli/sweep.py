@@ -1,0 +1,98 @@
+"""``conslaw sweep``: many architectures, kept as they finish."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import click
+
+from conslaw_cli.cli.options import Seconds, counting, exit_code, show
+from conslaw_cli.errors import SpecError
+
+if TYPE_CHECKING:
+    from conslaw_cli.report import LawCount
+    from conslaw_cli.store import Store
+    from conslaw_cli.sweep import Job, Limits
+
+
+@click.command(short_help="Count many architectures, resuming where it stopped.")
+@click.argument("spec")
+@click.option("-j", "--jobs", "workers", type=click.IntRange(1, 1024), help="[default: one per core]")
+@click.option("-o", "--output", metavar="FILE", help="Keep the rows there. [default: results/NAME.jsonl]")
+@click.option("--fresh", is_flag=True, help="Count everything again.")
+@click.option("--timeout", type=Seconds(), help="Time limit for each architecture.")
+@click.option("--require-proof", is_flag=True, help="Exit with 1 if any row is not proved.")
+@counting
+@click.pass_context
+def sweep(
+    ctx: click.Context,
+    spec: str,
+    workers: int | None,
+    output: str | None,
+    fresh: bool,
+    timeout: float | None,
+    require_proof: bool,
+    seed: int | None,
+    memory: int | None,
+    format_: str,
+) -> None:
+    """Count the conservation laws of all architectures of the YAML file SPEC ("-": stdin).
+
+    Each row is added to results/NAME.jsonl as it finishes; a rerun counts only what is missing there.
+    """
+    _pin_blas()
+    # Batch systems end a job with SIGTERM: the same as Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    from conslaw_cli.count import VERSION
+    from conslaw_cli.formats import Report
+    from conslaw_cli.spec import load
+    from conslaw_cli.store import Store
+    from conslaw_cli.sweep import Limits, plan
+
+    asked = load(spec)
+    jobs = plan(asked.architectures, asked.seed if seed is None else seed)
+    with Store(output or _default_path(asked.name), VERSION, _warn) as store:
+        if fresh:
+            store.drop(job.id for job in jobs)
+        rows = _rows(ctx, jobs, store, Limits(timeout, memory), workers)
+    show(Report("sweep", rows, title=asked.name), format_)
+    ctx.exit(exit_code(rows, asked.expected, require_proof))
+
+
+def _rows(ctx: click.Context, jobs: list[Job], store: Store, limits: Limits, workers: int | None) -> list[LawCount]:
+    """Return the rows of all jobs, in their order; show how far it is on a terminal."""
+    from conslaw_cli.cli.progress import progress
+    from conslaw_cli.sweep import missing, resume
+
+    left = missing(jobs, store)
+    if len(left) < len(jobs):
+        have = len(jobs) - len(left)
+        _warn(f"{have} of {len(jobs)} rows are in {store.path} already (--fresh counts them again)")
+    try:
+        for _ in progress(resume(jobs, store, limits, workers), left):
+            pass
+    except KeyboardInterrupt:
+        done = len(jobs) - len(missing(jobs, store))
+        _warn(f"\nInterrupted: {done} of {len(jobs)} rows are in {store.path}; the same command goes on.")
+        ctx.exit(130)
+    return [row for job in jobs if (row := store.get(job.id))]
+
+
+def _pin_blas() -> None:
+    """Let NumPy's BLAS use one thread: the cores are for the workers. It reads this when it is loaded."""
+    for library in ("OMP", "OPENBLAS", "MKL", "BLIS"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+
+def _default_path(name: str) -> str:
+    try:
+        os.makedirs("results", exist_ok=True)
+    except OSError as error:
+        raise SpecError(f"results: cannot be made a directory: {error.strerror} (-o names a file)") from None
+    return os.path.join("results", f"{name}.jsonl")
+
+
+def _warn(message: str) -> None:
+    click.echo(message, err=True)

@@ -1,0 +1,96 @@
+"""Output formats: a report becomes text. No format knows how its values came about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from conslaw_cli.report import LawCount
+
+NAMES = ("table", "json", "csv", "markdown", "latex")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The rows of one command, in the order they are shown.
+
+    ``title``: a sweep's name. ``explain``: add a paragraph per row; LaTeX has it as comments, while JSON and
+    CSV, whose rows carry their evidence always, stay the same.
+    """
+
+    command: Literal["count", "sweep"]
+    rows: Sequence[LawCount]
+    title: str | None = None
+    explain: bool = False
+
+
+def render(name: str, report: Report, *, width: int | None = None, color: bool = False) -> str:
+    """Return ``report`` in the format ``name``, ending in exactly one newline (CSV: CR LF).
+
+    name: one of NAMES; raise KeyError for another.
+    width: columns of the terminal, or None where lines may be of any length (only ``table`` heeds it).
+    color: allow ANSI sequences (only ``table`` heeds it).
+    """
+    text = _RENDERERS[name](report, width, color)
+    # A lone surrogate has no UTF-8. As a backslash escape it does, and inside JSON that is its own notation.
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def summary(rows: Sequence[LawCount]) -> dict[str, Any]:
+    """Return how many rows ended how, and the names of the ``exceptions``: see :func:`exceptions`."""
+    verdicts = [row.verdict for row in rows]
+    return {
+        "rows": len(rows),
+        "proved": verdicts.count("proved"),
+        "computed": verdicts.count("computed"),
+        "failed": verdicts.count("failed"),
+        "with_unknown_laws": sum(1 for row in rows if row.unknown_laws),
+        "exceptions": [row.name for row in exceptions(rows)],
+    }
+
+
+def exceptions(rows: Sequence[LawCount]) -> list[LawCount]:
+    """Return the rows that are not proved or have unknown laws: failed first, then computed, then proved."""
+    worst_first = ("failed", "computed", "proved")
+    found = [row for row in rows if row.verdict != "proved" or row.unknown_laws]
+    return sorted(found, key=lambda row: worst_first.index(row.verdict))
+
+
+def _table(report: Report, width: int | None, color: bool) -> str:
+    from conslaw_cli.formats.table import render_table
+
+    return render_table(report, width, color)
+
+
+def _json(report: Report, _width: int | None, _color: bool) -> str:
+    from conslaw_cli.formats.json_ import render_json
+
+    return render_json(report)
+
+
+def _csv(report: Report, _width: int | None, _color: bool) -> str:
+    from conslaw_cli.formats.csv_ import render_csv
+
+    return render_csv(report)
+
+
+def _markdown(report: Report, _width: int | None, _color: bool) -> str:
+    from conslaw_cli.formats.markdown import render_markdown
+
+    return render_markdown(report)
+
+
+def _latex(report: Report, _width: int | None, _color: bool) -> str:
+    from conslaw_cli.formats.latex import render_latex
+
+    return render_latex(report)
+
+
+_RENDERERS: dict[str, Callable[[Report, int | None, bool], str]] = {
+    "table": _table,
+    "json": _json,
+    "csv": _csv,
+    "markdown": _markdown,
+    "latex": _latex,
+}

@@ -1,0 +1,57 @@
+"""CSV for spreadsheets and scripts (RFC 4180): one record per row, keys as in ``LawCount.to_json``.
+
+The evidence is flattened to the methods of the bounds; lists are ``3-4-2`` (``13;20`` for the trace, whose
+entries are not factors of one thing); null is empty.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from typing import Any
+
+from conslaw_cli.formats import Report
+from conslaw_cli.formats.words import architecture_keys, value_text
+from conslaw_cli.report import LawCount
+
+_FIGURES: dict[str, Callable[[LawCount], Any]] = {
+    "parameters": lambda row: row.parameters,
+    "dim_lie": lambda row: row.dim_lie,
+    "laws": lambda row: row.laws,
+    "known_listed": lambda row: row.known_listed,
+    "known_independent": lambda row: row.known_independent,
+    "unknown_laws": lambda row: row.unknown_laws,
+    "trace": lambda row: ";".join(map(str, row.trace.dimensions)) if row.trace else None,
+    "involutive": lambda row: row.involutive,
+    "verdict": lambda row: row.verdict,
+    "error_bound": lambda row: row.error_bound,
+    "lower_method": lambda row: ";".join(bound.method for bound in row.lower),
+    "upper_method": lambda row: ";".join(bound.method for bound in row.upper),
+    "trace_error_bound": lambda row: row.trace.error_bound if row.trace else None,
+    "reason": lambda row: row.reason,
+    "seed": lambda row: row.seed,
+    "version": lambda row: row.version,
+    "seconds": lambda row: row.seconds,
+}
+_UNSAFE = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+"""How a text that a spreadsheet runs begins; and the quote, so that taking one away restores it."""
+
+
+def render_csv(report: Report) -> str:
+    """Return CSV with CR LF line ends. Texts that a spreadsheet would run begin with a single quote."""
+    keys = architecture_keys(report.rows)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["name", *map(_cell, keys), *_FIGURES])
+    for row in report.rows:
+        architecture = [row.architecture.get(key) for key in keys]
+        figures = [figure(row) for figure in _FIGURES.values()]
+        writer.writerow([_cell(value) for value in (row.name, *architecture, *figures)])
+    return text.getvalue()
+
+
+def _cell(value: Any) -> str:
+    text = value_text(value)
+    number = isinstance(value, int | float)
+    return "'" + text if not number and text.startswith(_UNSAFE) else text

@@ -1,0 +1,99 @@
+"""``--explain``: one paragraph per row on what its count rests on, made of the bounds' own words."""
+
+from __future__ import annotations
+
+from conslaw_cli.families.mlp import HOMOGENEOUS
+from conslaw_cli.formats.words import label, plural, probability, reason
+from conslaw_cli.report import Bound, LawCount
+
+_LIE = "dim Lie(W_φ)(θ)"
+_MINORS = (
+    "A rank found modulo p at one point is at most the rank at generic real θ, because a minor of integer "
+    "polynomials that is nonzero modulo p is not the zero polynomial."
+)
+_GATES = (
+    "The count is that of φ_ReLU: that the gradients of the network itself span W_φ is proved for linear and "
+    "two-layer ReLU networks and open for deeper ReLU networks (paper, section 2.4)."
+)
+
+
+def explain(row: LawCount) -> str:
+    """Return one line of text: the bounds with their numbers, what follows from them, and what does not."""
+    name = label(row.name)
+    if row.verdict == "failed":
+        return f"{name}: no count. The reason: {reason(row)}"
+    sentences = [
+        f"{name}: D = {plural(row.parameters or 0, 'parameter')}.",
+        *(_bound("Lower", bound, f"≥ {bound.value}") for bound in row.lower),
+        *(_bound("Upper", bound, _at_most(row, bound)) for bound in row.upper),
+        *([_MINORS] if any(bound.prime for bound in row.lower + row.upper) else []),
+        _conclusion(row),
+        *_laws(row),
+        *_trace(row),
+        *([_GATES] if _beyond_section_2_4(row) else []),
+    ]
+    return " ".join(sentences)
+
+
+def _bound(side: str, bound: Bound, inequality: str) -> str:
+    modulus = f"modulo p = {bound.prime}, " if bound.prime else ""
+    certainty = "proved" if bound.kind == "proof" else _except(bound.error_bound)
+    shown = modulus + label(bound.shown).rstrip(".")
+    return f"{side} bound ({label(bound.method)}): {shown}; hence {_LIE} {inequality}, {certainty}."
+
+
+def _at_most(row: LawCount, bound: Bound) -> str:
+    return f"≤ D − {(row.parameters or 0) - bound.value} = {bound.value}"
+
+
+def _except(error: float | None) -> str:
+    return "by random trials" if error is None else f"except with probability {probability(error)}"
+
+
+def _conclusion(row: LawCount) -> str:
+    laws = plural(row.laws or 0, "independent conservation law")
+    difference = f"D − {_LIE} = {row.parameters} − {row.dim_lie} = {laws}"
+    if row.verdict == "proved":
+        return f"The proved bounds meet, so there are exactly {difference}."
+    return f"The proved bounds do not meet: the count, {difference}, holds {_except(row.error_bound)}."
+
+
+def _laws(row: LawCount) -> list[str]:
+    if not row.laws:
+        return []
+    known = f"Known laws: {row.known_listed} listed, {row.known_independent} independent."
+    if not row.unknown_laws:
+        return [f"{known} The known laws are complete."]
+    certainty = "" if row.verdict == "proved" else f", {_except(row.error_bound)}"
+    exist = "exists" if row.unknown_laws == 1 else "exist"
+    return [f"{known} {plural(row.unknown_laws, 'law')} beyond the known ones {exist}{certainty}."]
+
+
+def _trace(row: LawCount) -> list[str]:
+    if row.trace is None or not row.trace.dimensions:
+        return []
+    dimensions = row.trace.dimensions
+    step = dimensions.index(dimensions[-1])
+    spaces = ", ".join(f"W_{k}(θ)" for k in range(min(step, 2) + 1)) + (", …" if step > 2 else "")
+    sizes = ", ".join(map(str, dimensions[: step + 1]))
+    condition = {True: ": condition (13) holds", False: ": condition (13) does not hold", None: ""}
+    verb = "has dimension" if step == 0 else "have dimensions"
+    return [
+        f"{spaces} {verb} {sizes}; the iteration stops at step {step}{condition[row.involutive]}.",
+        *_trace_error(row.trace.error_bound, step),
+    ]
+
+
+def _trace_error(error: float | None, step: int) -> list[str]:
+    if error is None:
+        return []
+    which = "This dimension is" if step == 0 else "One of these dimensions is"
+    return [f"{which} too small with probability {probability(error)}."]
+
+
+def _beyond_section_2_4(row: LawCount) -> bool:
+    """Whether the network has gates and several hidden layers, which section 2.4 leaves open."""
+    widths = row.architecture.get("widths")
+    activation = row.architecture.get("activation")
+    names = activation if isinstance(activation, list | tuple) else (activation,)
+    return isinstance(widths, list | tuple) and len(widths) > 3 and any(name in HOMOGENEOUS for name in names)

@@ -1,0 +1,69 @@
+"""GitHub Markdown: the table of all rows, what its verdicts mean, and for a sweep a page with its summary."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from conslaw_cli.formats import Report, exceptions
+from conslaw_cli.formats.explain import explain
+from conslaw_cli.formats.words import (
+    SHOWN,
+    columns,
+    failure_lines,
+    label,
+    more,
+    shared_architecture,
+    totals,
+    verdict_lines,
+)
+from conslaw_cli.report import LawCount
+
+_MARKUP = re.compile(r"[\\`*\[\]<>|~&$#]|(?<![^\W_])_|_(?![^\W_])")
+"""What Markdown would read as markup; an underscore inside a word is none."""
+
+
+def render_markdown(report: Report) -> str:
+    """Return a table of all rows, under a heading and a line on its source if the report has a title."""
+    rows = report.rows
+    blocks = _heading(report) if report.title else []
+    blocks += _sweep(rows) if report.command == "sweep" else []
+    blocks += [_table(rows), _bullets([*verdict_lines(rows), *failure_lines(rows)])]
+    blocks += [_escape(explain(row)) for row in rows if report.explain]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _heading(report: Report) -> list[str]:
+    title = _escape(label(report.title or ""))
+    versions = sorted({label(row.version) for row in report.rows})
+    made_by = f", counted by conslaw {_escape(', '.join(versions))}" if versions else ""
+    return [f"# {title}", f"Source: the {report.command} {title}{made_by}."]
+
+
+def _sweep(rows: Sequence[LawCount]) -> list[str]:
+    found = exceptions(rows)
+    summary = _bullets([f"{key}: {number}" for key, number in totals(rows).items()])
+    if not found:
+        return [summary, "Every row is proved, and none has unknown laws." if rows else ""]
+    heading = "## Exceptions (not proved, or with unknown laws)"
+    return [summary, heading, _table(found[:SHOWN]), more(found), "## All rows"]
+
+
+def _table(rows: Sequence[LawCount]) -> str:
+    table = columns(rows)
+    lines = [
+        [_escape(column.header) for column in table],
+        ["--:" if column.figures else "---" for column in table],
+        *([_escape(column.cells[index]) for column in table] for index in range(len(rows))),
+    ]
+    text = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    shared = shared_architecture(rows)
+    return f"{text}\n\nIn every row: {_escape(shared)}." if shared else text
+
+
+def _bullets(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {_escape(line)}" for line in lines)
+
+
+def _escape(text: str) -> str:
+    return _MARKUP.sub(lambda match: "\\" + match[0], text)

@@ -1,0 +1,160 @@
+"""What the formats for people share: how a value reads, which columns rows need, what a verdict means."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from conslaw_cli.formats import summary
+from conslaw_cli.report import LawCount
+
+SHOWN = 20
+"""Exceptions of a sweep that are listed one by one."""
+NONE = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table. ``figures``: its cells are counts, set to the right and as mathematics."""
+
+    header: str
+    cells: tuple[str, ...]
+    figures: bool
+
+
+def label(text: str) -> str:
+    """Return one printable line: control characters, line ends and their like become backslash escapes."""
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def value_text(value: Any) -> str:
+    """Return a value as a cell: integers of a list joined by ``-``, names by ``/``; None is empty."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple) and value:
+        if all(type(entry) is int and entry >= 0 for entry in value):
+            return "-".join(map(str, value))
+        if all(isinstance(entry, str) for entry in value):
+            return "/".join(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def probability(bound: float) -> str:
+    """Return ``below 2^-k`` for the largest k that is true of a probability."""
+    # frexp gives bound = m · 2^e with m < 1, so ``below`` holds; 0.0 is a positive number that underflowed.
+    exponent = math.frexp(bound)[1] if bound else -1074
+    return f"below 2^{exponent}" if exponent < 0 else f"{bound:.3g}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return ``1 law``, ``2 laws``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def architecture_keys(rows: Sequence[LawCount]) -> list[str]:
+    """Return the architecture keys of all rows, each once, in order of appearance."""
+    return list(dict.fromkeys(key for row in rows for key in row.architecture))
+
+
+def shared_architecture(rows: Sequence[LawCount]) -> str:
+    """Return the keys that have one value in all rows, as ``activation relu, bias false``."""
+    first = rows[0].architecture if rows else {}
+    return ", ".join(f"{label(key)} {_texts(rows, key)[0]}" for key in first if _shared(rows, key))
+
+
+def columns(rows: Sequence[LawCount]) -> list[Column]:
+    """Return the columns that tell the rows apart, and their figures.
+
+    An architecture key gets a column where it varies, unless the names say its values already.
+    """
+    told = [key for key in architecture_keys(rows) if _shared(rows, key) or _named(rows, key)]
+    own = [key for key in architecture_keys(rows) if key not in told]
+    return [
+        Column("name", tuple(label(row.name) for row in rows), False),
+        *(Column(label(key), _texts(rows, key), False) for key in own),
+        *(Column(header, tuple(map(cell, rows)), figures) for header, cell, figures in _FIGURES),
+    ]
+
+
+def _texts(rows: Sequence[LawCount], key: str) -> tuple[str, ...]:
+    return tuple(label(value_text(row.architecture.get(key))) for row in rows)
+
+
+def _shared(rows: Sequence[LawCount], key: str) -> bool:
+    return len(set(_texts(rows, key))) == 1
+
+
+def _named(rows: Sequence[LawCount], key: str) -> bool:
+    words = [re.split(r"[\s=,;]+", label(row.name)) for row in rows]
+    return all(not text or text in said for said, text in zip(words, _texts(rows, key), strict=True))
+
+
+def _count(key: str) -> Callable[[LawCount], str]:
+    return lambda row: NONE if getattr(row, key) is None else str(getattr(row, key))
+
+
+def _known(row: LawCount) -> str:
+    return NONE if row.known_independent is None else f"{row.known_independent} of {row.known_listed}"
+
+
+def _trace(row: LawCount) -> str:
+    return NONE if row.trace is None else ", ".join(map(str, row.trace.dimensions))
+
+
+def _involutive(row: LawCount) -> str:
+    return NONE if row.involutive is None else ("yes" if row.involutive else "no")
+
+
+_FIGURES: tuple[tuple[str, Callable[[LawCount], str], bool], ...] = (
+    ("D", _count("parameters"), True),
+    ("dim Lie", _count("dim_lie"), True),
+    ("laws", _count("laws"), True),
+    ("known", _known, True),
+    ("unknown", _count("unknown_laws"), True),
+    ("trace", _trace, True),
+    ("involutive", _involutive, False),
+    ("verdict", lambda row: row.verdict, False),
+)
+
+
+def verdict_lines(rows: Sequence[LawCount]) -> list[str]:
+    """Return what each verdict that occurs means, one line per verdict."""
+    present = {row.verdict for row in rows}
+    errors = [row.error_bound for row in rows if row.verdict == "computed" and row.error_bound is not None]
+    error = f", error probability {probability(max(errors))}" if errors else ""
+    meaning = {
+        "proved": "a proved lower and a proved upper bound on dim Lie meet, so the number of laws is exact.",
+        "computed": f"the lower bound is proved, the upper bound rests on random trials{error}.",
+        "failed": "no count was made.",
+    }
+    return [f"{verdict}: {text}" for verdict, text in meaning.items() if verdict in present]
+
+
+def failure_lines(rows: Sequence[LawCount]) -> list[str]:
+    """Return why each failed row failed, one line per row."""
+    return [f"{label(row.name)} failed: {reason(row)}" for row in rows if row.verdict == "failed"]
+
+
+def reason(row: LawCount) -> str:
+    """Return why a row failed, as one line."""
+    return label(row.reason) if row.reason else "no reason was recorded"
+
+
+def totals(rows: Sequence[LawCount]) -> dict[str, int]:
+    """Return the numbers of a sweep's summary under the words for people."""
+    return {key.replace("_", " "): count for key, count in summary(rows).items() if isinstance(count, int)}
+
+
+def more(rows: Sequence[LawCount]) -> str:
+    """Return ``and N more`` for exceptions beyond those shown, else nothing."""
+    return f"and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""

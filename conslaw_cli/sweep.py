@@ -1,0 +1,300 @@
+"""Many counts: which jobs, in which processes, and what becomes of those that fail.
+
+Every job runs in a forked child of the process that waits for its row, so that the time limit, Ctrl-C and the
+survival of the sweep do not depend on what the job does: C code that does not give up the interpreter, an
+abort, the system's out-of-memory killer. A fork costs 5 to 20 ms; short jobs share one. Where there is work
+for several cores, joblib's workers are the waiting processes. Starting them costs 0.5 to 1 s, so small sweeps
+do without.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+import warnings
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NamedTuple
+
+from conslaw_cli.count import VERSION, count_laws, default_memory, estimated_seconds, job_key
+from conslaw_cli.errors import ConslawError, ContradictionError, MemoryBudgetError
+from conslaw_cli.families import Architecture
+from conslaw_cli.report import LawCount
+from conslaw_cli.store import RowId, Store
+
+Count = Callable[..., LawCount]
+
+WORTH_A_WORKER = 1.0
+"""Seconds of estimated work for each worker that is started."""
+CHUNK_SECONDS = 0.2
+"""Estimated work that shares a fork and a trip to a worker; what a killed worker loses."""
+CHUNK_JOBS = 100
+POOL_ATTEMPTS = 3
+"""How often joblib's pool may break before the rest is done without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One architecture to count. ``cost``: estimated seconds."""
+
+    architecture: Architecture
+    seed: int
+    key: str
+    cost: float
+
+    @property
+    def id(self) -> RowId:
+        """What its row is found by."""
+        return self.key, self.architecture.name
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What jobs may use: wall-clock seconds for each, and bytes that those which run at a time share.
+
+    None: any time; half of the memory that is free.
+    """
+
+    seconds: float | None = None
+    memory: int | None = None
+
+
+class _Outcome(NamedTuple):
+    """A job's row. ``retry``: it failed in a way that it may not when it runs alone."""
+
+    job: Job
+    row: LawCount
+    retry: bool = False
+
+
+def plan(architectures: Iterable[Architecture], seed: int) -> list[Job]:
+    """Return one job for each architecture."""
+    return [Job(each, seed, job_key(each, seed), estimated_seconds(each)) for each in architectures]
+
+
+def resume(
+    jobs: Sequence[Job], store: Store, limits: Limits, workers: int | None = None
+) -> Generator[tuple[Job, LawCount], None, None]:
+    """Run the jobs that have no row in the store yet, or a failed one; yield each row once it is stored.
+
+    When all are done the store is put into the order of ``jobs``.
+    """
+    with contextlib.closing(run(missing(jobs, store), limits, workers)) as rows:
+        for job, row in rows:
+            store.append(job.key, row)
+            yield job, row
+    store.settle(job.id for job in jobs)
+
+
+def missing(jobs: Iterable[Job], store: Store) -> list[Job]:
+    """Return the jobs without a row that counts."""
+    rows = [(job, store.get(job.id)) for job in jobs]
+    return [job for job, row in rows if row is None or row.verdict == "failed"]
+
+
+def run(
+    jobs: Iterable[Job], limits: Limits, workers: int | None = None, count: Count = count_laws
+) -> Generator[tuple[Job, LawCount], None, None]:
+    """Yield each job's row as it finishes. A job that fails has a row that says why; nothing is raised for it.
+
+    workers: processes at most, by default one per core; a row does not depend on it, seconds aside.
+    """
+    left = {job.id: job for job in jobs}
+    alone = []
+    with contextlib.closing(_everywhere(left, limits, workers, count)) as outcomes:
+        for job, row, retry in outcomes:
+            del left[job.id]
+            if retry:
+                alone.append(job)
+            else:
+                yield job, row
+    for job in alone:
+        for outcome in _in_child([job], limits, count):
+            yield job, outcome.row
+
+
+def _everywhere(left: dict[RowId, Job], limits: Limits, workers: int | None, count: Count) -> Generator[_Outcome, None, None]:
+    """Run what is ``left``, from which the caller takes what it gets."""
+    worth = int(min(1000.0, sum(job.cost for job in left.values()) / WORTH_A_WORKER))
+    workers = 1 if worth < 2 else min(worth, _cores() if workers is None else workers)
+    for _ in range(POOL_ATTEMPTS if workers > 1 else 0):
+        with contextlib.suppress(BrokenProcessPool):
+            yield from _in_workers(list(left.values()), limits, workers, count)
+            return
+    yield from _in_child(list(left.values()), limits, count)
+
+
+def _cores() -> int:
+    import joblib
+
+    return int(joblib.cpu_count())
+
+
+# ---- joblib's workers
+
+
+def _in_workers(jobs: Sequence[Job], limits: Limits, workers: int, count: Count) -> Generator[_Outcome, None, None]:
+    from joblib import Parallel, delayed
+
+    memory = default_memory() if limits.memory is None else limits.memory
+    share = replace(limits, memory=memory // workers)
+    # One thread each, or the BLAS would start as many as there are cores in every worker.
+    pool = Parallel(workers, "loky", return_as="generator_unordered", batch_size=1, inner_max_num_threads=1)
+    # Python 3.11 starts this helper, if it is not running, with a side effect: Ctrl-C is heard again.
+    resource_tracker.ensure_running()
+    with _deaf_children():
+        bundles = pool(delayed(_work)(chunk, share, count, os.getpid()) for chunk in _chunks(jobs))
+    try:
+        for outcomes in bundles:
+            yield from outcomes
+    finally:
+        with warnings.catch_warnings():
+            # Who leaves a sweep early knows that tasks are "not used".
+            warnings.simplefilter("ignore")
+            bundles.close()
+
+
+def _chunks(jobs: Iterable[Job]) -> Iterator[list[Job]]:
+    """Longest first: else the last one to start keeps all other workers waiting."""
+    chunk: list[Job] = []
+    for job in sorted(jobs, key=lambda job: -job.cost):
+        chunk.append(job)
+        if len(chunk) == CHUNK_JOBS or sum(each.cost for each in chunk) >= CHUNK_SECONDS:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _work(chunk: Sequence[Job], limits: Limits, count: Count, parent: int) -> list[_Outcome]:
+    _end_with(parent)
+    return list(_in_child(chunk, limits, count))
+
+
+@contextlib.contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Let processes that are started here not hear Ctrl-C, which a terminal sends to all: this one stops them.
+
+    They inherit the mask. A signal that comes meanwhile is delivered at the end.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+@functools.cache
+def _end_with(parent: int) -> None:
+    """End this process soon after ``parent``, its parent: one that is killed cannot stop its children."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+# ---- children
+
+
+def _in_child(jobs: Sequence[Job], limits: Limits, count: Count) -> Generator[_Outcome, None, None]:
+    """Run jobs one after another in a forked child, and in a new one after each that was stopped or died."""
+    left = deque(jobs)
+    while left:
+        child = _Child(left, limits, count)
+        with contextlib.closing(child):
+            while left and child.alive:
+                yield child.outcome(left.popleft())
+
+
+class _Child:
+    """A forked process that counts jobs and sends each row as it is done."""
+
+    def __init__(self, jobs: Iterable[Job], limits: Limits, count: Count) -> None:
+        context = multiprocessing.get_context("fork")
+        self._limits = limits
+        self._rows, sender = context.Pipe(duplex=False)
+        arguments = (sender, list(jobs), limits, count, os.getpid())
+        self._process = context.Process(target=_serve, args=arguments)
+        with _deaf_children():
+            self._process.start()
+        sender.close()
+        self.alive = True
+
+    def outcome(self, job: Job) -> _Outcome:
+        """Wait for the next row, which is that of ``job``."""
+        start = time.perf_counter()
+        try:
+            if self._rows.poll(self._limits.seconds):
+                return self._rows.recv()  # type: ignore[no-any-return]
+            reason, retry = f"time limit of {self._limits.seconds:g} s reached", False
+            self.close()
+        except (EOFError, OSError):
+            self._process.join()
+            reason, retry = _cause_of_death(self._process.exitcode), True
+        self.alive = False
+        return _Outcome(job, _failed(job, reason, time.perf_counter() - start), retry)
+
+    def close(self) -> None:
+        """Stop the process, whatever it is doing."""
+        self._process.kill()
+        self._process.join()
+        self._rows.close()
+
+
+def _serve(sender: Connection, jobs: Iterable[Job], limits: Limits, count: Count, parent: int) -> None:
+    _end_with(parent)
+    for job in jobs:
+        sender.send(_outcome(job, limits, count))
+
+
+def _outcome(job: Job, limits: Limits, count: Count) -> _Outcome:
+    start = time.perf_counter()
+    try:
+        return _Outcome(job, count(job.architecture, seed=job.seed, memory=limits.memory))
+    except Exception as error:
+        retry = isinstance(error, MemoryBudgetError | MemoryError)
+        return _Outcome(job, _failed(job, _reason(error), time.perf_counter() - start), retry)
+
+
+def _failed(job: Job, reason: str, seconds: float) -> LawCount:
+    return LawCount(
+        name=job.architecture.name,
+        architecture=job.architecture.describe(),
+        seed=job.seed,
+        version=VERSION,
+        seconds=round(seconds, 6),
+        verdict="failed",
+        reason=reason,
+    )
+
+
+def _reason(error: Exception) -> str:
+    """Say what an exception says; of one that is a bug also where it came from."""
+    if isinstance(error, ConslawError) and not isinstance(error, ContradictionError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"out of memory: {error}" if str(error) else "out of memory"
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})"
+
+
+def _cause_of_death(exitcode: int | None) -> str:
+    if exitcode == -signal.SIGKILL:
+        return "worker died (killed by the system, perhaps out of memory)"
+    if exitcode is not None and exitcode < 0:
+        return f"worker died ({signal.strsignal(-exitcode) or f'signal {-exitcode}'})"
+    return f"worker died (exit code {exitcode})"

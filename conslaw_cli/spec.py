@@ -48,12 +48,14 @@ class Sweep:
     architectures: in the order of the spec, no two of the same name.
     seed: of the engine's random choices.
     expected: known numbers of laws, by the names of their architectures.
+    source: where the sweep comes from, in words.
     """
 
     name: str
     architectures: tuple[Architecture, ...]
     seed: int = 0
     expected: Mapping[str, int] = field(default_factory=dict)
+    source: str | None = None
 
 
 def load(path: str) -> Sweep:
@@ -165,7 +167,7 @@ def _sweep(root: Node, stem: str) -> Sweep:
     _check_size(parts)
     _check_draws(parts)
     rows = (row for part in parts for row in part.build())
-    return _merged(values.get("name", stem), values.get("seed", 0), rows)
+    return replace(_merged(values.get("name", stem), values.get("seed", 0), rows), source=values.get("source"))
 
 
 def _check_size(parts: Sequence[_Part]) -> None:
@@ -258,7 +260,7 @@ def _grid(node: Node) -> _Part:
         key: values[key] for key in ("activation", "bias", "loss") if key in values
     }
     number = prod(map(len, choices.values()))
-    return _Part(node, rows * number, widths * number, partial(_products, node, listed, choices))
+    return _Part(node, rows * number, widths * number, partial(_products, node, listed, choices, "expect" in values))
 
 
 def _check_reversible(node: Node, values: Mapping[str, Any]) -> None:
@@ -294,12 +296,13 @@ def _chains(
 
 
 def _products(
-    node: Node, chains: Callable[[], Iterable[tuple[int, ...]]], choices: Mapping[str, Sequence[Any]]
+    node: Node, chains: Callable[[], Iterable[tuple[int, ...]]], choices: Mapping[str, Sequence[Any]], expect: bool
 ) -> Iterator[_Row]:
     for widths in chains():
         for chosen in product(*choices.values()):
             values = {"widths": widths, **dict(zip(choices, chosen, strict=True))}
-            yield _Row(_built(node, MLP, values), None, node)
+            network = _built(node, MLP, values)
+            yield _Row(network, network.closed_form() if expect else None, node)
 
 
 # ---- random draws
@@ -388,6 +391,7 @@ _GRID: dict[str, Reader] = {
     "activation": readers.alternatives(_activation),
     "bias": readers.alternatives(_bias),
     "loss": readers.alternatives(_loss),
+    "expect": readers.one_of({"closed form": "closed form"}),
     "source": readers.prose,
 }
 _RANDOM: dict[str, Reader] = {

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, get_args
 
+from conslaw_cli import signals
 from conslaw_cli.errors import SpecError
 from conslaw_cli.report import LawCount, Verdict
 
@@ -83,7 +84,7 @@ class Store:
     def drop(self, ids: Iterable[RowId]) -> None:
         """Remove all rows under these ids."""
         gone = set(ids)
-        with self._clear_errors():
+        with self._clear_errors(), signals.held_back():
             self._replace([line for line in self._lines if line.id not in gone])
         self._rows = {row_id: row for row_id, row in self._rows.items() if row_id not in gone}
 
@@ -98,7 +99,8 @@ class Store:
         answered = {line.id for line in wanted}
         rest = [line for line in self._lines if line.id not in answered]
         try:
-            self._replace(wanted + rest)
+            with signals.held_back():
+                self._replace(wanted + rest)
         except OSError as error:
             self._warn(f"{self.path}: rows stay in the order they were finished in: {error.strerror}")
 

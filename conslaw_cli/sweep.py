@@ -27,6 +27,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
+from conslaw_cli import signals
 from conslaw_cli.count import VERSION, count_laws, default_memory, estimated_seconds, job_key
 from conslaw_cli.errors import ConslawError, ContradictionError, MemoryBudgetError
 from conslaw_cli.families import Architecture
@@ -153,7 +154,7 @@ def _in_workers(jobs: Sequence[Job], limits: Limits, workers: int, count: Count)
     pool = Parallel(workers, "loky", return_as="generator_unordered", batch_size=1, inner_max_num_threads=1)
     # Python 3.11 starts this helper, if it is not running, with a side effect: Ctrl-C is heard again.
     resource_tracker.ensure_running()
-    with _deaf_children():
+    with signals.held_back():
         bundles = pool(delayed(_work)(chunk, share, count, os.getpid()) for chunk in _chunks(jobs))
     try:
         for outcomes in bundles:
@@ -180,19 +181,6 @@ def _chunks(jobs: Iterable[Job]) -> Iterator[list[Job]]:
 def _work(chunk: Sequence[Job], limits: Limits, count: Count, parent: int) -> list[_Outcome]:
     _end_with(parent)
     return list(_in_child(chunk, limits, count))
-
-
-@contextlib.contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Let processes that are started here not hear Ctrl-C, which a terminal sends to all: this one stops them.
-
-    They inherit the mask. A signal that comes meanwhile is delivered at the end.
-    """
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 @functools.cache
@@ -228,11 +216,12 @@ class _Child:
         self._limits = limits
         self._rows, sender = context.Pipe(duplex=False)
         arguments = (sender, list(jobs), limits, count, os.getpid())
-        self._process = context.Process(target=_serve, args=arguments)
-        with _deaf_children():
+        # At the exit of Python daemons are stopped, others waited for.
+        self._process = context.Process(target=_serve, args=arguments, daemon=True)
+        self.alive = True
+        with signals.held_back():
             self._process.start()
         sender.close()
-        self.alive = True
 
     def outcome(self, job: Job) -> _Outcome:
         """Wait for the next row, which is that of ``job``."""
@@ -256,6 +245,8 @@ class _Child:
 
 
 def _serve(sender: Connection, jobs: Iterable[Job], limits: Limits, count: Count, parent: int) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     _end_with(parent)
     for job in jobs:
         sender.send(_outcome(job, limits, count))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from conslaw_cli import signals
 from conslaw_cli.cli.options import check_writable, counting, exit_code, show
 
 if TYPE_CHECKING:
@@ -49,13 +50,15 @@ def count(
     """
     asked = _asked(spec, widths, activation, bias, loss)
     check_writable(output)
-    from conslaw_cli.formats import Report
-    from conslaw_cli.sweep import Limits, plan, run
+    # Some C extensions turn an interrupt while they are loaded into errors of their own.
+    with signals.held_back():
+        from conslaw_cli.formats import Report
+        from conslaw_cli.sweep import Limits, plan, run
 
     jobs = plan(asked.architectures, asked.seed if seed is None else seed)
     rows = {job.id: row for job, row in run(jobs, Limits(memory=memory), workers=1)}
     ordered = [rows[job.id] for job in jobs]
-    show(Report("count", ordered, explain=explain), format_, output)
+    show(Report("count", ordered, explain=explain, expected=asked.expected), format_, output)
     ctx.exit(exit_code(ordered, asked.expected))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from conslaw_cli import signals
 from conslaw_cli.cli.options import Seconds, counting, exit_code, show
 from conslaw_cli.errors import SpecError
 
@@ -43,13 +44,15 @@ def sweep(
     Each row is added to results/NAME.jsonl as it finishes; a rerun counts only what is missing there.
     """
     _pin_blas()
-    # Batch systems end a job with SIGTERM: the same as Ctrl-C.
+    # Batch systems end a job with SIGTERM, as people do with Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    from conslaw_cli.count import VERSION
-    from conslaw_cli.formats import Report
-    from conslaw_cli.spec import load
-    from conslaw_cli.store import Store
-    from conslaw_cli.sweep import Limits, plan
+    # Some C extensions turn an interrupt while they are loaded into errors of their own.
+    with signals.held_back():
+        from conslaw_cli.count import VERSION
+        from conslaw_cli.formats import Report
+        from conslaw_cli.spec import load
+        from conslaw_cli.store import Store
+        from conslaw_cli.sweep import Limits, plan
 
     asked = load(spec)
     jobs = plan(asked.architectures, asked.seed if seed is None else seed)
@@ -57,7 +60,7 @@ def sweep(
         if fresh:
             store.drop(job.id for job in jobs)
         rows = _rows(ctx, jobs, store, Limits(timeout, memory), workers)
-    show(Report("sweep", rows, title=asked.name), format_)
+    show(Report("sweep", rows, asked.name, source=asked.source, expected=asked.expected), format_)
     ctx.exit(exit_code(rows, asked.expected, require_proof))
 
 

@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import comb
 from typing import Any, Literal
 
 import numpy as np
@@ -216,6 +217,24 @@ class MLP:
         widths, activations = network.widths, network.activations
         cuts = [0, *(i for i in range(1, len(widths) - 1) if widths[i] == 1), len(widths) - 1]
         return tuple(MLP(widths[a : b + 1], activations[a : b - 1]) for a, b in pairwise(cuts))
+
+    def closed_form(self) -> int | None:
+        """Return the number of laws of a linear chain by a formula; None for other networks. A conjecture: nothing rests on it.
+
+        Cut the chain at its hidden layers of width 1; a piece with widths n from 1 to 1 has D − 1 laws, any other
+        ``Σ_i n_i(n_i + 1)/2 − k_i(k_i + 1)/2`` over its hidden layers, ``k_i = max(0, n_i − n_{i−1} − n_{i+1})``; each cut
+        adds 1. For two matrices this is Prop. 4.2.
+        """
+        segments = self.segments()
+        if not segments or any(a not in LINEAR for a in self.activations) or self.loss == "cross_entropy":
+            return None
+        return sum(segment._piece() for segment in segments) + len(segments) - 1
+
+    def _piece(self) -> int:
+        if self.scalar:
+            return self.parameters - 1
+        around = zip(self.widths, self.widths[1:], self.widths[2:], strict=False)
+        return sum(n * (n + 1) // 2 - comb(max(0, n - before - after) + 1, 2) for before, n, after in around)
 
     def _default_name(self) -> str:
         activation = self.activation if isinstance(self.activation, str) else "/".join(self.activation)

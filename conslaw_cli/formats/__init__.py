@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from conslaw_cli.report import LawCount
@@ -15,7 +15,8 @@ NAMES = ("table", "json", "csv", "markdown", "latex")
 class Report:
     """The rows of one command, in the order they are shown.
 
-    ``title``: a sweep's name. ``explain``: add a paragraph per row; LaTeX has it as comments, while JSON and
+    ``title``: a sweep's name; ``source``: where it comes from. ``expected``: the number of laws of a row, by its name, where it
+    is known beforehand. ``explain``: add a paragraph per row; LaTeX has it as comments, while JSON and
     CSV, whose rows carry their evidence always, stay the same.
     """
 
@@ -23,6 +24,8 @@ class Report:
     rows: Sequence[LawCount]
     title: str | None = None
     explain: bool = False
+    source: str | None = None
+    expected: Mapping[str, int] = field(default_factory=dict)
 
 
 def render(name: str, report: Report, *, width: int | None = None, color: bool = False) -> str:
@@ -37,24 +40,30 @@ def render(name: str, report: Report, *, width: int | None = None, color: bool =
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def summary(rows: Sequence[LawCount]) -> dict[str, Any]:
+def summary(report: Report) -> dict[str, Any]:
     """Return how many rows ended how, and the names of the ``exceptions``: see :func:`exceptions`."""
+    rows, expected = report.rows, report.expected
     verdicts = [row.verdict for row in rows]
+    compared = [row for row in rows if row.name in expected]
     return {
         "rows": len(rows),
         "proved": verdicts.count("proved"),
         "computed": verdicts.count("computed"),
         "failed": verdicts.count("failed"),
         "with_unknown_laws": sum(1 for row in rows if row.unknown_laws),
-        "exceptions": [row.name for row in exceptions(rows)],
+        "expected": len(compared),
+        "as_expected": sum(row.laws == expected[row.name] for row in compared),
+        "exceptions": [row.name for row in exceptions(report)],
     }
 
 
-def exceptions(rows: Sequence[LawCount]) -> list[LawCount]:
-    """Return the rows that are not proved or have unknown laws: failed first, then computed, then proved."""
+def exceptions(report: Report) -> list[LawCount]:
+    """Return the rows that are not proved, have unknown laws or are not as expected: these first, then by verdict."""
     worst_first = ("failed", "computed", "proved")
-    found = [row for row in rows if row.verdict != "proved" or row.unknown_laws]
-    return sorted(found, key=lambda row: worst_first.index(row.verdict))
+    expected = report.expected
+    unexpected = {row.name for row in report.rows if row.laws != expected.get(row.name, row.laws)}
+    found = [row for row in report.rows if row.verdict != "proved" or row.unknown_laws or row.name in unexpected]
+    return sorted(found, key=lambda row: (row.name not in unexpected, worst_first.index(row.verdict)))
 
 
 def _table(report: Report, width: int | None, color: bool) -> str:

@@ -12,6 +12,6 @@ def render_json(report: Report) -> str:
     """Return strict JSON, in UTF-8 rather than escapes. Raise ValueError for a NaN or an infinity."""
     value: dict[str, Any] = {"schema": f"conslaw.{report.command}/1"}
     if report.command == "sweep":
-        value["summary"] = summary(report.rows)
+        value["summary"] = summary(report)
     value["results"] = [row.to_json() for row in report.rows]
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -32,7 +32,7 @@ _HEADERS = {"D": "$D$", "dim Lie": r"$\dim \mathrm{Lie}$"}
 
 def render_latex(report: Report) -> str:
     """Return a complete ``tabular`` of all rows, after comments that say what it needs and what it means."""
-    table = columns(report.rows)
+    table = columns(report.rows, report.expected)
     lines = [
         *(f"% {line}" for line in _comments(report)),
         rf"\begin{{tabular}}{{{''.join('r' if column.figures else 'l' for column in table)}}}",
@@ -49,8 +49,8 @@ def render_latex(report: Report) -> str:
 def _comments(report: Report) -> list[str]:
     rows = report.rows
     shared = shared_architecture(rows)
-    counts = [f"{key}: {number}" for key, number in totals(rows).items()]
-    ascii_only = all(cell.isascii() for column in columns(rows) for cell in column.cells)
+    counts = [f"{key}: {number}" for key, number in totals(report).items()]
+    ascii_only = all(cell.isascii() for column in columns(rows, {}) for cell in column.cells)
     return [
         r"Needs \usepackage{booktabs}.",
         *([] if ascii_only else ["Holds characters outside ASCII: may need LuaLaTeX and a font."]),

@@ -27,8 +27,8 @@ def render_markdown(report: Report) -> str:
     """Return a table of all rows, under a heading and a line on its source if the report has a title."""
     rows = report.rows
     blocks = _heading(report) if report.title else []
-    blocks += _sweep(rows) if report.command == "sweep" else []
-    blocks += [_table(rows), _bullets([*verdict_lines(rows), *failure_lines(rows)])]
+    blocks += _sweep(report) if report.command == "sweep" else []
+    blocks += [_table(report, rows), _bullets([*verdict_lines(rows), *failure_lines(rows)])]
     blocks += [_escape(explain(row)) for row in rows if report.explain]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -37,20 +37,21 @@ def _heading(report: Report) -> list[str]:
     title = _escape(label(report.title or ""))
     versions = sorted({label(row.version) for row in report.rows})
     made_by = f", counted by conslaw {_escape(', '.join(versions))}" if versions else ""
-    return [f"# {title}", f"Source: the {report.command} {title}{made_by}."]
+    source = f"Source: {_escape(label(' '.join(report.source.split())))}" if report.source else ""
+    return [f"# {title}", source, f"Rows: the {report.command} {title}{made_by}."]
 
 
-def _sweep(rows: Sequence[LawCount]) -> list[str]:
-    found = exceptions(rows)
-    summary = _bullets([f"{key}: {number}" for key, number in totals(rows).items()])
+def _sweep(report: Report) -> list[str]:
+    found = exceptions(report)
+    summary = _bullets([f"{key}: {number}" for key, number in totals(report).items()])
     if not found:
-        return [summary, "Every row is proved, and none has unknown laws." if rows else ""]
-    heading = "## Exceptions (not proved, or with unknown laws)"
-    return [summary, heading, _table(found[:SHOWN]), more(found), "## All rows"]
+        return [summary, "Every row is proved, and none has unknown laws." if report.rows else ""]
+    heading = "## Exceptions (not proved, with unknown laws, or not as expected)"
+    return [summary, heading, _table(report, found[:SHOWN]), more(found), "## All rows"]
 
 
-def _table(rows: Sequence[LawCount]) -> str:
-    table = columns(rows)
+def _table(report: Report, rows: Sequence[LawCount]) -> str:
+    table = columns(rows, report.expected)
     lines = [
         [_escape(column.header) for column in table],
         ["--:" if column.figures else "---" for column in table],

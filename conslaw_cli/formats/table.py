@@ -37,13 +37,13 @@ def render_table(report: Report, width: int | None, color: bool) -> str:
     width: longer lines are wrapped or become blocks; None leaves them as long as they are.
     color: mark headers and verdicts with ANSI sequences.
     """
-    shown = exceptions(report.rows)[:SHOWN] if report.command == "sweep" else report.rows
+    shown = exceptions(report)[:SHOWN] if report.command == "sweep" else report.rows
     blocks = _sweep_head(report) if report.command == "sweep" else []
     if shown:
-        blocks.append(_grid(columns(shown), width, color))
+        blocks.append(_grid(columns(shown, report.expected), width, color))
         blocks.append(_below(shown, width))
     if report.command == "sweep":
-        blocks.append([more(exceptions(report.rows))])
+        blocks.append([more(exceptions(report))])
     blocks.append(_wrap([*verdict_lines(report.rows), *failure_lines(shown)], width))
     blocks += [_wrap([explain(row)], width) for row in report.rows if report.explain]
     texts = ["\n".join(block) for block in blocks]
@@ -51,14 +51,14 @@ def render_table(report: Report, width: int | None, color: bool) -> str:
 
 
 def _sweep_head(report: Report) -> list[list[str]]:
-    numbers = totals(report.rows)
+    numbers = totals(report)
     key_width = max(map(len, numbers))
     number_width = max(len(str(number)) for number in numbers.values())
-    found = len(exceptions(report.rows))
+    found = len(exceptions(report))
     return [
         [label(report.title)] if report.title else [],
         [f"{key:<{key_width}}{_GAP}{number:>{number_width}}" for key, number in numbers.items()],
-        [f"{plural(found, 'exception')} (not proved, or with unknown laws)" + (":" if found else ".")],
+        [f"{plural(found, 'exception')} (not proved, with unknown laws, or not as expected)" + (":" if found else ".")],
     ]
 
 

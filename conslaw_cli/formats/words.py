@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conslaw_cli.formats import summary
+from conslaw_cli.formats import Report, summary
 from conslaw_cli.report import LawCount
 
 SHOWN = 20
@@ -72,7 +72,7 @@ def shared_architecture(rows: Sequence[LawCount]) -> str:
     return ", ".join(f"{label(key)} {_texts(rows, key)[0]}" for key in first if _shared(rows, key))
 
 
-def columns(rows: Sequence[LawCount]) -> list[Column]:
+def columns(rows: Sequence[LawCount], expected: Mapping[str, int]) -> list[Column]:
     """Return the columns that tell the rows apart, and their figures.
 
     An architecture key gets a column where it varies, unless the names say its values already.
@@ -82,8 +82,14 @@ def columns(rows: Sequence[LawCount]) -> list[Column]:
     return [
         Column("name", tuple(label(row.name) for row in rows), False),
         *(Column(label(key), _texts(rows, key), False) for key in own),
-        *(Column(header, tuple(map(cell, rows)), figures) for header, cell, figures in _FIGURES),
+        *(Column(header, tuple(map(cell, rows)), figures) for header, cell, figures in _FIGURES[:3]),
+        *([Column("expected", _expected(rows, expected), True)] if any(row.name in expected for row in rows) else []),
+        *(Column(header, tuple(map(cell, rows)), figures) for header, cell, figures in _FIGURES[3:]),
     ]
+
+
+def _expected(rows: Sequence[LawCount], expected: Mapping[str, int]) -> tuple[str, ...]:
+    return tuple(str(expected.get(row.name, NONE)) for row in rows)
 
 
 def _texts(rows: Sequence[LawCount], key: str) -> tuple[str, ...]:
@@ -150,9 +156,12 @@ def reason(row: LawCount) -> str:
     return label(row.reason) if row.reason else "no reason was recorded"
 
 
-def totals(rows: Sequence[LawCount]) -> dict[str, int]:
+def totals(report: Report) -> dict[str, int]:
     """Return the numbers of a sweep's summary under the words for people."""
-    return {key.replace("_", " "): count for key, count in summary(rows).items() if isinstance(count, int)}
+    counts = {key.replace("_", " "): count for key, count in summary(report).items() if isinstance(count, int)}
+    if not counts["expected"]:
+        del counts["expected"], counts["as expected"]
+    return counts
 
 
 def more(rows: Sequence[LawCount]) -> str:

@@ -353,7 +353,7 @@ def test_markdown_of_a_count() -> None:
 
 def test_markdown_of_a_sweep_is_a_page() -> None:
     assert render("markdown", SWEEP) == (
-        "# relu\n\nSource: the sweep relu, counted by conslaw 0.1.0.\n\n"
+        "# relu\n\nRows: the sweep relu, counted by conslaw 0.1.0.\n\n"
         "- rows: 3\n- proved: 1\n- computed: 1\n- failed: 1\n- with unknown laws: 1\n\n"
         "## Exceptions (not proved, with unknown laws, or not as expected)\n\n"
         + MARKDOWN_HEAD
@@ -362,6 +362,20 @@ def test_markdown_of_a_sweep_is_a_page() -> None:
         + "\nIn every row: loss mse.\n\n## All rows\n\n"
         + render("markdown", COUNT)
     )
+
+
+def test_markdown_of_a_sweep_says_where_it_comes_from() -> None:
+    text = render("markdown", Report("sweep", [RELU], "relu", source="Appendix J\n of the paper"))
+    assert "\n\nSource: Appendix J of the paper\n\nRows: the sweep relu, counted by" in text
+
+
+def test_expected_numbers_of_laws_are_a_column_and_those_missed_are_exceptions_and_come_first() -> None:
+    report = Report("sweep", [SCALAR, RELU], expected={RELU.name: 5})
+    assert [row.name for row in exceptions(report)] == [RELU.name, SCALAR.name]
+    assert (summary(report)["expected"], summary(report)["as_expected"]) == (1, 0)
+    table = {column.header: column.cells for column in columns(report.rows, report.expected)}
+    assert table["expected"] == ("-", "5")
+    assert "as expected         0\n" in render("table", report)
 
 
 def test_markdown_of_a_sweep_without_exceptions_says_so() -> None:

@@ -73,6 +73,15 @@ def folding(sampler: Sampler, columns: int) -> Folding | None:
     return Folding.random(sampler.field, sampler.rng, sampler.fields.dimension, columns)
 
 
+def direct_sum(parts: Sequence[tuple[Bound, int]]) -> Bound:
+    """Add up bounds of parts on disjoint parameters. Equal parts were computed once, so they are right or wrong together."""
+    total = sum(bound.value * count for bound, count in parts)
+    shown = " + ".join(f"{count} × {bound.value} ({bound.shown})" for bound, count in parts)
+    proof = all(bound.kind == "proof" for bound, _ in parts)
+    error = None if proof else sum(bound.error_bound or 0.0 for bound, _ in parts)
+    return Bound(total, "direct sum", "proof" if proof else "random", parts[0][0].prime, f"a direct sum: {shown}", error)
+
+
 def from_paths(architecture: Architecture) -> Bound:
     """Both bounds for a monomial map: ``dim Lie = rank A``, at every θ without zero entries."""
     rank = architecture.path_rank()

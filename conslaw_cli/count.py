@@ -39,8 +39,11 @@ def count_laws(architecture: Architecture, *, seed: int = 0, memory: int | None 
     """
     start = time.perf_counter()
     structural = bounds.from_paths(architecture) if architecture.monomial else None
+    parts = architecture.parts()
     if structural is not None and architecture.parameters > ENGINE_LIMIT:
         row = _from_graph(architecture, structural)
+    elif sum(count for _, count in parts) > 1:
+        row = _from_parts(architecture, [(count_laws(part, seed=seed, memory=memory), count) for part, count in parts])
     else:
         check_memory(architecture, memory)
         row = _from_engine(architecture, structural, job_key(architecture, seed))
@@ -57,8 +60,8 @@ def estimated_seconds(architecture: Architecture) -> float:
     """Return a crude guess of what a count takes, from sizes alone: to share out work, never to decide a result."""
     if architecture.monomial and architecture.parameters > ENGINE_LIMIT:
         return 1e-4
-    rank = max(1, architecture.parameters - architecture.known_listed // 2)
-    return 2e-3 + 4e-6 * rank + 4e-11 * float(rank) ** 3
+    sizes = (max(1, part.parameters - part.known_listed // 2) for part, _ in architecture.parts())
+    return sum(2e-3 + 4e-6 * rank + 4e-11 * float(rank) ** 3 for rank in sizes)
 
 
 def default_memory() -> int:
@@ -105,6 +108,23 @@ def _bytes(size: int) -> str:
 def _from_graph(architecture: Architecture, bound: Bound) -> LawCount:
     known = architecture.parameters - bound.value  # §6: every law is a function of the known quadratic ones
     return _row(architecture, known, Trace((bound.value,)), [bound], [bound])
+
+
+def _from_parts(architecture: Architecture, parts: Sequence[tuple[LawCount, int]]) -> LawCount:
+    """Add up counts on disjoint parameters: fields of different parts commute, so every W_k(θ) is the direct sum of theirs."""
+    steps = max(len(row.trace.dimensions) for row, _ in parts if row.trace)
+    trace, independent, error = [0] * steps, 0, 0.0
+    lower, upper = [], []
+    for row, count in parts:
+        assert row.trace is not None and row.known_independent is not None
+        padded = [*row.trace.dimensions, *[row.trace.dimensions[-1]] * steps]
+        trace = [a + count * b for a, b in zip(trace, padded, strict=False)]
+        independent += count * row.known_independent
+        error += row.trace.error_bound or 0.0
+        lower.append((max(row.lower, key=lambda bound: bound.value), count))
+        upper.append((min(row.upper, key=lambda bound: bound.value), count))
+    both = [bounds.direct_sum(lower), bounds.direct_sum(upper)]
+    return _row(architecture, independent, Trace(tuple(trace), error or None), both[:1], both[1:])
 
 
 def _from_engine(architecture: Architecture, structural: Bound | None, key: str) -> LawCount:
@@ -172,7 +192,7 @@ def _row(
     architecture: Architecture, independent: int, trace: Trace, lower: Sequence[Bound], upper: Sequence[Bound]
 ) -> LawCount:
     """Assemble the row; raise ContradictionError if bounds contradict each other."""
-    proved = min(bound.value for bound in upper if bound.kind == "proof")
+    proved = min((bound.value for bound in upper if bound.kind == "proof"), default=architecture.parameters)
     dim_lie = max(bound.value for bound in lower)
     if dim_lie > proved:
         raise ContradictionError(f"{architecture.name}: lower bound {dim_lie} above upper bound {proved}: {lower}, {upper}")

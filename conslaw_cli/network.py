@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from conslaw_cli.field import Array, PrimeField
 from conslaw_cli.jets import Integers, Jets, Ring
-from conslaw_cli.laws import Junction
+from conslaw_cli.laws import Family, Laws, join, linear_laws
+from conslaw_cli.wiring import Cursor, Space, junctions
 
 Values = NDArray[Any]
 """Arrays (batch, units, positions, jet)."""
@@ -52,12 +53,21 @@ class Block(Protocol):
         """Return the degrees of the output in the parameters and in the gates, for an input of degree 0."""
         ...
 
+    def connect(self, at: Cursor, spaces: list[Space]) -> Cursor:
+        """Note which spaces the block's parameters read and write, add new ones; return where its output lives."""
+        ...
+
+    def weights(self) -> Iterator[Dense]:
+        """Yield the blocks in it that hold parameters."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Dense:
     """``z = U^T h + b``, U being ``inputs × outputs`` at ``offset``, row by row, b at ``bias`` if there is one.
 
-    ``label`` numbers the layer: its parameters are called U1, b1 if it is "1".
+    ``label`` numbers the layer: its parameters are called U1, b1 if it is "1" and ``symbol`` is "U". ``taps``: consecutive
+    inputs that belong to one unit (the kernel of a convolution).
     """
 
     offset: int
@@ -65,6 +75,8 @@ class Dense:
     outputs: int
     bias: int | None = None
     label: str = ""
+    taps: int = 1
+    symbol: str = "U"
 
     def forward(self, at: Point, h: Values) -> Values:
         """Apply the affine map at every position."""
@@ -98,10 +110,27 @@ class Dense:
 
     def names(self) -> Iterator[tuple[int, str]]:
         """Yield the index and the name of every parameter."""
-        for i, row in enumerate(self.read().tolist(), start=1):
-            yield from ((e, f"U{self.label}[{i},{j}]") for j, e in enumerate(row, start=1))
+        for i, row in enumerate(self.read().tolist()):
+            unit = f"{i // self.taps + 1},{i % self.taps + 1}" if self.taps > 1 else f"{i + 1}"
+            yield from ((e, f"{self.symbol}{self.label}[{unit},{j}]") for j, e in enumerate(row, start=1))
         if self.bias is not None:
             yield from ((self.bias + j, f"b{self.label}[{j + 1}]") for j in range(self.outputs))
+
+    def connect(self, at: Cursor, spaces: list[Space]) -> Cursor:
+        """Read the current space, write a new one."""
+        text, latex = f"{self.symbol}{self.label}", f"{self.symbol}_{{{self.label}}}"
+        sums = ("Σ ", r"\textstyle\sum ") if self.inputs > at.space.units else ("", "")
+        at.space.reads(at.by_unit(self.read()), f"{sums[0]}{text}{text}ᵀ", rf"{sums[1]}{latex} {latex}^\top")
+        space = Space(self.outputs)
+        space.write(self.read().T, f"{text}ᵀ{text}", rf"{latex}^\top {latex}")
+        if self.bias is not None:
+            space.write(self.written()[:, -1:], f"b{self.label}ᵀb{self.label}", rf"b_{{{self.label}}}^\top b_{{{self.label}}}")
+        spaces.append(space)
+        return Cursor.on(space)
+
+    def weights(self) -> Iterator[Dense]:
+        """Yield itself."""
+        yield self
 
     def _matrix(self, at: Point) -> Values:
         return at.matrix(self.offset, self.inputs, self.outputs)
@@ -113,6 +142,7 @@ class Gate:
 
     offset: int
     units: int
+    positions: int = 1
 
     def forward(self, at: Point, h: Values) -> Values:
         """Multiply every unit by its factor."""
@@ -126,14 +156,25 @@ class Gate:
         """One factor a term."""
         return 0, 1
 
+    def connect(self, at: Cursor, spaces: list[Space]) -> Cursor:
+        """Mark the space: only diagonal maps commute with the activation."""
+        at.space.gated = True
+        return at
+
+    def weights(self) -> Iterator[Dense]:
+        """Yield nothing."""
+        yield from ()
+
     def _factors(self, at: Point) -> Values:
-        return at.gates[:, self.offset : self.offset + self.units, None, None]
+        factors = at.gates[:, self.offset : self.offset + self.units * self.positions]
+        return factors.reshape(len(factors), self.units, self.positions, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
     """A chain of blocks from ``inputs`` to ``outputs`` units with D parameters.
 
+    ``inputs`` counts the probe's entries: ``inputs / positions`` units at each of ``positions`` places.
     ``zero_sum``: the output weights w of the probe satisfy ``Σ w = 0`` (softmax cross-entropy, families/mlp.py).
     """
 
@@ -143,6 +184,7 @@ class Network:
     outputs: int
     gates: int
     zero_sum: bool = False
+    positions: int = 1
 
     @property
     def probe_size(self) -> int:
@@ -152,10 +194,10 @@ class Network:
     def gradient(self, ring: Ring, theta: Values, probe: Values) -> Values:
         """Return ``∇_θ F(θ; a)``, (batch, D, jet), for θ (batch or 1, D, jet) and probes (batch, probe_size)."""
         at = self._point(ring, theta, probe)
-        values = [_constant(probe[:, : self.inputs], theta.shape[2])]
+        values = [self._input(probe, theta.shape[2])]
         for block in self.blocks[:-1]:
             values.append(block.forward(at, values[-1]))
-        delta = _constant(self._output_weights(ring, probe), theta.shape[2])
+        delta = _constant(self._output_weights(ring, probe)[:, :, None], theta.shape[2])
         gradient = np.empty((len(probe), self.parameters, theta.shape[2]), dtype=theta.dtype)
         for block, h in zip(self.blocks[:0:-1], values[:0:-1], strict=True):
             delta = block.backward(at, h, delta, gradient)
@@ -165,10 +207,13 @@ class Network:
     def value(self, ring: Ring, theta: Values, probe: Values) -> Values:
         """Return the outputs (batch, outputs, 1, jet); the output part of the probe is not used."""
         at = self._point(ring, theta, probe)
-        h = _constant(probe[:, : self.inputs], theta.shape[2])
+        h = self._input(probe, theta.shape[2])
         for block in self.blocks:
             h = block.forward(at, h)
         return h
+
+    def _input(self, probe: Values, size: int) -> Values:
+        return _constant(probe[:, : self.inputs].reshape(len(probe), -1, self.positions), size)
 
     def _point(self, ring: Ring, theta: Values, probe: Values) -> Point:
         return Point(ring, theta, probe[:, self.inputs : self.inputs + self.gates])
@@ -184,29 +229,38 @@ class Network:
         parameters = sum(block.degree()[0] for block in self.blocks)
         return parameters, 2 + sum(block.degree()[1] for block in self.blocks)
 
-    def junctions(self) -> Iterator[Junction]:
-        """Yield the hidden spaces with their writers and readers (laws.py)."""
-        writer: Dense | None = None
-        gated = False
+    def spaces(self) -> list[Space]:
+        """Return the input space, the spaces of all layers and the output space, connected (wiring.py)."""
+        spaces = [Space(self.inputs // self.positions, wired=True)]
+        cursor = Cursor.on(spaces[0])
         for block in self.blocks:
-            if isinstance(block, Gate):
-                gated = True
-            elif isinstance(block, Dense):
-                if writer is not None:
-                    yield _junction(writer, block, gated)
-                writer, gated = block, False
+            cursor = block.connect(cursor, spaces)
+        cursor.space.wired = True
+        return spaces
+
+    def laws(self) -> Laws:
+        """Return the known laws: of all junctions, and what zero-sum output weights add."""
+        spaces = self.spaces()
+        parts = [junction.laws() for junction in junctions(spaces)]
+        return join([*parts, *self._sums(spaces[-1])] if self.zero_sum else parts)
+
+    def _sums(self, outputs: Space) -> Iterator[Laws]:
+        """Yield the sums over outputs of what writes the output space, if nothing else touches it (families/mlp.py)."""
+        last = self.blocks[-1]
+        if not isinstance(last, Dense) or outputs.read or outputs.gated:
+            return
+        name, n = last.label, last.inputs
+        yield linear_laws(Family(f"U{name}·1", rf"U_{{{name}}} \mathbf{{1}}", f"{n} row sums", n), list(last.read()))
+        if last.bias is not None:
+            yield linear_laws(Family(f"b{name}·1", rf"b_{{{name}}} \mathbf{{1}}", "1 sum", 1), [last.written()[:, -1]])
+
+    def weights(self) -> list[Dense]:
+        """Return the blocks that hold parameters, in the order of these."""
+        return sorted((dense for block in self.blocks for dense in block.weights()), key=lambda dense: dense.offset)
 
     def parameter_names(self) -> list[str]:
         """Return the name of every parameter, in order: ``U1[i,j]`` leads from unit i to unit j, ``b1[j]`` is a bias."""
-        return [name for block in self.blocks if isinstance(block, Dense) for _, name in sorted(block.names())]
-
-
-def _junction(writer: Dense, reader: Dense, gated: bool) -> Junction:
-    w, r = writer.label, reader.label
-    biased = writer.bias is not None
-    text = f"U{w}ᵀU{w}" + (f" + b{w}ᵀb{w}" if biased else "") + f" − U{r}U{r}ᵀ"
-    latex = rf"U_{{{w}}}^\top U_{{{w}}}" + (rf" + b_{{{w}}}^\top b_{{{w}}}" if biased else "") + rf" - U_{{{r}}} U_{{{r}}}^\top"
-    return Junction((writer.written(),), (reader.read(),), gated, text, latex)
+        return [name for dense in self.weights() for _, name in sorted(dense.names())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +299,7 @@ class GradientFields:
 
 
 def _constant(x: Values, size: int) -> Values:
-    """Turn (batch, n) constants into jets (batch, n, 1, size)."""
-    jet = np.zeros((*x.shape, 1, size), dtype=x.dtype)
-    jet[..., 0, 0] = x
+    """Turn (batch, n, positions) constants into jets (batch, n, positions, size)."""
+    jet = np.zeros((*x.shape, size), dtype=x.dtype)
+    jet[..., 0] = x
     return jet

@@ -57,6 +57,10 @@ class Architecture(Protocol):
         """Return the known laws."""
         ...
 
+    def parts(self) -> Sequence[tuple[Architecture, int]]:
+        """Return architectures on disjoint parameters, and how often each occurs, whose direct sum this is: often just itself."""
+        ...
+
     def path_rank(self) -> int:
         """Return the rank of the exponent matrix of a monomial φ, from the graph alone."""
         ...

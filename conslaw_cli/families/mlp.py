@@ -24,7 +24,7 @@ are conserved, and everything else is the same network with one output less unde
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import comb
@@ -33,7 +33,7 @@ from typing import Any, Literal
 import numpy as np
 
 from conslaw_cli.errors import SpecError
-from conslaw_cli.laws import Family, Laws, join, linear_laws
+from conslaw_cli.laws import Family, Laws, linear_laws
 from conslaw_cli.network import Block, Dense, Gate, GradientFields, Network
 
 Bias = Literal[False, "hidden", "all"]
@@ -163,17 +163,7 @@ class MLP:
         if self.frozen:
             every = Family("θ", r"\theta", f"{self.parameters} entries", self.parameters)
             return linear_laws(every, list(np.arange(self.parameters)[:, None]))
-        network = self.network()
-        parts = [junction.laws() for junction in network.junctions()]
-        return join([*parts, *self._sums(network)] if self.loss == "cross_entropy" else parts)
-
-    def _sums(self, network: Network) -> Iterator[Laws]:
-        last, q = network.blocks[-1], self.depth
-        assert isinstance(last, Dense)
-        rows = Family(f"U{q}·1", rf"U_{{{q}}} \mathbf{{1}}", f"{last.inputs} row sums", last.inputs)
-        yield linear_laws(rows, list(last.read()))
-        if last.bias is not None:
-            yield linear_laws(Family(f"b{q}·1", rf"b_{{{q}}} \mathbf{{1}}", "1 sum", 1), [last.written()[:, -1]])
+        return self.network().laws()
 
     def squared(self) -> MLP | None:
         """Return the network under squared error with the same Lie algebra trace, None if nothing moves.
@@ -190,6 +180,10 @@ class MLP:
     def monomial(self) -> bool:
         """Whether every component of φ is a monomial, up to the rotation of :meth:`squared`."""
         return all(a not in LINEAR for a in self.activations)
+
+    def parts(self) -> tuple[tuple[MLP, int], ...]:
+        """One part: itself."""
+        return ((self, 1),)
 
     def path_rank(self) -> int:
         """Return the rank of the path-edge incidence matrix of the graph; ``monomial`` networks only.

@@ -1,0 +1,99 @@
+"""One layer of multi-head attention, by its reparametrisation.
+
+With queries, keys, values and outputs of H heads, an attention layer depends on its parameters only through
+``φ = (Q_h K_h, V_h O_h)_{h ≤ H}`` with ``Q_h, V_h ∈ R^{dim × head_dim}``, ``K_h, O_h ∈ R^{head_dim × dim}`` (row vectors; the
+softmax acts on ``x Q_h K_h x'^T``). Each of the 2H products is a linear network dim–head_dim–dim on parameters of its own, so
+Lie(W_φ)(θ) is the direct sum of theirs and every count is 2H times that of one: by Prop. 4.2 with c(n, m, r) = r(r+1)/2 for
+r ≤ n + m and (n+m)r − (n+m)(n+m−1)/2 otherwise, 2H·c(dim, dim, head_dim) laws ("Transformative or Conservative?
+Conservation laws for ResNets and Transformers", ICML 2025, arXiv 2506.06194, Cor. 3.9, complete for H = 1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from conslaw_cli.blocks import Parallel
+from conslaw_cli.errors import SpecError
+from conslaw_cli.families.mlp import MAX_WIDTH, MLP
+from conslaw_cli.laws import Laws
+from conslaw_cli.network import Dense, GradientFields, Network
+
+MAX_HEADS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """An attention layer. Raise SpecError if a size is not a positive integer within bounds."""
+
+    dim: int
+    heads: int
+    head_dim: int
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        for key, most in (("dim", MAX_WIDTH), ("heads", MAX_HEADS), ("head_dim", MAX_WIDTH)):
+            value = getattr(self, key)
+            if type(value) is not int or not 1 <= value <= most:
+                raise SpecError(f"{key}: expected an integer from 1 to {most}, got {value!r}")
+        if not self.name:
+            object.__setattr__(self, "name", f"attention {self.dim}-{self.heads}x{self.head_dim}")
+
+    def describe(self) -> dict[str, Any]:
+        """Return the JSON-ready keys that define the architecture (all but its name)."""
+        return {"attention": {"dim": self.dim, "heads": self.heads, "head_dim": self.head_dim}}
+
+    def parts(self) -> tuple[tuple[MLP, int], ...]:
+        """Return one product and how many of them there are."""
+        return ((MLP((self.dim, self.head_dim, self.dim), "linear"), 2 * self.heads),)
+
+    @property
+    def parameters(self) -> int:
+        """D = 4 · heads · dim · head_dim."""
+        return 4 * self.heads * self.dim * self.head_dim
+
+    @property
+    def known_listed(self) -> int:
+        """Listed laws of all products."""
+        return sum(part.known_listed * count for part, count in self.parts())
+
+    @property
+    def known_terms(self) -> int:
+        """Monomials of the known laws."""
+        return sum(part.known_terms * count for part, count in self.parts())
+
+    @property
+    def monomial(self) -> bool:
+        """Products of matrices are no monomials, in general."""
+        return False
+
+    @property
+    def scalar(self) -> bool:
+        """At least two products."""
+        return False
+
+    def path_rank(self) -> int:
+        """Not a monomial map."""
+        raise NotImplementedError("attention is not a monomial map")
+
+    def segments(self) -> tuple[MLP, ...]:
+        """No chain."""
+        return ()
+
+    def fields(self) -> GradientFields:
+        """Return the gradients of the whole layer."""
+        return GradientFields(self._network())
+
+    def laws(self) -> Laws:
+        """Return the known laws: ``Q_h^T Q_h − K_h K_h^T`` and ``V_h^T V_h − O_h O_h^T``."""
+        return self._network().laws()
+
+    def _network(self) -> Network:
+        size, branches = self.dim * self.head_dim, []
+        for i in range(2 * self.heads):
+            left, right = ("Q", "K") if i % 2 == 0 else ("V", "O")
+            head = str(i // 2 + 1)
+            first = Dense(2 * i * size, self.dim, self.head_dim, None, head, symbol=left)
+            branches.append((first, Dense((2 * i + 1) * size, self.head_dim, self.dim, None, head, symbol=right)))
+        ends = (self.dim,) * (2 * self.heads)
+        return Network((Parallel(tuple(branches), ends, ends),), self.parameters, sum(ends), sum(ends), 0)

@@ -1,0 +1,380 @@
+"""Networks given layer by layer: dense, convolutional, residual, pooled.
+
+φ is that of the free-gate network: the coefficients, as polynomials in θ, of the distinct monomials in the input, the output
+weights and one free factor per activated unit (and position). The known laws are those of the junctions (wiring.py): of a linear
+space the symmetric matrix, of an activated one its diagonal, for convolutions summed over kernel positions ("Transformative or
+Conservative? Conservation laws for ResNets and Transformers", ICML 2025, arXiv 2506.06194, Thm 3.6 for channels, Prop. 3.2 for
+residual branches).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import Any, Literal
+
+from conslaw_cli.blocks import Flatten, Patches, Residual, SumPool
+from conslaw_cli.errors import SpecError
+from conslaw_cli.families.mlp import HOMOGENEOUS, LOSSES, MAX_WIDTH, MLP, Loss
+from conslaw_cli.laws import Laws
+from conslaw_cli.network import Block, Dense, Gate, GradientFields, Network
+
+Shape = tuple[int, ...]
+"""(units,) or (channels, length) or (channels, height, width)."""
+Padding = Literal["valid", "same", "circular"]
+MAX_UNITS = 10**7
+"""Values a layer may hold: what is larger is refused before any index is made."""
+
+
+class LayerError(SpecError):
+    """A layer does not fit. ``path`` says which: indices into nested lists of layers."""
+
+    def __init__(self, path: tuple[int, ...], message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """A dense layer, ``units`` outputs."""
+
+    units: int
+    bias: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """A positively homogeneous activation of degree one."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Convolution:
+    """A convolution with ``channels`` outputs; kernel and stride have one entry per spatial dimension."""
+
+    channels: int
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: Padding = "valid"
+    bias: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Averages over windows."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """Channels and positions become one vector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Layers that are added to what they read."""
+
+    layers: tuple[Layer, ...]
+
+
+Layer = Linear | Activation | Convolution | Pool | Flat | Branch
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One layer with the shapes before and behind it; ``path`` has one index per level of nesting."""
+
+    path: tuple[int, ...]
+    layer: Layer
+    before: Shape
+    after: Shape
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """A network given by its layers. Raise LayerError where one does not fit what it reads.
+
+    input: the shape of the input; loss as for MLP; name: a label, by default made from the rest.
+    """
+
+    input: Shape
+    layers: tuple[Layer, ...]
+    loss: Loss = "mse"
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if self.loss not in LOSSES:
+            raise SpecError(f"loss: expected one of {', '.join(LOSSES)}, got {self.loss!r}")
+        _check_size((), self.input, "the input")
+        if not any(step.parameters for step in self.steps()):
+            raise SpecError("layers: expected at least one layer with parameters")
+        if not self.name:
+            object.__setattr__(self, "name", f"{show(self.input)} → {_summary(self.layers)}")
+
+    def steps(self) -> list[Step]:
+        """Return all layers in order, those of a residual branch before the branch itself."""
+        return list(_steps(self.layers, self.input, ()))
+
+    def describe(self) -> dict[str, Any]:
+        """Return the JSON-ready keys that define the architecture (all but its name)."""
+        return {"input": list(self.input), "layers": [_jsonable(layer) for layer in self.layers], "loss": self.loss}
+
+    @property
+    def parameters(self) -> int:
+        """D."""
+        return sum(step.parameters for step in self.steps() if not isinstance(step.layer, Branch))
+
+    @property
+    def known_listed(self) -> int:
+        """Number of known laws listed; 0 for a network beyond every budget, whose laws are not worth listing."""
+        return len(self.laws()) if self.parameters <= MAX_UNITS else 0
+
+    @property
+    def known_terms(self) -> int:
+        """Number of monomials of the known laws."""
+        return len(self.laws().law) if self.parameters <= MAX_UNITS else 0
+
+    def mlp(self) -> MLP | None:
+        """Return the same network as an MLP if it is one: dense layers, an activation or none behind each but the last."""
+        if len(self.input) != 1 or any(isinstance(layer, Convolution | Pool | Flat | Branch) for layer in self.layers):
+            return None
+        groups: list[tuple[Linear, str]] = []
+        for layer in self.layers:
+            if isinstance(layer, Linear):
+                groups.append((layer, "linear"))
+            elif isinstance(layer, Activation) and groups and groups[-1][1] == "linear":
+                groups[-1] = (groups[-1][0], layer.name)
+            else:
+                return None
+        *hidden, (last, behind) = groups
+        biases = {dense.bias for dense, _ in hidden}
+        if behind != "linear" or len(biases) > 1 or (last.bias and biases == {False}):
+            return None
+        bias: Literal[False, "hidden", "all"] = "all" if last.bias else ("hidden" if biases == {True} else False)
+        return MLP((*self.input, *(dense.units for dense, _ in groups)), tuple(name for _, name in hidden), bias, self.loss)
+
+    @property
+    def monomial(self) -> bool:
+        """Known for MLPs only."""
+        mlp = self.mlp()
+        return mlp is not None and mlp.monomial
+
+    @property
+    def scalar(self) -> bool:
+        """Known for MLPs only."""
+        mlp = self.mlp()
+        return mlp is not None and mlp.scalar
+
+    def path_rank(self) -> int:
+        """Return the rank of the path-edge incidence matrix; ``monomial`` networks only."""
+        mlp = self.mlp()
+        assert mlp is not None
+        return mlp.path_rank()
+
+    def segments(self) -> tuple[MLP, ...]:
+        """Return the pieces of an MLP between its layers of width 1."""
+        mlp = self.mlp()
+        return () if mlp is None else mlp.segments()
+
+    def parts(self) -> tuple[tuple[Layers, int], ...]:
+        """One part: itself."""
+        return ((self, 1),)
+
+    def fields(self) -> GradientFields:
+        """Return the gradients ``∇_θ F(θ; a)``."""
+        return GradientFields(self._network())
+
+    def laws(self) -> Laws:
+        """Return the known laws: those of the junctions, and what the loss adds."""
+        return self._network().laws()
+
+    def _network(self) -> Network:
+        build = _Build()
+        blocks = build.chain(self.layers, self.input, ())
+        output = self.steps()[-1].after
+        if len(output) > 1:
+            blocks.append(Flatten(prod(output[1:])))
+        zero_sum = self.loss == "cross_entropy"
+        positions = prod(self.input[1:])
+        return Network(tuple(blocks), build.offset, prod(self.input), prod(output), build.gates, zero_sum, positions)
+
+
+class _Build:
+    """Turns layers into blocks, handing out parameters and gates."""
+
+    def __init__(self) -> None:
+        self.offset = self.gates = self.label = 0
+
+    def chain(self, layers: Sequence[Layer], shape: Shape, path: tuple[int, ...]) -> list[Block]:
+        blocks: list[Block] = []
+        for i, layer in enumerate(layers):
+            blocks += self.blocks(layer, shape, (*path, i))
+            shape = _after(layer, shape, (*path, i))
+        return blocks
+
+    def blocks(self, layer: Layer, shape: Shape, path: tuple[int, ...]) -> list[Block]:
+        match layer:
+            case Linear(units, bias):
+                return [self._dense(shape[0], units, bias, 1)]
+            case Convolution(channels, kernel, stride, padding, bias):
+                index = _windows(shape[1:], kernel, stride, padding)
+                return [Patches(index), self._dense(shape[0] * prod(kernel), channels, bias, prod(kernel))]
+            case Activation(name):
+                return [self._gate(shape)] if name in HOMOGENEOUS else []
+            case Pool(kernel, stride):
+                return [SumPool(_windows(shape[1:], kernel, stride, "valid"))]
+            case Flat():
+                return [Flatten(prod(shape[1:]))]
+            case Branch(layers):
+                return [Residual(tuple(self.chain(layers, shape, path)))]
+
+    def _dense(self, inputs: int, outputs: int, bias: bool, taps: int) -> Dense:
+        self.label += 1
+        weights, stop = self.offset, self.offset + inputs * outputs
+        self.offset = stop + outputs * bias
+        return Dense(weights, inputs, outputs, stop if bias else None, str(self.label), taps)
+
+    def _gate(self, shape: Shape) -> Gate:
+        offset, positions = self.gates, prod(shape[1:])
+        self.gates += shape[0] * positions
+        return Gate(offset, shape[0], positions)
+
+
+def _steps(layers: Sequence[Layer], shape: Shape, path: tuple[int, ...]) -> Sequence[Step]:
+    steps: list[Step] = []
+    for i, layer in enumerate(layers):
+        here = (*path, i)
+        if isinstance(layer, Branch):
+            steps += _steps(layer.layers, shape, here)
+        after = _after(layer, shape, here)
+        steps.append(Step(here, layer, shape, after, _parameters(layer, shape)))
+        shape = after
+    return steps
+
+
+def _parameters(layer: Layer, shape: Shape) -> int:
+    match layer:
+        case Linear(units, bias):
+            return (shape[0] + bias) * units
+        case Convolution(channels, kernel, _, _, bias):
+            return (shape[0] * prod(kernel) + bias) * channels
+        case Branch(layers):
+            return sum(step.parameters for step in _steps(layers, shape, ()) if not isinstance(step.layer, Branch))
+    return 0
+
+
+def _after(layer: Layer, shape: Shape, path: tuple[int, ...]) -> Shape:
+    """Return the shape behind a layer. Raise LayerError if it does not fit the shape before it."""
+    match layer:
+        case Linear(units):
+            if len(shape) != 1:
+                raise LayerError(path, f"dense: expected a vector, got {show(shape)}; put flatten before it")
+            after: Shape = (units,)
+        case Convolution(channels, kernel, stride, padding):
+            after = (channels, *_outputs(shape, kernel, stride, padding, f"conv{len(kernel)}d", path))
+        case Pool(kernel, stride):
+            after = (shape[0], *_outputs(shape, kernel, stride, "valid", "avg_pool", path))
+        case Flat():
+            after = (prod(shape),)
+        case Branch(layers):
+            steps = _steps(layers, shape, path)
+            if not steps:
+                raise LayerError(path, "residual: expected at least one layer")
+            after = steps[-1].after
+            if after != shape:
+                raise LayerError(path, f"residual: reads {show(shape)} but its last layer gives {show(after)}; they must agree")
+        case Activation():
+            after = shape
+    _check_size(path, after, "a layer")
+    return after
+
+
+def _outputs(shape: Shape, kernel: Shape, stride: Shape, padding: str, what: str, path: tuple[int, ...]) -> Shape:
+    if len(shape) != len(kernel) + 1:
+        raise LayerError(path, f"{what}: expected channels and {len(kernel)} spatial sizes, got {show(shape)}")
+    if padding == "valid" and any(k > n for n, k in zip(shape[1:], kernel, strict=True)):
+        raise LayerError(path, f"{what}: the kernel {show(kernel)} is larger than what it reads, {show(shape)}")
+    if prod(kernel) * prod(shape) > MAX_UNITS:
+        raise LayerError(path, f"{what}: {prod(kernel) * prod(shape):,} taps, at most {MAX_UNITS:,} are supported")
+    if padding == "valid":
+        return tuple((n - k) // s + 1 for n, k, s in zip(shape[1:], kernel, stride, strict=True))
+    return tuple(-(-n // s) for n, s in zip(shape[1:], stride, strict=True))
+
+
+def _windows(sizes: Shape, kernel: Shape, stride: Shape, padding: Padding) -> tuple[tuple[int, ...], ...]:
+    """Return, per tap and output position, the input position read, or ``prod(sizes)`` for a zero."""
+    counts = _outputs((1, *sizes), kernel, stride, padding, "", ())
+    rows = []
+    for tap in product(*map(range, kernel)):
+        places = (_place(out, tap, sizes, kernel, stride, counts, padding) for out in product(*map(range, counts)))
+        rows.append(tuple(places))
+    return tuple(rows)
+
+
+def _place(out: Shape, tap: Shape, sizes: Shape, kernel: Shape, stride: Shape, counts: Shape, padding: Padding) -> int:
+    place = 0
+    for o, t, n, k, s, count in zip(out, tap, sizes, kernel, stride, counts, strict=True):
+        before = max((count - 1) * s + k - n, 0) // 2 if padding == "same" else 0
+        at = o * s + t - before
+        if padding == "circular":
+            at %= n
+        if not 0 <= at < n:
+            return prod(sizes)
+        place = place * n + at
+    return place
+
+
+def _check_size(path: tuple[int, ...], shape: Shape, what: str) -> None:
+    if prod(shape) > MAX_UNITS or any(n > MAX_WIDTH for n in shape):
+        raise LayerError(path, f"{what} of {prod(shape):,} values ({show(shape)}), at most {MAX_UNITS:,} are supported")
+
+
+def show(shape: Shape) -> str:
+    """Return a shape as text: 8 or 3×6×6."""
+    return "×".join(map(str, shape))
+
+
+def _jsonable(layer: Layer) -> Any:
+    match layer:
+        case Linear(units, bias):
+            return {"dense": {"units": units, "bias": bias}}
+        case Activation(name):
+            return name
+        case Convolution(channels, kernel, stride, padding, bias):
+            rest = {"kernel": list(kernel), "stride": list(stride), "padding": padding, "bias": bias}
+            return {f"conv{len(kernel)}d": {"channels": channels, **rest}}
+        case Pool(kernel, stride):
+            return {"avg_pool": {"kernel": list(kernel), "stride": list(stride)}}
+        case Flat():
+            return "flatten"
+        case Branch(layers):
+            return {"residual": [_jsonable(inner) for inner in layers]}
+
+
+def _summary(layers: Sequence[Layer]) -> str:
+    return " ".join(title(layer) for layer in layers)
+
+
+def title(layer: Layer) -> str:
+    """Return a short name of a layer, such as ``conv2d 8 3×3`` or ``residual[dense 4 relu dense 3]``."""
+    match layer:
+        case Linear(units, bias):
+            return f"dense {units}" + "+b" * bias
+        case Activation(name):
+            return name
+        case Convolution(channels, kernel, stride, padding, bias):
+            steps = f"/{show(stride)}" if prod(stride) > 1 else ""
+            padded = "" if padding == "valid" else f" {padding}"
+            return f"conv{len(kernel)}d {channels} {show(kernel)}{steps}{padded}" + "+b" * bias
+        case Pool(kernel):
+            return f"avg_pool {show(kernel)}"
+        case Flat():
+            return "flatten"
+        case Branch(layers):
+            return f"residual[{_summary(layers)}]"

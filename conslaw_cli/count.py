@@ -27,6 +27,8 @@ TRACE_SURE = 2.0**-20
 MAX_TRIALS = 100
 SMALL_MEMORY = 1 << 29
 """Needs below this are not held against what is free: asking takes longer than most counts."""
+REFUSED = 10**6
+"""Ranks from which no memory budget suffices, so that the count is a refusal and takes no time."""
 ENGINE_LIMIT = 1500
 """Parameters up to which the engine also runs where the graph alone is a proof; both must agree."""
 
@@ -61,7 +63,7 @@ def estimated_seconds(architecture: Architecture) -> float:
     if architecture.monomial and architecture.parameters > ENGINE_LIMIT:
         return 1e-4
     sizes = (max(1, part.parameters - part.known_listed // 2) for part, _ in architecture.parts())
-    return sum(2e-3 + 4e-6 * rank + 4e-11 * float(rank) ** 3 for rank in sizes)
+    return sum(2e-3 + 4e-6 * rank + 4e-11 * float(rank) ** 3 if rank < REFUSED else 1e-3 for rank in sizes)
 
 
 def default_memory() -> int:
@@ -83,7 +85,7 @@ def needed_memory(architecture: Architecture) -> int:
 def check_memory(architecture: Architecture, memory: int | None) -> None:
     """Raise MemoryBudgetError if the engine would need more than the budget, before anything is allocated."""
     needed = needed_memory(architecture)
-    check_budget(f"{architecture.name}: {architecture.parameters} parameters", needed, budget_of(memory, needed))
+    check_budget(f"{architecture.parameters} parameters", needed, budget_of(memory, needed))
 
 
 def budget_of(memory: int | None, needed: int) -> int:
@@ -116,7 +118,8 @@ def _from_parts(architecture: Architecture, parts: Sequence[tuple[LawCount, int]
     trace, independent, error = [0] * steps, 0, 0.0
     lower, upper = [], []
     for row, count in parts:
-        assert row.trace is not None and row.known_independent is not None
+        assert row.trace is not None
+        assert row.known_independent is not None
         padded = [*row.trace.dimensions, *[row.trace.dimensions[-1]] * steps]
         trace = [a + count * b for a, b in zip(trace, padded, strict=False)]
         independent += count * row.known_independent
@@ -215,4 +218,5 @@ def _row(
         error_bound=None if dim_lie == proved else trace.error_bound,
         lower=tuple(lower),
         upper=tuple(upper),
+        scope=architecture.scope,
     )

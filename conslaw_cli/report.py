@@ -43,6 +43,7 @@ class LawCount:
     """One row: an architecture and the number of its conservation laws.
 
     ``architecture`` holds the keys that describe it (``activation``, ``widths``, ``bias``, ``loss``).
+    ``scope`` says what a theorem of the paper leaves open between φ and the network itself, None for nothing.
     The counts are None in a failed row, whose ``reason`` says why.
     """
 
@@ -63,6 +64,7 @@ class LawCount:
     error_bound: float | None = None
     lower: tuple[Bound, ...] = ()
     upper: tuple[Bound, ...] = ()
+    scope: str | None = None
     reason: str | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -90,6 +92,7 @@ class LawCount:
             "lower": [asdict(bound) for bound in self.lower],
             "upper": [asdict(bound) for bound in self.upper],
             "trace": {"error_bound": self.trace.error_bound if self.trace else None},
+            "scope": self.scope,
         }
 
     @classmethod
@@ -108,6 +111,7 @@ class LawCount:
             trace=Trace(tuple(row["trace"]), evidence["trace"]["error_bound"]),
             lower=tuple(Bound(**bound) for bound in evidence["lower"]),
             upper=tuple(Bound(**bound) for bound in evidence["upper"]),
+            scope=evidence["scope"],
             **known,
         )
 

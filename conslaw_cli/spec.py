@@ -22,9 +22,10 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from conslaw_cli import readers
+from conslaw_cli import layer_spec, readers
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families import Architecture
+from conslaw_cli.families.layers import LayerError
 from conslaw_cli.families.mlp import ACTIVATIONS, LOSSES, MAX_DEPTH, MAX_WIDTH, MLP, Bias
 from conslaw_cli.readers import Reader
 
@@ -216,6 +217,7 @@ class _Family:
 
     readers: Mapping[str, Reader]
     build: Callable[..., Architecture]
+    required: tuple[str, ...] = ()
 
 
 def _explicit(node: Node) -> tuple[_Part, ...]:
@@ -227,7 +229,7 @@ def _architecture(node: Node, ignored: Mapping[str, Reader] | None = None) -> _R
     keys = node.value if isinstance(node.value, dict) else {}
     mark = next((key for key in _FAMILIES if key in keys), "widths")
     family = _FAMILIES[mark]
-    values = readers.mapping(node, {**family.readers, **_ABOUT, **(ignored or {})}, required=(mark,))
+    values = readers.mapping(node, {**family.readers, **_ABOUT, **(ignored or {})}, required=(mark, *family.required))
     defining = {key: values[key] for key in ("name", *family.readers) if key in values}
     return _Row(_built(node, family.build, defining), values.get("expect"), node)
 
@@ -235,6 +237,8 @@ def _architecture(node: Node, ignored: Mapping[str, Reader] | None = None) -> _R
 def _built(node: Node, build: Callable[..., Any], values: Mapping[str, Any]) -> Any:
     try:
         return build(**values)
+    except LayerError as fault:
+        raise SpecError(f"{layer_spec.place(node, fault.path)}: {fault}") from None
     except SpecError as fault:
         key = str(fault).partition(":")[0]
         raise SpecError(f"{node.value.get(key, node).place}: {fault}") from None
@@ -373,6 +377,8 @@ def _activation(node: Node) -> str | tuple[str, ...]:
 
 _FAMILIES: dict[str, _Family] = {
     "widths": _Family({"widths": _widths, "activation": _activation, "bias": _bias, "loss": _loss}, MLP),
+    "layers": _Family({"input": layer_spec.shape, "layers": layer_spec.layers, "loss": _loss}, layer_spec.network, ("input",)),
+    "attention": _Family({"attention": layer_spec.attention_sizes}, layer_spec.attention),
 }
 """The families, each under the key that every architecture of it has and no other."""
 

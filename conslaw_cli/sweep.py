@@ -219,7 +219,10 @@ class _Child:
         # At the exit of Python daemons are stopped, others waited for.
         self._process = context.Process(target=_serve, args=arguments, daemon=True)
         self.alive = True
-        with signals.held_back():
+        with signals.held_back(), warnings.catch_warnings():
+            # Python 3.12 and later warn of threads beside a fork; those here are NumPy's and the progress bar's, and the
+            # child waits for neither.
+            warnings.simplefilter("ignore", DeprecationWarning)
             self._process.start()
         sender.close()
 

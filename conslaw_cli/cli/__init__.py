@@ -9,6 +9,7 @@ from __future__ import annotations
 import click
 
 from conslaw_cli.cli.count import count
+from conslaw_cli.cli.describe import describe
 from conslaw_cli.cli.options import USAGE
 from conslaw_cli.cli.sweep import sweep
 from conslaw_cli.errors import ConslawError
@@ -57,4 +58,5 @@ def main() -> None:
 
 
 main.add_command(count)
+main.add_command(describe)
 main.add_command(sweep)

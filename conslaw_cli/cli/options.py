@@ -83,7 +83,8 @@ def show(report: Report, format_: str, file: str | None = None) -> None:
 
 def check_writable(file: str | None) -> None:
     """Raise SpecError if :func:`show` could not write there, before anything is computed for it."""
-    if file in (None, "-"):
+    # Opening and closing a pipe would already be an empty answer to who reads it.
+    if file in (None, "-") or (os.path.exists(str(file)) and not os.path.isfile(str(file)) and not os.path.isdir(str(file))):
         return
     try:
         existed = os.path.lexists(str(file))

@@ -45,6 +45,11 @@ class Architecture(Protocol):
         ...
 
     @property
+    def scope(self) -> str | None:
+        """What is open between φ and the network's own gradients, as a sentence; None for nothing."""
+        ...
+
+    @property
     def scalar(self) -> bool:
         """Whether φ has one component, so that Lie(W_φ) is spanned by one field."""
         ...
@@ -55,6 +60,10 @@ class Architecture(Protocol):
 
     def laws(self) -> Laws:
         """Return the known laws."""
+        ...
+
+    def outline(self) -> Sequence[tuple[str, str, int]]:
+        """Return its pieces, in order: what each is, the shape behind it, its parameters."""
         ...
 
     def parts(self) -> Sequence[tuple[Architecture, int]]:

@@ -43,6 +43,12 @@ class Attention:
         """Return the JSON-ready keys that define the architecture (all but its name)."""
         return {"attention": {"dim": self.dim, "heads": self.heads, "head_dim": self.head_dim}}
 
+    def outline(self) -> list[tuple[str, str, int]]:
+        """Return the matrices of one head: each one's shape and the parameters of all heads."""
+        size = self.heads * self.dim * self.head_dim
+        left, right = f"{self.dim}×{self.head_dim}", f"{self.head_dim}×{self.dim}"
+        return [(f"{m} of {self.heads} heads", left if m in "QV" else right, size) for m in "QKVO"]
+
     def parts(self) -> tuple[tuple[MLP, int], ...]:
         """Return one product and how many of them there are."""
         return ((MLP((self.dim, self.head_dim, self.dim), "linear"), 2 * self.heads),)
@@ -66,6 +72,11 @@ class Attention:
     def monomial(self) -> bool:
         """Products of matrices are no monomials, in general."""
         return False
+
+    @property
+    def scope(self) -> str:
+        """φ is a factor of the layer; how much of it data can move is not part of the count."""
+        return "The count is that of φ = (Q_h K_h, V_h O_h)_h, on which the layer depends (arXiv 2506.06194)."
 
     @property
     def scalar(self) -> bool:

@@ -24,6 +24,10 @@ from conslaw_cli.network import Block, Dense, Gate, GradientFields, Network
 Shape = tuple[int, ...]
 """(units,) or (channels, length) or (channels, height, width)."""
 Padding = Literal["valid", "same", "circular"]
+FREE_GATES = (
+    "The count is that of the φ whose gates are free factors; whether the gradients of the network itself span W_φ is "
+    "not part of the count."
+)
 MAX_UNITS = 10**7
 """Values a layer may hold: what is larger is refused before any index is made."""
 
@@ -64,7 +68,7 @@ class Convolution:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Averages over windows."""
+    """Averages over windows; one size stands for all directions."""
 
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
@@ -166,6 +170,15 @@ class Layers:
         return mlp is not None and mlp.monomial
 
     @property
+    def scope(self) -> str | None:
+        """What is known of an MLP; for other networks, that φ is the one of free gates."""
+        mlp = self.mlp()
+        if mlp is not None:
+            return mlp.scope
+        gated = any(isinstance(step.layer, Activation) and step.layer.name in HOMOGENEOUS for step in self.steps())
+        return FREE_GATES if gated else None
+
+    @property
     def scalar(self) -> bool:
         """Known for MLPs only."""
         mlp = self.mlp()
@@ -181,6 +194,15 @@ class Layers:
         """Return the pieces of an MLP between its layers of width 1."""
         mlp = self.mlp()
         return () if mlp is None else mlp.segments()
+
+    def outline(self) -> list[tuple[str, str, int]]:
+        """Return the input and the layers, those of a branch indented below it."""
+        rows = [("input", show(self.input), 0)]
+        for step in sorted(self.steps(), key=lambda step: step.path):
+            what = "residual" if isinstance(step.layer, Branch) else title(step.layer)
+            parameters = 0 if isinstance(step.layer, Branch) else step.parameters
+            rows.append(("  " * (len(step.path) - 1) + what, show(step.after), parameters))
+        return rows
 
     def parts(self) -> tuple[tuple[Layers, int], ...]:
         """One part: itself."""
@@ -228,7 +250,7 @@ class _Build:
             case Activation(name):
                 return [self._gate(shape)] if name in HOMOGENEOUS else []
             case Pool(kernel, stride):
-                return [SumPool(_windows(shape[1:], kernel, stride, "valid"))]
+                return [SumPool(_windows(shape[1:], _every(kernel, shape), _every(stride, shape), "valid"))]
             case Flat():
                 return [Flatten(prod(shape[1:]))]
             case Branch(layers):
@@ -279,7 +301,7 @@ def _after(layer: Layer, shape: Shape, path: tuple[int, ...]) -> Shape:
         case Convolution(channels, kernel, stride, padding):
             after = (channels, *_outputs(shape, kernel, stride, padding, f"conv{len(kernel)}d", path))
         case Pool(kernel, stride):
-            after = (shape[0], *_outputs(shape, kernel, stride, "valid", "avg_pool", path))
+            after = (shape[0], *_outputs(shape, _every(kernel, shape), _every(stride, shape), "valid", "avg_pool", path))
         case Flat():
             after = (prod(shape),)
         case Branch(layers):
@@ -295,9 +317,14 @@ def _after(layer: Layer, shape: Shape, path: tuple[int, ...]) -> Shape:
     return after
 
 
+def _every(sizes: Shape, shape: Shape) -> Shape:
+    """Return one size per spatial direction."""
+    return sizes * (len(shape) - 1) if len(sizes) == 1 else sizes
+
+
 def _outputs(shape: Shape, kernel: Shape, stride: Shape, padding: str, what: str, path: tuple[int, ...]) -> Shape:
-    if len(shape) != len(kernel) + 1:
-        raise LayerError(path, f"{what}: expected channels and {len(kernel)} spatial sizes, got {show(shape)}")
+    if len(shape) == 1 or len(shape) != len(kernel) + 1:
+        raise LayerError(path, f"{what}: expected channels and {len(kernel) or 1} spatial sizes, got {show(shape)}")
     if padding == "valid" and any(k > n for n, k in zip(shape[1:], kernel, strict=True)):
         raise LayerError(path, f"{what}: the kernel {show(kernel)} is larger than what it reads, {show(shape)}")
     if prod(kernel) * prod(shape) > MAX_UNITS:

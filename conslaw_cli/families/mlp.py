@@ -45,6 +45,10 @@ HOMOGENEOUS = ("relu", "leaky_relu", "abs", "homogeneous")
 ACTIVATIONS = LINEAR + HOMOGENEOUS
 BIASES: tuple[Bias, ...] = (False, "hidden", "all")
 LOSSES: tuple[Loss, ...] = ("mse", "logistic", "cross_entropy")
+DEEP_RELU = (
+    "The count is that of φ_ReLU: that the gradients of the network itself span W_φ is proved for linear and "
+    "two-layer ReLU networks and open for deeper ReLU networks (paper, section 2.4)."
+)
 MAX_WIDTH = 10**9
 MAX_DEPTH = 10**4
 
@@ -149,6 +153,11 @@ class MLP:
         return Network(tuple(blocks), offset, self.widths[0], self.widths[-1], gates, zero_sum)
 
     @property
+    def scope(self) -> str | None:
+        """What section 2.4 of the paper leaves open."""
+        return DEEP_RELU if self.depth > 2 and any(a not in LINEAR for a in self.activations) else None
+
+    @property
     def scalar(self) -> bool:
         """Whether φ has one component: width 1 to width 1, linear, without biases, under squared error."""
         ends = self.widths[0] == self.widths[-1] == 1
@@ -180,6 +189,15 @@ class MLP:
     def monomial(self) -> bool:
         """Whether every component of φ is a monomial, up to the rotation of :meth:`squared`."""
         return all(a not in LINEAR for a in self.activations)
+
+    def outline(self) -> list[tuple[str, str, int]]:
+        """Return the input and the layers: what each is, its width, its parameters."""
+        rows = [("input", str(self.widths[0]), 0)]
+        for layer, (inputs, outputs) in enumerate(pairwise(self.widths), start=1):
+            biased = self.bias == "all" or (self.bias == "hidden" and layer < self.depth)
+            activation = f" {self.activations[layer - 1]}" if layer < self.depth else ""
+            rows.append((f"dense {outputs}{'+b' * biased}{activation}", str(outputs), (inputs + biased) * outputs))
+        return rows
 
     def parts(self) -> tuple[tuple[MLP, int], ...]:
         """One part: itself."""

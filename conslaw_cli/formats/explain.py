@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from conslaw_cli.families.mlp import HOMOGENEOUS
 from conslaw_cli.formats.words import label, plural, probability, reason
 from conslaw_cli.report import Bound, LawCount
 
@@ -10,10 +9,6 @@ _LIE = "dim Lie(W_φ)(θ)"
 _MINORS = (
     "A rank found modulo p at one point is at most the rank at generic real θ, because a minor of integer "
     "polynomials that is nonzero modulo p is not the zero polynomial."
-)
-_GATES = (
-    "The count is that of φ_ReLU: that the gradients of the network itself span W_φ is proved for linear and "
-    "two-layer ReLU networks and open for deeper ReLU networks (paper, section 2.4)."
 )
 
 
@@ -30,7 +25,7 @@ def explain(row: LawCount) -> str:
         _conclusion(row),
         *_laws(row),
         *_trace(row),
-        *([_GATES] if _beyond_section_2_4(row) else []),
+        *([row.scope] if row.scope else []),
     ]
     return " ".join(sentences)
 
@@ -89,11 +84,3 @@ def _trace_error(error: float | None, step: int) -> list[str]:
         return []
     which = "This dimension is" if step == 0 else "One of these dimensions is"
     return [f"{which} too small with probability {probability(error)}."]
-
-
-def _beyond_section_2_4(row: LawCount) -> bool:
-    """Whether the network has gates and several hidden layers, which section 2.4 leaves open."""
-    widths = row.architecture.get("widths")
-    activation = row.architecture.get("activation")
-    names = activation if isinstance(activation, list | tuple) else (activation,)
-    return isinstance(widths, list | tuple) and len(widths) > 3 and any(name in HOMOGENEOUS for name in names)

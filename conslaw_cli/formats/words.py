@@ -69,15 +69,15 @@ def architecture_keys(rows: Sequence[LawCount]) -> list[str]:
 def shared_architecture(rows: Sequence[LawCount]) -> str:
     """Return the keys that have one value in all rows, as ``activation relu, bias false``."""
     first = rows[0].architecture if rows else {}
-    return ", ".join(f"{label(key)} {_texts(rows, key)[0]}" for key in first if _shared(rows, key))
+    return ", ".join(f"{label(key)} {_texts(rows, key)[0]}" for key in first if _shared(rows, key) and not _nested(rows, key))
 
 
 def columns(rows: Sequence[LawCount], expected: Mapping[str, int]) -> list[Column]:
     """Return the columns that tell the rows apart, and their figures.
 
-    An architecture key gets a column where it varies, unless the names say its values already.
+    An architecture key gets a column where it varies, unless the names say its values already or it is a nested value.
     """
-    told = [key for key in architecture_keys(rows) if _shared(rows, key) or _named(rows, key)]
+    told = [key for key in architecture_keys(rows) if _shared(rows, key) or _named(rows, key) or _nested(rows, key)]
     own = [key for key in architecture_keys(rows) if key not in told]
     return [
         Column("name", tuple(label(row.name) for row in rows), False),
@@ -103,6 +103,12 @@ def _shared(rows: Sequence[LawCount], key: str) -> bool:
 def _named(rows: Sequence[LawCount], key: str) -> bool:
     words = [re.split(r"[\s=,;]+", label(row.name)) for row in rows]
     return all(not text or text in said for said, text in zip(words, _texts(rows, key), strict=True))
+
+
+def _nested(rows: Sequence[LawCount], key: str) -> bool:
+    """Whether a key holds more than a table has room for: mappings, or lists with them. JSON and CSV show it."""
+    values = [row.architecture.get(key) for row in rows]
+    return any(isinstance(v, dict) or (isinstance(v, list) and any(isinstance(e, dict | list) for e in v)) for v in values)
 
 
 def _count(key: str) -> Callable[[LawCount], str]:

@@ -1,0 +1,401 @@
+"""What a sweep promises: one row for every job, whatever happens to jobs, workers, the file or the power."""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from conslaw_cli.count import VERSION
+from conslaw_cli.errors import ContradictionError, MemoryBudgetError, SpecError
+from conslaw_cli.families.mlp import MLP
+from conslaw_cli.report import Bound, LawCount, Trace
+from conslaw_cli.store import Store
+from conslaw_cli.sweep import Job, Limits, missing, plan, resume, run
+
+NO_LIMITS = Limits()
+WORTH_WORKERS = 5.0
+"""An estimated cost that makes a sweep start workers."""
+
+
+def jobs_for(*inputs: int, cost: float = 0.0) -> list[Job]:
+    """Return a job for the linear network n-2-1 for each n of the inputs, which tells the fakes what to do."""
+    return [replace(job, cost=cost) for job in plan([MLP((n, 2, 1), "linear") for n in inputs], seed=0)]
+
+
+def fake(architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
+    return LawCount(architecture.name, architecture.describe(), seed, VERSION, 0.0, "proved", laws=architecture.widths[0])
+
+
+def rows_of(jobs: list[Job], count: Callable[..., LawCount], workers: int = 1, **limits: float) -> dict[int, LawCount]:
+    """Run the jobs; return their rows by the number of inputs."""
+    found = list(run(jobs, Limits(**limits), workers, count))  # type: ignore[arg-type]
+    rows = {row.architecture["widths"][0]: row for _, row in found}
+    assert len(found) == len(rows), "one row for every job"
+    return rows
+
+
+def without_seconds(row: LawCount) -> LawCount:
+    return replace(row, seconds=0.0)
+
+
+# ---- running
+
+
+def test_rows_do_not_depend_on_the_number_of_workers() -> None:
+    architectures = [MLP((2, 3, 2), "linear"), MLP((1, 2, 2, 1), "linear"), MLP((3, 2, 2), "relu", "hidden")]
+    jobs = [replace(job, cost=WORTH_WORKERS) for job in plan(architectures, seed=7)]
+    found = [
+        sorted((without_seconds(row) for _, row in run(jobs, NO_LIMITS, workers)), key=lambda row: row.name) for workers in (1, 2)
+    ]
+    assert found[0] == found[1]
+    assert [row.verdict for row in found[0]] == ["proved"] * 3
+
+
+def parent(architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
+    return replace(fake(architecture, seed=seed, memory=memory), parameters=os.getppid(), dim_lie=memory)
+
+
+def test_a_small_sweep_starts_no_workers() -> None:
+    rows = rows_of(jobs_for(1, 2, 3), parent, workers=2)
+    assert {row.parameters for row in rows.values()} == {os.getpid()}
+
+
+def test_a_large_sweep_runs_in_workers_that_share_the_memory() -> None:
+    rows = rows_of(jobs_for(*range(1, 9), cost=WORTH_WORKERS), parent, workers=2, memory=1000)
+    assert os.getpid() not in {row.parameters for row in rows.values()}
+    assert {row.dim_lie for row in rows.values()} == {500}
+
+
+def greedy(architecture: MLP, *, seed: int, memory: int) -> LawCount:
+    needed = architecture.widths[0]
+    if needed > memory:
+        raise MemoryBudgetError(f"{needed} bytes, the budget is {memory}")
+    return fake(architecture, seed=seed, memory=memory)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_job_may_use_the_whole_budget_whatever_the_number_of_workers(workers: int) -> None:
+    rows = rows_of(jobs_for(100, 900, 1100, cost=WORTH_WORKERS), greedy, workers, memory=1000)
+    assert {n: row.verdict for n, row in rows.items()} == {100: "proved", 900: "proved", 1100: "failed"}
+    assert rows[1100].reason == "1100 bytes, the budget is 1000"
+
+
+def unlucky(architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
+    match architecture.widths[0]:
+        case 1:
+            raise ContradictionError("lower bound 3 above upper bound 2")
+        case 2:
+            raise ZeroDivisionError("of a kind nobody thought of")
+        case 3:
+            raise MemoryError
+        case 4:
+            os.kill(os.getpid(), signal.SIGKILL)
+        case 5:
+            faulthandler.disable()
+            os.abort()
+        case 6:
+            os._exit(7)
+    return fake(architecture, seed=seed, memory=memory)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_job_that_fails_has_a_reason_and_the_others_a_count(workers: int) -> None:
+    rows = rows_of(jobs_for(*range(1, 10), cost=WORTH_WORKERS), unlucky, workers)
+    reasons = {n: re.sub(r"\(test_sweep.py:\d+\)", "(place)", row.reason or "") for n, row in rows.items()}
+    assert reasons == {
+        1: "ContradictionError: lower bound 3 above upper bound 2 (place)",
+        2: "ZeroDivisionError: of a kind nobody thought of (place)",
+        3: "out of memory",
+        4: "worker died (killed by the system, perhaps out of memory)",
+        5: "worker died (Aborted)",
+        6: "worker died (exit code 7)",
+        **dict.fromkeys((7, 8, 9), ""),
+    }
+    assert {n for n, row in rows.items() if row.verdict == "failed"} == {1, 2, 3, 4, 5, 6}
+    assert rows[4].architecture == MLP((4, 2, 1), "linear").describe()
+    assert LawCount.from_json(rows[4].to_json()) == rows[4]
+
+
+def mortal(flag: Path, victim: Callable[[], int], architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
+    """Kill a process, the first time that the network with 3 inputs is counted."""
+    if architecture.widths[0] == 3 and not flag.exists():
+        flag.touch()
+        os.kill(victim(), signal.SIGKILL)
+        time.sleep(5)
+    return fake(architecture, seed=seed, memory=memory)
+
+
+def test_a_job_whose_process_was_killed_once_is_tried_again_alone(tmp_path: Path) -> None:
+    rows = rows_of(jobs_for(1, 2, 3, 4), partial(mortal, tmp_path / "flag", os.getpid))
+    assert (tmp_path / "flag").exists()
+    assert {row.verdict for row in rows.values()} == {"proved"}
+
+
+def test_a_killed_worker_loses_no_job(tmp_path: Path) -> None:
+    jobs = jobs_for(*range(1, 13), cost=WORTH_WORKERS)
+    rows = rows_of(jobs, partial(mortal, tmp_path / "flag", os.getppid), workers=2)
+    assert (tmp_path / "flag").exists()
+    assert sorted(rows) == list(range(1, 13))
+    assert {row.verdict for row in rows.values()} == {"proved"}
+
+
+def stuck(architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
+    """Spend years in C code that holds the interpreter's lock, for the network with 2 inputs."""
+    if architecture.widths[0] == 2:
+        re.match(r"(a+)+$", "a" * 60 + "b")
+    return fake(architecture, seed=seed, memory=memory)
+
+
+def test_the_time_limit_stops_code_that_holds_the_interpreter() -> None:
+    start = time.monotonic()
+    rows = rows_of(jobs_for(1, 2, 3), stuck, seconds=0.3)
+    assert time.monotonic() - start < 3
+    assert {n: row.reason for n, row in rows.items()} == {1: None, 2: "time limit of 0.3 s reached", 3: None}
+    assert rows[2].seconds == pytest.approx(0.3, abs=0.5)
+
+
+def processes_below() -> set[psutil.Process]:
+    return set(psutil.Process().children(recursive=True))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_leaving_a_sweep_stops_its_jobs(workers: int) -> None:
+    list(run(jobs_for(1, 2, cost=WORTH_WORKERS), NO_LIMITS, workers, fake))
+    before = processes_below()
+    rows = run(jobs_for(*range(1, 9), cost=WORTH_WORKERS), NO_LIMITS, workers, nearly_stuck)
+    for _ in range(4):
+        next(rows)
+    deadline = time.monotonic() + 5
+    while not (busy := processes_below() - before) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert busy
+    rows.close()
+    _, alive = psutil.wait_procs(busy, timeout=5)
+    assert not alive
+
+
+def nearly_stuck(architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
+    if architecture.widths[0] > 4:
+        time.sleep(100)
+    return fake(architecture, seed=seed, memory=memory)
+
+
+# ---- the file
+
+
+@pytest.fixture
+def warnings() -> list[str]:
+    return []
+
+
+def row(name: str, **changes: object) -> LawCount:
+    trace, bound = Trace((3,)), Bound(3, "brackets", "proof", 7, "3 fields")
+    counted = LawCount(name, {"widths": [2, 2]}, 0, "1", 0.5, "proved", 4, 3, 1, 1, 1, 0, trace, True, None, (bound,), (bound,))
+    return replace(counted, **changes)  # type: ignore[arg-type]
+
+
+def opened(path: Path, warnings: list[str] | None = None) -> Store:
+    return Store(str(path), "1", (warnings if warnings is not None else []).append)
+
+
+def filled(path: Path, *names: str) -> bytes:
+    with opened(path) as store:
+        for name in names:
+            store.append(f"key of {name}", row(name))
+    return path.read_bytes()
+
+
+def test_a_line_is_the_row_and_its_job(tmp_path: Path) -> None:
+    line = filled(tmp_path / "s.jsonl", "a")
+    assert line.endswith(b"\n")
+    assert json.loads(line) == {**row("a").to_json(), "job": "key of a"}
+
+
+def test_rows_are_in_the_file_before_the_store_is_closed(tmp_path: Path) -> None:
+    with opened(tmp_path / "s.jsonl") as store:
+        store.append("k", row("a"))
+        assert json.loads((tmp_path / "s.jsonl").read_bytes())["name"] == "a"
+
+
+def test_rows_are_found_by_job_and_name_and_version(tmp_path: Path) -> None:
+    filled(tmp_path / "s.jsonl", "a")
+    with opened(tmp_path / "s.jsonl") as store:
+        assert store.get(("key of a", "a")) == row("a")
+        assert store.get(("key of a", "b")) is None
+        assert store.get(("another key", "a")) is None
+    with Store(str(tmp_path / "s.jsonl"), "2", [].append) as store:
+        assert store.get(("key of a", "a")) is None
+
+
+@given(cut=st.integers(min_value=1))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_file_cut_anywhere_keeps_every_whole_line(tmp_path: Path, cut: int) -> None:
+    path, names = tmp_path / "s.jsonl", ("a", "b", "c")
+    path.unlink(missing_ok=True)
+    whole = filled(path, *names)
+    left = whole[: cut % (len(whole) + 1)]
+    path.write_bytes(left)
+    ends = [position for position in range(len(whole)) if whole[position : position + 1] == b"\n"]
+    survivors = sum(1 for end in ends if end <= len(left))
+    warned: list[str] = []
+    with opened(path, warned) as store:
+        found = [name for name in names if store.get((f"key of {name}", name))]
+        store.append("key of d", row("d"))
+    assert found == list(names[:survivors])
+    assert [json.loads(line)["name"] for line in path.read_bytes().splitlines()] == [*found, "d"]
+    assert bool(warned) == (len(left) not in (0, *ends, *(end + 1 for end in ends)))
+
+
+def test_unreadable_and_foreign_lines_are_kept_with_a_warning(tmp_path: Path, warnings: list[str]) -> None:
+    path = tmp_path / "s.jsonl"
+    odd = b'what is this?\n{"name": "no row", "job": "k"}\n[[' + b"[" * 5000 + b"\n"
+    path.write_bytes(odd + filled(path, "foreign", "a"))
+    with opened(path, warnings) as store:
+        store.append("key of b", row("b"))
+        store.settle([("key of b", "b"), ("key of a", "a")])
+    assert warnings == [f"{path}: 3 unreadable lines are ignored and kept"]
+    b, a, *rest = path.read_bytes().splitlines(keepends=True)
+    assert [json.loads(line)["name"] for line in (b, a)] == ["b", "a"]
+    assert b"".join(rest).startswith(odd)
+    assert json.loads(rest[-1])["name"] == "foreign"
+
+
+@pytest.mark.parametrize("text", ["# A report\n\nby mistake\n", "one line", '{"results": []}\n', "\0\0\0"])
+def test_a_file_that_is_no_store_is_refused_and_left_alone(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "report.md"
+    path.write_text(text)
+    with pytest.raises(SpecError, match=r"report\.md: expected rows of a sweep, found none"):
+        opened(path)
+    assert path.read_text() == text
+
+
+def test_two_sweeps_cannot_write_to_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "s.jsonl"
+    with opened(path) as store:
+        with pytest.raises(SpecError, match="another sweep is writing to it"):
+            opened(path)
+        store.append("k", row("a"))
+        store.settle([("k", "a")])
+        store.append("k", row("b"))
+        store.settle([("k", "b"), ("k", "a")])
+        with pytest.raises(SpecError, match="another sweep is writing to it"):
+            opened(path)
+    with opened(path) as store:
+        assert store.get(("k", "a"))
+
+
+def test_settling_leaves_one_line_for_each_row_and_touches_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "s.jsonl"
+    path.touch(mode=0o640)
+    (tmp_path / "link").symlink_to(path)
+    with opened(tmp_path / "link") as store:
+        store.append("k", row("a", verdict="failed", reason="killed"))
+        store.append("k", row("b", version="0"))
+        store.append("k", row("foreign"))
+        store.append("k", row("b"))
+        store.append("k", row("a"))
+        store.settle([("k", "a"), ("k", "b")])
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    assert [(line["name"], line["version"], line["verdict"]) for line in lines] == [
+        ("a", "1", "proved"),
+        ("b", "1", "proved"),
+        ("foreign", "1", "proved"),
+    ]
+    assert (tmp_path / "link").is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["link", "s.jsonl"]
+
+
+def test_rows_can_be_added_after_others_are_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "s.jsonl"
+    filled(path, "a", "b")
+    with opened(path) as store:
+        store.drop([("key of a", "a")])
+        assert store.get(("key of a", "a")) is None
+        store.append("key of c", row("c"))
+    assert [json.loads(line)["name"] for line in path.read_bytes().splitlines()] == ["b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("missing/s.jsonl", "No such file or directory"),
+        (".", "Is a directory"),
+        ("/dev/null", "expected a regular file"),
+        ("a\0b", "null"),
+        ("x" * 300, "File name too long"),
+    ],
+)
+def test_a_path_that_cannot_hold_rows_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SpecError, match=message):
+        Store(path, "1", [].append)
+
+
+# ---- both
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> tuple[list[Job], Path]:
+    return plan([MLP((2, n, 2), "linear") for n in (1, 2, 3)], seed=0), tmp_path / "s.jsonl"
+
+
+def stored(jobs: list[Job], path: Path, rows: int = 99) -> list[str]:
+    """Resume a sweep, for so many rows at most; return the names of the rows that were counted."""
+    names = []
+    with Store(str(path), VERSION, [].append) as store:
+        running = resume(jobs, store, NO_LIMITS, workers=1)
+        for _, counted in running:
+            names.append(counted.name)
+            if len(names) == rows:
+                break
+        running.close()
+    return names
+
+
+def content(path: Path) -> str:
+    return re.sub(r'"seconds":[^,]*', "", path.read_text())
+
+
+def test_a_sweep_counts_only_what_is_missing(three: tuple[list[Job], Path]) -> None:
+    jobs, path = three
+    assert stored(jobs[:1], path) == ["linear 2-1-2"]
+    assert stored(jobs, path) == ["linear 2-2-2", "linear 2-3-2"]
+    assert stored(jobs, path) == []
+    other_seed = plan([job.architecture for job in jobs], seed=1)
+    assert len(stored(other_seed, path)) == 3
+
+
+def test_an_interrupted_sweep_ends_in_the_same_file(three: tuple[list[Job], Path], tmp_path: Path) -> None:
+    jobs, path = three
+    stored(jobs, tmp_path / "at once.jsonl")
+    assert len(stored(jobs[::-1], path, rows=1)) == 1
+    assert len(stored(jobs[::-1], path, rows=1)) == 1
+    stored(jobs, path)
+    assert content(path) == content(tmp_path / "at once.jsonl")
+
+
+def test_a_failed_row_is_tried_again(three: tuple[list[Job], Path]) -> None:
+    jobs, path = three
+    counted = fake(jobs[0].architecture, seed=0, memory=None)  # type: ignore[arg-type]
+    failed = replace(counted, verdict="failed", laws=None, reason="killed")
+    with Store(str(path), VERSION, [].append) as store:
+        store.append(jobs[0].key, failed)
+        assert missing(jobs, store) == jobs
+    assert len(stored(jobs, path)) == 3
+    assert "killed" not in path.read_text()

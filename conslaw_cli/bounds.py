@@ -33,13 +33,13 @@ FOLD_FROM = 400
 
 def from_brackets(trace: RankTrace, prime: int) -> Bound:
     """Lower bound: the rank of the brackets."""
-    fields = "fields of W_φ" if len(trace.dimensions) == 1 else "fields of W_φ and their brackets"
+    fields = "fields of W_φ" if trace.length == 1 else "fields of W_φ and their brackets"
     return Bound(trace.rank, "brackets", "proof", prime, f"random {fields} have rank {trace.rank} at a random point")
 
 
 def from_stagnation(trace: RankTrace, error: float) -> Bound:
     """Upper bound, random: a level of brackets added nothing, at several primes and points."""
-    shown = f"brackets of {len(trace.dimensions) + 1} fields add nothing at independent random primes and points"
+    shown = f"brackets of more than {trace.length} fields add nothing at independent random primes and points"
     return Bound(trace.rank, "stagnation", "random", None, shown, error)
 
 
@@ -51,11 +51,18 @@ def from_known_laws(laws: Laws, sampler: Sampler) -> Bound:
 
 
 def law_rank(laws: Laws, sampler: Sampler) -> int:
-    """Return the rank of the laws' gradients at the sampler's point, checking each against random fields."""
-    field, dimension = sampler.field, sampler.fields.dimension
+    """Return the rank of the laws' gradients at the sampler's point, checking each against random fields.
+
+    Gradients are sparse, and a fold may lose some of their rank: it is trusted only where all of them stay independent.
+    """
+    fold = folding(sampler, min(sampler.fields.dimension, len(laws) + 1))
+    rank = _law_rank(laws, sampler, fold)
+    return rank if fold is None or rank == len(laws) else _law_rank(laws, sampler, None)
+
+
+def _law_rank(laws: Laws, sampler: Sampler, fold: Folding | None) -> int:
+    field, span = sampler.field, Span(sampler.field)
     fields = sampler.rows(0, CHECKED_FIELDS).T
-    fold = folding(sampler, min(dimension, len(laws) + 1))
-    span = Span(field)
     for start, gradients in enumerate(laws.gradients(sampler.theta[0, :, 0], TERMS)):
         field.reduce(gradients)
         wrong = field.matmul(gradients, fields).any(axis=1)
@@ -108,14 +115,16 @@ def from_segments(segments: Sequence[Architecture], sampler: Sampler) -> Bound |
     return Bound(total, "scalar segments", "proof", sampler.field.p, shown)
 
 
-def miss_probability(fields: Fields, rank: int, levels: int) -> float:
-    """Bound the probability that one trial with ``levels`` levels of brackets misses a rank above ``rank``."""
+def miss_probability(fields: Fields, rank: int, length: int) -> float:
+    """Bound the probability that one trial with brackets of up to ``length`` fields misses a rank above ``rank``.
+
+    A bracket's degree is at most the sum of its fields'. With ‖·‖ the sum of the absolute values of an entry's coefficients,
+    ``‖[f, g]‖ ≤ (deg f + deg g) ‖f‖ ‖g‖``, since the derivatives of f add up to at most ``deg f · ‖f‖``; so with n fields
+    ``‖·‖ ≤ (2 n δ L)^n``, sums of two brackets included.
+    """
     in_theta, in_probe = fields.degree()
-    degree, bits = in_theta + in_probe, math.log2(max(2, fields.terms()))
-    entry = bits
-    for level in range(1, levels):
-        entry += bits + math.log2(max(1, in_theta * (level + 1)))
-        degree += in_theta - 1 + in_probe
+    degree = length * (in_theta + in_probe)
+    entry = length * (math.log2(max(2, fields.terms())) + math.log2(2 * length * max(1, in_theta)))
     size = rank + 1
     minor = size * entry + math.lgamma(size + 1) / math.log(2)
     bad_primes = minor / math.log2(SMALLEST_PRIME) / PRIMES_IN_RANGE

@@ -1,13 +1,18 @@
-"""The trace of a generated Lie algebra at a point: random right-nested brackets, incremental rank, Lemma 3.2.
+"""The trace of a generated Lie algebra at a point: random nested brackets, incremental rank, Lemma 3.2.
 
 This file knows vector fields only as things that can be sampled and evaluated on jets. Right-nested brackets
 ``[f_1, [f_2, [… f_{k+1}]]]`` of generators span W_k modulo W_{k-1}, and the bracket is multilinear in its arguments, so random
 ones do as well: every row is a random element, and rows are drawn level by level until one more adds nothing.
+
+A right-nested bracket of k + 1 fields takes jets of order k, 2^k numbers for each coordinate. Networks such as 1-n-n-2 have
+traces of many small steps, so after NESTED levels balanced brackets take over: with V_0 = W_0, V_{h+1} = V_h + [V_h, V_h],
+a random element of V_h is ``f + [X, Y]`` with X, Y random in V_{h-1}; it combines up to 2^h fields and takes jets of order h
+only. If V_h and V_{h+1} have equal dimensions around θ, then V_h is involutive and contains W_0, so it is Lie(W_0) there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +23,12 @@ from conslaw_cli.jets import derivative, lift, value
 
 CHUNK_BYTES = 1 << 26
 """Jets held at once; a field at jet order k holds D · 2^k residues a row, some eight times."""
+NESTED = 7
+"""Levels of right-nested brackets that are computed before balanced ones take over (measured: a second for small networks)."""
+DEAR = 3
+"""Order of jets from which rows are drawn a few at a time."""
+LOWEST_TREE = 3
+"""Height of the first balanced brackets: V_2 lies in W_3."""
 
 
 class Fields(Protocol):
@@ -47,23 +58,42 @@ class Fields(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RankTrace:
-    """Ranks after each level of brackets, at one point modulo one prime.
+    """Ranks after each level of right-nested brackets, at one point modulo one prime.
 
-    ``closed``: a whole level added nothing (Lemma 3.2), as opposed to the ranks having reached ``enough``.
+    tail: ranks of V_h for h = LOWEST_TREE, …, if NESTED levels were not enough.
+    closed: a whole level added nothing, as opposed to the ranks having reached their upper bound.
     """
 
     dimensions: tuple[int, ...]
     closed: bool
+    tail: tuple[int, ...] = ()
 
     @property
     def rank(self) -> int:
         """The last rank: a proved lower bound for the dimension of the trace of the Lie algebra."""
-        return self.dimensions[-1]
+        return (*self.dimensions, *self.tail)[-1]
+
+    @property
+    def length(self) -> int:
+        """Most fields that a bracket combines."""
+        return 2 ** (LOWEST_TREE + len(self.tail) - 1) if self.tail else len(self.dimensions)
+
+    @property
+    def proved(self) -> bool:
+        """Whether no rank's being no larger rests on chance: there is one, and it has reached its upper bound."""
+        return not self.unproved
 
     @property
     def unproved(self) -> tuple[int, ...]:
-        """Ranks whose being no larger rests on chance: all but a last one that has reached its upper bound."""
+        """Ranks of nested brackets whose being no larger rests on chance: all but a last one that reached its upper bound."""
+        if self.tail:
+            return self.dimensions
         return (*self.dimensions, self.rank) if self.closed else self.dimensions[:-1]
+
+    @property
+    def unproved_tail(self) -> tuple[int, ...]:
+        """The same for balanced brackets."""
+        return self.tail if self.closed else self.tail[:-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +111,53 @@ class Sampler:
         return cls(fields, field, field.random(rng, (1, fields.dimension, 1)), rng)
 
     def rows(self, level: int, count: int) -> Array:
-        """Return ``count`` random brackets of ``level + 1`` fields, evaluated at θ, as a (count, D) matrix."""
-        probes = [self.fields.sample(self.field, self.rng, count) for _ in range(level + 1)]
-        return self._bracket(self.theta, probes)[..., 0]
+        """Return ``count`` random right-nested brackets of ``level + 1`` fields at θ, as one matrix."""
+        return np.concatenate(list(self.nested(level, count)))
 
-    def chunks(self, level: int, count: int) -> Iterator[Array]:
-        """Yield the same rows in parts of at most TERMS rows, each drawn in pieces that fit CHUNK_BYTES."""
-        piece = max(1, CHUNK_BYTES // (64 * self.fields.dimension << level))
-        for start in range(0, count, TERMS):
-            stop = min(start + TERMS, count)
-            yield np.concatenate([self.rows(level, min(piece, stop - i)) for i in range(start, stop, piece)])
+    def nested(self, level: int, count: int) -> Iterator[Array]:
+        """Yield ``count`` random right-nested brackets of ``level + 1`` fields at θ, in (at most TERMS, D) matrices."""
+        return self._parts(level, count, lambda n: self._nested(self.theta, [self._draw(n) for _ in range(level + 1)]))
 
-    def _bracket(self, theta: Array, probes: Sequence[Array]) -> Array:
+    def balanced(self, height: int, count: int) -> Iterator[Array]:
+        """Yield ``count`` random elements of V_height at θ, in (at most TERMS, D) matrices."""
+        return self._parts(height, count, lambda n: self._balanced(n, height)(self.theta))
+
+    def _parts(self, order: int, count: int, draw: Callable[[int], Array]) -> Iterator[Array]:
+        """Yield rows in parts of at most TERMS, each drawn in pieces whose jets of this order fit CHUNK_BYTES.
+
+        Rows of high order are dear and often few of them are needed, so their parts start small.
+        """
+        piece = max(1, CHUNK_BYTES // (64 * self.fields.dimension << order))
+        start, size = 0, TERMS if order < DEAR else 4
+        while start < count:
+            stop = min(start + size, count)
+            yield np.concatenate([draw(min(piece, stop - i))[..., 0] for i in range(start, stop, piece)])
+            start, size = stop, min(2 * size, TERMS)
+
+    def _draw(self, count: int) -> Array:
+        return self.fields.sample(self.field, self.rng, count)
+
+    def _nested(self, theta: Array, probes: Sequence[Array]) -> Array:
         first = self.fields.evaluate(self.field, theta, probes[0])
         if len(probes) == 1:
             return first
-        rest = self._bracket(lift(theta, first), probes[1:])
+        rest = self._nested(lift(theta, first), probes[1:])
         moved = self.fields.evaluate(self.field, lift(theta, value(rest)), probes[0])
         return self.field.reduce(derivative(moved) - derivative(rest))
+
+    def _balanced(self, count: int, height: int) -> Callable[[Array], Array]:
+        """Draw elements of V_height: the function that evaluates them at jets θ."""
+        probes = self._draw(count)
+        if height == 0:
+            return lambda theta: self.fields.evaluate(self.field, theta, probes)
+        left, right = self._balanced(count, height - 1), self._balanced(count, height - 1)
+
+        def element(theta: Array) -> Array:
+            moved = left(lift(theta, right(theta)))
+            bracket = derivative(moved) - derivative(right(lift(theta, value(moved))))
+            return self.field.reduce(bracket + self.fields.evaluate(self.field, theta, probes))
+
+        return element
 
 
 def close(sampler: Sampler, enough: int, fold: Folding | None = None) -> RankTrace:
@@ -108,34 +167,49 @@ def close(sampler: Sampler, enough: int, fold: Folding | None = None) -> RankTra
     Ranks above ``enough`` are possible only if the bound is wrong; one row more than needed is drawn so that this shows.
     """
     span, dimensions = Span(sampler.field), list[int]()
-    while True:
-        gained = _grow(span, sampler, len(dimensions), enough, fold)
+    for level in range(NESTED + 1):
+        gained = _grow(span, sampler.nested(level, enough + 1 - span.rank), fold)
         if gained == 0 and dimensions:
             return RankTrace(tuple(dimensions), closed=True)
         dimensions.append(span.rank)
         if span.rank >= enough:
             return RankTrace(tuple(dimensions), closed=False)
+    return _close_balanced(sampler, enough, fold, tuple(dimensions))
 
 
-def _grow(span: Span, sampler: Sampler, level: int, enough: int, fold: Folding | None) -> int:
-    """Draw brackets of one level until one of them adds nothing; return by how much the rank rose."""
+def _close_balanced(sampler: Sampler, enough: int, fold: Folding | None, dimensions: tuple[int, ...]) -> RankTrace:
+    tail = list[int]()
+    while True:
+        span = Span(sampler.field)
+        _grow(span, sampler.balanced(LOWEST_TREE + len(tail), enough + 1), fold)
+        closed = bool(tail) and span.rank == tail[-1]
+        tail.append(span.rank)
+        if closed or span.rank >= enough:
+            return RankTrace(dimensions, closed and span.rank < enough, tuple(tail))
+
+
+def _grow(span: Span, parts: Iterator[Array], fold: Folding | None) -> int:
+    """Add rows until one of them adds nothing; return by how much the rank rose."""
     before = span.rank
-    for rows in sampler.chunks(level, enough + 1 - before):
+    for rows in parts:
         if span.add(fold(rows) if fold else rows) < len(rows):
             break
     return span.rank - before
 
 
-def confirms(sampler: Sampler, dimensions: Sequence[int]) -> bool:
-    """Whether a fresh point and prime give these ranks again, level by level.
+def confirms(sampler: Sampler, trace: RankTrace) -> bool:
+    """Whether a fresh point and prime give the unproved ranks of a trace again, level by level.
 
     A fixed number of rows is drawn, one more per level than the rank rises. If a true dimension is larger, these rows have a
     larger rank generically, so a miss is the vanishing of one fixed minor: see ``bounds.miss_probability``.
     """
     span = Span(sampler.field)
-    for level, dimension in enumerate(dimensions):
-        for rows in sampler.chunks(level, dimension - span.rank + 1):
+    for level, dimension in enumerate(trace.unproved):
+        for rows in sampler.nested(level, dimension - span.rank + 1):
             span.add(rows)
         if span.rank != dimension:
             return False
-    return True
+    return all(
+        sampler.field.rank(np.concatenate(list(sampler.balanced(height, dimension + 1)))) == dimension
+        for height, dimension in enumerate(trace.unproved_tail, start=LOWEST_TREE)
+    )

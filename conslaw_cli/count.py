@@ -24,6 +24,8 @@ SURE = 2.0**-60
 """A count that is not proved is repeated until its error probability is below this."""
 TRACE_SURE = 2.0**-20
 """The same for the earlier entries of the trace of a proved count."""
+LAW_TRIALS = 4
+"""Fresh primes and points at which the rank of the known laws is computed again where laws beyond them seem to exist."""
 MAX_TRIALS = 100
 SMALL_MEMORY = 1 << 29
 """Needs below this are not held against what is free: asking takes longer than most counts."""
@@ -52,10 +54,13 @@ def count_laws(architecture: Architecture, *, seed: int = 0, memory: int | None 
     return replace(row, seed=seed, seconds=round(time.perf_counter() - start, 6))
 
 
-def job_key(architecture: Architecture, seed: int) -> str:
-    """Return the SHA-256 of the job's canonical JSON: its key in results/, and the source of its randomness."""
-    job = canonical_json({"architecture": architecture.describe(), "seed": seed})
-    return hashlib.sha256(job.encode()).hexdigest()
+def job_key(architecture: Architecture, seed: int, degree: int | None = None) -> str:
+    """Return the SHA-256 of the job's canonical JSON: its key in results/, and the source of its randomness.
+
+    degree: that of the polynomial laws which the job looks for besides, if it does.
+    """
+    job = {"architecture": architecture.describe(), "seed": seed, **({"degree": degree} if degree else {})}
+    return hashlib.sha256(canonical_json(job).encode()).hexdigest()
 
 
 def estimated_seconds(architecture: Architecture) -> float:
@@ -133,16 +138,22 @@ def _from_parts(architecture: Architecture, parts: Sequence[tuple[LawCount, int]
 def _from_engine(architecture: Architecture, structural: Bound | None, key: str) -> LawCount:
     fields = architecture.fields()
     seeds = np.random.SeedSequence(int(key, 16))
+    laws = architecture.laws()
     sampler = _fresh(fields, seeds)
-    known = bounds.from_known_laws(architecture.laws(), sampler)
-    theorem = bounds.from_segments(architecture.segments(), sampler)
-    upper = [bound for bound in (known, theorem, structural) if bound is not None]
-    run = _close(fields, sampler, seeds, min(bound.value for bound in upper))
+    known = bounds.from_known_laws(laws, sampler)
+    others = [bound for bound in (structural, bounds.from_segments(architecture.segments(), sampler)) if bound is not None]
+    first = _attempt(sampler, min(bound.value for bound in (known, *others)))
+    if first.trace.rank < known.value:  # laws beyond the known ones, unless the point was unlucky for these
+        again = [bounds.from_known_laws(laws, _fresh(fields, seeds)) for _ in range(LAW_TRIALS)]
+        known = min((known, *again), key=lambda bound: bound.value)
+    upper = [known, *others]
+    run = _settle(fields, first, seeds, min(bound.value for bound in upper))
     lower = [bounds.from_brackets(run.trace, run.prime), *([structural] if structural else [])]
     if run.trace.closed:
         upper.append(bounds.from_stagnation(run.trace, run.error or 0.0))
     independent = architecture.parameters - known.value
-    trace = Trace(run.trace.dimensions, run.error)
+    more = run.trace.tail[-1:] if run.trace.rank > run.trace.dimensions[-1] else ()
+    trace = Trace((*run.trace.dimensions, *more), run.error, complete=not run.trace.tail)
     return _row(architecture, independent, trace, lower, upper)
 
 
@@ -157,32 +168,41 @@ class _Run:
         return SURE if self.trace.closed else TRACE_SURE
 
 
-def _close(fields: Fields, sampler: Sampler, seeds: np.random.SeedSequence, enough: int) -> _Run:
-    """Close W_φ under brackets; repeat with fresh primes and points until the ranks are proved or sure.
+def _settle(fields: Fields, best: _Run, seeds: np.random.SeedSequence, enough: int) -> _Run:
+    """Repeat a first attempt with fresh primes and points until its ranks are proved or sure.
 
     Ranks that reach ``enough`` are proved, but for the earlier entries of the trace. These are wrong only if a minor of at most
     ``enough`` rows of this run vanished, and if every later trial missed it too. A trial that sees larger ranks
     starts over from them; one with smaller ranks was unlucky and only costs certainty, as does the choice of the trials
     that count: ``comb(attempts, passes)``.
     """
-    best = _attempt(sampler, enough)
     passes = attempts = 0
-    first = error = 1.0 if best.trace.closed else bounds.miss_probability(fields, enough, len(best.trace.dimensions))
-    while (ranks := best.trace.unproved) and error > best.tolerance and attempts < MAX_TRIALS:
+    first = error = 1.0 if best.trace.closed else bounds.miss_probability(fields, enough, best.trace.length)
+    while not best.trace.proved and error > best.tolerance and attempts < MAX_TRIALS:
         attempts += 1
-        miss = bounds.miss_probability(fields, ranks[-1], len(ranks))
-        if confirms(_fresh(fields, seeds), ranks):
+        miss = bounds.miss_probability(fields, best.trace.rank, best.trace.length + best.trace.closed)
+        if confirms(_fresh(fields, seeds), best.trace):
             passes += 1
         else:
-            other = _attempt(_fresh(fields, seeds), enough)
-            if other.trace.dimensions > best.trace.dimensions:
+            other = _attempt(_fresh(fields, seeds), enough, False)
+            if _order(other.trace) > _order(best.trace):
                 best, passes, attempts, first = other, 0, 0, 1.0
         error = min(1.0, first * math.comb(attempts, passes) * miss**passes)
-    return replace(best, error=error if best.trace.unproved else None)
+    return replace(best, error=None if best.trace.proved else error)
 
 
-def _attempt(sampler: Sampler, enough: int) -> _Run:
-    return _Run(close(sampler, enough, bounds.folding(sampler, enough + 1)), sampler.field.p)
+def _order(trace: RankTrace) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Sort key: at the first difference the larger rank is right, as the smaller one was unlucky."""
+    return trace.dimensions, trace.tail
+
+
+def _attempt(sampler: Sampler, enough: int, fold: bool = True) -> _Run:
+    """Close W_φ at one point. A fold may lose rank, so it is trusted only where the rank reaches its upper bound."""
+    folding = bounds.folding(sampler, enough + 1) if fold else None
+    trace = close(sampler, enough, folding)
+    if folding is not None and trace.closed:
+        trace = close(sampler, enough)
+    return _Run(trace, sampler.field.p)
 
 
 def _fresh(fields: Fields, seeds: np.random.SeedSequence) -> Sampler:

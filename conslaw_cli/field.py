@@ -23,7 +23,7 @@ PRIMES_IN_RANGE = 268_216
 TERMS = 511
 """Products that may be added before a reduction: 511 · (2^22 + 1)^2 < 2^53 with room for one residue more."""
 FOLDS = 3
-"""Kept columns that every surplus column is added into."""
+"""Surplus columns of each part that are added into every kept column."""
 BASE_ROWS = 16
 """Rows eliminated one by one; more are split in two halves (measured: 8 to 32 are equally fast)."""
 
@@ -107,11 +107,12 @@ class PrimeField:
         """
         span = Span(self)
         span.add(rows)
-        pivots, reduced = span.reduced()
-        free = np.setdiff1d(np.arange(rows.shape[1]), pivots)
+        free = np.setdiff1d(np.arange(rows.shape[1]), [i for pivots, _ in span.blocks for i in pivots])
         basis = np.zeros((len(free), rows.shape[1]))
         basis[np.arange(len(free)), free] = 1
-        basis[:, pivots] = -reduced[:, free].T
+        # Back-substitution: the last block's rows are zero in the pivot columns of all others.
+        for pivots, echelon in reversed(span.blocks):
+            basis[:, pivots] = -self.matmul(basis, echelon.T)
         return basis
 
 
@@ -125,22 +126,26 @@ class Folding:
 
     field: PrimeField
     order: NDArray[np.intp]
-    factors: Array
     kept: int
+    factors: Array
 
     @classmethod
     def random(cls, field: PrimeField, rng: np.random.Generator, columns: int, kept: int) -> Folding:
-        """Draw a fold of ``columns`` into ``kept`` columns; every surplus column goes into FOLDS of them."""
-        return cls(field, rng.permutation(columns), field.random(rng, (FOLDS, columns)), kept)
+        """Draw a fold of ``columns`` into ``kept`` columns."""
+        parts = -(-(columns - kept) // kept)
+        return cls(field, rng.permutation(columns), kept, field.random(rng, (parts, FOLDS, kept)))
 
     def __call__(self, rows: Array) -> Array:
-        """Fold rows (m, columns) into (m, kept)."""
+        """Fold rows (m, columns) into (m, kept).
+
+        Every kept column gets FOLDS surplus ones, so that no kept column that depends on others is wasted.
+        """
         folded = rows[:, self.order[: self.kept]]
-        for start in range(self.kept, len(self.order), self.kept):
-            surplus = rows[:, self.order[start : start + self.kept]]
-            for shift, factors in enumerate(self.factors):
-                scaled = surplus * factors[start : start + surplus.shape[1]]
-                folded[:, shift : shift + surplus.shape[1]] += scaled[:, : self.kept - shift]
+        for part, factors in enumerate(self.factors, start=1):
+            surplus = rows[:, self.order[part * self.kept : (part + 1) * self.kept]]
+            for turn, row in enumerate(factors):
+                places = (np.arange(self.kept) + turn * (turn + 1) // 2) % surplus.shape[1]
+                folded += surplus[:, places] * row
                 self.field.reduce(folded)
         return folded
 

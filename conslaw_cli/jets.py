@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 
 from conslaw_cli.field import PrimeField
 
+DIRECT = 8
+"""Coefficients up to which jets are multiplied by one product."""
+
 
 class Ring(Protocol):
     """What a network needs of the numbers that flow through it. Arrays are (batch, rows, columns, jet)."""
@@ -43,12 +46,16 @@ class Jets:
     def matmul(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         """Multiply matrices of jets: the coefficient at S is the sum over T ⊆ S of ``a_T @ b_{S∖T}``.
 
-        One plain product does it all: ``a`` as a matrix with columns (k, T) times the matrix with rows (k, T) and
-        columns (n, S) that holds ``b_{S∖T}``. This takes 4^k products where 3^k would do, but one call instead of 3^k.
+        For small jets one plain product does it all: ``a`` as a matrix with columns (k, T) times the matrix with rows (k, T) and
+        columns (n, S) that holds ``b_{S∖T}``. That takes 4^k products where 3^k would do, but one call instead of 3^k; larger
+        jets are halved, ``(a_0 + ε a_1)(b_0 + ε b_1) = a_0 b_0 + ε (a_0 b_1 + a_1 b_0)``.
         """
         batch, inner, columns, size = b.shape
         if size == 1:
             return self.field.matmul(a[..., 0], b[..., 0])[..., None]
+        if size > DIRECT:
+            low, high = self.matmul(value(a), value(b)), self.matmul(value(a), derivative(b))
+            return np.concatenate([low, self.reduce(high + self.matmul(derivative(a), value(b)))], axis=-1)
         source, mask = _convolution(size, columns)
         right = b.reshape(batch, inner, columns * size).take(source, axis=2)
         right *= mask

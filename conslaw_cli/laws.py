@@ -48,6 +48,11 @@ class Junction:
         """Number of units n."""
         return len(self.written[0])
 
+    def size(self) -> tuple[int, int]:
+        """Return the number of laws and of their terms."""
+        laws = self.units if self.gated else self.units * (self.units + 1) // 2
+        return laws, laws * sum(rows.shape[1] for rows in (*self.written, *self.read))
+
     def laws(self) -> Laws:
         """Return the entries (i, j), i ≤ j, of ``Σ W W^T − Σ R^T R`` (only i = j if gated)."""
         i, j = np.diag_indices(self.units) if self.gated else np.triu_indices(self.units)

@@ -65,8 +65,8 @@ def attention_sizes(node: Node) -> Mapping[str, int]:
 
 
 def place(node: Node, path: tuple[int, ...]) -> str:
-    """Return where the layer with this path stands below the key ``layers``."""
-    inner = node.value["layers"] if isinstance(node.value, dict) and "layers" in node.value else node
+    """Return where the layer with this path stands below the key ``layers``; without a path, the input."""
+    inner = node.value["layers" if path else "input"]
     for index in path:
         entries = inner.value if isinstance(inner.value, list) else next(iter(inner.value.values())).value
         inner = entries[index]
@@ -79,6 +79,8 @@ def _layer(node: Node) -> Layer | Mapping[str, int]:
     if not isinstance(node.value, dict) or len(node.value) != 1:
         raise node.fault("one layer: a word such as relu, or one key such as dense: 8")
     (kind, inner), *_ = node.value.items()
+    if kind in _WORDS:
+        raise node.fault(f"the word {kind} alone")
     if kind not in _KINDS:
         raise readers.unknown_key(node, kind, [*_KINDS, *_WORDS])
     layer: Layer | Mapping[str, int] = _KINDS[kind](inner)

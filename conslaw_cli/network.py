@@ -244,6 +244,13 @@ class Network:
         parts = [junction.laws() for junction in junctions(spaces)]
         return join([*parts, *self._sums(spaces[-1])] if self.zero_sum else parts)
 
+    def listed(self) -> tuple[int, int]:
+        """Return how many known laws there are, and how many terms they have together, without listing them."""
+        spaces = self.spaces()
+        sizes = [junction.size() for junction in junctions(spaces)]
+        sums = list(self._sums(spaces[-1])) if self.zero_sum else []
+        return sum(n for n, _ in sizes) + sum(map(len, sums)), sum(n for _, n in sizes) + sum(len(part.law) for part in sums)
+
     def _sums(self, outputs: Space) -> Iterator[Laws]:
         """Yield the sums over outputs of what writes the output space, if nothing else touches it (families/mlp.py)."""
         last = self.blocks[-1]

@@ -1,153 +1,48 @@
 """Polynomial conservation laws of a given degree (paper, section 2.5), exactly.
 
-h is a law iff ``⟨∇h, ∇F(·; a)⟩ = 0`` for all θ and probes a: linear in the coefficients of h. Evaluate this at random (θ, a)
-modulo a prime, one row per pair, one column per monomial: the nullspace contains every law's residues, so its dimension is an
-upper bound for the number of linearly independent laws; each vector lifted to Z and verified there is a law, so what is
-verified is a lower bound.
+h is a law iff ``⟨∇h, ∇F(·; a)⟩ = 0`` for all θ and probes a. At random (θ, a) modulo a prime this is a linear system in the
+coefficients of h (monomials.py). Its nullspace contains every law's residues, so its dimension is an upper bound for the number
+of linearly independent laws. Lower bounds are the products of known laws that are independent modulo a prime, and, where
+these are fewer, the vectors of the nullspace, lifted to Z and verified there.
 
-The system is split before it is solved: by degree (every component of φ is homogeneous), by the parity classes of monomials under
-sign flips, and one class per orbit of the permutations of neurons is solved (symmetry.py).
+If every component of φ is homogeneous, then so are the parts of a law of each degree laws, and degrees are searched one by one;
+else all of them together.
 """
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
-from math import comb, gcd, isqrt, lcm, prod
+from math import comb, gcd, prod
 
 import numpy as np
-from flint import fmpz_mat
-from numpy.typing import NDArray
 
-from conslaw_cli.count import budget_of, check_budget, job_key
-from conslaw_cli.errors import ContradictionError, SpecError
+from conslaw_cli.count import SURE, budget_of, check_budget, job_key
+from conslaw_cli.errors import ContradictionError, MemoryBudgetError, SpecError
 from conslaw_cli.families import Architecture
-from conslaw_cli.field import Array, PrimeField, Span, random_prime
-from conslaw_cli.jets import Integers, Jets
+from conslaw_cli.field import PRIMES_IN_RANGE, SMALLEST_PRIME, Array, PrimeField, Span, random_prime
+from conslaw_cli.jets import Integers
 from conslaw_cli.laws import Laws
+from conslaw_cli.lifting import combine, rational, short
+from conslaw_cli.monomials import EXTRA_ROWS, Classes, Monomials, Points, classes, monomials, monomials_up_to
 from conslaw_cli.network import GradientFields, Network
-from conslaw_cli.symmetry import NONE, Symmetry, symmetry
+from conslaw_cli.symmetry import symmetry
 
-Monomials = NDArray[np.int32]
-"""(count, degree): each row lists the parameters of a monomial, with repetitions, in ascending order."""
-EXTRA_ROWS = 3
-"""Equations drawn beyond the number of unknowns."""
 SMALL_CLASS = 12
 """Classes up to this size are first tested many at a time."""
 MAX_DEGREE = 40
-MAX_BITS = 2000
+MAX_PRIMES = 100
+"""Primes after which lifting gives up; laws with coefficients of 1000 bits would need them."""
+MAX_TRIALS = 5
+"""Searches begun again with another prime, if one turns out to be unlucky."""
 VERIFY_BITS = 62
 VERIFY_POINTS = 2
 
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Classes:
-    """Monomials of one degree, split by parity, and the classes' orbits under permutations of neurons.
-
-    members: for each class, the rows of ``monomials``; odd: for each class its odd labels, sorted, padded with NONE.
-    orbits: lists of classes; the first of each is the one to solve.
-    """
-
-    monomials: Monomials
-    members: list[NDArray[np.intp]]
-    odd: NDArray[np.intp]
-    orbits: list[NDArray[np.intp]]
-
-    def representative(self, orbit: int) -> Monomials:
-        """Return the monomials of an orbit's first class."""
-        rows: Monomials = self.monomials[self.members[self.orbits[orbit][0]]]
-        return rows
-
-    def labels(self, index: int) -> NDArray[np.intp]:
-        """Return the odd labels of a class."""
-        labels: NDArray[np.intp] = self.odd[index][self.odd[index] != NONE]
-        return labels
-
-
-def monomials(parameters: int, degree: int) -> Monomials:
-    """Return all monomials of a degree, as a (comb(D + degree − 1, degree), degree) array."""
-    rows = np.arange(parameters, dtype=np.int32)[:, None]
-    for _ in range(degree - 1):
-        reps = parameters - rows[:, -1]
-        last = np.repeat(rows[:, -1], reps)
-        step = np.arange(reps.sum()) - np.repeat(np.cumsum(reps) - reps, reps)
-        rows = np.column_stack([np.repeat(rows, reps, axis=0), (last + step).astype(np.int32)])
-    return rows
-
-
-def classes(parameters: int, degree: int, symmetry: Symmetry, rng: np.random.Generator) -> Classes:
-    """Split the monomials of a degree into parity classes and these into orbits.
-
-    Sets of labels are told apart by random 64-bit sums; a collision could only merge classes, which costs time, or orbits, which
-    the verification of every law would show.
-    """
-    all_monomials = monomials(parameters, degree)
-    keys = _keys(all_monomials, symmetry, rng)
-    order = np.argsort(keys, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(keys[order]) != 0])
-    members = np.split(order, starts[1:])
-    odd = odd_labels(all_monomials[order[starts]], symmetry)
-    weights = np.append(rng.integers(0, 2**63, size=symmetry.kinds.max() + 1, dtype=np.uint64)[symmetry.kinds], np.uint64(0))
-    signature = weights[odd].sum(axis=1, dtype=np.uint64)
-    by_orbit = np.argsort(signature, kind="stable")
-    breaks = np.flatnonzero(np.diff(signature[by_orbit]) != 0) + 1
-    return Classes(all_monomials, members, odd, np.split(by_orbit, breaks))
-
-
-def _keys(rows: Monomials, symmetry: Symmetry, rng: np.random.Generator) -> NDArray[np.uint64]:
-    """Hash the set of odd labels of every monomial: exclusive-or of random words, so that even labels cancel."""
-    words = np.append(rng.integers(0, 2**63, size=len(symmetry.kinds), dtype=np.uint64), np.uint64(0))
-    word = np.bitwise_xor.reduce(words[symmetry.labels], axis=1)
-    keys: NDArray[np.uint64] = np.bitwise_xor.reduce(word[rows], axis=1)
-    return keys
-
-
-def odd_labels(rows: Monomials, symmetry: Symmetry) -> NDArray[np.intp]:
-    """Return for each monomial its labels of odd multiplicity, sorted, padded with NONE in front."""
-    labels = np.sort(symmetry.labels[rows].reshape(len(rows), -1), axis=1)
-    same = labels[:, :, None] == labels[:, None, :]
-    first = ~np.tril(same, -1).any(axis=2)
-    odd = np.where(first & (same.sum(axis=2) % 2 == 1), labels, NONE)
-    return np.sort(odd, axis=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Points:
-    """Random points with the gradient of F for a random probe: (rows, D) residues each."""
-
-    field: PrimeField
-    theta: Array
-    gradient: Array
-
-    @classmethod
-    def draw(cls, network: Network, field: PrimeField, rng: np.random.Generator, count: int) -> Points:
-        """Draw ``count`` independent points and probes."""
-        theta = field.random(rng, (count, network.parameters, 1))
-        probes = field.random(rng, (count, network.probe_size))
-        return cls(field, theta[..., 0], network.gradient(Jets(field), theta, probes)[..., 0])
-
-    def equations(self, rows: Monomials, count: int) -> Array:
-        """Return ``⟨∇m, ∇F⟩`` at the first ``count`` points for every monomial: a (count, len(rows)) matrix.
-
-        The derivative of a product is summed factor by factor, with the products before and behind it.
-        """
-        degree = rows.shape[1]
-        theta, gradient, reduce = self.theta[:count], self.gradient[:count], self.field.reduce
-        before = [np.ones((count, len(rows)))]
-        for k in range(degree - 1):
-            before.append(reduce(before[-1] * theta[:, rows[:, k]]))
-        behind = np.ones((count, len(rows)))
-        total = np.zeros((count, len(rows)))
-        for k in reversed(range(degree)):
-            total += reduce(reduce(before[k] * behind) * gradient[:, rows[:, k]])
-            behind = reduce(behind * theta[:, rows[:, k]])
-        return reduce(total)
+Progress = Callable[[str, float], None]
+"""Called with what is being done and how much of it is done, from 0 to 1, by estimated work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +56,11 @@ class Polynomial:
         """Largest degree of a term."""
         return max(len(monomial) for _, monomial in self.terms)
 
+    @property
+    def norm(self) -> int:
+        """Sum of the absolute values of the coefficients."""
+        return sum(abs(c) for c, _ in self.terms)
+
     @classmethod
     def of(cls, coefficients: Iterable[int], rows: Iterable[Sequence[int]]) -> Polynomial:
         """Collect nonzero terms in the order of the monomials, divided by their content, the first one positive."""
@@ -169,37 +69,56 @@ class Polynomial:
         sign = content if terms[0][1] > 0 else -content
         return cls(tuple((c // sign, m) for m, c in terms))
 
+    @classmethod
+    def product(cls, factors: Iterable[Polynomial]) -> Polynomial:
+        """Multiply out."""
+        collected: dict[tuple[int, ...], int] = {(): 1}
+        for factor in factors:
+            expanded: dict[tuple[int, ...], int] = {}
+            for monomial, coefficient in collected.items():
+                for c, m in factor.terms:
+                    merged = tuple(sorted(monomial + m))
+                    expanded[merged] = expanded.get(merged, 0) + c * coefficient
+            collected = expanded
+        return cls.of(collected.values(), collected.keys())
+
     def gradient(self, theta: Sequence[int]) -> dict[int, int]:
         """Return the nonzero entries of ``∇h(θ)`` for integers θ."""
         gradient: dict[int, int] = {}
         for coefficient, monomial in self.terms:
             for k, e in enumerate(monomial):
-                rest = prod(theta[f] for f in (*monomial[:k], *monomial[k + 1 :]))
+                rest = prod([theta[f] for f in monomial[:k] + monomial[k + 1 :]])
                 gradient[e] = gradient.get(e, 0) + coefficient * rest
         return gradient
 
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """A polynomial law, verified over the integers. ``name`` is that of a known law, else None.
+    """A polynomial law, verified over the integers.
 
     known: whether it is a polynomial in the architecture's known laws.
+    name, index: those of a known law in ``architecture.laws()``, else None.
+    new: for a generator, whether it is independent of all known laws (one that is neither may be a root of a polynomial in them).
     """
 
     polynomial: Polynomial
     known: bool
     name: str | None = None
+    index: int | None = None
+    new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LawSearch:
     """The polynomial laws of some degrees.
 
-    linear: for each degree searched, the number of linearly independent laws of exactly this degree.
-    products: the same for the products of known laws; where the two agree, every law of that degree is a polynomial in these.
+    linear: for each degree searched, the number of linearly independent laws of exactly this degree, modulo those of lower ones.
+    products: the same for the products of known laws; where the two agree, every law of that degree is a polynomial in these,
+    and both numbers are proved (module docstring).
     independent: rank of the gradients of all laws found; generators: as many laws, known ones first, of which all are functions.
-    known: how many of the generators are known laws.
-    error_bound: probability that a law listed is none: it was checked at random integers of 62 bits.
+    known: how many of the generators are functions of the known laws; the others are new.
+    parameters, listed: the names of the parameters, in the order of θ, and the known laws.
+    error_bound: probability that one of these figures is wrong or a law listed is none; 0 if all of it is proved.
     basis: a linear basis of all laws found, degree by degree; None if it was not asked for.
     """
 
@@ -211,6 +130,8 @@ class LawSearch:
     independent: int
     known: int
     generators: tuple[Law, ...]
+    parameters: tuple[str, ...]
+    listed: Laws
     error_bound: float
     seed: int
     seconds: float
@@ -233,124 +154,188 @@ def find_laws(
     degree that would fit, before anything large is allocated.
     """
     start = time.perf_counter()
-    if not 1 <= degree <= MAX_DEGREE:
-        raise SpecError(f"degree: expected an integer from 1 to {MAX_DEGREE}, got {degree}")
+    check_degree(degree)
     check_search(architecture, degree, memory)
-    search = _Search(architecture, seed, memory, progress or _quiet)
-    spaces = {d: search.space(d) for d in ((degree,) if homogeneous else range(1, degree + 1))}
-    products = {d: search.products(d) for d in spaces}
-    generators = search.generators(spaces, products)
-    return LawSearch(
-        architecture=architecture,
-        degree=degree,
-        homogeneous=homogeneous,
-        linear={d: space.dimension for d, space in spaces.items()},
-        products=products,
-        independent=len(generators),
-        known=sum(law.known for law in generators),
-        generators=tuple(generators),
-        error_bound=search.error_bound(degree),
-        seed=seed,
-        seconds=round(time.perf_counter() - start, 6),
-        basis=tuple(search.basis(spaces, products)) if basis else None,
-    )
+    rng = np.random.default_rng(int(job_key(architecture, seed), 16))
+    for _ in range(MAX_TRIALS):
+        try:
+            found = _Search(architecture, rng, memory, progress or _quiet).run(degree, homogeneous, basis)
+        except _UnluckyError:
+            continue
+        return replace(found, seed=seed, seconds=round(time.perf_counter() - start, 6))
+    raise ContradictionError(f"{architecture.name}: nullspaces of degree {degree} and what lifts from them do not agree")
+
+
+def check_degree(degree: int) -> None:
+    """Raise SpecError unless this is a degree that can be searched."""
+    if type(degree) is not int or not 1 <= degree <= MAX_DEGREE:
+        raise SpecError(f"degree: expected an integer from 1 to {MAX_DEGREE}, got {degree}")
 
 
 def check_search(architecture: Architecture, degree: int, memory: int | None) -> None:
     """Raise MemoryBudgetError if listing the monomials, or the squares among them, exceeds the budget (bytes)."""
-    size = [comb(architecture.parameters + d - 1, d) for d in range(degree + 1)]
-    needed = [n * (4 * d + 80) + 24 * architecture.parameters**2 for d, n in enumerate(size)]
+    size = [comb(architecture.parameters + d, d) for d in range(degree + 1)]
+    needed = [n * (36 * d + 110) + 32 * architecture.parameters**2 for d, n in enumerate(size)]
     budget = budget_of(memory, needed[degree])
     fits = max((d for d in range(1, degree + 1) if needed[d] <= budget), default=0)
-    advice = f"degree {fits} would fit" if fits else "no degree would fit"
-    check_budget(f"{architecture.name}: {size[degree]} monomials of degree {degree}", needed[degree], budget, advice)
+    what = f"{architecture.name}: {size[degree]} monomials of degree up to {degree}"
+    check_budget(what, needed[degree], budget, _advice(fits))
+
+
+def _advice(fits: int) -> str:
+    return f"degree {fits} may fit" if fits else "no degree would fit"
+
+
+def _class_bytes(size: int, parameters: int) -> int:
+    """Bytes at the peak of solving one class: the system, its echelon form and the back-substitution; points."""
+    return 8 * (3 * size**2 + 6 * size * parameters)
 
 
 def _multisets(members: int, size: int) -> int:
     return comb(members + size - 1, size) if members else int(size == 0)
 
 
-def _quiet(what: str, done: int, total: int) -> None:
+def _quiet(what: str, done: float) -> None:
     """Report no progress."""
+
+
+class _UnluckyError(Exception):
+    """A nullspace modulo a prime was larger than that of the rationals."""
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """The laws of one degree modulo a prime, for one class of each orbit that has any.
+    """The laws of some degrees modulo a prime, for one class of each orbit that has any.
 
     solved: pairs of an orbit's index and a basis of residues (k, size of its first class).
+    dimensions: for each degree the number of linearly independent laws, modulo those of lower degrees: an upper bound, reached
+    when all are lifted or products of known ones.
     """
 
     classes: Classes
     solved: list[tuple[int, Array]]
-
-    @property
-    def dimension(self) -> int:
-        """Number of linearly independent laws: an upper bound, reached when all are lifted or products of known ones."""
-        return sum(len(self.classes.orbits[index]) * len(basis) for index, basis in self.solved)
+    dimensions: Mapping[int, int]
 
 
 class _Search:
-    """The steps of one search; all randomness comes from the job."""
+    """The steps of one search; all randomness comes from the job. ``error`` adds up what rests on chance."""
 
-    def __init__(self, architecture: Architecture, seed: int, memory: int | None, progress: Progress) -> None:
-        self.name, self.memory, self.progress = architecture.name, memory, progress
-        self.rng = np.random.default_rng(int(job_key(architecture, seed), 16))
-        self.over = PrimeField(random_prime(self.rng))
+    def __init__(self, architecture: Architecture, rng: np.random.Generator, memory: int | None, progress: Progress) -> None:
+        self.architecture, self.name, self.rng = architecture, architecture.name, rng
+        self.memory, self.progress, self.error = memory, progress, 0.0
+        self.over = PrimeField(random_prime(rng))
         fields = architecture.fields()
-        assert isinstance(fields, GradientFields)
+        if not isinstance(fields, GradientFields):
+            raise SpecError(f"{self.name}: polynomial laws are searched for networks, not for maps or fields given by formulas")
         self.network = fields.network
         self.symmetry = symmetry(self.network)
         self.laws = architecture.laws()
-        self.known = [Law(polynomial, True, self.laws.name(i)) for i, polynomial in enumerate(listed(self.laws))]
-        self.points = [_integer_point(self.network, self.rng) for _ in range(VERIFY_POINTS)]
+        self.known = [Law(polynomial, True, self.laws.name(i), i) for i, polynomial in enumerate(listed(self.laws))]
+        self.points = [_integer_point(self.network, rng) for _ in range(VERIFY_POINTS)]
         if not all(map(self.is_law, (law.polynomial for law in self.known))):
             raise ContradictionError(f"{self.name}: a known law is not conserved")
 
-    def space(self, degree: int) -> Space:
-        """Return the laws of one degree modulo a prime."""
-        found = classes(self.network.parameters, degree, self.symmetry, self.rng)
-        sizes: dict[int, list[int]] = {}
-        for index, orbit in enumerate(found.orbits):
-            sizes.setdefault(len(found.members[orbit[0]]), []).append(index)
-        self._check(8 * (4 * max(sizes) ** 2 + 6 * max(sizes) * self.network.parameters), f"a class of {max(sizes)} monomials")
-        points = Points.draw(self.network, self.over, self.rng, max(sizes) + EXTRA_ROWS)
+    def run(self, degree: int, homogeneous: bool, basis: bool) -> LawSearch:
+        """Search, bound from below, lift what has to be."""
+        degrees = [degree] if homogeneous else list(range(1, degree + 1))
+        # The largest degree first: it is the one that may not fit.
+        parts = [[d] for d in reversed(degrees)] if self.symmetry.homogeneous else [degrees]
+        choices = {d: self.choices(d) for d in degrees}
+        spaces = [self.space(part) for part in parts]
+        linear = {d: n for space in reversed(spaces) for d, n in space.dimensions.items()}
+        products = {d: self.independent_products(d, choices[d], linear[d]) for d in degrees}
+        laws = [
+            law
+            for space in reversed(spaces)
+            if basis or any(n > len(products[d]) for d, n in space.dimensions.items())
+            for law in self.lift(space, {d: [choices[d][i] for i in products[d]] for d in space.dimensions})
+        ]
+        generators = self.generators(
+            {i for each in choices.values() for choice in each for i in choice}, (law for law in laws if not law.known)
+        )
+        return LawSearch(
+            architecture=self.architecture,
+            degree=degree,
+            homogeneous=homogeneous,
+            linear=linear,
+            products={d: len(products[d]) for d in degrees},
+            independent=len(generators),
+            known=sum(not law.new for law in generators),
+            generators=tuple(generators),
+            parameters=tuple(self.network.parameter_names()),
+            listed=self.laws,
+            error_bound=min(1.0, self.error),
+            seed=0,
+            seconds=0.0,
+            basis=tuple(laws) if basis else None,
+        )
+
+    # ---- upper bounds
+
+    def space(self, degrees: Sequence[int]) -> Space:
+        """Return the laws of one degree, or of all degrees up to one, modulo a prime."""
+        found = self._classes(degrees)
+        self.error += found.error_bound
+        sizes, counts = np.unique(found.sizes, return_counts=True)
+        self._check_class(degrees, int(sizes[-1]))
+        points = Points.draw(self.network, self.over, self.rng, int(sizes[-1]) + EXTRA_ROWS)
+        work = np.cumsum([0, *(counts * sizes.astype(float) ** 3)])
         solved = []
-        for done, (size, orbits) in enumerate(sorted(sizes.items())):
-            self.progress(f"degree {degree}", done, len(sizes))
-            for index in self._candidates(found, size, orbits, points):
+        for size, done in zip(sizes.tolist(), work.tolist(), strict=False):
+            self.progress(f"degree {degrees[-1]}", done / work[-1])
+            for index in self._candidates(found, size, points):
                 basis = self.over.nullspace(points.equations(found.representative(index), size + EXTRA_ROWS))
                 if len(basis):
                     solved.append((index, basis))
-        return Space(found, solved)
+        return Space(found, solved, self._dimensions(found, solved, degrees))
 
-    def _candidates(self, found: Classes, size: int, orbits: list[int], points: Points) -> Iterator[int]:
-        """Drop orbits whose class, of a small size, is seen to have no law; many are tested at a time."""
+    def _classes(self, degrees: Sequence[int]) -> Classes:
+        dimension, top = self.network.parameters, degrees[-1]
+        rows = monomials_up_to(dimension, top) if len(degrees) > 1 else monomials(dimension, top)
+        return classes(rows, self.symmetry, self.rng)
+
+    def _dimensions(self, found: Classes, solved: Sequence[tuple[int, Array]], degrees: Sequence[int]) -> dict[int, int]:
+        """Return how many laws there are of each degree: by how much the rank of the parts of degree ≥ d rises."""
+        dimensions = dict.fromkeys(degrees, 0)
+        for index, basis in solved:
+            degree = (found.representative(index) < self.network.parameters).sum(axis=1)
+            ranks = [len(basis), *(self.over.rank(basis * (degree >= d)) for d in degrees[1:]), 0]
+            for d, higher, lower in zip(degrees, ranks, ranks[1:], strict=False):
+                dimensions[d] += (higher - lower) * len(found.orbits[index])
+        return dimensions
+
+    def _candidates(self, found: Classes, size: int, points: Points) -> Iterator[int]:
+        """Yield the orbits of classes of one size; of small ones, tested many at a time, only those that have a law."""
+        orbits = np.flatnonzero(found.sizes == size)
         if size > SMALL_CLASS:
-            yield from orbits
+            yield from orbits.tolist()
             return
         part = max(1, 2**20 // (size + EXTRA_ROWS) // size)
         for start in range(0, len(orbits), part):
             batch = orbits[start : start + part]
-            rows = np.concatenate([found.representative(index) for index in batch])
-            equations = points.equations(rows, size + EXTRA_ROWS).reshape(-1, len(batch), size).swapaxes(0, 1)
-            full = self.over.full_rank(equations)
-            yield from (index for index, no_law in zip(batch, full, strict=True) if not no_law)
+            equations = points.equations(found.representatives(batch), size + EXTRA_ROWS)
+            full = self.over.full_rank(equations.reshape(-1, len(batch), size).swapaxes(0, 1))
+            yield from batch[~full].tolist()
 
-    def products(self, degree: int) -> int:
-        """Return how many products of known laws of this degree are linearly independent."""
-        choices = self._choices(degree)
-        span = Span(self.over)
-        theta = self._thetas(len(choices) + EXTRA_ROWS)
-        span.add(self._values(theta, choices).T)
-        return span.rank
+    def _check_class(self, degrees: Sequence[int], size: int) -> None:
+        """Raise MemoryBudgetError if the largest class cannot be solved, and say which degree can."""
+        what, needed = f"a class of {size} monomials of degree {degrees[-1]}", _class_bytes(size, self.network.parameters)
+        try:
+            self._check(needed, what)
+        except MemoryBudgetError as error:
+            budget = budget_of(self.memory, needed)
+            lower = (range(1, d + 1) if len(degrees) > 1 else [d] for d in range(degrees[-1] - 1, 0, -1))
+            fits = (d[-1] for d in lower if _class_bytes(int(self._classes(d).sizes.max()), self.network.parameters) <= budget)
+            raise MemoryBudgetError(f"{error}; {_advice(next(fits, 0))}") from None
 
-    def _choices(self, degree: int) -> list[tuple[int, ...]]:
+    # ---- lower bounds
+
+    def choices(self, degree: int) -> list[tuple[int, ...]]:
         """Return the sets (with repetitions) of known laws whose degrees add up to ``degree``."""
         by_degree = {d: [i for i, law in enumerate(self.known) if law.polynomial.degree == d] for d in (1, 2)}
         splits = [(degree - 2 * k, k) for k in range(degree // 2 + 1)]
         count = sum(_multisets(len(by_degree[1]), a) * _multisets(len(by_degree[2]), b) for a, b in splits)
-        self._check(8 * 3 * count**2, f"{count} products of known laws")
+        self._check(8 * 3 * count**2, f"{count} products of known laws of degree {degree}")
         return [
             (*first, *second)
             for a, b in splits
@@ -358,91 +343,131 @@ class _Search:
             for second in combinations_with_replacement(by_degree[2], b)
         ]
 
-    def _values(self, theta: Array, choices: Sequence[tuple[int, ...]]) -> Array:
+    def independent_products(self, degree: int, choices: Sequence[tuple[int, ...]], enough: int) -> list[int]:
+        """Return which products of known laws are linearly independent of those before them."""
+        if not choices:
+            return []
+
+        def trial(over: PrimeField) -> list[int]:
+            theta = over.random(self.rng, (len(choices) + EXTRA_ROWS, self.network.parameters))
+            return pivots(over, self._values(over, theta, choices))
+
+        norm = max(law.polynomial.norm for law in self.known) ** degree
+        return self._largest(trial, min(enough, len(choices)), degree, norm)
+
+    def generators(self, used: Container[int | None], found: Iterable[Law]) -> list[Law]:
+        """Return laws with independent gradients of which all laws found are functions: known ones, new ones, then others.
+
+        used: the known laws of which laws found are products; found: laws that are no polynomials in known ones.
+        """
+        known = sorted(self.known, key=lambda law: (law.polynomial.degree, law.index))
+        found = sorted(found, key=_simplicity)
+        new = [law for law in self._independent([*known, *found]) if not law.known] if found else []
+        used_laws = [law for law in known if law.index in used]
+        return self._independent([*used_laws, *(replace(law, new=True) for law in new), *(law for law in found if law not in new)])
+
+    def _independent(self, laws: Sequence[Law]) -> list[Law]:
+        """Return the laws whose gradients are independent of those before them."""
+        if not laws:
+            return []
+
+        def trial(over: PrimeField) -> list[int]:
+            theta = over.random(self.rng, (self.network.parameters,)).astype(int).tolist()
+            gradients = np.array([_residues(over, law.polynomial.gradient(theta), len(theta)) for law in laws])
+            mixed = over.random(self.rng, (len(laws) + EXTRA_ROWS, len(theta)))
+            return pivots(over, over.matmul(mixed, gradients.T))
+
+        degree = max(law.polynomial.degree for law in laws)
+        norm = degree * len(laws) * max(law.polynomial.norm for law in laws)
+        return [laws[i] for i in self._largest(trial, len(laws), degree, norm)]
+
+    def _largest(self, trial: Callable[[PrimeField], list[int]], enough: int, degree: int, norm: int) -> list[int]:
+        """Return the largest outcome of a rank computation: its size is a lower bound for the rank.
+
+        Where it is below ``enough``, an upper bound, the trial is repeated until all of them missing a larger rank is less
+        probable than SURE. degree, norm: of the matrix' entries, as polynomials in what is random.
+        """
+        best, error = trial(self.over), 1.0
+        while len(best) < enough and (error := error * _miss(len(best) + 1, degree, norm)) > SURE:
+            other = trial(PrimeField(random_prime(self.rng)))
+            if len(other) > len(best):
+                best, error = other, 1.0
+        self.error += error if len(best) < enough else 0.0
+        return best
+
+    def _values(self, over: PrimeField, theta: Array, choices: Sequence[tuple[int, ...]]) -> Array:
         """Return the values (points, choices) of products of known laws."""
-        single = self.over.reduce(self.laws.values(theta, self.over.reduce))
+        single = np.column_stack([over.reduce(self.laws.values(theta, over.reduce)), np.ones(len(theta))])
         total = np.ones((len(theta), len(choices)))
         for k in range(max(map(len, choices), default=0)):
-            column = [choice[k] if k < len(choice) else -1 for choice in choices]
-            total = self.over.reduce(total * np.column_stack([single, np.ones(len(theta))])[:, column])
+            total = over.reduce(total * single[:, [choice[k] if k < len(choice) else -1 for choice in choices]])
         return total
 
-    def _thetas(self, count: int) -> Array:
-        return self.over.random(self.rng, (count, self.network.parameters))
+    # ---- laws over the integers
 
-    def generators(self, spaces: Mapping[int, Space], products: Mapping[int, int]) -> list[Law]:
-        """Return laws with independent gradients of which all laws found are functions: known ones first, then new ones."""
-        used = {i for degree in spaces for choice in self._choices(degree) for i in choice}
-        candidates = [law for i, law in enumerate(self.known) if i in used]
-        for degree, space in spaces.items():
-            if space.dimension > products[degree]:
-                candidates += sorted((law for law in self.lift(degree, space) if not law.known), key=_simplicity)
-        if not candidates:
-            return []
-        theta = self._thetas(1)[0]
-        gradients = np.array([self._gradient(law.polynomial, theta) for law in candidates])
-        return [candidates[i] for i in _first_independent(self.over, gradients, self.rng)]
+    def lift(self, space: Space, products: Mapping[int, Sequence[tuple[int, ...]]]) -> list[Law]:
+        """Return a linear basis over Z of the laws of some degrees: known laws, products of known laws, new ones.
 
-    def basis(self, spaces: Mapping[int, Space], products: Mapping[int, int]) -> Iterator[Law]:
-        """Yield a linear basis of the laws of every degree."""
-        for degree, space in spaces.items():
-            yield from self.lift(degree, space)
-
-    def lift(self, degree: int, space: Space) -> list[Law]:
-        """Return a linear basis over Z of the laws of one degree: known laws, other products of known laws, new ones."""
-        if not space.solved:
-            return []
-        known = [law for law in self.known if law.polynomial.degree == degree]
-        laws = known + [Law(p, False) for p in self._lifted(space)]
-        choices = self._choices(degree)
-        theta = self._thetas(space.dimension + len(choices) + EXTRA_ROWS)
-        products = self._values(theta, choices).T
-        values = np.array([self._evaluate(law.polynomial, theta) for law in laws])
-        kept = _first_independent(self.over, values, self.rng)
-        span = Span(self.over)
-        span.add(products)
-        return [Law(laws[i].polynomial, span.add(values[i : i + 1]) == 0, laws[i].name) for i in kept]
+        products: independent products of known laws. A law is a combination of these if its values at random points are.
+        """
+        over, flat, dimension = self.over, [c for each in products.values() for c in each], sum(space.dimensions.values())
+        lifted = list(self._lifted(space)) if dimension > len(flat) else []
+        theta = over.random(self.rng, (dimension + len(flat) + EXTRA_ROWS, self.network.parameters))
+        others = over.nullspace(self._values(over, theta, flat).T) if flat else np.eye(len(theta))
+        values = np.array([_value(over, polynomial, theta) for polynomial in lifted]).reshape(-1, len(theta))
+        new = [bool(row.any()) for row in over.matmul(values, others.T)]
+        laws = [law for law in self.known if law.polynomial.degree in space.dimensions]
+        laws += [Law(polynomial, True) for polynomial, outside in zip(lifted, new, strict=True) if not outside]
+        laws += [Law(Polynomial.product(self.known[i].polynomial for i in choice), True) for choice in flat]
+        laws += sorted((Law(p, False) for p, outside in zip(lifted, new, strict=True) if outside), key=_simplicity)
+        kept = pivots(over, np.column_stack([_value(over, law.polynomial, theta) for law in laws])) if laws else []
+        if len(kept) != dimension or sum(laws[i].known for i in kept) != len(flat):
+            raise _UnluckyError
+        return sorted((laws[i] for i in kept), key=lambda law: law.polynomial.degree)
 
     def _lifted(self, space: Space) -> Iterator[Polynomial]:
         """Yield integer polynomials that span the space: short ones, verified, carried over each orbit."""
         for done, (index, residues) in enumerate(space.solved):
-            self.progress("lifting", done, len(space.solved))
+            self.progress("lifting", done / len(space.solved))
             rows = space.classes.representative(index)
+            first, *others = space.classes.orbits[index].tolist()
             for vector in self._integers(rows, residues):
-                polynomial = Polynomial.of(vector, rows)
-                if not self.is_law(polynomial):
-                    raise ContradictionError(f"{self.name}: a lifted polynomial is not conserved: {polynomial}")
-                first, *others = space.classes.orbits[index]
-                yield polynomial
+                yield self._verified(self._polynomial(vector, rows))
                 for other in others:
                     image = self.symmetry.carry(space.classes.labels(first), space.classes.labels(other))
-                    yield Polynomial.of(vector, image[rows])
+                    yield self._verified(self._polynomial(vector, np.append(image, len(image))[rows]))
+
+    def _verified(self, polynomial: Polynomial) -> Polynomial:
+        if not self.is_law(polynomial):
+            raise ContradictionError(f"{self.name}: a lifted polynomial is not conserved: {polynomial}")
+        in_theta, in_probe = self.network.degree()
+        # Schwartz-Zippel: ⟨∇h, ∇F⟩ is a polynomial in θ and the probe, evaluated at numbers drawn from 2^VERIFY_BITS.
+        self.error += float((polynomial.degree + in_theta + in_probe) / 2.0**VERIFY_BITS) ** VERIFY_POINTS
+        return polynomial
+
+    def _polynomial(self, vector: Sequence[int], rows: Monomials) -> Polynomial:
+        constant = self.network.parameters
+        return Polynomial.of(vector, ([e for e in row if e != constant] for row in rows.tolist()))
 
     def _integers(self, rows: Monomials, residues: Array) -> list[list[int]]:
         """Lift a basis of residues to Z: rational reconstruction over as many primes as it takes, then lattice reduction."""
-        modulus, combined = self.over.p, [[int(x) % self.over.p for x in row] for row in residues]
-        while True:
-            rationals = [[reconstruct(x, modulus) for x in row] for row in combined]
-            if all(x is not None for row in rationals for x in row):
-                vectors = [_cleared([x for x in row if x is not None]) for row in rationals]
-                if all(self.is_law(Polynomial.of(vector, rows)) for vector in vectors):
-                    return _short(vectors)
-            modulus, combined = self._next_prime(rows, modulus, combined)
+        modulus, combined = self.over.p, [[int(x) for x in row] for row in residues]
+        for _ in range(MAX_PRIMES):
+            vectors = rational(combined, modulus)
+            if vectors is not None and all(self.is_law(self._polynomial(vector, rows)) for vector in vectors):
+                return short(vectors)
+            prime, other = self._solved_again(rows)
+            if len(other) < len(combined):
+                raise _UnluckyError
+            if len(other) == len(combined) and modulus % prime:
+                modulus, combined = modulus * prime, combine(combined, modulus, other, prime)
+        raise _UnluckyError
 
-    def _next_prime(self, rows: Monomials, modulus: int, combined: list[list[int]]) -> tuple[int, list[list[int]]]:
-        """Solve a class again modulo another prime and combine by the Chinese remainder theorem."""
-        if modulus.bit_length() > MAX_BITS:
-            raise ContradictionError(f"{self.name}: no law lifts to integers below 2^{MAX_BITS}")
-        other = PrimeField(random_prime(self.rng))
-        points = Points.draw(self.network, other, self.rng, len(rows) + EXTRA_ROWS)
-        basis = other.nullspace(points.equations(rows, len(rows) + EXTRA_ROWS))
-        if basis.shape != (len(combined), len(rows)) or modulus % other.p == 0:
-            return modulus, combined
-        inverse = pow(modulus, -1, other.p)
-        return modulus * other.p, [
-            [x + modulus * ((int(y) - x) * inverse % other.p) for x, y in zip(xs, ys, strict=True)]
-            for xs, ys in zip(combined, basis, strict=True)
-        ]
+    def _solved_again(self, rows: Monomials) -> tuple[int, Array]:
+        """Solve a class modulo another prime, at other points."""
+        over = PrimeField(random_prime(self.rng))
+        points = Points.draw(self.network, over, self.rng, len(rows) + EXTRA_ROWS)
+        return over.p, over.nullspace(points.equations(rows, len(rows) + EXTRA_ROWS))
 
     def is_law(self, polynomial: Polynomial) -> bool:
         """Whether ``⟨∇h, ∇F⟩ = 0`` at random integer points and probes of VERIFY_BITS bits."""
@@ -450,80 +475,57 @@ class _Search:
             sum(value * fields[e] for e, value in polynomial.gradient(theta).items()) == 0 for theta, fields in self.points
         )
 
-    def error_bound(self, degree: int) -> float:
-        """Bound the probability that a polynomial that is no law passes :meth:`is_law` (Schwartz-Zippel)."""
-        in_theta, in_probe = self.network.degree()
-        return float((degree + in_theta + in_probe) / 2.0**VERIFY_BITS) ** VERIFY_POINTS
-
-    def _evaluate(self, polynomial: Polynomial, theta: Array) -> Array:
-        total = np.zeros(len(theta))
-        for coefficient, monomial in polynomial.terms:
-            term = np.full(len(theta), float(coefficient % self.over.p))
-            for e in monomial:
-                term = self.over.reduce(term * theta[:, e])
-            total += term
-        return self.over.reduce(total)
-
-    def _gradient(self, polynomial: Polynomial, theta: Array) -> Array:
-        dense = np.zeros(len(theta))
-        for e, value in polynomial.gradient([int(x) for x in theta]).items():
-            dense[e] = value % self.over.p
-        return self.over.reduce(dense)
-
     def _check(self, needed: int, what: str) -> None:
-        check_budget(f"{self.name}: {what}", needed, budget_of(self.memory, needed), "a lower degree may fit")
+        check_budget(f"{self.name}: {what}", needed, budget_of(self.memory, needed))
 
 
 def listed(laws: Laws) -> Iterator[Polynomial]:
     """Yield known laws as polynomials."""
-    order = np.argsort(laws.law, kind="stable")
-    for terms in np.split(order, np.searchsorted(laws.law[order], np.arange(1, len(laws)))):
-        pairs = zip(laws.left[terms].tolist(), laws.right[terms].tolist(), strict=True)
-        collected: dict[tuple[int, ...], int] = {}
-        for (left, right), coefficient in zip(pairs, laws.coefficient[terms].tolist(), strict=True):
-            monomial = (left,) if right < 0 else (min(left, right), max(left, right))
-            collected[monomial] = collected.get(monomial, 0) + coefficient
-        yield Polynomial(tuple((c, m) for m, c in sorted(collected.items()) if c))
+    collected: list[dict[tuple[int, ...], int]] = [{} for _ in range(len(laws))]
+    columns = (laws.law, laws.left, laws.right, laws.coefficient)
+    for law, left, right, coefficient in zip(*(column.tolist() for column in columns), strict=True):
+        monomial = (left,) if right < 0 else (min(left, right), max(left, right))
+        terms = collected[law]
+        terms[monomial] = terms.get(monomial, 0) + coefficient
+    for terms in collected:
+        yield Polynomial(tuple((c, m) for m, c in sorted(terms.items()) if c))
 
 
-def reconstruct(residue: int, modulus: int) -> Fraction | None:
-    """Return the fraction a/b ≡ residue with |a|, b ≤ sqrt(modulus/2), unique if there is one: Euclid's algorithm, half way."""
-    bound = isqrt(modulus // 2)
-    a, b, x, y = modulus, residue % modulus, 0, 1
-    while b > bound:
-        quotient = a // b
-        a, b, x, y = b, a - quotient * b, y, x - quotient * y
-    return Fraction(b, y) if 0 < abs(y) <= bound and gcd(b, y) == 1 else None
+def pivots(over: PrimeField, rows: Array) -> list[int]:
+    """Return the columns that are independent of the columns before them, for generic rows (at least as many as columns)."""
+    span = Span(over)
+    span.add(rows)
+    return sorted(int(i) for columns, _ in span.blocks for i in columns)
 
 
-def _cleared(row: list[Fraction]) -> list[int]:
-    """Multiply by the common denominator."""
-    scale = lcm(*(x.denominator for x in row))
-    return [int(x * scale) for x in row]
+def _residues(over: PrimeField, entries: Mapping[int, int], size: int) -> Array:
+    dense = np.zeros(size)
+    for e, value in entries.items():
+        dense[e] = value % over.p
+    return over.reduce(dense)
 
 
-def _short(vectors: list[list[int]]) -> list[list[int]]:
-    """Return a basis of the same lattice with short vectors (LLL)."""
-    if len(vectors) < 2:
-        return vectors
-    return [[int(x) for x in row] for row in fmpz_mat(vectors).lll().tolist()]
+def _value(over: PrimeField, polynomial: Polynomial, theta: Array) -> Array:
+    """Return ``h(θ)`` at points (count, D)."""
+    total = np.zeros(len(theta))
+    for coefficient, monomial in polynomial.terms:
+        term = np.full(len(theta), float(coefficient % over.p))
+        for e in monomial:
+            term = over.reduce(term * theta[:, e])
+        total += term
+    return over.reduce(total)
+
+
+def _miss(size: int, degree: int, norm: int) -> float:
+    """Bound the probability that a nonzero minor vanishes at a random prime and point (bounds.py, Evidence)."""
+    bits = size * math.log2(max(2, norm)) + math.lgamma(size + 1) / math.log(2)
+    return min(1.0, bits / math.log2(SMALLEST_PRIME) / PRIMES_IN_RANGE + size * degree / SMALLEST_PRIME)
 
 
 def _simplicity(law: Law) -> tuple[int, int, int]:
     """Sort key: low degree, few terms, small coefficients."""
     terms = law.polynomial.terms
     return law.polynomial.degree, len(terms), max(abs(c) for c, _ in terms)
-
-
-def _first_independent(over: PrimeField, rows: Array, rng: np.random.Generator) -> list[int]:
-    """Return the indices of rows that are independent of the rows before them.
-
-    These are the pivot columns of the transposed matrix, which random combinations of its rows keep.
-    """
-    mixed = over.matmul(over.random(rng, (len(rows) + EXTRA_ROWS, rows.shape[1])), rows.T)
-    span = Span(over)
-    span.add(mixed)
-    return sorted(int(i) for i in span.reduced()[0])
 
 
 def _integer_point(network: Network, rng: np.random.Generator) -> tuple[list[int], list[int]]:

@@ -31,11 +31,12 @@ class Trace:
     """Dimensions of ``W_0(θ), W_1(θ), …`` (Prop. 3.1) until they stop.
 
     Each entry is a proved lower bound for its dimension; ``error_bound`` is the probability that one of
-    them is too small (None when all are proved).
+    them is too small (None when all are proved). If not ``complete``, steps are left out before the last entry.
     """
 
     dimensions: tuple[int, ...]
     error_bound: float | None = None
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class LawCount:
 
     ``architecture`` holds the keys that describe it (``activation``, ``widths``, ``bias``, ``loss``).
     ``scope`` says what a theorem of the paper leaves open between φ and the network itself, None for nothing.
+    ``polynomial_laws``: what a search for polynomial laws found, if one was asked for: its ``degree``, how many are ``linear``ly
+    and functionally ``independent``, of these ``known`` and ``new``, and how many laws are ``not_polynomial`` of that degree.
     The counts are None in a failed row, whose ``reason`` says why.
     """
 
@@ -65,6 +68,7 @@ class LawCount:
     lower: tuple[Bound, ...] = ()
     upper: tuple[Bound, ...] = ()
     scope: str | None = None
+    polynomial_laws: Mapping[str, int] | None = None
     reason: str | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -83,6 +87,7 @@ class LawCount:
             "seed": self.seed,
             "version": self.version,
             "seconds": self.seconds,
+            **({} if self.polynomial_laws is None else {"polynomial_laws": dict(self.polynomial_laws)}),
         }
 
     def _evidence(self) -> dict[str, Any]:
@@ -91,7 +96,10 @@ class LawCount:
         return {
             "lower": [asdict(bound) for bound in self.lower],
             "upper": [asdict(bound) for bound in self.upper],
-            "trace": {"error_bound": self.trace.error_bound if self.trace else None},
+            "trace": {
+                "error_bound": self.trace.error_bound if self.trace else None,
+                "complete": self.trace is None or self.trace.complete,
+            },
             "scope": self.scope,
         }
 
@@ -108,7 +116,7 @@ class LawCount:
             return cls(architecture=architecture, reason=reason, **known)
         return cls(
             architecture=architecture,
-            trace=Trace(tuple(row["trace"]), evidence["trace"]["error_bound"]),
+            trace=Trace(tuple(row["trace"]), evidence["trace"]["error_bound"], evidence["trace"]["complete"]),
             lower=tuple(Bound(**bound) for bound in evidence["lower"]),
             upper=tuple(Bound(**bound) for bound in evidence["upper"]),
             scope=evidence["scope"],

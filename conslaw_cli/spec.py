@@ -37,6 +37,7 @@ MAX_ARCHITECTURES = 200_000
 MAX_WIDTHS = 2_000_000
 """Most widths of all architectures of a sweep together; with MAX_ARCHITECTURES this bounds its memory."""
 MAX_SEED = 2**32 - 1
+MAX_POLYNOMIAL_DEGREE = 40
 _COUNTED_UP_TO = 10**30
 _FAULTS_SHOWN = 20
 
@@ -50,6 +51,8 @@ class Sweep:
     seed: of the engine's random choices.
     expected: known numbers of laws, by the names of their architectures.
     source: where the sweep comes from, in words.
+    sources: where an architecture or its expected number of laws comes from, by its name.
+    degree: also look for polynomial laws up to it (key ``laws: {degree: 2}``).
     """
 
     name: str
@@ -57,6 +60,8 @@ class Sweep:
     seed: int = 0
     expected: Mapping[str, int] = field(default_factory=dict)
     source: str | None = None
+    degree: int | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(path: str) -> Sweep:
@@ -131,6 +136,7 @@ class _Row(NamedTuple):
     architecture: Architecture
     expect: int | None
     node: Node
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +174,8 @@ def _sweep(root: Node, stem: str) -> Sweep:
     _check_size(parts)
     _check_draws(parts)
     rows = (row for part in parts for row in part.build())
-    return replace(_merged(values.get("name", stem), values.get("seed", 0), rows), source=values.get("source"))
+    merged = _merged(values.get("name", stem), values.get("seed", 0), rows)
+    return replace(merged, source=values.get("source"), degree=values.get("laws", {}).get("degree"))
 
 
 def _check_size(parts: Sequence[_Part]) -> None:
@@ -196,13 +203,16 @@ def _merged(name: str, seed: int, rows: Iterable[_Row]) -> Sweep:
     """Keep equal architectures once. Raise SpecError if different ones, or different counts, share a name."""
     architectures: dict[str, Architecture] = {}
     expected: dict[str, int] = {}
-    for architecture, expect, node in rows:
+    sources: dict[str, str] = {}
+    for architecture, expect, node, source in rows:
         label = architecture.name
+        if source is not None:
+            sources[label] = source
         if architectures.setdefault(label, architecture) != architecture:
             raise node.error(f"name {label!r} belongs to an earlier, different architecture")
         if expect is not None and expected.setdefault(label, expect) != expect:
             raise node.error(f"expect {expect}, but {expected[label]} was expected for the same {label!r}")
-    return Sweep(name, tuple(architectures.values()), seed, expected)
+    return Sweep(name, tuple(architectures.values()), seed, expected, sources=sources)
 
 
 # ---- explicit architectures
@@ -231,7 +241,7 @@ def _architecture(node: Node, ignored: Mapping[str, Reader] | None = None) -> _R
     family = _FAMILIES[mark]
     values = readers.mapping(node, {**family.readers, **_ABOUT, **(ignored or {})}, required=(mark, *family.required))
     defining = {key: values[key] for key in ("name", *family.readers) if key in values}
-    return _Row(_built(node, family.build, defining), values.get("expect"), node)
+    return _Row(_built(node, family.build, defining), values.get("expect"), node, values.get("source"))
 
 
 def _built(node: Node, build: Callable[..., Any], values: Mapping[str, Any]) -> Any:
@@ -417,4 +427,10 @@ _PARTS: dict[str, Reader] = {
     "grid": readers.alternatives(_grid),
     "random": readers.alternatives(_random),
 }
-_SWEEP: dict[str, Reader] = {"name": _file_name, "source": readers.prose, "seed": _seed}
+
+
+def _laws(node: Node) -> dict[str, int]:
+    return readers.mapping(node, {"degree": readers.integer(1, MAX_POLYNOMIAL_DEGREE)}, ("degree",))
+
+
+_SWEEP: dict[str, Reader] = {"name": _file_name, "source": readers.prose, "seed": _seed, "laws": _laws}

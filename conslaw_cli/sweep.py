@@ -47,12 +47,13 @@ POOL_ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One architecture to count. ``cost``: estimated seconds."""
+    """One architecture to count. ``cost``: estimated seconds; ``degree``: also look for polynomial laws up to it."""
 
     architecture: Architecture
     seed: int
     key: str
     cost: float
+    degree: int | None = None
 
     @property
     def id(self) -> RowId:
@@ -79,9 +80,9 @@ class _Outcome(NamedTuple):
     retry: bool = False
 
 
-def plan(architectures: Iterable[Architecture], seed: int) -> list[Job]:
-    """Return one job for each architecture."""
-    return [Job(each, seed, job_key(each, seed), estimated_seconds(each)) for each in architectures]
+def plan(architectures: Iterable[Architecture], seed: int, degree: int | None = None) -> list[Job]:
+    """Return one job for each architecture. degree: also look for polynomial laws up to it."""
+    return [Job(each, seed, job_key(each, seed, degree), estimated_seconds(each), degree) for each in architectures]
 
 
 def resume(
@@ -258,10 +259,27 @@ def _serve(sender: Connection, jobs: Iterable[Job], limits: Limits, count: Count
 def _outcome(job: Job, limits: Limits, count: Count) -> _Outcome:
     start = time.perf_counter()
     try:
-        return _Outcome(job, count(job.architecture, seed=job.seed, memory=limits.memory))
+        row = count(job.architecture, seed=job.seed, memory=limits.memory)
+        return _Outcome(job, _with_polynomials(job, row, limits) if job.degree else row)
     except Exception as error:
         retry = isinstance(error, MemoryBudgetError | MemoryError)
         return _Outcome(job, _failed(job, _reason(error), time.perf_counter() - start), retry)
+
+
+def _with_polynomials(job: Job, row: LawCount, limits: Limits) -> LawCount:
+    from conslaw_cli.polynomials import find_laws
+
+    start = time.perf_counter()
+    found = find_laws(job.architecture, job.degree or 1, seed=job.seed, memory=limits.memory)
+    figures = {
+        "degree": found.degree,
+        "linear": sum(found.linear.values()),
+        "independent": found.independent,
+        "known": found.known,
+        "new": found.independent - found.known,
+        "not_polynomial": (row.laws or 0) - found.independent,
+    }
+    return replace(row, polynomial_laws=figures, seconds=round(row.seconds + time.perf_counter() - start, 6))
 
 
 def _failed(job: Job, reason: str, seconds: float) -> LawCount:

@@ -1,27 +1,31 @@
-"""Symmetries of φ that split the search for polynomial laws: sign flips and permutations of neurons.
+"""Symmetries of W_φ that split the search for polynomial laws: sign flips and permutations of neurons.
 
-Sign flips. If ``s ∈ {±1}^D`` maps every component of φ to ± itself, then it maps laws to laws, so the laws split by the parity
+Sign flips. If ``W_φ(sθ) = s W_φ(θ)`` for ``s ∈ {±1}^D``, then ``h ∘ s`` is a law with h, so the laws split by the parity
 character of their monomials. Such flips come with labels on the parameters: flipping a label flips every parameter that bears it.
-An ungated hidden neuron is a label of all weights around it (each term of a component that meets one meets the other once).
-An input, an output or a gated neuron ends a stretch of linear layers: components on its two sides are told apart by the probe, so
-its two sides are separate labels; a weight between two such ends is a factor of its own, with a label of its own. The biases of
-one stretch come from one source, one label. With zero-sum output weights, components are differences between outputs,
-so the output neurons share one label.
+Every unit of a space (wiring.py) is a label of all parameters that write or read it: the diagonal map that flips it commutes
+with gates, and what it does to an input or an output is undone by flipping the probe there. All biases share one more label:
+F is linear in the inputs and the biases together, so flipping the biases is flipping the inputs and F. In a chain of
+dense layers and gates there are more. A gate's factor of the probe may be flipped as well, so a gated neuron has one label for
+what writes it and another for what reads it, and every stretch of linear layers has its own label for its biases; a layer
+between two ends of stretches has a label for each of its parameters. (Components of φ are told apart by where they start, end and
+pass gates, so each of them is multiplied by ±1.) Output weights that sum to zero may be flipped all together only: one label.
 
-Permutations. Neurons of one layer may be permuted, if their labels are permuted alike; this is used for inputs, for ungated
-hidden neurons and for outputs, whose labels are one per neuron. Two classes of monomials whose sets of odd
-labels have as many members of every kind lie in one orbit, so one of them need be solved.
+Permutations. Units of one space may be permuted, if their labels are permuted alike. This is used where there is one label per
+unit. Two classes of monomials whose sets of odd labels have as many members of every kind lie in one orbit, so
+one of them need be solved.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conslaw_cli.network import Dense, Gate, Network
+from conslaw_cli.blocks import Flatten, Parallel, Patches, SumPool
+from conslaw_cli.network import Block, Dense, Gate, Network
 
 Index = NDArray[np.intp]
 NONE = -1
@@ -34,11 +38,13 @@ class Symmetry:
     labels: (D, 2), the labels each parameter bears, NONE for less than two.
     strides: (D, 2), by how much the parameter's index grows when that label moves to the next one of its kind.
     kinds: one number per label; labels of one kind are consecutive and may be permuted among each other.
+    homogeneous: whether W_φ is spanned by gradients of homogeneous polynomials in θ.
     """
 
     labels: Index
     strides: Index
     kinds: Index
+    homogeneous: bool
 
     def carry(self, source: Index, target: Index) -> Index:
         """Return the new index of every parameter under a permutation that maps the labels ``source`` to ``target``.
@@ -54,6 +60,37 @@ class Symmetry:
         shift = np.append(image - np.arange(len(image)), 0)  # NONE reads the last entry: no move
         moved: Index = np.arange(len(self.labels)) + (shift[self.labels] * self.strides).sum(axis=1)
         return moved
+
+
+def symmetry(network: Network) -> Symmetry:
+    """Read the labels off a network's blocks."""
+    hand = _Hand(network.parameters)
+    if all(isinstance(block, Gate) or (isinstance(block, Dense) and block.taps == 1) for block in network.blocks):
+        _label_chain(hand, network)
+    else:
+        _label_spaces(hand, network)
+    return Symmetry(hand.labels, hand.strides, np.array(hand.kinds, dtype=np.intp), homogeneous(network.blocks))
+
+
+def homogeneous(blocks: Sequence[Block]) -> bool:
+    """Whether every component of φ is homogeneous: none of them joins paths with different numbers of parameters.
+
+    Such are paths from biases of different layers between which there is no gate, and paths around a residual branch.
+    """
+    biased = 0
+    for block in blocks:
+        if isinstance(block, Gate):
+            biased = 0
+        elif isinstance(block, Dense):
+            biased += block.bias is not None
+        elif isinstance(block, Parallel):
+            if not all(map(homogeneous, block.branches)):
+                return False
+        elif not isinstance(block, Patches | SumPool | Flatten):
+            return False
+        if biased > 1:
+            return False
+    return True
 
 
 class _Hand:
@@ -79,10 +116,15 @@ class _Hand:
         self.labels[at, 1] = np.tile(columns, parameters.shape[0])
         self.strides[at] = parameters.shape[1], 1
 
+    def add(self, parameters: Index, labels: Index) -> None:
+        """Write one more label on the parameters of each row, each of which has room for it."""
+        stride = parameters[1, 0] - parameters[0, 0] if len(parameters) > 1 else 0
+        place = (self.labels[parameters, 0] != NONE).astype(np.intp)
+        self.labels[parameters, place] = labels[:, None]
+        self.strides[parameters, place] = stride
 
-def symmetry(network: Network) -> Symmetry:
-    """Read the labels off a chain of dense layers and gates."""
-    hand = _Hand(network.parameters)
+
+def _label_chain(hand: _Hand, network: Network) -> None:
     layers = [block for block in network.blocks if isinstance(block, Dense)]
     gated = {block for block, following in pairwise(network.blocks) if isinstance(following, Gate)}
     read: Index | None = None  # labels of the units the next layer reads, None where a stretch begins
@@ -103,4 +145,20 @@ def symmetry(network: Network) -> Symmetry:
         if layer.bias is not None:
             hand.both(layer.written()[:, -1:].T, source, written)
         read = None if ends else written
-    return Symmetry(hand.labels, hand.strides, np.array(hand.kinds, dtype=np.intp))
+
+
+def _label_spaces(hand: _Hand, network: Network) -> None:
+    """Label all spaces, or nothing, which splits nothing, if the wiring of some parameters is not known (wiring.py)."""
+    spaces = network.spaces()
+    touching = [parameters.ravel() for space in spaces for parameters in (*space.written, *space.read)]
+    biases = [dense.written()[:, -1] for dense in network.weights() if dense.bias is not None]
+    bears = np.bincount(np.concatenate([np.empty(0, np.intp), *touching, *biases]), minlength=network.parameters)
+    if (bears != 2).any():
+        return
+    for space in spaces:
+        together = space.wired and network.zero_sum
+        labels = hand.fresh(1, alike=False).repeat(space.units) if together else hand.fresh(space.units, alike=True)
+        for parameters in (*space.written, *space.read):
+            hand.add(parameters, labels)
+    if biases:
+        hand.add(np.concatenate(biases)[None], hand.fresh(1, alike=False))

@@ -10,6 +10,7 @@ import click
 
 from conslaw_cli.cli.count import count
 from conslaw_cli.cli.describe import describe
+from conslaw_cli.cli.laws import laws
 from conslaw_cli.cli.options import USAGE
 from conslaw_cli.cli.sweep import sweep
 from conslaw_cli.errors import ConslawError
@@ -59,4 +60,5 @@ def main() -> None:
 
 main.add_command(count)
 main.add_command(describe)
+main.add_command(laws)
 main.add_command(sweep)

@@ -73,12 +73,17 @@ def show(report: Report, format_: str, file: str | None = None) -> None:
     """Write a report to a file, or to stdout for None and "-"."""
     from conslaw_cli.formats import render
 
+    write(lambda width, color: render(format_, report, width=width, color=color), file)
+
+
+def write(render: Callable[[int | None, bool], str], file: str | None) -> None:
+    """Write the text that ``render`` returns for a width and whether to use colors to a file, or to stdout for None and "-"."""
     if file not in (None, "-"):
-        _save(render(format_, report), str(file))
+        _save(render(None, False), str(file))
         return
     terminal = sys.stdout.isatty()
     color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    _print(render(format_, report, width=_width(terminal), color=color))
+    _print(render(_width(terminal), color))
 
 
 def check_writable(file: str | None) -> None:

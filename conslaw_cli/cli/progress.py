@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,6 +43,25 @@ def progress(rows: Rows, jobs: Sequence[Job]) -> Iterator[tuple[Job, LawCount]]:
                 bar.start()
             yield job, row
     finally:
+        bar.stop()
+
+
+@contextlib.contextmanager
+def search_progress(name: str) -> Iterator[Callable[[str, float], None]]:
+    """Give what a search calls with its step and how much of it is done; if it takes a while, show a bar on a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda what, done: None
+        return
+    bar = _bar()
+    task = bar.add_task("", total=1.0, counts=name)
+    # A search may be silent for minutes, so another thread starts the bar.
+    timer = threading.Timer(SHOW_AFTER, bar.start)
+    timer.start()
+    try:
+        yield lambda what, done: bar.update(task, completed=done, counts=f"{name}: {what}")
+    finally:
+        timer.cancel()
+        timer.join()
         bar.stop()
 
 

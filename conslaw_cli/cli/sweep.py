@@ -55,12 +55,12 @@ def sweep(
         from conslaw_cli.sweep import Limits, plan
 
     asked = load(spec)
-    jobs = plan(asked.architectures, asked.seed if seed is None else seed)
+    jobs = plan(asked.architectures, asked.seed if seed is None else seed, asked.degree)
     with Store(output or _default_path(asked.name), VERSION, _warn) as store:
         if fresh:
             store.drop(job.id for job in jobs)
         rows = _rows(ctx, jobs, store, Limits(timeout, memory), workers)
-    show(Report("sweep", rows, asked.name, source=asked.source, expected=asked.expected), format_)
+    show(Report("sweep", rows, asked.name, source=asked.source, expected=asked.expected, sources=asked.sources), format_)
     ctx.exit(exit_code(rows, asked.expected, require_proof))
 
 

@@ -15,10 +15,12 @@ from itertools import product
 from math import prod
 from typing import Any, Literal
 
+import numpy as np
+
 from conslaw_cli.blocks import Flatten, Patches, Residual, SumPool
 from conslaw_cli.errors import SpecError
-from conslaw_cli.families.mlp import HOMOGENEOUS, LOSSES, MAX_WIDTH, MLP, Loss
-from conslaw_cli.laws import Laws
+from conslaw_cli.families.mlp import HOMOGENEOUS, LINEAR, LOSSES, MAX_WIDTH, MLP, Loss
+from conslaw_cli.laws import Family, Laws, linear_laws
 from conslaw_cli.network import Block, Dense, Gate, GradientFields, Network
 
 Shape = tuple[int, ...]
@@ -28,6 +30,8 @@ FREE_GATES = (
     "The count is that of the φ whose gates are free factors; whether the gradients of the network itself span W_φ is "
     "not part of the count."
 )
+LISTED_UP_TO = 10**5
+"""Parameters beyond which nothing is listed to estimate the memory: ranks of this size need 160 GB at least."""
 MAX_UNITS = 10**7
 """Values a layer may hold: what is larger is refused before any index is made."""
 
@@ -119,7 +123,8 @@ class Layers:
         if not any(step.parameters for step in self.steps()):
             raise SpecError("layers: expected at least one layer with parameters")
         if not self.name:
-            object.__setattr__(self, "name", f"{show(self.input)} → {_summary(self.layers)}")
+            loss = "" if self.loss == "mse" else f" {self.loss}"
+            object.__setattr__(self, "name", f"{show(self.input)} → {_summary(self.layers)}{loss}")
 
     def steps(self) -> list[Step]:
         """Return all layers in order, those of a residual branch before the branch itself."""
@@ -137,19 +142,21 @@ class Layers:
     @property
     def known_listed(self) -> int:
         """Number of known laws listed; 0 for a network beyond every budget, whose laws are not worth listing."""
-        return len(self.laws()) if self.parameters <= MAX_UNITS else 0
+        return self._network().listed()[0] if self.parameters <= LISTED_UP_TO else 0
 
     @property
     def known_terms(self) -> int:
         """Number of monomials of the known laws."""
-        return len(self.laws().law) if self.parameters <= MAX_UNITS else 0
+        return self._network().listed()[1] if self.parameters <= LISTED_UP_TO else 0
 
     def mlp(self) -> MLP | None:
         """Return the same network as an MLP if it is one: dense layers, an activation or none behind each but the last."""
-        if len(self.input) != 1 or any(isinstance(layer, Convolution | Pool | Flat | Branch) for layer in self.layers):
+        if len(self.input) != 1 or any(isinstance(layer, Convolution | Pool | Branch) for layer in self.layers):
             return None
         groups: list[tuple[Linear, str]] = []
         for layer in self.layers:
+            if layer == Flat() or (isinstance(layer, Activation) and layer.name in LINEAR):
+                continue
             if isinstance(layer, Linear):
                 groups.append((layer, "linear"))
             elif isinstance(layer, Activation) and groups and groups[-1][1] == "linear":
@@ -213,14 +220,17 @@ class Layers:
         return GradientFields(self._network())
 
     def laws(self) -> Laws:
-        """Return the known laws: those of the junctions, and what the loss adds."""
+        """Return the known laws: those of the junctions, and what the loss adds: all parameters if it lets none of them move."""
+        if self.loss == "cross_entropy" and prod(self.steps()[-1].after) == 1:
+            every = Family("θ", r"\theta", f"{self.parameters} entries", self.parameters)
+            return linear_laws(every, list(np.arange(self.parameters)[:, None]))
         return self._network().laws()
 
     def _network(self) -> Network:
         build = _Build()
         blocks = build.chain(self.layers, self.input, ())
         output = self.steps()[-1].after
-        if len(output) > 1:
+        if prod(output[1:]) > 1:
             blocks.append(Flatten(prod(output[1:])))
         zero_sum = self.loss == "cross_entropy"
         positions = prod(self.input[1:])
@@ -252,7 +262,7 @@ class _Build:
             case Pool(kernel, stride):
                 return [SumPool(_windows(shape[1:], _every(kernel, shape), _every(stride, shape), "valid"))]
             case Flat():
-                return [Flatten(prod(shape[1:]))]
+                return [Flatten(prod(shape[1:]))] if prod(shape[1:]) > 1 else []
             case Branch(layers):
                 return [Residual(tuple(self.chain(layers, shape, path)))]
 
@@ -272,23 +282,32 @@ def _steps(layers: Sequence[Layer], shape: Shape, path: tuple[int, ...]) -> Sequ
     steps: list[Step] = []
     for i, layer in enumerate(layers):
         here = (*path, i)
-        if isinstance(layer, Branch):
-            steps += _steps(layer.layers, shape, here)
-        after = _after(layer, shape, here)
-        steps.append(Step(here, layer, shape, after, _parameters(layer, shape)))
+        inner = _steps(layer.layers, shape, here) if isinstance(layer, Branch) else []
+        after = _after_branch(shape, inner, here) if isinstance(layer, Branch) else _after(layer, shape, here)
+        steps += [*inner, Step(here, layer, shape, after, _parameters(layer, shape, inner))]
         shape = after
     return steps
 
 
-def _parameters(layer: Layer, shape: Shape) -> int:
+def _parameters(layer: Layer, shape: Shape, inner: Sequence[Step]) -> int:
     match layer:
         case Linear(units, bias):
             return (shape[0] + bias) * units
         case Convolution(channels, kernel, _, _, bias):
             return (shape[0] * prod(kernel) + bias) * channels
-        case Branch(layers):
-            return sum(step.parameters for step in _steps(layers, shape, ()) if not isinstance(step.layer, Branch))
+        case Branch():
+            return sum(step.parameters for step in inner if not isinstance(step.layer, Branch))
     return 0
+
+
+def _after_branch(shape: Shape, inner: Sequence[Step], path: tuple[int, ...]) -> Shape:
+    """Return the shape behind a residual branch. Raise LayerError if it is not the one before it."""
+    if not inner:
+        raise LayerError(path, "residual: expected at least one layer")
+    after = inner[-1].after
+    if after != shape:
+        raise LayerError(path, f"residual: reads {show(shape)} but its last layer gives {show(after)}; they must agree")
+    return after
 
 
 def _after(layer: Layer, shape: Shape, path: tuple[int, ...]) -> Shape:
@@ -304,14 +323,7 @@ def _after(layer: Layer, shape: Shape, path: tuple[int, ...]) -> Shape:
             after = (shape[0], *_outputs(shape, _every(kernel, shape), _every(stride, shape), "valid", "avg_pool", path))
         case Flat():
             after = (prod(shape),)
-        case Branch(layers):
-            steps = _steps(layers, shape, path)
-            if not steps:
-                raise LayerError(path, "residual: expected at least one layer")
-            after = steps[-1].after
-            if after != shape:
-                raise LayerError(path, f"residual: reads {show(shape)} but its last layer gives {show(after)}; they must agree")
-        case Activation():
+        case Activation() | Branch():
             after = shape
     _check_size(path, after, "a layer")
     return after
@@ -325,6 +337,8 @@ def _every(sizes: Shape, shape: Shape) -> Shape:
 def _outputs(shape: Shape, kernel: Shape, stride: Shape, padding: str, what: str, path: tuple[int, ...]) -> Shape:
     if len(shape) == 1 or len(shape) != len(kernel) + 1:
         raise LayerError(path, f"{what}: expected channels and {len(kernel) or 1} spatial sizes, got {show(shape)}")
+    if len(stride) != len(kernel):
+        raise LayerError(path, f"{what}: expected one stride or {len(kernel)}, got {len(stride)}")
     if padding == "valid" and any(k > n for n, k in zip(shape[1:], kernel, strict=True)):
         raise LayerError(path, f"{what}: the kernel {show(kernel)} is larger than what it reads, {show(shape)}")
     if prod(kernel) * prod(shape) > MAX_UNITS:
@@ -399,8 +413,8 @@ def title(layer: Layer) -> str:
             steps = f"/{show(stride)}" if prod(stride) > 1 else ""
             padded = "" if padding == "valid" else f" {padding}"
             return f"conv{len(kernel)}d {channels} {show(kernel)}{steps}{padded}" + "+b" * bias
-        case Pool(kernel):
-            return f"avg_pool {show(kernel)}"
+        case Pool(kernel, stride):
+            return f"avg_pool {show(kernel)}" + (f"/{show(stride)}" if stride != kernel else "")
         case Flat():
             return "flatten"
         case Branch(layers):

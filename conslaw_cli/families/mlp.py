@@ -24,6 +24,7 @@ are conserved, and everything else is the same network with one output less unde
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -270,7 +271,8 @@ def _check_widths(widths: Sequence[int]) -> None:
 def _check_activation(activation: str | tuple[str, ...], hidden: int) -> None:
     if isinstance(activation, tuple) and len(activation) != hidden:
         raise SpecError(
-            f"activation: expected {hidden} names, one per hidden layer, got {len(activation)}: {list(activation)}"
+            f"activation: expected {hidden} {'name' if hidden == 1 else 'names'}, one per hidden layer, "
+            f"got {len(activation)}: {list(activation)}"
         )
     for name in (activation,) if isinstance(activation, str) else activation:
         _check_choice("activation", name, ACTIVATIONS)
@@ -278,7 +280,10 @@ def _check_activation(activation: str | tuple[str, ...], hidden: int) -> None:
 
 def _check_choice(key: str, value: object, choices: Sequence[object]) -> None:
     if not any(value is choice or (type(value) is str and value == choice) for choice in choices):
-        raise SpecError(f"{key}: expected one of {', '.join(map(_show, choices))}, got {value!r}")
+        words = [_show(choice) for choice in choices]
+        close = difflib.get_close_matches(str(value), words, 1)
+        meant = f" (did you mean {close[0]}?)" if close else ""
+        raise SpecError(f"{key}: expected one of {', '.join(words)}, got {value!r}{meant}")
 
 
 def _show(choice: object) -> str:

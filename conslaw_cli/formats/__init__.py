@@ -15,9 +15,9 @@ NAMES = ("table", "json", "csv", "markdown", "latex")
 class Report:
     """The rows of one command, in the order they are shown.
 
-    ``title``: a sweep's name; ``source``: where it comes from. ``expected``: the number of laws of a row, by its name, where it
-    is known beforehand. ``explain``: add a paragraph per row; LaTeX has it as comments, while JSON and
-    CSV, whose rows carry their evidence always, stay the same.
+    ``title``: a sweep's name; ``source``: where it comes from; ``sources``: where a row comes from, by its name (only Markdown has
+    room for it). ``expected``: the number of laws of a row, by its name, where it is known beforehand. ``explain``: add a
+    paragraph per row; LaTeX has it as comments, while JSON and CSV, whose rows carry their evidence always, stay the same.
     """
 
     command: Literal["count", "sweep"]
@@ -26,6 +26,7 @@ class Report:
     explain: bool = False
     source: str | None = None
     expected: Mapping[str, int] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 def render(name: str, report: Report, *, width: int | None = None, color: bool = False) -> str:

@@ -67,6 +67,11 @@ def _laws(row: LawCount) -> list[str]:
 def _trace(row: LawCount) -> list[str]:
     if row.trace is None or not row.trace.dimensions:
         return []
+    if not row.trace.complete:
+        return [
+            f"W_0(θ), W_1(θ), … have dimensions {', '.join(map(str, row.trace.dimensions[:-1]))}, …; "
+            f"the iteration stops at {row.trace.dimensions[-1]}, after more steps than were computed."
+        ]
     dimensions = row.trace.dimensions
     step = dimensions.index(dimensions[-1])
     spaces = ", ".join(f"W_{k}(θ)" for k in range(min(step, 2) + 1)) + (", …" if step > 2 else "")

@@ -9,6 +9,7 @@ from conslaw_cli.formats import Report, exceptions
 from conslaw_cli.formats.explain import explain
 from conslaw_cli.formats.words import (
     SHOWN,
+    Column,
     columns,
     failure_lines,
     label,
@@ -52,6 +53,8 @@ def _sweep(report: Report) -> list[str]:
 
 def _table(report: Report, rows: Sequence[LawCount]) -> str:
     table = columns(rows, report.expected)
+    if any(row.name in report.sources for row in rows):
+        table.append(Column("source", tuple(label(" ".join(report.sources.get(row.name, "").split())) for row in rows), False))
     lines = [
         [_escape(column.header) for column in table],
         ["--:" if column.figures else "---" for column in table],

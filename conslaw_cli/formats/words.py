@@ -84,7 +84,9 @@ def columns(rows: Sequence[LawCount], expected: Mapping[str, int]) -> list[Colum
         *(Column(label(key), _texts(rows, key), False) for key in own),
         *(Column(header, tuple(map(cell, rows)), figures) for header, cell, figures in _FIGURES[:3]),
         *([Column("expected", _expected(rows, expected), True)] if any(row.name in expected for row in rows) else []),
-        *(Column(header, tuple(map(cell, rows)), figures) for header, cell, figures in _FIGURES[3:]),
+        *(Column(header, tuple(map(cell, rows)), figures) for header, cell, figures in _FIGURES[3:-1]),
+        *([Column("polynomial", tuple(map(_polynomial, rows)), True)] if any(row.polynomial_laws for row in rows) else []),
+        *(Column(header, tuple(map(cell, rows)), figures) for header, cell, figures in _FIGURES[-1:]),
     ]
 
 
@@ -119,8 +121,17 @@ def _known(row: LawCount) -> str:
     return NONE if row.known_independent is None else f"{row.known_independent} of {row.known_listed}"
 
 
+def _polynomial(row: LawCount) -> str:
+    """Return how many independent laws are polynomials of the degree searched, and how many of these are new."""
+    found = row.polynomial_laws
+    return NONE if found is None else f"{found['independent']} ({found['new']} new) of degree ≤ {found['degree']}"
+
+
 def _trace(row: LawCount) -> str:
-    return NONE if row.trace is None else ", ".join(map(str, row.trace.dimensions))
+    if row.trace is None:
+        return NONE
+    texts = list(map(str, row.trace.dimensions))
+    return ", ".join(texts if row.trace.complete else [*texts[:-1], "…", texts[-1]])
 
 
 def _involutive(row: LawCount) -> str:

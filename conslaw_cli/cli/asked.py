@@ -1,0 +1,58 @@
+"""The ways to say which architectures a command is for: a file, flags, or nothing for the paper's examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from conslaw_cli.spec import Sweep
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def asking(command: F) -> F:
+    """Add the argument and the options that :func:`asked` reads."""
+    options = (
+        click.argument("spec", required=False),
+        click.option("--widths", help="Neurons per layer from input to output, such as 3,4,2."),
+        click.option("--activation", help="linear, relu, …; linear,relu: one per hidden layer. [default: relu]"),
+        click.option("--bias", help="false, hidden (or true) or all. [default: false]"),
+        click.option("--loss", help="mse, logistic or cross_entropy. [default: mse]"),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def asked(
+    another: str, spec: str | None, widths: str | None, activation: str | None, bias: str | None, loss: str | None
+) -> Sweep:
+    """Return the architectures of a file, or of flags; without either the paper's examples.
+
+    another: a command line for another one, shown with the examples. Raise SpecError or click.UsageError on anything wrong.
+    """
+    from conslaw_cli.spec import Sweep, from_flags, load
+
+    if widths is None and (activation, bias, loss) != (None, None, None):
+        raise click.UsageError("--activation, --bias and --loss need --widths beside them")
+    if widths is not None and spec is not None:
+        raise click.UsageError(f"give either --widths or a file, not both: {widths!r} and {spec!r}")
+    if spec is not None:
+        return load(spec)
+    if widths is not None:
+        return Sweep("flags", (from_flags(widths, activation or "relu", bias or "false", loss or "mse"),))
+    click.echo(f"The paper's two running examples. Another one: {another}\n", err=True)
+    return _examples()
+
+
+def _examples() -> Sweep:
+    """Return the paper's Examples 3.5 and 3.6 with n = 2, m = 3, r = 4."""
+    from conslaw_cli.families.mlp import MLP
+    from conslaw_cli.spec import Sweep
+
+    relu = MLP((3, 4, 2), "relu", name="Example 3.5 (two-layer ReLU)")
+    linear = MLP((3, 4, 2), "linear", name="Example 3.6 (two-layer linear)")
+    return Sweep("examples", (relu, linear))

@@ -1,0 +1,504 @@
+"""Algebraic expressions: from text to sums of products of powers, at a real base point.
+
+Text. A whitelist over Python's own grammar (``ast.parse``): names, exact numbers, ``+ - * /``, ``**`` with a constant
+rational exponent, ``sqrt``. Nothing is evaluated but rational arithmetic.
+
+Normal form. A term is a rational coefficient times powers, with rational exponents, of bases; a base is a variable, a prime
+number or a sum of two or more terms with coprime integer coefficients. Equal sums are one base, so ``sqrt(v1**2 + v2**2)`` is
+the same element wherever it is written.
+
+Base point. Which of its values a root has is a question about real numbers: ``sqrt(x**2)`` is x on one side and −x on the
+other. So the normal form is built at a real point where every denominator is nonzero and the base of every fractional power
+positive (certified in ball arithmetic; points with positive coordinates are tried first), and every base is taken with the
+sign that makes it positive there. Then powers multiply, ``(a b)^e = a^e b^e``, with positive roots throughout, and the
+expression is a real analytic function near the base point: the one whose laws are counted.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import random
+import re
+import unicodedata
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import gcd, lcm
+from typing import Any
+
+from flint import arb, ctx, fmpq, fmpz
+
+from conslaw_cli.errors import SpecError
+
+MAX_LENGTH = 20_000
+MAX_DEPTH = 60
+MAX_SUMMANDS = 1000
+"""Operators in a row without parentheses."""
+MAX_EXPONENT = 1000
+MAX_ROOT = 60
+MAX_BITS = 1024
+"""Size of a rational number's numerator and denominator."""
+MAX_FACTORED_BITS = 64
+"""Size of numbers that roots are taken of: they are factored."""
+MAX_TERMS = 100_000
+POINTS = 200
+FEWEST_POINTS = 20
+"""Real points tried before an expression is said to be undefined: fewer for long ones, about EFFORT / characters."""
+EFFORT = 200_000
+PRECISION = 256
+
+_FUNCTIONS = ("sqrt",)
+_GRAMMAR = "names, numbers, + - * / ** ( ) and sqrt"
+_FOREIGN = re.compile(r"[^\w\s+\-*/().,]")
+_NUMBER = re.compile(r"[0-9]{1,100}(\.[0-9]{0,100})?([eE][+-]?[0-9]{1,2})?|\.[0-9]{1,100}([eE][+-]?[0-9]{1,2})?")
+_INSTEAD = {"^": "**", "²": "**2", "³": "**3", "−": "-", "–": "-", "×": "*", "·": "*", "⋅": "*", "÷": "/", "√": "sqrt(…)"}
+_INSTEAD |= {"[": "(", "]": ")", "{": "(", "}": ")"}
+
+Factors = tuple[tuple[int, Fraction], ...]
+"""Powers of bases: pairs of a base's index and a nonzero exponent, by ascending index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """``coefficient · ∏ base^exponent``. Prime bases have exponents between 0 and 1."""
+
+    coefficient: Fraction
+    factors: Factors = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """The base ``sign · θ_index``, positive at the base point."""
+
+    index: int
+    sign: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prime:
+    """A prime number, of which only roots are bases."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A sum of terms with coprime integer coefficients, positive at the base point."""
+
+    terms: tuple[Term, ...]
+
+
+Base = Variable | Prime | Sum
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Expressions in ``variables`` variables. Every base comes after those that it is made of."""
+
+    variables: int
+    bases: tuple[Base, ...]
+    outputs: tuple[Term, ...]
+
+    def supports(self) -> list[frozenset[int]]:
+        """Return the variables that each base depends on."""
+        supports = list[frozenset[int]]()
+        for base in self.bases:
+            below = {i for term in base.terms for i, _ in term.factors} if isinstance(base, Sum) else set[int]()
+            own = {base.index} if isinstance(base, Variable) else set[int]()
+            supports.append(frozenset(own.union(*(supports[i] for i in below))))
+        return supports
+
+    def text(self, index: int, names: Sequence[str]) -> str:
+        """Return a base as text."""
+        base = self.bases[index]
+        if isinstance(base, Sum):
+            return " + ".join(self._term_text(term, names) for term in base.terms).replace("+ -", "- ")
+        return ("-" if base.sign < 0 else "") + names[base.index] if isinstance(base, Variable) else str(base.value)
+
+    def _term_text(self, term: Term, names: Sequence[str]) -> str:
+        def powered(i: int, e: Fraction) -> str:
+            inner = self.text(i, names)
+            shown = inner if inner.isidentifier() or inner.isdigit() else f"({inner})"
+            return shown if e == 1 else f"{shown}**{e}" if e.denominator == 1 and e > 0 else f"{shown}**({e})"
+
+        parts = [powered(i, e) for i, e in term.factors]
+        sign = {1: "", -1: "-"}.get(int(term.coefficient), f"{term.coefficient}*") if parts else str(term.coefficient)
+        return sign + "*".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A text and the words that errors call it by, such as "phi: component 2"."""
+
+    text: str
+    label: str
+
+    def tree(self) -> ast.expr:
+        """Return the syntax tree. Raise SpecError if the text is no expression."""
+        if len(self.text) > MAX_LENGTH:
+            raise SpecError(f"{self.label}: expected at most {MAX_LENGTH:,} characters, got {len(self.text):,}")
+        for column, character in enumerate(self.text, start=1):
+            if _FOREIGN.match(character) or (unicodedata.normalize("NFKC", character) != character and not character.isspace()):
+                advice = f"write {_INSTEAD[character]}" if character in _INSTEAD else f"expected {_GRAMMAR}"
+                raise SpecError(f"{self.label}, column {column}: unexpected {character!r}; {advice}")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return ast.parse(self._stripped(), mode="eval").body
+        except SyntaxError as error:
+            raise self._unreadable(error) from None
+        except (RecursionError, MemoryError, ValueError):
+            raise SpecError(f"{self.label}: nested too deeply or too long to be read") from None
+
+    def place(self, node: ast.expr) -> str:
+        """Return where a part of the text is: the label and the column."""
+        before = self._stripped().encode()[: node.col_offset].decode()
+        return f"{self.label}, column {self._indent + len(before) + 1}"
+
+    def source(self, node: ast.expr) -> str:
+        """Return the text of a part."""
+        return self._stripped().encode()[node.col_offset : node.end_col_offset].decode()
+
+    @property
+    def _indent(self) -> int:
+        return len(self.text) - len(self.text.lstrip())
+
+    def _stripped(self) -> str:
+        return re.sub(r"\s", " ", self.text).strip()
+
+    def _unreadable(self, error: SyntaxError) -> SpecError:
+        if not self.text.strip():
+            return SpecError(f"{self.label}: expected an expression, got nothing")
+        text, offset = self._stripped(), max(1, error.offset or 1)
+        near = text[max(0, offset - 6) : offset + 10]
+        beside = re.search(r"[0-9)]\s*[^\W\d]|[\w)]\s+\w|\)\s*\(", near)
+        advice = "write products with *, as in 2*x" if beside else f"expected {_GRAMMAR}"
+        return SpecError(f"{self.label}, column {self._indent + offset}: cannot be read near {near!r}; {advice}")
+
+
+def split(expression: Expression) -> tuple[str, ...]:
+    """Return the expressions of a text that separates them by commas."""
+    tree = expression.tree()
+    parts = tree.elts if isinstance(tree, ast.Tuple) else [tree]
+    return tuple(expression.source(part) for part in parts)
+
+
+def names(expressions: Iterable[Expression]) -> list[str]:
+    """Return the names used as variables, in natural order: x2 before x10."""
+    found = set[str]()
+    for expression in expressions:
+        tree = expression.tree()
+        called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        found |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called}
+    return sorted(found, key=_natural)
+
+
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    return [(part[0] in "0123456789", int(part) if part[0] in "0123456789" else 0, part) for part in parts]
+
+
+def graph(expressions: Sequence[Expression], variables: Sequence[str]) -> Graph:
+    """Return the normal form of expressions in the given variables.
+
+    Raise SpecError if one cannot be read, uses another name, goes beyond the limits of this module, has a pole everywhere or
+    is nowhere real and differentiable: at none of POINTS real points.
+    """
+    trees = [(place, expression, expression.tree()) for place, expression in enumerate(expressions)]
+    index = {name: place for place, name in enumerate(variables)}
+    refused = Counter[str]()
+    tries = max(FEWEST_POINTS, min(POINTS, EFFORT // sum(len(expression.text) + 1 for expression in expressions)))
+    with ctx.workprec(PRECISION):
+        for point in _points(len(variables), tries):
+            builder, outputs = _Builder(point), dict[int, Term]()
+            try:
+                for place, expression, tree in trees:
+                    outputs[place] = _Reader(expression, index, builder).value(tree)
+            except _UndefinedError as fault:
+                refused[str(fault)] += 1
+                trees.insert(0, trees.pop(len(outputs)))  # so that the next point fails soon, if it does
+                continue
+            return builder.graph([outputs[place] for place in range(len(trees))])
+    reason = refused.most_common(1)[0][0]
+    raise SpecError(f"{reason} at any of {tries} real points tried where the rest is defined")
+
+
+def _points(count: int, tries: int) -> Iterator[list[fmpq]]:
+    """Yield rational points, with positive coordinates first, then of all signs and sizes."""
+    draw = random.Random(0)
+    for number in range(tries):
+        spread = draw.choice((0, 1, 2)) if number > 1 else 0
+        size = draw.randint(-3, 3) if number > 1 else 0
+        positive = number < tries // 4 or number % 4 == 0
+        yield [
+            fmpq(draw.randint(500, 2000) * draw.choice((1, 1 if positive else -1)), 1009)
+            * fmpq(10) ** (size + draw.randint(-spread, spread))
+            for _ in range(count)
+        ]
+
+
+# ---- from the syntax tree
+
+
+class _UndefinedError(Exception):
+    """An expression is not defined, or not certainly, at this base point."""
+
+
+class _LimitError(Exception):
+    """An expression is undefined everywhere or beyond the limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Builds the normal form of one expression."""
+
+    expression: Expression
+    variables: Mapping[str, int]
+    builder: _Builder
+
+    def value(self, node: ast.expr, depth: int = 0) -> Term:
+        """Return the term that a part of the syntax tree stands for."""
+        if depth > MAX_DEPTH:
+            raise self._fault(node, f"parentheses, powers or signs nested more than {MAX_DEPTH} deep")
+        match node:
+            case ast.BinOp(op=ast.Add() | ast.Sub()):
+                return self._sum(node, depth)
+            case ast.BinOp(op=ast.Mult() | ast.Div()):
+                return self._product(node, depth)
+            case ast.BinOp(op=ast.Pow()):
+                return self._power(node.left, self.value(node.left, depth + 1), self._exponent(node.right, depth))
+            case ast.UnaryOp(op=ast.USub() | ast.UAdd()):
+                sign = Term(Fraction(-1 if isinstance(node.op, ast.USub) else 1))
+                return self._limited(node, self.builder.product, [sign, self.value(node.operand, depth + 1)])
+            case ast.Call(func=ast.Name(id=name)):
+                return self._call(node, name, depth)
+            case ast.Name():
+                return self._name(node, node.id)
+            case ast.Constant():
+                return self._number(node)
+        raise self._fault(node, f"expected {_GRAMMAR}, got {{}}")
+
+    def _chain(self, node: ast.expr, operators: tuple[type[ast.operator], type[ast.operator]]) -> list[tuple[ast.expr, bool]]:
+        """Return the operands of a row of operators, each with whether it is subtracted or divided by."""
+        items = list[tuple[ast.expr, bool]]()
+        while isinstance(node, ast.BinOp) and isinstance(node.op, operators):
+            items.append((node.right, isinstance(node.op, operators[1])))
+            node = node.left
+        if len(items) > MAX_SUMMANDS:
+            raise self._fault(node, f"more than {MAX_SUMMANDS} operators in a row; group them with parentheses")
+        return [(node, False), *reversed(items)]
+
+    def _sum(self, node: ast.expr, depth: int) -> Term:
+        parts = []
+        for item, negative in self._chain(node, (ast.Add, ast.Sub)):
+            term = self.value(item, depth + 1)
+            parts.append(Term(-term.coefficient, term.factors) if negative else term)
+        return self._limited(node, self.builder.sum, parts)
+
+    def _product(self, node: ast.expr, depth: int) -> Term:
+        parts = []
+        for item, divided in self._chain(node, (ast.Mult, ast.Div)):
+            term = self.value(item, depth + 1)
+            parts.append(self._power(item, term, Fraction(-1)) if divided else term)
+        return self._limited(node, self.builder.product, parts)
+
+    def _exponent(self, node: ast.expr, depth: int) -> Fraction:
+        term = self.value(node, depth + 1)
+        if term.factors:
+            raise self._fault(node, "expected a rational number as exponent, got {}")
+        return term.coefficient
+
+    def _power(self, node: ast.expr, base: Term, exponent: Fraction) -> Term:
+        if base.coefficient == 0 and (exponent < 0 or exponent.denominator > 1):
+            what = "pole" if exponent < 0 else "root that is not differentiable"
+            raise self._fault(node, f"{{}} is zero, so there is a {what} everywhere")
+        try:
+            return self._limited(node, self.builder.power, base, exponent)
+        except _UndefinedError as fault:
+            raise _UndefinedError(self._message(node, f"{{}} is not {fault}")) from None
+
+    def _limited(self, node: ast.expr, build: Any, *values: Any) -> Term:
+        try:
+            term: Term = build(*values)
+        except _LimitError as fault:
+            raise self._fault(node, str(fault)) from None
+        return term
+
+    def _call(self, node: ast.Call, name: str, depth: int) -> Term:
+        if name in self.variables:
+            raise self._fault(node, f"{name!r} is a variable; write products with *, as in {name}*(…)")
+        if name not in _FUNCTIONS:
+            raise self._fault(node, f"{_shown(name)!r} is no function known here: only sqrt and ** are exact (products need *)")
+        if len(node.args) != 1 or node.keywords or isinstance(node.args[0], ast.Starred):
+            raise self._fault(node, "sqrt takes one argument, got {}")
+        return self._power(node.args[0], self.value(node.args[0], depth + 1), Fraction(1, 2))
+
+    def _name(self, node: ast.expr, name: str) -> Term:
+        if name in self.variables:
+            return self.builder.variable(self.variables[name])
+        close = difflib.get_close_matches(name, [*self.variables, *_FUNCTIONS], 1)
+        advice = f"did you mean {close[0]!r}?" if close else f"the variables are {_shown(', '.join(self.variables))}"
+        raise self._fault(node, f"unknown name {_shown(name)!r}; {advice}")
+
+    def _number(self, node: ast.expr) -> Term:
+        text = self.expression.source(node)
+        if not _NUMBER.fullmatch(text):
+            raise self._fault(node, "expected a number such as 3, 0.25 or 1e-3 of at most 100 digits, got {}")
+        return Term(Fraction(text))
+
+    def _fault(self, node: ast.expr, problem: str) -> SpecError:
+        return SpecError(self._message(node, problem))
+
+    def _message(self, node: ast.expr, problem: str) -> str:
+        return f"{self.expression.place(node)}: {problem.replace('{}', repr(_shown(self.expression.source(node))))}"
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+# ---- the normal form
+
+
+class _Builder:
+    """Makes terms at one base point; equal bases are made once."""
+
+    def __init__(self, point: Sequence[fmpq]) -> None:
+        self.point = point
+        self.bases = list[Base]()
+        self.values = list[arb]()  # of the bases, at the base point
+        self._index = dict[Base, int]()
+        self._room = MAX_TERMS
+
+    def graph(self, outputs: Sequence[Term]) -> Graph:
+        """Return the outputs with the bases that they are made of."""
+        used = {i for term in outputs for i, _ in term.factors}
+        for index in range(len(self.bases) - 1, -1, -1):
+            base = self.bases[index]
+            if index in used and isinstance(base, Sum):
+                used |= {i for term in base.terms for i, _ in term.factors}
+        number = {index: place for place, index in enumerate(sorted(used))}
+
+        def renumbered(term: Term) -> Term:
+            return Term(term.coefficient, tuple((number[i], e) for i, e in term.factors))
+
+        bases = [self.bases[index] for index in sorted(used)]
+        kept = (Sum(tuple(map(renumbered, base.terms))) if isinstance(base, Sum) else base for base in bases)
+        return Graph(len(self.point), tuple(kept), tuple(map(renumbered, outputs)))
+
+    def variable(self, index: int) -> Term:
+        """Return the term of a variable."""
+        sign = 1 if self.point[index] > 0 else -1
+        return Term(Fraction(sign), ((self._base(Variable(index, sign), arb(self.point[index] * sign)), Fraction(1)),))
+
+    def sum(self, terms: Iterable[Term]) -> Term:
+        """Return a sum: its content times a base, unless a single term is left."""
+        total = dict[Factors, Fraction]()
+        for term in terms:
+            for part in self._summands(term):
+                total[part.factors] = total.get(part.factors, Fraction(0)) + part.coefficient
+        kept = [(factors, _bounded(total[factors])) for factors in sorted(total) if total[factors]]
+        if len(kept) < 2:
+            return Term(kept[0][1], kept[0][0]) if kept else Term(Fraction(0))
+        content = Fraction(gcd(*(c.numerator for _, c in kept)), lcm(*(c.denominator for _, c in kept)))
+        value = sum((self._value(factors) * _ball(c / content) for factors, c in kept), arb(0))
+        if value < 0 or (not value > 0 and kept[0][1] < 0):
+            content = -content
+        base = Sum(tuple(Term(_bounded(c / content), factors) for factors, c in kept))
+        return Term(_bounded(content), ((self._base(base, abs(value)), Fraction(1)),))
+
+    def product(self, terms: Iterable[Term]) -> Term:
+        """Return a product: exponents of equal bases add up."""
+        coefficient, factors = Fraction(1), dict[int, Fraction]()
+        for term in terms:
+            coefficient = _bounded(coefficient * term.coefficient)
+            for i, e in term.factors:
+                factors[i] = factors.get(i, Fraction(0)) + e
+        return self._term(coefficient, factors)
+
+    def power(self, term: Term, exponent: Fraction) -> Term:
+        """Return a power. Raise _UndefinedError where its base is not certainly nonzero or, for a root, positive."""
+        fractional = exponent.denominator > 1
+        _bounded_exponent(exponent)
+        if fractional and term.coefficient < 0:
+            raise _UndefinedError("positive")
+        factors = {i: e * exponent for i, e in term.factors}
+        if any((fractional or e < 0) and not self.values[i] > 0 for i, e in factors.items()):
+            raise _UndefinedError("positive" if fractional else "distinguishable from zero")
+        if not fractional:
+            if (max(map(_bits, term.coefficient.as_integer_ratio())) - 1) * abs(exponent) > MAX_BITS:
+                raise _LimitError(f"a number of more than {MAX_BITS} bits")
+            return self._term(_bounded(term.coefficient ** int(exponent)), factors)
+        for prime, multiplicity in _factored(term.coefficient):
+            i = self._base(Prime(prime), arb(prime))
+            factors[i] = factors.get(i, Fraction(0)) + multiplicity * exponent
+        return self._term(Fraction(1), factors)
+
+    def _term(self, coefficient: Fraction, factors: dict[int, Fraction]) -> Term:
+        """Return a term; whole powers of primes go into the coefficient."""
+        for i, e in factors.items():
+            base = self.bases[i]
+            if isinstance(base, Prime) and (whole := e.numerator // e.denominator):
+                coefficient = _bounded(coefficient * Fraction(base.value) ** whole)
+                factors[i] = e - whole
+        kept = sorted((i, _bounded_exponent(e)) for i, e in factors.items() if e)
+        self._room -= len(kept)
+        return Term(coefficient, tuple(kept) if coefficient else ())
+
+    def _summands(self, term: Term) -> Iterable[Term]:
+        if len(term.factors) == 1 and term.factors[0][1] == 1:
+            base = self.bases[term.factors[0][0]]
+            if isinstance(base, Sum):
+                return [Term(_bounded(part.coefficient * term.coefficient), part.factors) for part in base.terms]
+        return [term]
+
+    def _value(self, factors: Factors) -> arb:
+        value = arb(1)
+        for i, e in factors:
+            value *= self.values[i] ** fmpq(e.numerator, e.denominator)
+        return value
+
+    def _base(self, base: Base, value: arb) -> int:
+        if base not in self._index:
+            self._room -= len(base.terms) if isinstance(base, Sum) else 1
+            if self._room < 0:
+                raise _LimitError(f"more than {MAX_TERMS:,} terms")
+            self._index[base] = len(self.bases)
+            self.bases.append(base)
+            self.values.append(value)
+        return self._index[base]
+
+
+def _ball(number: Fraction) -> arb:
+    return arb(fmpq(number.numerator, number.denominator))
+
+
+def _bits(number: int) -> int:
+    return number.bit_length()
+
+
+def _bounded(number: Fraction) -> Fraction:
+    if max(map(_bits, number.as_integer_ratio())) > MAX_BITS:
+        raise _LimitError(f"a number of more than {MAX_BITS} bits")
+    return number
+
+
+def _bounded_exponent(exponent: Fraction) -> Fraction:
+    if abs(exponent) > MAX_EXPONENT:
+        shown = str(exponent) if _bits(exponent.numerator) < 100 else "a larger one"
+        raise _LimitError(f"expected exponents between -{MAX_EXPONENT} and {MAX_EXPONENT}, got {shown}")
+    if exponent.denominator > MAX_ROOT:
+        advice = f"{exponent.limit_denominator(MAX_ROOT)} as a fraction" if exponent.denominator % 10 == 0 else "another one"
+        raise _LimitError(f"expected exponents with denominators up to {MAX_ROOT}, got {exponent}; write {advice}")
+    return exponent
+
+
+def _factored(number: Fraction) -> list[tuple[int, int]]:
+    """Return the prime factors of a positive rational number with their multiplicities."""
+    if max(map(_bits, number.as_integer_ratio())) > MAX_FACTORED_BITS:
+        raise _LimitError(f"a root of a number of more than {MAX_FACTORED_BITS} bits")
+    over = [(int(p), int(m)) for p, m in fmpz(number.numerator).factor()]
+    return over + [(int(p), -int(m)) for p, m in fmpz(number.denominator).factor()]

@@ -1,0 +1,450 @@
+"""Maps and vector fields of one's own: φ given by expressions, vector fields given by expressions or drawn at random.
+
+Custom maps. φ has algebraic components (expressions.py): polynomials, quotients, roots and rational powers, e.g. Example E.2
+of arXiv 2307.00144, ``(u‖v‖, v/‖v‖)``. ``W_φ`` is spanned by their gradients; constant components add nothing, a variable
+that no component contains is a law. The laws counted are those near real points where every denominator is nonzero and the
+base of every fractional power positive; positive variables are preferred, where that leaves a choice (``sqrt(x**2)`` is x).
+
+Vector fields. A given space W of fields takes the place of ``W_φ``: laws are functions h with ``<∇h, χ> = 0`` for all χ ∈ W,
+and ``D − dim Lie(W)(θ)`` of them are independent near a generic θ, as in Theorem 3.3 of the paper.
+
+Known laws. Let A have a row of exponents for every component of φ that is monomial, a constant times powers of variables with
+any rational exponents, and a unit row for every variable of the others. For c in the kernel of A, ``Σ_e c_e θ_e^2`` is a law:
+``<(c_e θ_e)_e, ∇θ^a> = <c, a> θ^a``. If φ is monomial these are complete: in the coordinates ``y_e = θ_e^2 / 2`` laws are the
+functions that are constant along the rows of A, and ``dim Lie(W_φ)(θ) = rank A`` where no θ_e is zero.
+
+Upper bounds. A single field has nothing to be bracketed with: ``[χ, χ] = 0``, so ``dim Lie(W)(θ) ≤ 1`` (``scalar``).
+
+Random fields. Part A of the authors' notebook: every entry is a polynomial with a nonzero coefficient from −9 to 9 at every
+monomial up to a degree, drawn with the frozen stream of NumPy's RandomState.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from hashlib import sha256
+from itertools import combinations_with_replacement
+from math import comb, gcd, lcm
+from typing import Any
+
+import numpy as np
+from flint import fmpz_mat
+
+from conslaw_cli.algebraic import AlgebraicFields, components, gradient_fields, prove_independence, vector_fields
+from conslaw_cli.errors import SpecError
+from conslaw_cli.expressions import Base, Expression, Graph, Sum, Term, Variable, graph, names, split
+from conslaw_cli.laws import Family, Laws, join
+
+MAX_VARIABLES = 2000
+MAX_COMPONENTS = 10_000
+MAX_CHARACTERS = 200_000
+MAX_COEFFICIENTS = 100_000
+MAX_COEFFICIENT = 2**30
+MAX_SEED = 2**32 - 1
+COEFFICIENTS = [c for c in range(-9, 10) if c]
+_NAME_LENGTH = 60
+_NAME = re.compile(r"(?<![\w.])[^\W\d]\w*")
+
+
+class _WithoutKnownLaws:
+    """What the families of this file have in common, but for monomial maps."""
+
+    __slots__ = ()
+
+    @property
+    def known_listed(self) -> int:
+        """No known laws are listed."""
+        return 0
+
+    @property
+    def known_terms(self) -> int:
+        """No known laws are listed."""
+        return 0
+
+    @property
+    def monomial(self) -> bool:
+        """Whether φ is a monomial map."""
+        return False
+
+    def laws(self) -> Laws:
+        """Return no laws."""
+        return join([])
+
+    @property
+    def scope(self) -> None:
+        """Nothing is open: the fields themselves are given."""
+        return None
+
+    def path_rank(self) -> int:
+        """Return the rank of the exponent matrix of a monomial φ."""
+        raise NotImplementedError("not a monomial map")
+
+    def segments(self) -> tuple[()]:
+        """Return no pieces."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class CustomMap(_WithoutKnownLaws):
+    """A map φ to be counted.
+
+    variables: names of θ_1, …, θ_D; by default the names that occur, in natural order (x2 before x10).
+    components: one expression for each component.
+    name: a label; by default it is made from the components.
+
+    Raise SpecError, its message beginning with "phi: ", if a component is no expression in the variables or is undefined
+    everywhere, or if the sign of one of its roots cannot be decided.
+    """
+
+    variables: tuple[str, ...]
+    components: tuple[str, ...]
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        with_prefix("phi", self._check)
+        if not self.name:
+            object.__setattr__(self, "name", _label("φ", self.variables, self.components))
+
+    def _check(self) -> None:
+        _check_texts("components", self.components)
+        if not self.variables:
+            object.__setattr__(self, "variables", tuple(names(_expressions(self.components))))
+        _check_variables(self.variables)
+        fields = _gradients(self.variables, self.components)
+        prove_independence(fields, lambda base: fields.graph.text(base, self.variables))
+
+    @classmethod
+    def from_text(cls, text: str) -> CustomMap:
+        """Return the map whose components a text gives, separated by commas."""
+        return cls((), with_prefix("phi", lambda: split(Expression(text, "the list of components"))))
+
+    @property
+    def parameters(self) -> int:
+        """D, the number of variables."""
+        return len(self.variables)
+
+    @property
+    def monomial(self) -> bool:
+        """Whether every component is a constant times powers of variables."""
+        whole = self.fields().graph
+        return all(_is_monomial(whole, term) for term in components(whole))
+
+    @property
+    def scalar(self) -> bool:
+        """Whether φ has one component, apart from constants and multiples."""
+        return len(self.fields().program.outputs) == 1
+
+    def describe(self) -> dict[str, Any]:
+        """Return the JSON-ready keys that define the map (all but its name)."""
+        return {"phi": {"variables": list(self.variables), "components": list(self.components)}}
+
+    def outline(self) -> list[tuple[str, str, int]]:
+        """Return the variables and the components."""
+        variables = (f"variables {_shortened(', '.join(self.variables))}", str(self.parameters), self.parameters)
+        return [variables, *((f"component {_shortened(text)}", "1", 0) for text in self.components)]
+
+    def parts(self) -> tuple[tuple[CustomMap, int], ...]:
+        """Return the maps of components that share variables, renamed so that copies are equal, and of idle variables."""
+        return _parts(self)
+
+    def fields(self) -> AlgebraicFields:
+        """Return the gradients of the components."""
+        return _gradients(self.variables, self.components)
+
+    @property
+    def known_listed(self) -> int:
+        """Number of laws in :meth:`laws`."""
+        return len(_kernel(self))
+
+    @property
+    def known_terms(self) -> int:
+        """Number of monomials of the known laws."""
+        return sum(map(len, _kernel(self)))
+
+    def laws(self) -> Laws:
+        """Return the laws ``Σ c_e θ_e^2`` (module docstring)."""
+        kernel = _kernel(self)
+        variables = np.array([e for law in kernel for e, _ in law], dtype=np.intp)
+        coefficients = np.array([c for law in kernel for _, c in law], dtype=np.int64)
+        law = np.repeat(np.arange(len(kernel)), [len(law) for law in kernel])
+        family = Family("Σ c θ², A c = 0", r"\textstyle\sum_e c_e \theta_e^2,\ A c = 0", f"{len(kernel)} vectors c", len(kernel))
+        entries = tuple((number,) for number in range(1, len(kernel) + 1))
+        return Laws((family,) if kernel else (), law, variables, variables, coefficients, entries)
+
+    def path_rank(self) -> int:
+        """Return the rank of the exponent matrix; ``monomial`` maps only."""
+        return int(_exponents(self).rank())
+
+
+@dataclass(frozen=True, slots=True)
+class CustomFields(_WithoutKnownLaws):
+    """A space of vector fields to be counted.
+
+    variables: names of θ_1, …, θ_D; by default the names that occur, in natural order, if there are D.
+    components: for each field its D entries, expressions in the variables.
+    name: a label; by default it is made from the fields.
+
+    Raise SpecError as ``CustomMap`` does, its message beginning with "fields: ".
+    """
+
+    variables: tuple[str, ...]
+    components: tuple[tuple[str, ...], ...]
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        with_prefix("fields", self._check)
+        if not self.name:
+            shown = tuple(f"({', '.join(field)})" for field in self.components)
+            object.__setattr__(self, "name", _label("fields", self.variables, shown))
+
+    def _check(self) -> None:
+        _check_texts("fields", [text for field in self.components for text in field])
+        inferred = not self.variables
+        if inferred:
+            object.__setattr__(self, "variables", tuple(names(_entries(self.components))))
+        _check_variables(self.variables)
+        for number, field in enumerate(self.components, start=1):
+            if len(field) != len(self.variables):
+                where = "were found: give variables if these are not all" if inferred else "are given"
+                listed = f"{len(self.variables)} variables ({_shortened(', '.join(self.variables))}) {where}"
+                raise SpecError(f"field {number} has {len(field)} components, but {listed}")
+        fields = _given(self.variables, self.components)
+        prove_independence(fields, lambda base: fields.graph.text(base, self.variables))
+
+    @property
+    def parameters(self) -> int:
+        """D, the number of variables."""
+        return len(self.variables)
+
+    @property
+    def scalar(self) -> bool:
+        """Whether there is one field."""
+        return len(self.components) == 1
+
+    def describe(self) -> dict[str, Any]:
+        """Return the JSON-ready keys that define the fields (all but their name)."""
+        return {"fields": {"variables": list(self.variables), "components": [list(field) for field in self.components]}}
+
+    def outline(self) -> list[tuple[str, str, int]]:
+        """Return the variables and the fields."""
+        variables = (f"variables {_shortened(', '.join(self.variables))}", str(self.parameters), self.parameters)
+        return [variables, *((f"field {_shortened(', '.join(field))}", str(len(field)), 0) for field in self.components)]
+
+    def parts(self) -> tuple[tuple[CustomFields, int], ...]:
+        """One part: itself."""
+        return ((self, 1),)
+
+    def fields(self) -> AlgebraicFields:
+        """Return the space that the fields span."""
+        return _given(self.variables, self.components)
+
+
+@dataclass(frozen=True, slots=True)
+class RandomFields(_WithoutKnownLaws):
+    """Random polynomial vector fields (module docstring): ``count`` fields on R^dimension, of a degree, decided by a seed.
+
+    Raise SpecError, its message beginning with "random_fields: ", if a number is out of range.
+    """
+
+    dimension: int
+    count: int
+    degree: int
+    seed: int = 0
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        for key, least, most in (("dimension", 1, MAX_VARIABLES), ("count", 1, 10**6), ("degree", 0, 100), ("seed", 0, MAX_SEED)):
+            value = getattr(self, key)
+            if type(value) is not int or not least <= value <= most:
+                raise SpecError(f"random_fields: {key}: expected an integer from {least} to {most}, got {value!r}")
+        size = self.count * self.dimension * comb(self.dimension + self.degree, self.degree)
+        if size > MAX_COEFFICIENTS:
+            shown = f"{size:,}" if size < 10**30 else "more than 10^30"
+            raise SpecError(f"random_fields: expected at most {MAX_COEFFICIENTS:,} coefficients, got {shown}")
+        if not self.name:
+            about = f"of degree {self.degree} in R^{self.dimension}, seed {self.seed}"
+            object.__setattr__(self, "name", f"{self.count} random fields {about}")
+
+    @property
+    def parameters(self) -> int:
+        """D, the dimension."""
+        return self.dimension
+
+    @property
+    def scalar(self) -> bool:
+        """Whether there is one field."""
+        return self.count == 1
+
+    def describe(self) -> dict[str, Any]:
+        """Return the JSON-ready keys that define the fields (all but their name)."""
+        return {"random_fields": {key: getattr(self, key) for key in ("dimension", "count", "degree", "seed")}}
+
+    def outline(self) -> list[tuple[str, str, int]]:
+        """Return the variables and the fields."""
+        variables = ("variables", str(self.dimension), self.dimension)
+        return [variables, (f"{self.count} random fields of degree {self.degree}", str(self.dimension), 0)]
+
+    def parts(self) -> tuple[tuple[RandomFields, int], ...]:
+        """One part: itself."""
+        return ((self, 1),)
+
+    def fields(self) -> AlgebraicFields:
+        """Return the space that the fields span."""
+        return vector_fields(self.polynomials())
+
+    def polynomials(self) -> Graph:
+        """Return the entries of the fields, one field after another."""
+        monomials = [
+            tuple((i, Fraction(chosen.count(i))) for i in sorted(set(chosen)))
+            for degree in range(self.degree + 1)
+            for chosen in combinations_with_replacement(range(self.dimension), degree)
+        ]
+        draws = np.random.RandomState(self.seed).randint(len(COEFFICIENTS), size=(self.count * self.dimension, len(monomials)))
+        bases: list[Base] = [Variable(i, 1) for i in range(self.dimension)]
+        outputs = []
+        for row in draws.tolist():
+            terms = tuple(Term(Fraction(COEFFICIENTS[c]), factors) for c, factors in zip(row, monomials, strict=True))
+            outputs.append(Term(Fraction(1), ((len(bases), Fraction(1)),)) if len(terms) > 1 else terms[0])
+            bases += [Sum(terms)] if len(terms) > 1 else []
+        return Graph(self.dimension, tuple(bases), tuple(outputs))
+
+
+# ---- from texts to fields
+
+
+def with_prefix(key: str, build: Callable[[], Any]) -> Any:
+    """Return ``build()``; begin the message of a SpecError with a key."""
+    try:
+        return build()
+    except SpecError as fault:
+        raise SpecError(f"{key}: {fault}") from None
+
+
+@lru_cache(maxsize=64)
+def _gradients(variables: tuple[str, ...], texts: tuple[str, ...]) -> AlgebraicFields:
+    return gradient_fields(graph(_expressions(texts), variables))
+
+
+@lru_cache(maxsize=64)
+def _given(variables: tuple[str, ...], fields: tuple[tuple[str, ...], ...]) -> AlgebraicFields:
+    return vector_fields(graph(_entries(fields), variables))
+
+
+@lru_cache(maxsize=64)
+def _parts(phi: CustomMap) -> tuple[tuple[CustomMap, int], ...]:
+    groups = list[tuple[set[str], list[str]]]()
+    for text in phi.components:
+        used, texts = set(_NAME.findall(text)) - {"sqrt"}, [text]
+        for group in [group for group in groups if group[0] & used]:
+            groups.remove(group)
+            used, texts = used | group[0], group[1] + texts
+        groups += [(used, texts)] if used else []
+    idle = len(phi.variables) - sum(len(used) for used, _ in groups)
+    if len(groups) + idle < 2:
+        return ((phi, 1),)
+    copies = Counter(_renamed(texts) for _, texts in groups)
+    return (*copies.items(), *([(CustomMap(("x1",), ("1",)), idle)] if idle else []))
+
+
+def _renamed(texts: Sequence[str]) -> CustomMap:
+    """Return the map with its variables called x1, x2, … in the order in which they appear."""
+    found = {name: None for text in texts for name in _NAME.findall(text) if name != "sqrt"}
+    new = {"sqrt": "sqrt"} | {name: f"x{number}" for number, name in enumerate(found, start=1)}
+    return CustomMap(tuple(new.values())[1:], tuple(_NAME.sub(lambda match: new[match[0]], text) for text in texts))
+
+
+def _is_monomial(whole: Graph, term: Term) -> bool:
+    supports = whole.supports()
+    return not any(isinstance(whole.bases[i], Sum) and supports[i] for i, _ in term.factors)
+
+
+def _exponents(phi: CustomMap) -> fmpz_mat:
+    """Return the matrix A of the module docstring, its rows scaled to integers."""
+    whole = phi.fields().graph
+    supports, rows, others = whole.supports(), list[dict[int, Fraction]](), set[int]()
+    for term in components(whole):
+        if _is_monomial(whole, term):
+            rows.append({base.index: e for i, e in term.factors if isinstance(base := whole.bases[i], Variable)})
+        else:
+            others = others.union(*(supports[i] for i, _ in term.factors))
+    rows += [{index: Fraction(1)} for index in sorted(others)]
+    matrix = fmpz_mat(len(rows), phi.parameters)
+    for place, row in enumerate(rows):
+        scale = lcm(*(e.denominator for e in row.values()))
+        for index, e in row.items():
+            matrix[place, index] = int(e * scale)
+    return matrix
+
+
+@lru_cache(maxsize=64)
+def _kernel(phi: CustomMap) -> tuple[tuple[tuple[int, int], ...], ...]:
+    """Return a basis of the kernel of A as (variable, integer) pairs; none where integers are too large for exact products."""
+    echelon, denominator, rank = _exponents(phi).rref()
+    rows = [[int(echelon[i, j]) for j in range(phi.parameters)] for i in range(rank)]
+    pivots = [next(j for j, entry in enumerate(row) if entry) for row in rows]
+    basis = []
+    for free in sorted(set(range(phi.parameters)) - set(pivots)):
+        vector = {free: int(denominator)} | {pivot: -row[free] for pivot, row in zip(pivots, rows, strict=True) if row[free]}
+        common = gcd(*vector.values()) * (1 if vector[min(vector)] > 0 else -1)
+        basis.append(tuple((e, vector[e] // common) for e in sorted(vector)))
+    exact = all(abs(c) < MAX_COEFFICIENT for law in basis for _, c in law)
+    return tuple(basis) if exact else ()
+
+
+def _expressions(texts: Sequence[str]) -> list[Expression]:
+    return [Expression(text, f"component {number}") for number, text in enumerate(texts, start=1)]
+
+
+def _entries(fields: Sequence[Sequence[str]]) -> list[Expression]:
+    return [
+        Expression(text, f"field {number}, component {place}")
+        for number, field in enumerate(fields, start=1)
+        for place, text in enumerate(field, start=1)
+    ]
+
+
+def _check_texts(key: str, texts: Sequence[str]) -> None:
+    if not texts:
+        raise SpecError(f"{key}: expected at least one expression")
+    if len(texts) > MAX_COMPONENTS:
+        raise SpecError(f"{key}: expected at most {MAX_COMPONENTS:,} expressions, got {len(texts):,}")
+    for text in texts:
+        if type(text) is not str:
+            raise SpecError(f"{key}: expected expressions such as 'u*v', got {text!r}")
+    if (size := sum(map(len, texts))) > MAX_CHARACTERS:
+        raise SpecError(f"{key}: expected at most {MAX_CHARACTERS:,} characters in all, got {size:,}")
+
+
+def _check_variables(variables: Sequence[str]) -> None:
+    if not variables:
+        raise SpecError("variables: expected at least one")
+    if len(variables) > MAX_VARIABLES:
+        raise SpecError(f"variables: expected at most {MAX_VARIABLES:,}, got {len(variables):,}")
+    for name in variables:
+        if type(name) is not str or not name.isidentifier() or unicodedata.normalize("NFKC", name) != name:
+            raise SpecError(f"variables: expected names of letters, digits and _, got {_shortened(repr(name))}")
+        if keyword.iskeyword(name) or name == "sqrt":
+            raise SpecError(f"variables: {name!r} has another meaning; choose another name")
+    repeated = {name for name in variables if variables.count(name) > 1}
+    if repeated:
+        raise SpecError(f"variables: {min(repeated)!r} is given twice")
+
+
+def _label(kind: str, variables: Sequence[str], parts: Sequence[str]) -> str:
+    """Return a name that tells different maps apart, also where it is too long to show everything."""
+    text = f"{kind}({', '.join(variables)}) = ({', '.join(parts)})"
+    if len(text) <= _NAME_LENGTH:
+        return text
+    key = sha256("\n".join([*variables, "", *parts]).encode()).hexdigest()[:8]
+    return f"{_shortened(text)} [{len(parts)} in {len(variables)} variables, {key}]"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _NAME_LENGTH else text[: _NAME_LENGTH - 1] + "…"

@@ -1,0 +1,156 @@
+"""Formats for polynomial laws, one file each: results become text. No format knows how they came about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from conslaw_cli.errors import ContradictionError
+from conslaw_cli.formats.words import label, plural
+from conslaw_cli.polynomials import Law, LawSearch, Polynomial
+from conslaw_cli.report import LawCount
+
+NAMES = ("text", "json", "latex", "sympy", "python")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The polynomial laws of an architecture, and how many laws it has in all. Raise ContradictionError if these are fewer."""
+
+    search: LawSearch
+    count: LawCount
+
+    def __post_init__(self) -> None:
+        if self.not_polynomial < 0:
+            found = f"{self.search.independent} independent polynomial laws of {degrees(self.search)}"
+            raise ContradictionError(f"{self.count.name}: {found}, but {self.count.laws} laws in all")
+
+    @property
+    def not_polynomial(self) -> int:
+        """How many of all laws are no functions of those found."""
+        return (self.count.laws or 0) - self.search.independent
+
+    @property
+    def error_bound(self) -> float | None:
+        """Probability that a figure is wrong or a law is none; None if all of it is proved."""
+        bounds = (self.search.error_bound, self.count.error_bound or 0.0)
+        return min(1.0, sum(bounds)) if any(bounds) else None
+
+    @property
+    def families(self) -> list[Members]:
+        """The families of known laws of which some are generators."""
+        kept = [law.index for law in self.search.generators if law.index is not None]
+        found, start = [], 0
+        for family in self.search.listed.families:
+            own = tuple(sorted(i for i in kept if start <= i < start + family.size))
+            if own:
+                found.append(Members(family.text, family.latex, family.shape, range(start, start + family.size), own))
+            start += family.size
+        return found
+
+    @property
+    def others(self) -> list[Law]:
+        """The generators that are not among the known laws: new ones, and functions of known ones."""
+        return [law for law in self.search.generators if law.index is None]
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """A family of known laws: the numbers of its laws, and those among them that are generators."""
+
+    text: str
+    latex: str
+    shape: str
+    every: range
+    generators: tuple[int, ...]
+
+    @property
+    def size(self) -> str:
+        """Shape and number of laws, and how many of these are independent if not all are."""
+        if len(self.generators) == len(self.every):
+            return f"{self.shape}, {plural(len(self.every), 'law')}"
+        entries = "" if "entries" in self.shape else f", {len(self.every)} entries"
+        return f"{self.shape}{entries}, {len(self.generators)} independent"
+
+
+def title(result: Result) -> str:
+    """Return the name, the number of parameters and the degree searched, in one line."""
+    search = result.search
+    return f"{label(search.architecture.name)}: {search.architecture.parameters} parameters, laws of {degrees(search)}"
+
+
+def degrees(search: LawSearch) -> str:
+    """Return the degrees searched, in words."""
+    return f"degree {search.degree}" if search.homogeneous or search.degree == 1 else f"degree up to {search.degree}"
+
+
+def origin(law: Law) -> str:
+    """Return what a generator that is not among the known laws has to do with these."""
+    return "new" if law.new else "a function of the known laws"
+
+
+def suffixes(results: Sequence[Result]) -> list[str]:
+    """Return what tells the names of several results apart in code."""
+    return [""] if len(results) == 1 else [f"_{i}" for i in range(1, len(results) + 1)]
+
+
+def expression(polynomial: Polynomial, names: Sequence[str]) -> str:
+    """Return a polynomial as Python code."""
+    first, *rest = (_term(c, monomial, names) for c, monomial in polynomial.terms)
+    return f"{'-' * first[0]}{first[1]}" + "".join(f" {'-' if negative else '+'} {code}" for negative, code in rest)
+
+
+def _term(coefficient: int, monomial: Sequence[int], names: Sequence[str]) -> tuple[bool, str]:
+    powers = {e: monomial.count(e) for e in monomial}
+    factors = [names[e] + (f"**{power}" if power > 1 else "") for e, power in powers.items()]
+    return coefficient < 0, "*".join([*([str(abs(coefficient))] if abs(coefficient) != 1 else []), *factors])
+
+
+def render(name: str, results: Sequence[Result], *, width: int | None = None) -> str:
+    """Return the results in the format ``name``, ending in one newline.
+
+    name: one of NAMES; raise KeyError for another. width: columns of the terminal, or None where lines may be of any length (only
+    ``text`` heeds it).
+    """
+    text = _RENDERERS[name](results, width)
+    # A lone surrogate has no UTF-8. As a backslash escape it does.
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _text(results: Sequence[Result], width: int | None) -> str:
+    from conslaw_cli.formats.laws.text import render_text
+
+    return render_text(results, width)
+
+
+def _json(results: Sequence[Result], _width: int | None) -> str:
+    from conslaw_cli.formats.laws.json_ import render_json
+
+    return render_json(results)
+
+
+def _latex(results: Sequence[Result], _width: int | None) -> str:
+    from conslaw_cli.formats.laws.latex import render_latex
+
+    return render_latex(results)
+
+
+def _sympy(results: Sequence[Result], _width: int | None) -> str:
+    from conslaw_cli.formats.laws.sympy_ import render_sympy
+
+    return render_sympy(results)
+
+
+def _python(results: Sequence[Result], _width: int | None) -> str:
+    from conslaw_cli.formats.laws.python import render_python
+
+    return render_python(results)
+
+
+_RENDERERS: dict[str, Callable[[Sequence[Result], int | None], str]] = {
+    "text": _text,
+    "json": _json,
+    "latex": _latex,
+    "sympy": _sympy,
+    "python": _python,
+}

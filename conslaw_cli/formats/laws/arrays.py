@@ -1,0 +1,159 @@
+"""Families of known laws as NumPy expressions in the arrays of parameters, read off the laws themselves.
+
+A family of quadratic laws has the entries of ``Σ ± M M^T``, where row i of M holds parameters of unit i. Each array of
+parameters is tried as such an M, by its first axis (``M = U``) or its last (``M = U^T``), against the squares in the family's
+diagonal; then all entries are compared, so an expression that is returned is the family.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conslaw_cli.formats.laws import Members
+from conslaw_cli.laws import Laws
+
+Index = NDArray[np.intp]
+Terms = Counter[tuple[int, int, int]]
+"""Coefficient, left and right parameter of every term of a law, and how often it occurs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive parameters that form an array, row by row."""
+
+    name: str
+    start: int
+    shape: tuple[int, ...]
+
+    @property
+    def stop(self) -> int:
+        """The index behind the last parameter."""
+        return self.start + prod(self.shape)
+
+    def entry(self, offset: int) -> str:
+        """Return the expression of one parameter."""
+        index = np.unravel_index(offset, self.shape)
+        return f"{self.name}[{','.join(str(int(i)) for i in index)}]"
+
+    def matrices(self, units: int) -> Iterator[Factor]:
+        """Yield the ways to read the array as a matrix with one row per unit, the plain ones first."""
+        if (self.stop - self.start) % units:
+            return
+        if len(self.shape) == 1:
+            index = np.arange(self.start, self.stop).reshape(units, -1)
+            yield Factor(index, f"np.outer({self.name}, {self.name})", f"{self.name}**2")
+            return
+        if len(self.shape) == 2 and self.shape[0] == units:
+            yield self._rows(units, self.name)
+        if len(self.shape) == 2 and self.shape[1] == units:
+            yield self._columns(units, self.name)
+        yield self._rows(units, f"{self.name}.reshape({units}, -1)")
+        yield self._columns(units, f"{self.name}.reshape(-1, {units})")
+
+    def _rows(self, units: int, code: str) -> Factor:
+        return Factor(np.arange(self.start, self.stop).reshape(units, -1), f"{code} @ {code}.T", f"({code}**2).sum(axis=1)")
+
+    def _columns(self, units: int, code: str) -> Factor:
+        return Factor(np.arange(self.start, self.stop).reshape(-1, units).T, f"{code}.T @ {code}", f"({code}**2).sum(axis=0)")
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """A matrix M of parameter indices, one row per unit; expressions of ``M M^T`` and of its diagonal."""
+
+    index: Index
+    gram: str
+    diagonal: str
+
+
+def blocks(names: Sequence[str]) -> list[Block]:
+    """Return the arrays behind names such as ``U1[2,3]``, which count from 1, row by row."""
+    found: list[Block] = []
+    for e, name in enumerate(names):
+        array, index = re.fullmatch(r"(.*)\[(.*)\]", name).groups()  # type: ignore[union-attr]
+        shape = tuple(map(int, index.split(",")))
+        if found and found[-1].name == array:
+            found[-1] = Block(array, found[-1].start, tuple(map(max, found[-1].shape, shape)))
+        else:
+            found.append(Block(array, e, shape))
+    return found
+
+
+def family_code(laws: Laws, family: Members, arrays: Sequence[Block]) -> str | None:
+    """Return an expression of a family's generators, a vector; None if they are no entries of matrices as above."""
+    entries = [laws.entries[i] for i in family.every]
+    terms = _terms(laws, family.every)
+    if len(entries[0]) == 1:
+        return _sums(terms, family, arrays)
+    units = max(max(entry) for entry in entries)
+    found = list(_factors(terms, entries, units, arrays))
+    if [_expanded(found, entry) for entry in entries] != terms:
+        return None
+    diagonal = all(i == j for i, j in entries)
+    signed = "".join(f" {'+' if sign > 0 else '-'} {factor.diagonal if diagonal else factor.gram}" for sign, factor in found)
+    return _selected(signed.removeprefix(" + "), family, entries, diagonal, units)
+
+
+def _terms(laws: Laws, every: range) -> list[Terms]:
+    terms = [Terms() for _ in every]
+    inside = np.flatnonzero((laws.law >= every.start) & (laws.law < every.stop))
+    columns = (laws.law, laws.coefficient, laws.left, laws.right)
+    for law, coefficient, left, right in zip(*(column[inside].tolist() for column in columns), strict=True):
+        terms[law - every.start][coefficient, min(left, right), max(left, right)] += 1
+    return terms
+
+
+def _factors(
+    terms: Sequence[Terms], entries: Sequence[tuple[int, ...]], units: int, arrays: Sequence[Block]
+) -> Iterator[tuple[int, Factor]]:
+    """Yield signs and matrices whose squared rows are on the family's diagonal."""
+    squares = {i: term for (i, j), term in zip(entries, terms, strict=True) if i == j}
+    for sign in (1, -1):
+        for array in arrays:
+            for factor in array.matrices(units):
+                if all(term[sign, e, e] for i, term in squares.items() for e in factor.index[i - 1].tolist()):
+                    yield sign, factor
+                    break
+
+
+def _expanded(factors: Sequence[tuple[int, Factor]], entry: tuple[int, ...]) -> Terms:
+    i, j = entry
+    return Terms(
+        (sign, min(e, f), max(e, f))
+        for sign, factor in factors
+        for e, f in zip(factor.index[i - 1].tolist(), factor.index[j - 1].tolist(), strict=True)
+    )
+
+
+def _selected(code: str, family: Members, entries: Sequence[tuple[int, ...]], diagonal: bool, units: int) -> str:
+    """Return the entries of a matrix, or of a diagonal, that are generators."""
+    chosen = [entries[i - family.every.start] for i in family.generators]
+    everything = len(chosen) == (units if diagonal else units * (units + 1) // 2)
+    if diagonal:
+        return code if everything else f"({code})[{[i - 1 for i, _ in chosen]}]"
+    if everything:
+        return f"({code})[np.triu_indices({units})]"
+    return f"({code})[{[i - 1 for i, _ in chosen]}, {[j - 1 for _, j in chosen]}]"
+
+
+def _sums(terms: Sequence[Terms], family: Members, arrays: Sequence[Block]) -> str | None:
+    """Return an expression of laws of degree one: the sums of an array's rows, or all parameters."""
+    chosen = [i - family.every.start for i in family.generators]
+    if terms == [Terms([(1, -1, e)]) for e in range(arrays[-1].stop)] and len(chosen) == len(terms):
+        return "theta"
+    for array in arrays:
+        units = 1 if len(array.shape) == 1 else array.shape[0]
+        index = np.arange(array.start, array.stop).reshape(units, -1)
+        if terms == [Terms((1, -1, e) for e in row) for row in index.tolist()]:
+            if len(array.shape) == 1:
+                return f"[{array.name}.sum()]"
+            code = f"{array.name}.reshape({units}, -1).sum(axis=1)" if len(array.shape) > 2 else f"{array.name}.sum(axis=1)"
+            return code if len(chosen) == len(terms) else f"{code}[{chosen}]"
+    return None

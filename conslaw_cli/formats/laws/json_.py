@@ -1,0 +1,49 @@
+"""JSON for programs: one object under the schema ``conslaw.laws/1``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from conslaw_cli.formats.laws import Result
+from conslaw_cli.polynomials import Law
+
+
+def render_json(results: Sequence[Result]) -> str:
+    """Return strict JSON, in UTF-8 rather than escapes. Raise ValueError for a NaN or an infinity."""
+    value = {"schema": "conslaw.laws/1", "results": list(map(_result, results))}
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _result(result: Result) -> dict[str, Any]:
+    search = result.search
+    return {
+        "name": search.architecture.name,
+        **search.architecture.describe(),
+        "degree": search.degree,
+        "homogeneous": search.homogeneous,
+        "linear": {str(degree): number for degree, number in search.linear.items()},
+        "products": {str(degree): number for degree, number in search.products.items()},
+        "independent": search.independent,
+        "known": search.known,
+        "new": search.independent - search.known,
+        "laws": result.count.laws,
+        "not_polynomial": result.not_polynomial,
+        "complete": result.not_polynomial == 0,
+        "error_bound": result.error_bound,
+        "parameters": list(search.parameters),
+        "generators": [_law(law, search.parameters) for law in search.generators],
+        "basis": None if search.basis is None else [_law(law, search.parameters) for law in search.basis],
+        "seed": search.seed,
+        "version": result.count.version,
+        "seconds": search.seconds,
+    }
+
+
+def _law(law: Law, names: Sequence[str]) -> dict[str, Any]:
+    terms = [
+        {"coefficient": coefficient, "exponents": {names[e]: monomial.count(e) for e in monomial}}
+        for coefficient, monomial in law.polynomial.terms
+    ]
+    return {"name": law.name, "known": law.known, "new": law.new, "degree": law.polynomial.degree, "terms": terms}

@@ -1,0 +1,86 @@
+"""Python: a function ``laws(theta)`` in NumPy, for a training loop; families of laws are computed as matrices."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from math import prod
+
+from conslaw_cli.formats.laws import Members, Result, expression, suffixes, title
+from conslaw_cli.formats.laws.arrays import Block, blocks, family_code
+from conslaw_cli.polynomials import Law
+
+_WIDTH = 110
+_PYTORCH = [
+    "From PyTorch's layers, whose weights have the outputs first:",
+    "    parts = [x for layer in layers for x in (layer.weight.movedim(0, -1), layer.bias) if x is not None]",
+    "    theta = torch.cat([x.flatten() for x in parts]).detach().numpy()",
+]
+
+
+def render_python(results: Sequence[Result]) -> str:
+    """Return the text of a module with a function ``laws`` (``laws_1``, ``laws_2``, … for several results)."""
+    functions = ["\n".join(_function(result, suffix)) for result, suffix in zip(results, suffixes(results), strict=True)]
+    return "\n\n\n".join(["import numpy as np", *functions]) + "\n"
+
+
+def _function(result: Result, suffix: str) -> Iterator[str]:
+    search = result.search
+    arrays = blocks(search.parameters)
+    yield f"def laws{suffix}(theta):"
+    yield from _indented(f'"""{_quoted(title(result))}.\n\n{_help(result, arrays)}\n"""')
+    yield "    theta = np.asarray(theta)"
+    yield from (f"    {array.name} = theta[{array.start}:{array.stop}].reshape({_shape(array)})" for array in arrays)
+    entries = [_family(family, result, arrays) for family in result.families]
+    if result.others:
+        entries.append(_scalars(result.others, arrays))
+    if not entries:
+        yield "    return np.empty(0)"
+        return
+    yield "    return np.concatenate(["
+    yield from (line for entry in entries for line in _indented(entry, 8))
+    yield "    ])"
+
+
+def _quoted(text: str) -> str:
+    """Return a text that a docstring can hold: names come from users."""
+    return text.replace("\\", "\\\\").replace('"', "'")
+
+
+def _shape(array: Block) -> str:
+    return ", ".join(map(str, array.shape))
+
+
+def _help(result: Result, arrays: Sequence[Block]) -> str:
+    size = len(result.search.parameters)
+    order = ", ".join(f"{array.name} ({' × '.join(map(str, array.shape))})" for array in arrays)
+    lines = [
+        f"Return {len(result.search.generators)} functionally independent quantities that training by gradient flow keeps.",
+        f"theta: {size} numbers, the entries of {order}, each row by row;",
+        f"{arrays[0].name}[i, j] leads from unit i to unit j of the next layer; units are counted from 0 here.",
+    ]
+    text = [piece for line in lines for piece in textwrap.wrap(line, _WIDTH)]
+    layered = all(array.name[0] in "Ub" for array in arrays)
+    return "\n".join([*text, *(_PYTORCH if layered else [])])
+
+
+def _indented(text: str, spaces: int = 4) -> list[str]:
+    return [" " * spaces + line if line else "" for line in text.split("\n")]
+
+
+def _family(family: Members, result: Result, arrays: Sequence[Block]) -> str:
+    code = family_code(result.search.listed, family, arrays)
+    if code is not None:
+        return _wrapped(f"{code},")
+    return _scalars([law for law in result.search.generators if law.index in family.generators], arrays)
+
+
+def _scalars(laws: Sequence[Law], arrays: Sequence[Block]) -> str:
+    names = [array.entry(e) for array in arrays for e in range(prod(array.shape))]
+    lines = [line for law in laws for line in _indented(_wrapped(f"{expression(law.polynomial, names)},"))]
+    return "\n".join(["[", *lines, "],"])
+
+
+def _wrapped(code: str) -> str:
+    """Break inside brackets, where a line may end anywhere."""
+    return "\n".join(textwrap.wrap(code, _WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False))

@@ -1,0 +1,114 @@
+"""Times of the engine and of whole commands, as one table: ``python -m tests.bench`` from the root of the repository.
+
+``--quick`` measures every command once and leaves out the network of 10,000 parameters. Nothing is asserted: times depend on the
+machine, which the table describes.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ONE_CORE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+LARGE = """
+import resource, sys
+from conslaw_cli import MLP, count_laws
+row = count_laws(MLP((50,) * 5, "linear"))
+scale = 1 if sys.platform == "darwin" else 1024
+print(row.verdict, row.seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale / 2**30)
+"""
+Row = tuple[str, str, str]
+"""What was measured, the figure, the goal."""
+
+
+def machine() -> str:
+    """Return the processor, the cores and the versions that the figures depend on."""
+    import numpy as np
+
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    model = models[0] if models else platform.processor() or platform.machine()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{model}, {cores} cores; {platform.system()}; Python {platform.python_version()}, numpy {np.__version__}"
+
+
+def engine() -> Iterator[Row]:
+    """Time counts alone, on one core, nothing but the engine loaded."""
+    from conslaw_cli import count_laws, spec
+
+    count_laws(spec.load(str(ROOT / "configs/linear.yaml")).architectures[0])  # what is imported on first use
+    for name, goal in (("linear", "< 0.3 s"), ("relu", "< 1.5 s")):
+        architectures = spec.load(str(ROOT / f"configs/{name}.yaml")).architectures
+        notebook = [architecture for architecture in architectures if architecture.name.startswith("notebook")]
+        start = time.perf_counter()
+        verdicts = [count_laws(architecture).verdict for architecture in notebook]
+        seconds = time.perf_counter() - start
+        what = f"{len(notebook)} {name} networks of the notebook, {verdicts.count('proved')} proved, one core"
+        yield what, f"{seconds:.3f} s", goal
+    every = spec.load(str(ROOT / "configs/atlas-linear.yaml")).architectures
+    atlas = [a for a in every if len(widths := a.describe()["widths"]) <= 6 and max(widths) <= 4]
+    rate = len(atlas) / timed(lambda: [count_laws(architecture) for architecture in atlas])
+    what = f"{len(atlas)} networks of the atlas, up to 4 hidden layers, widths 1–4, one core"
+    yield what, f"{rate:.0f} a second", "> 400 a second"
+
+
+def large() -> Row:
+    """Count 50-50-50-50-50 in a process of its own, on all cores."""
+    verdict, seconds, memory = run([sys.executable, "-c", LARGE]).split()
+    return f"linear 50-50-50-50-50, {verdict}", f"{float(seconds):.1f} s, {float(memory):.2f} GiB", "< 60 s, < 3 GB"
+
+
+def commands(repeat: int) -> Iterator[Row]:
+    """Time whole processes; the median of several runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        sweep = ["--fresh", "-o", str(Path(folder) / "rows.jsonl")]
+        for arguments, extra, goal in (
+            ("--help", [], "< 0.2 s"),
+            ("count --widths 3,4,2 --activation relu --bias hidden", [], "< 0.6 s"),
+            ("sweep configs/linear.yaml", sweep, "< 1.5 s"),
+            ("sweep configs/relu.yaml", sweep, "< 2.5 s"),
+        ):
+            command = [sys.executable, "-m", "conslaw_cli", *arguments.split(), *extra]
+            seconds = statistics.median(timed(partial(run, command)) for _ in range(repeat))
+            yield f"conslaw {arguments}", f"{seconds:.2f} s", goal
+
+
+def run(command: list[str]) -> str:
+    """Run a command without our own limits on threads; return its output."""
+    env = {key: value for key, value in os.environ.items() if key not in ONE_CORE}
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=env).stdout
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Return the wall time in seconds."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Measure and print."""
+    quick = sys.argv[1:] == ["--quick"]
+    if sys.argv[1:] and not quick:
+        sys.exit("usage: python -m tests.bench [--quick]")
+    os.environ.update(ONE_CORE)
+    sys.path.insert(0, str(ROOT))
+    rows: list[Row] = [("measured", "figure", "goal"), *engine(), *commands(1 if quick else 5), *([] if quick else [large()])]
+    wide = [max(len(row[column]) for row in rows) for column in range(2)]
+    print(machine(), end="\n\n")
+    for what, figure, goal in rows:
+        print(f"{what:<{wide[0]}}  {figure:>{wide[1]}}  {goal}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,392 @@
+"""The pipeline: from an architecture to a proved count, whatever the seed, the prime, or the luck of a trial."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from collections.abc import Iterator, Set
+from dataclasses import replace
+from itertools import product
+from math import comb
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reference import laws_of_chain
+
+from conslaw_cli import bounds, count
+from conslaw_cli.closure import RankTrace, Sampler, confirms
+from conslaw_cli.count import SURE, count_laws, needed_memory
+from conslaw_cli.errors import ContradictionError, MemoryBudgetError
+from conslaw_cli.families.layers import Activation, Branch, Layer, Layers, Linear
+from conslaw_cli.families.mlp import BIASES, LOSSES, MLP
+from conslaw_cli.field import random_prime
+from conslaw_cli.laws import Laws, join
+from conslaw_cli.report import LawCount
+
+PROPERTY = settings(max_examples=40, deadline=None)
+NAME = lambda case: getattr(case, "name", str(case))  # noqa: E731
+small_networks = st.builds(
+    lambda widths, kinds, bias, loss: MLP(tuple(widths), tuple(kinds[: len(widths) - 2]), bias, loss),
+    st.lists(st.integers(1, 3), min_size=2, max_size=5),
+    st.lists(st.sampled_from(["linear", "relu"]), min_size=3, max_size=3),
+    st.sampled_from(BIASES),
+    st.sampled_from(LOSSES),
+)
+
+
+def result(row: LawCount) -> tuple[object, ...]:
+    """Return what must not depend on chance."""
+    assert row.trace is not None
+    return row.verdict, row.dim_lie, row.laws, row.known_independent, row.unknown_laws, row.trace.dimensions, row.involutive
+
+
+# ---- what every count must satisfy
+
+
+@PROPERTY
+@given(small_networks)
+def test_counts_add_up_and_do_not_depend_on_the_seed(mlp: MLP) -> None:
+    rows = [count_laws(mlp, seed=seed) for seed in (0, 1, 2**32 - 1)]
+    row = rows[0]
+    assert [result(other) for other in rows] == [result(row)] * 3
+    assert row.trace is not None
+    assert row.dim_lie == row.trace.dimensions[-1]
+    assert row.parameters == mlp.parameters == row.dim_lie + row.laws  # type: ignore[operator]
+    assert row.laws == row.known_independent + row.unknown_laws  # type: ignore[operator]
+    assert row.unknown_laws >= 0  # type: ignore[operator]
+    assert row.known_independent <= row.known_listed == mlp.known_listed  # type: ignore[operator]
+    assert list(row.trace.dimensions) == sorted(set(row.trace.dimensions))
+    assert row.involutive == (len(row.trace.dimensions) == 1)
+    assert row.error_bound is None if row.verdict == "proved" else row.error_bound < SURE  # type: ignore[operator]
+    assert max(bound.value for bound in row.lower) <= min(bound.value for bound in row.upper)
+    assert len({bound.prime for other in rows for bound in other.lower if bound.prime}) == 3
+
+
+def test_the_same_seed_gives_the_same_bytes() -> None:
+    for mlp in (MLP((2, 3, 2), "linear"), MLP((4, 4, 4), "relu", "all"), MLP((1, 2, 2, 2), "linear")):
+        first, second = (replace(count_laws(mlp, seed=3), seconds=0.0).to_json() for _ in range(2))
+        assert json.dumps(first) == json.dumps(second)
+
+
+@PROPERTY
+@given(st.lists(st.integers(1, 4), min_size=2, max_size=5), st.sampled_from(["linear", "relu"]))
+def test_a_network_without_biases_has_as_many_laws_as_its_reversal(widths: list[int], activation: str) -> None:
+    """Their functions are each other's transposes."""
+    there, back = (count_laws(MLP(tuple(order), activation)) for order in (widths, widths[::-1]))
+    assert result(there) == result(back)
+
+
+@PROPERTY
+@given(small_networks)
+def test_cross_entropy_is_one_output_less_and_the_sums(mlp: MLP) -> None:
+    row = count_laws(replace(mlp, loss="cross_entropy", name=""))
+    if mlp.widths[-1] == 1:
+        assert result(row) == ("proved", 0, mlp.parameters, mlp.parameters, 0, (0,), True)
+        return
+    smaller = count_laws(replace(mlp, loss="mse", name="", widths=(*mlp.widths[:-1], mlp.widths[-1] - 1)))
+    sums = mlp.widths[-2] + (mlp.bias == "all")
+    assert smaller.laws is not None
+    assert smaller.known_independent is not None
+    assert (row.laws, row.known_independent) == (smaller.laws + sums, smaller.known_independent + sums)
+    assert (row.trace and row.trace.dimensions, row.verdict) == (smaller.trace and smaller.trace.dimensions, smaller.verdict)
+
+
+@pytest.mark.parametrize("activation", ["leaky_relu", "abs", "homogeneous"])
+def test_homogeneous_activations_count_alike(activation: str) -> None:
+    assert result(count_laws(MLP((2, 3, 2), activation, "all"))) == result(count_laws(MLP((2, 3, 2), "relu", "all")))
+
+
+@PROPERTY
+@given(small_networks)
+def test_logistic_loss_counts_like_squared_error(mlp: MLP) -> None:
+    """Both can produce every output gradient (condition (9))."""
+    first, second = (count_laws(replace(mlp, loss=loss, name="")) for loss in ("mse", "logistic"))
+    assert result(first) == result(second)
+
+
+# ---- literature and closed forms
+
+
+def chains() -> Iterator[tuple[int, ...]]:
+    """Yield chains of widths up to reversal: up to 3 hidden layers of widths 1 to 3, one hidden layer of any width to 7."""
+    every = [widths for depth in (1, 2, 3, 4) for widths in product((1, 2, 3), repeat=depth + 1)]
+    every += product(range(1, 8), repeat=3)
+    yield from sorted({min(widths, widths[::-1]) for widths in every})
+
+
+def test_linear_chains_have_as_many_laws_as_the_closed_form_says() -> None:
+    rows = {widths: count_laws(MLP(widths, "linear")) for widths in chains()}
+    assert len(rows) > 300
+    assert [widths for widths, row in rows.items() if (row.laws, row.verdict) != (laws_of_chain(widths), "proved")] == []
+
+
+def test_the_smallest_linear_network_with_an_unknown_law() -> None:
+    row = count_laws(MLP((1, 2, 2, 1), "linear"))
+    assert result(row) == ("proved", 1, 7, 6, 1, (1,), True)
+    assert min(row.upper, key=lambda bound: bound.value).method == "scalar segments"
+
+
+@pytest.mark.parametrize(
+    ("mlp", "laws"),
+    [
+        (MLP((3, 4, 5, 3), "relu", "all", "cross_entropy"), 15),
+        (MLP((3, 4, 5, 3), "linear", False, "cross_entropy"), 30),
+        (MLP((3, 4, 5, 2), ("linear", "relu")), 15),
+        (MLP((3, 4, 5, 2), ("relu", "linear")), 4 + 15),
+        (MLP((4, 3), "linear"), 0),
+        (MLP((4, 3), "relu", "all"), 0),
+        (MLP((4, 3), "relu", "all", "cross_entropy"), 5),
+        (MLP((4, 1), "linear", False, "cross_entropy"), 4),
+        (MLP((5, 5, 5, 5, 5), "linear"), 45),
+    ],
+    ids=NAME,
+)
+def test_counts_that_follow_from_the_theory(mlp: MLP, laws: int) -> None:
+    row = count_laws(mlp)
+    assert (row.laws, row.known_independent, row.verdict) == (laws, laws, "proved")
+
+
+@pytest.mark.parametrize(
+    ("mlp", "laws", "trace"),
+    [
+        (MLP((1, 200, 1), "relu"), 200, (200,)),
+        (MLP((1, 150, 1), "relu", "hidden"), 150, (300,)),
+        (MLP((1, 200, 2), "relu", False, "cross_entropy"), 400, (200,)),
+        (MLP((1, 30, 1, 30, 1, 30, 1, 30, 1, 30, 1, 30, 1, 30, 1, 30), "linear"), 420, (30,)),
+    ],
+    ids=NAME,
+)
+def test_fields_with_few_entries_each_lose_no_rank(mlp: MLP, laws: int, trace: tuple[int, ...]) -> None:
+    """Sparse rows, in more coordinates than they span: what saves time on dense ones may lose ranks here."""
+    for seed in range(4):
+        row = count_laws(mlp, seed=seed)
+        assert result(row) == ("proved", mlp.parameters - laws, laws, laws, 0, trace, True)
+
+
+# ---- structure and engine
+
+
+@PROPERTY
+@given(st.lists(st.integers(1, 4), min_size=2, max_size=5), st.sampled_from(BIASES), st.sampled_from(LOSSES))
+def test_graph_and_engine_agree_on_relu_networks(widths: list[int], bias: Any, loss: Any) -> None:
+    row = count_laws(MLP(tuple(widths), "relu", bias, loss))
+    by_method = {bound.method: bound.value for bound in row.lower}
+    assert by_method["brackets"] == by_method["paths"] == row.dim_lie
+    assert {bound.method for bound in row.upper if bound.value == row.dim_lie} >= {"known laws", "paths"}
+
+
+@pytest.mark.parametrize("bias", BIASES)
+def test_a_huge_relu_network_is_counted_from_its_graph_alone(bias: Any) -> None:
+    tracemalloc.start()
+    row = count_laws(MLP((10**6, 10**6, 10), "relu", bias))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (row.laws, row.known_independent, row.verdict) == (10**6, 10**6, "proved")
+    assert [bound.method for bound in (*row.lower, *row.upper)] == ["paths", "paths"]
+    assert peak < 10**6
+    assert row.seconds < 1
+
+
+def test_the_answer_is_the_same_on_both_sides_of_the_engine_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    mlp = MLP((5, 6, 7, 4), "relu", "all")
+    with_engine = count_laws(mlp)
+    monkeypatch.setattr(count, "ENGINE_LIMIT", mlp.parameters - 1)
+    assert result(count_laws(mlp)) == result(with_engine)
+
+
+# ---- memory
+
+
+def test_a_network_beyond_the_budget_is_refused_before_anything_is_allocated() -> None:
+    tracemalloc.start()
+    with pytest.raises(MemoryBudgetError, match=r"20001000000 parameters need about .* GiB, the memory budget is .* GiB"):
+        count_laws(MLP((10**5, 10**5, 10**5, 10), "linear"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10**6
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [(Linear(300), Linear(10)), (Linear(300), Branch((Linear(300), Activation("relu"), Linear(300))), Linear(10))],
+    ids=["chain", "residual"],
+)
+def test_layered_networks_are_refused_before_anything_is_allocated(layers: tuple[Layer, ...]) -> None:
+    network = Layers((10,), layers)
+    tracemalloc.start()
+    with pytest.raises(MemoryBudgetError, match=f"{network.parameters} parameters"):
+        count_laws(network, memory=10**6)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100 * network.parameters  # no more than indices of the parameters
+
+
+def test_the_budget_is_what_was_asked_for() -> None:
+    mlp = MLP((3, 3, 3), "linear")
+    with pytest.raises(MemoryBudgetError, match="18 parameters"):
+        count_laws(mlp, memory=needed_memory(mlp) - 1)
+    assert count_laws(mlp, memory=needed_memory(mlp)).laws == 6
+    assert count_laws(MLP((10**4, 10**4, 10), "relu"), memory=0).laws == 10**4
+
+
+@pytest.mark.parametrize(
+    "mlp", [MLP((20,) * 5, "linear"), MLP((3, 60, 3), "linear", "hidden"), MLP((1, 9, 9, 2), "linear")], ids=NAME
+)
+def test_needed_memory_is_an_upper_estimate(mlp: MLP) -> None:
+    tracemalloc.start()
+    count_laws(mlp)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak <= needed_memory(mlp)
+
+
+# ---- bugs and bad luck
+
+
+def test_a_wrong_theorem_is_a_contradiction(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MLP, "path_rank", lambda self: self.parameters - self.hidden - 1)
+    with pytest.raises(ContradictionError, match=r"relu 3-4-2: lower bound 16 above upper bound 15"):
+        count_laws(MLP((3, 4, 2), "relu"))
+
+
+def test_a_wrong_upper_bound_is_a_contradiction(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = bounds.from_known_laws
+    monkeypatch.setattr(bounds, "from_known_laws", lambda *args: replace(honest(*args), value=honest(*args).value - 1))
+    with pytest.raises(ContradictionError, match=r"linear 1-1-2: lower bound 2 above upper bound 1"):
+        count_laws(MLP((1, 1, 2), "linear"))
+
+
+def test_a_wrong_law_is_a_contradiction(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = MLP.laws
+
+    def flipped(self: MLP) -> Laws:
+        laws = honest(self)
+        return replace(laws, coefficient=abs(laws.coefficient))
+
+    monkeypatch.setattr(MLP, "laws", flipped)
+    with pytest.raises(ContradictionError, match="is listed as a law, but it is not conserved"):
+        count_laws(MLP((2, 2, 2), "linear"))
+
+
+@pytest.fixture
+def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the known laws, so that no count can be proved."""
+    monkeypatch.setattr(MLP, "laws", lambda self: join([]))
+    monkeypatch.setattr(MLP, "segments", lambda self: ())
+
+
+@pytest.mark.usefixtures("nothing_known")
+def test_without_a_proof_a_count_is_computed_until_it_is_sure() -> None:
+    for mlp in (MLP((2, 2, 2), "linear"), MLP((1, 2, 2, 2), "linear"), MLP((2, 3, 2), ("linear",), "all")):
+        row = count_laws(mlp)
+        stagnation = row.upper[-1]
+        assert row.verdict == "computed"
+        assert row.known_independent == 0
+        assert row.unknown_laws == row.laws == mlp.known_listed
+        assert row.error_bound is not None
+        assert row.error_bound == stagnation.error_bound
+        assert 0 < row.error_bound < SURE == 2**-60
+        assert (stagnation.method, stagnation.kind, stagnation.value) == ("stagnation", "random", row.dim_lie)
+
+
+class Scripted:
+    """Replaces ``confirms``: says no at the given calls and yes at others, else what is true."""
+
+    def __init__(self, no_at: Set[int] = frozenset(), yes_at: Set[int] = frozenset()) -> None:
+        self.no_at, self.yes_at, self.answers, self.honest = no_at, yes_at, list[bool](), confirms
+
+    def __call__(self, sampler: Sampler, trace: RankTrace) -> bool:
+        call = len(self.answers)
+        self.answers.append(call in self.yes_at or (call not in self.no_at and self.honest(sampler, trace)))
+        return self.answers[-1]
+
+
+@pytest.mark.usefixtures("nothing_known")
+@pytest.mark.parametrize("no_at", [set(), {0}, {1}, {0, 2, 3}])
+def test_the_error_bound_pays_for_every_trial_that_did_not_agree(no_at: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    mlp, script = MLP((2, 2, 2), "linear"), Scripted(no_at)
+    monkeypatch.setattr(count, "confirms", script)
+    row = count_laws(mlp)
+    miss = bounds.miss_probability(mlp.fields(), 5, 3)
+    trials, passes = len(script.answers), sum(script.answers)
+    assert trials - passes == len(no_at)
+    assert row.error_bound == pytest.approx(comb(trials, passes) * miss**passes, rel=1e-9, abs=0)
+    assert comb(trials - 1, passes - 1) * miss ** (passes - 1) >= SURE
+
+
+@pytest.mark.usefixtures("nothing_known")
+def test_a_count_that_never_becomes_sure_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(count, "confirms", lambda *_: False)
+    row = count_laws(MLP((2, 2, 2), "linear"))
+    assert (row.verdict, row.dim_lie, row.error_bound) == ("computed", 5, 1.0)
+
+
+def unlucky_at_first(monkeypatch: pytest.MonkeyPatch, dimensions: tuple[int, ...]) -> None:
+    """Let the first attempt see these ranks, as if minors had vanished there."""
+    honest, calls = count._attempt, []
+
+    def attempt(*args: Any) -> Any:
+        calls.append(args)
+        run = honest(*args)
+        return replace(run, trace=RankTrace(dimensions, closed=True)) if len(calls) == 1 else run
+
+    monkeypatch.setattr(count, "_attempt", attempt)
+
+
+@pytest.mark.usefixtures("nothing_known")
+def test_trials_that_agreed_with_a_wrong_rank_do_not_count_for_the_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    mlp, script = MLP((2, 2, 2), "linear"), Scripted(yes_at={0, 1})
+    unlucky_at_first(monkeypatch, (4,))
+    monkeypatch.setattr(count, "confirms", script)
+    row = count_laws(mlp)
+    assert row.dim_lie == 5
+    assert script.answers[:3] == [True, True, False]
+    assert all(script.answers[3:])
+    miss = bounds.miss_probability(mlp.fields(), 5, 3)
+    assert row.error_bound == pytest.approx(miss ** len(script.answers[3:]), rel=1e-9, abs=0)
+
+
+UNLUCKY = [(3,), (4,), (3, 4), (3, 5)]
+
+
+@pytest.mark.parametrize("seen", UNLUCKY, ids=str)
+def test_an_unlucky_first_attempt_changes_nothing(seen: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    mlp = MLP((2, 2, 2), "linear")
+    honest = result(count_laws(mlp))
+    assert honest[5] == (4, 5)
+    unlucky_at_first(monkeypatch, seen)
+    assert result(count_laws(mlp)) == honest
+
+
+@pytest.mark.usefixtures("nothing_known")
+@pytest.mark.parametrize("seen", UNLUCKY, ids=str)
+def test_an_unlucky_first_attempt_changes_nothing_without_a_proof(seen: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    mlp = MLP((2, 2, 2), "linear")
+    honest = count_laws(mlp)
+    unlucky_at_first(monkeypatch, seen)
+    row = count_laws(mlp)
+    assert result(row) == result(honest)
+    assert row.error_bound is not None
+    assert 0 < row.error_bound < SURE
+
+
+@pytest.mark.parametrize(
+    "mlp",
+    [
+        MLP((2, 3, 2), "linear"),
+        MLP((1, 2, 2, 1), "linear"),
+        MLP((3, 4, 2), "relu", "all"),
+        MLP((2, 2, 2), "linear", loss="cross_entropy"),
+    ],
+    ids=NAME,
+)
+@pytest.mark.parametrize("prime", [3, 5, 7])
+def test_a_prime_at_which_ranks_drop_changes_nothing(mlp: MLP, prime: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modulo a tiny prime all ranks are too small again and again, those of the known laws as well."""
+    honest = [result(count_laws(mlp, seed=seed)) for seed in range(8)]
+    for seed, expected in enumerate(honest):
+        draws = iter([prime])
+        monkeypatch.setattr(count, "random_prime", lambda rng, draws=draws: next(draws, None) or random_prime(rng))
+        assert result(count_laws(mlp, seed=seed)) == expected

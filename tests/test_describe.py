@@ -1,0 +1,153 @@
+"""``conslaw describe``: layers, shapes and parameters, as people and as programs read them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from conslaw_cli.cli import main
+
+NETWORK = """
+name: a small network
+input: {channels: 1, height: 5, width: 4}
+layers:
+  - conv2d: {channels: 2, kernel: [2, 1], padding: same, bias: true}
+  - relu
+  - residual:
+      - conv2d: {channels: 3, kernel: 1}
+      - residual: [relu, conv2d: {channels: 3, kernel: 3, padding: circular}]
+      - conv2d: {channels: 2, kernel: 1}
+  - avg_pool: {kernel: 2, stride: [1, 2]}
+  - flatten
+  - dense: {units: 10, bias: true}
+loss: cross_entropy
+"""
+TABLE = """\
+a small network
+layer                      shape  parameters
+input                      1×5×4           0
+conv2d 2 2×1 same+b        2×5×4           6
+relu                       2×5×4           0
+residual                   2×5×4           0
+  conv2d 3 1×1             3×5×4           6
+  residual                 3×5×4           0
+    relu                   3×5×4           0
+    conv2d 3 3×3 circular  3×5×4          81
+  conv2d 2 1×1             2×5×4           6
+avg_pool 2/1×2             2×4×2           0
+flatten                    16              0
+dense 10+b                 10            170
+total                                    269
+"""
+OTHERS = """
+architectures:
+  - {widths: [3, 4, 5, 2], activation: [linear, relu], bias: hidden}
+  - {attention: {dim: 8, heads: 2, head_dim: 4}}
+"""
+OTHERS_TABLE = """\
+linear/relu 3-4-5-2 bias
+layer             shape  parameters
+input             3               0
+dense 4+b linear  4              16
+dense 5+b relu    5              25
+dense 2           2              10
+total                            51
+
+attention 8-2x4
+layer         shape  parameters
+Q of 2 heads  8×4            64
+K of 2 heads  4×8            64
+V of 2 heads  8×4            64
+O of 2 heads  4×8            64
+total                       256
+"""
+
+
+def describe(text: str, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["describe", "-", *arguments], input=text, prog_name="conslaw")
+
+
+def test_layers_are_listed_with_shapes_and_parameters_those_of_branches_indented() -> None:
+    result = describe(NETWORK)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == TABLE
+
+
+def test_other_families_and_several_architectures() -> None:
+    result = describe(OTHERS)
+    assert (result.exit_code, result.stdout) == (0, OTHERS_TABLE)
+
+
+def test_json_of_a_layered_network() -> None:
+    result = describe("input: 2\nlayers: [dense: {units: 3, bias: true}, residual: [linear, dense: 3]]\n", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {
+        "schema": "conslaw.describe/1",
+        "results": [
+            {
+                "name": "2 → dense 3+b residual[linear dense 3]",
+                "input": [2],
+                "layers": [
+                    {"dense": {"units": 3, "bias": True}},
+                    {"residual": ["linear", {"dense": {"units": 3, "bias": False}}]},
+                ],
+                "loss": "mse",
+                "outline": [
+                    {"layer": "input", "shape": "2", "parameters": 0},
+                    {"layer": "dense 3+b", "shape": "3", "parameters": 9},
+                    {"layer": "residual", "shape": "3", "parameters": 0},
+                    {"layer": "linear", "shape": "3", "parameters": 0},
+                    {"layer": "dense 3", "shape": "3", "parameters": 9},
+                ],
+                "parameters": 18,
+            }
+        ],
+    }
+
+
+def test_json_of_attention_and_perceptrons() -> None:
+    perceptron, attention = json.loads(describe(OTHERS, "--json").stdout)["results"]
+    assert (perceptron["widths"], perceptron["bias"], perceptron["parameters"]) == ([3, 4, 5, 2], "hidden", 51)
+    assert attention["attention"] == {"dim": 8, "heads": 2, "head_dim": 4}
+    assert sum(piece["parameters"] for piece in attention["outline"]) == attention["parameters"] == 256
+
+
+def test_the_layers_of_json_are_a_spec_of_the_same_network() -> None:
+    """What describe prints can be read again: JSON is YAML."""
+    (first,) = json.loads(describe(NETWORK, "--json").stdout)["results"]
+    channels, height, width = first["input"]
+    shape = {"channels": channels, "height": height, "width": width}
+    again = {"input": shape, **{key: first[key] for key in ("layers", "loss", "name")}}
+    (second,) = json.loads(describe(json.dumps(again), "--json").stdout)["results"]
+    assert second == first
+
+
+def test_a_file_is_read_by_its_path(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(NETWORK, encoding="utf-8")
+    result = CliRunner().invoke(main, ["describe", str(tmp_path / "net.yaml")])
+    assert (result.exit_code, result.stdout) == (0, TABLE)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("input: 2\nlayers: [dense: 3, residual: [dense: 2]]", "stdin:2:20: residual: reads 3 but its last layer gives 2"),
+        ("input: 2\nlayers: [dens: 3]", "stdin:2:10: unknown key 'dens' (did you mean dense?)"),
+        ("input: [", "stdin:1:9: not valid YAML"),
+    ],
+)
+def test_a_wrong_spec_is_one_message_on_stderr(text: str, message: str) -> None:
+    result = describe(text)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_missing_file_and_a_missing_argument(tmp_path: Path) -> None:
+    missing = CliRunner().invoke(main, ["describe", str(tmp_path / "none.yaml")])
+    assert (missing.exit_code, missing.stdout) == (2, "")
+    assert "none.yaml: cannot be read" in missing.stderr
+    assert CliRunner().invoke(main, ["describe"]).exit_code == 2

@@ -1,0 +1,51 @@
+"""The README's commands work and print what it says; its specs and its Python run."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conslaw_cli.spec import parse
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+CONSOLE = [block.partition("\n") for block in blocks("console") if block.startswith("$ conslaw ")]
+
+
+@pytest.mark.parametrize(("command", "output"), [(a, c) for a, _, c in CONSOLE], ids=lambda text: text[:50])
+def test_command(command: str, output: str, tmp_path: Path) -> None:
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    words = shlex.split(command)[2:]
+    done = subprocess.run([sys.executable, "-m", "conslaw_cli", *words], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == output or not output
+
+
+@pytest.mark.parametrize("text", blocks("yaml"), ids=["sweep", "layers"])
+def test_spec(text: str) -> None:
+    assert parse(text, "README.md").architectures
+
+
+@pytest.mark.parametrize("text", blocks("python"))
+def test_python(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(text, "README.md", "exec"), {})
+    assert capsys.readouterr().out == "4 proved\n"
+
+
+def test_files_exist() -> None:
+    for target in re.findall(r"\]\(([^)]*)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_gate_runs_the_test_command() -> None:
+    command = README.partition("<!-- test command -->\n```console\n")[2].partition("\n```")[0]
+    assert "python -m pytest" in command
+    assert "'/<!-- test command -->/,/^```$/p'" in (ROOT / ".ci" / "run").read_text()

@@ -177,8 +177,8 @@ def vector_fields(graph: Graph) -> AlgebraicFields:
 def components(graph: Graph) -> list[Term]:
     """Return the outputs without constants, constant factors and repetitions: their gradients span the same space."""
     supports = graph.supports()
-    kept = {term.factors: None for term in graph.outputs if any(supports[i] for i, _ in term.factors)}
-    return [Term(Fraction(1), factors) for factors in kept]
+    kept = {tuple((i, e) for i, e in term.factors if supports[i]): None for term in graph.outputs}
+    return [Term(Fraction(1), factors) for factors in kept if factors]
 
 
 def _scaled(term: Term, factor: int) -> Term:
@@ -360,8 +360,8 @@ class _Heights:
         return _largest([*inverted, *({k: max(0.0, m - p.get(k, 0.0)) for k, m in s.items()} for s, p in pairs)])
 
     def growth(self, dimension: int) -> float:
-        """Bound the binary logarithm of the number and the factors of the terms that a bracket adds, up to level 2^6."""
-        return log2((max(self._factors, default=0) + 1) * (self._steepest + 1) * 2 * dimension) + self._denominator + 6
+        """Bound the binary logarithm of how often and by how much a bracket repeats terms, for brackets of up to 2^10 fields."""
+        return log2((max(self._factors, default=0) + 1) * (self._steepest + 1) * 2 * dimension) + self._denominator + 10
 
     def degree(self, poles: _Poles) -> float:
         """Return the degree of a divisor."""

@@ -115,6 +115,11 @@ def from_segments(segments: Sequence[Architecture], sampler: Sampler) -> Bound |
     return Bound(total, "scalar segments", "proof", sampler.field.p, shown)
 
 
+def from_single_field(architecture: Architecture) -> Bound | None:
+    """Upper bound where W_φ is spanned by one field: there is nothing to bracket it with."""
+    return Bound(1, "single field", "proof", None, "W_φ is spanned by one field") if architecture.scalar else None
+
+
 def miss_probability(fields: Fields, rank: int, length: int) -> float:
     """Bound the probability that one trial with brackets of up to ``length`` fields misses a rank above ``rank``.
 

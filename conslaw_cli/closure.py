@@ -39,6 +39,14 @@ class Fields(Protocol):
         """D, the number of coordinates."""
         ...
 
+    def prime(self, rng: np.random.Generator) -> int:
+        """Draw a prime modulo which the fields can be evaluated."""
+        ...
+
+    def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[Fields, Array]:
+        """Draw a point θ (1, D, 1) where the fields are defined; return it after the fields to be evaluated there."""
+        ...
+
     def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
         """Draw ``count`` random elements of the space, as probes (count, probe size)."""
         ...
@@ -107,8 +115,9 @@ class Sampler:
 
     @classmethod
     def at_random_point(cls, fields: Fields, field: PrimeField, rng: np.random.Generator) -> Sampler:
-        """Draw θ uniformly from F_p^D."""
-        return cls(fields, field, field.random(rng, (1, fields.dimension, 1)), rng)
+        """Draw θ uniformly from the points of F_p^D where the fields are defined."""
+        there, theta = fields.at(field, rng)
+        return cls(there, field, theta, rng)
 
     def rows(self, level: int, count: int) -> Array:
         """Return ``count`` random right-nested brackets of ``level + 1`` fields at θ, as one matrix."""

@@ -15,7 +15,7 @@ from conslaw_cli import __version__, bounds
 from conslaw_cli.closure import CHUNK_BYTES, Fields, RankTrace, Sampler, close, confirms
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError
 from conslaw_cli.families import Architecture
-from conslaw_cli.field import TERMS, PrimeField, random_prime
+from conslaw_cli.field import TERMS, PrimeField
 from conslaw_cli.report import Bound, LawCount, Trace, canonical_json
 
 VERSION = __version__
@@ -141,7 +141,8 @@ def _from_engine(architecture: Architecture, structural: Bound | None, key: str)
     laws = architecture.laws()
     sampler = _fresh(fields, seeds)
     known = bounds.from_known_laws(laws, sampler)
-    others = [bound for bound in (structural, bounds.from_segments(architecture.segments(), sampler)) if bound is not None]
+    theorems = (structural, bounds.from_segments(architecture.segments(), sampler), bounds.from_single_field(architecture))
+    others = [bound for bound in theorems if bound is not None]
     first = _attempt(sampler, min(bound.value for bound in (known, *others)))
     if first.trace.rank < known.value:  # laws beyond the known ones, unless the point was unlucky for these
         again = [bounds.from_known_laws(laws, _fresh(fields, seeds)) for _ in range(LAW_TRIALS)]
@@ -208,7 +209,7 @@ def _attempt(sampler: Sampler, enough: int, fold: bool = True) -> _Run:
 def _fresh(fields: Fields, seeds: np.random.SeedSequence) -> Sampler:
     """Return a sampler at a fresh random prime and point."""
     rng = np.random.Generator(np.random.PCG64(seeds.spawn(1)[0]))
-    return Sampler.at_random_point(fields, PrimeField(random_prime(rng)), rng)
+    return Sampler.at_random_point(fields, PrimeField(fields.prime(rng)), rng)
 
 
 def _row(

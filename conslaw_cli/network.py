@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from conslaw_cli.field import Array, PrimeField
+from conslaw_cli.field import Array, PrimeField, random_prime
 from conslaw_cli.jets import Integers, Jets, Ring
 from conslaw_cli.laws import Family, Laws, join, linear_laws
 from conslaw_cli.wiring import Cursor, Space, junctions
@@ -280,6 +280,14 @@ class GradientFields:
     def dimension(self) -> int:
         """D."""
         return self.network.parameters
+
+    def prime(self, rng: np.random.Generator) -> int:
+        """Draw any prime of the range."""
+        return random_prime(rng)
+
+    def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[GradientFields, Array]:
+        """Draw θ uniformly."""
+        return self, field.random(rng, (1, self.dimension, 1))
 
     def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
         """Draw probes: ``∇_θ F(·; a)`` for uniform a is a random element of W_φ."""

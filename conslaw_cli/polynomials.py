@@ -281,8 +281,8 @@ class _Search:
         points = Points.draw(self.network, self.over, self.rng, int(sizes[-1]) + EXTRA_ROWS)
         work = np.cumsum([0, *(counts * sizes.astype(float) ** 3)])
         solved = []
-        for size, done in zip(sizes.tolist(), work.tolist(), strict=False):
-            self.progress(f"degree {degrees[-1]}", done / work[-1])
+        for size, done in zip(sizes.tolist(), (work / work[-1]).tolist(), strict=False):
+            self.progress(f"degree {degrees[-1]}", done)
             for index in self._candidates(found, size, points):
                 basis = self.over.nullspace(points.equations(found.representative(index), size + EXTRA_ROWS))
                 if len(basis):
@@ -363,8 +363,9 @@ class _Search:
         known = sorted(self.known, key=lambda law: (law.polynomial.degree, law.index))
         found = sorted(found, key=_simplicity)
         new = [law for law in self._independent([*known, *found]) if not law.known] if found else []
+        others = [law for law in found if law not in new]
         used_laws = [law for law in known if law.index in used]
-        return self._independent([*used_laws, *(replace(law, new=True) for law in new), *(law for law in found if law not in new)])
+        return self._independent([*used_laws, *(replace(law, new=True) for law in new), *others])
 
     def _independent(self, laws: Sequence[Law]) -> list[Law]:
         """Return the laws whose gradients are independent of those before them."""

@@ -22,7 +22,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from conslaw_cli import layer_spec, readers
+from conslaw_cli import custom_spec, layer_spec, readers
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families import Architecture
 from conslaw_cli.families.layers import LayerError
@@ -389,6 +389,9 @@ _FAMILIES: dict[str, _Family] = {
     "widths": _Family({"widths": _widths, "activation": _activation, "bias": _bias, "loss": _loss}, MLP),
     "layers": _Family({"input": layer_spec.shape, "layers": layer_spec.layers, "loss": _loss}, layer_spec.network, ("input",)),
     "attention": _Family({"attention": layer_spec.attention_sizes}, layer_spec.attention),
+    "phi": _Family({"phi": custom_spec.phi}, custom_spec.map_of),
+    "fields": _Family({"fields": custom_spec.fields}, custom_spec.fields_of),
+    "random_fields": _Family({"random_fields": custom_spec.random_fields}, custom_spec.random_of),
 }
 """The families, each under the key that every architecture of it has and no other."""
 

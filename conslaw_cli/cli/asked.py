@@ -21,6 +21,7 @@ def asking(command: F) -> F:
         click.option("--activation", help="linear, relu, …; linear,relu: one per hidden layer. [default: relu]"),
         click.option("--bias", help="false, hidden (or true) or all. [default: false]"),
         click.option("--loss", help="mse, logistic or cross_entropy. [default: mse]"),
+        click.option("--phi", help='Your own φ instead of a network: its components, such as "u*v1, u*v2".'),
     )
     for option in reversed(options):
         command = option(command)
@@ -28,7 +29,13 @@ def asking(command: F) -> F:
 
 
 def asked(
-    another: str, spec: str | None, widths: str | None, activation: str | None, bias: str | None, loss: str | None
+    another: str,
+    spec: str | None,
+    widths: str | None,
+    activation: str | None,
+    bias: str | None,
+    loss: str | None,
+    phi: str | None,
 ) -> Sweep:
     """Return the architectures of a file, or of flags; without either the paper's examples.
 
@@ -38,12 +45,17 @@ def asked(
 
     if widths is None and (activation, bias, loss) != (None, None, None):
         raise click.UsageError("--activation, --bias and --loss need --widths beside them")
-    if widths is not None and spec is not None:
-        raise click.UsageError(f"give either --widths or a file, not both: {widths!r} and {spec!r}")
+    given = {"a file": spec, "--widths": widths, "--phi": phi}
+    if len(ways := [way for way, value in given.items() if value is not None]) > 1:
+        raise click.UsageError(f"give either {' or '.join(ways)}, not both: {given[ways[0]]!r} and {given[ways[1]]!r}")
     if spec is not None:
         return load(spec)
     if widths is not None:
         return Sweep("flags", (from_flags(widths, activation or "relu", bias or "false", loss or "mse"),))
+    if phi is not None:
+        from conslaw_cli.families.custom import CustomMap
+
+        return Sweep("flags", (CustomMap.from_text(phi),))
     click.echo(f"The paper's two running examples. Another one: {another}\n", err=True)
     return _examples()
 

@@ -24,6 +24,7 @@ def count(
     activation: str | None,
     bias: str | None,
     loss: str | None,
+    phi: str | None,
     explain: bool,
     output: str | None,
     seed: int | None,
@@ -40,7 +41,7 @@ def count(
     conslaw count --widths 3,4,2 --activation relu --bias hidden
     conslaw count network.yaml --explain
     """
-    sweep = asked(_ANOTHER, spec, widths, activation, bias, loss)
+    sweep = asked(_ANOTHER, spec, widths, activation, bias, loss, phi)
     check_writable(output)
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():

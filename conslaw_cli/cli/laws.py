@@ -38,6 +38,7 @@ def laws(
     activation: str | None,
     bias: str | None,
     loss: str | None,
+    phi: str | None,
     degree: int,
     homogeneous: bool,
     basis: bool,
@@ -56,7 +57,7 @@ def laws(
     conslaw laws --widths 3,4,2 --activation linear
     conslaw laws --widths 3,4,2 --bias hidden --format python -o laws.py
     """
-    sweep = asked(_ANOTHER, spec, widths, activation, bias, loss)
+    sweep = asked(_ANOTHER, spec, widths, activation, bias, loss, phi)
     check_writable(output)
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():

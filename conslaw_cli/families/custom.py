@@ -339,17 +339,18 @@ def _given(variables: tuple[str, ...], fields: tuple[tuple[str, ...], ...]) -> A
 
 @lru_cache(maxsize=64)
 def _parts(phi: CustomMap) -> tuple[tuple[CustomMap, int], ...]:
-    groups = list[tuple[set[str], list[str]]]()
-    for text in phi.components:
-        used, texts = set(_NAME.findall(text)) - {"sqrt"}, [text]
+    groups = list[tuple[set[str], list[int]]]()
+    for place, text in enumerate(phi.components):
+        used, places = set(_NAME.findall(text)) - {"sqrt"}, [place]
         for group in [group for group in groups if group[0] & used]:
             groups.remove(group)
-            used, texts = used | group[0], group[1] + texts
-        groups += [(used, texts)] if used else []
+            used, places = used | group[0], group[1] + places
+        groups += [(used, places)] if used else []
     idle = len(phi.variables) - sum(len(used) for used, _ in groups)
     if len(groups) + idle < 2:
         return ((phi, 1),)
-    copies = Counter(_renamed(texts) for _, texts in groups)
+    ordered = sorted(sorted(places) for _, places in groups)
+    copies = Counter(_renamed([phi.components[place] for place in places]) for places in ordered)
     return (*copies.items(), *([(CustomMap(("x1",), ("1",)), idle)] if idle else []))
 
 

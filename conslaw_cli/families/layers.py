@@ -142,12 +142,25 @@ class Layers:
     @property
     def known_listed(self) -> int:
         """Number of known laws listed; 0 for a network beyond every budget, whose laws are not worth listing."""
-        return self._network().listed()[0] if self.parameters <= LISTED_UP_TO else 0
+        return self._listed()[0]
 
     @property
     def known_terms(self) -> int:
         """Number of monomials of the known laws."""
-        return self._network().listed()[1] if self.parameters <= LISTED_UP_TO else 0
+        return self._listed()[1]
+
+    def _listed(self) -> tuple[int, int]:
+        mlp = self.mlp()
+        if mlp is not None:
+            return mlp.known_listed, mlp.known_terms
+        if self.frozen:
+            return self.parameters, self.parameters
+        return self._network().listed() if self.parameters <= LISTED_UP_TO else (0, 0)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether no parameter ever moves: the softmax of one output is constant."""
+        return self.loss == "cross_entropy" and prod(self.steps()[-1].after) == 1
 
     def mlp(self) -> MLP | None:
         """Return the same network as an MLP if it is one: dense layers, an activation or none behind each but the last."""
@@ -221,7 +234,7 @@ class Layers:
 
     def laws(self) -> Laws:
         """Return the known laws: those of the junctions, and what the loss adds: all parameters if it lets none of them move."""
-        if self.loss == "cross_entropy" and prod(self.steps()[-1].after) == 1:
+        if self.frozen:
             every = Family("θ", r"\theta", f"{self.parameters} entries", self.parameters)
             return linear_laws(every, list(np.arange(self.parameters)[:, None]))
         return self._network().laws()

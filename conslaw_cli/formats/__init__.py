@@ -15,8 +15,8 @@ NAMES = ("table", "json", "csv", "markdown", "latex")
 class Report:
     """The rows of one command, in the order they are shown.
 
-    ``title``: a sweep's name; ``source``: where it comes from; ``sources``: where a row comes from, by its name (only Markdown has
-    room for it). ``expected``: the number of laws of a row, by its name, where it is known beforehand. ``explain``: add a
+    ``title``: a sweep's name; ``source``: where it comes from; ``sources``: where a row comes from, by its name (Markdown
+    only). ``expected``: the number of laws of a row, by its name, where it is known beforehand. ``explain``: add a
     paragraph per row; LaTeX has it as comments, while JSON and CSV, whose rows carry their evidence always, stay the same.
     """
 

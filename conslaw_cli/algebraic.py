@@ -12,13 +12,13 @@ Fields and brackets have entries in A, so if r of them have rank r at a place, a
 a nonzero analytic function: their rank is r at generic real points near the base point. No probability is involved.
 
 Independence. Irreducibility is proved by witnesses (``prove_independence``). By Capelli's theorem a positive f must not be a
-q-th power for the primes q dividing B (``f = −4 t^4`` is negative). If f takes, at two places of the smaller field over one
-prime, nonzero residues of different classes modulo q-th powers, then not even a constant multiple of f is a q-th power: A
-localised at a place is étale over a regular ring, hence normal, and would contain a q-th root; constants that are no rational
-multiples are excluded by Hilbert's theorem 90. So no new constants appear, and roots that share no variables are independent;
-roots of different prime numbers are (Besicovitch 1940). Where no witness turns up, a root is almost surely a rational
-expression in what is there already, as ``sqrt(x**2 + 2*x*y + y**2)`` is; its sign is then a question about real numbers that
-residues cannot answer, and the expression is refused.
+q-th power for the primes q dividing B (``f = −4 t^4`` is negative, and a square once constants are adjoined). If f takes, at
+two places of the smaller field over one prime, nonzero residues of different classes modulo q-th powers, then not even a
+constant multiple of f is a q-th power: A localised at a place is étale over a regular ring, hence normal, and would contain a
+q-th root; constants that are no rational multiples are excluded by Hilbert's theorem 90. So no new constants appear, and
+roots that share no variables are independent; roots of different prime numbers are (Besicovitch 1940). Where no witness turns
+up, a root is almost surely a rational expression in what is there already, as ``sqrt(x**2 + 2*x*y + y**2)`` is; its sign is
+then a question about real numbers that residues cannot answer, and the expression is refused.
 
 Places. Let p − 1 = 2n, n prime to all even B_i, and p − 1 prime to all odd ones. For even B a square f has the root ``f^{1/B
 mod n}`` and its negative, for odd B there is exactly one root. Primes are drawn among those of this kind for which the primes
@@ -131,29 +131,31 @@ class AlgebraicFields:
         return int(rng.choice(_admissible_for(self.graph, self.program)))
 
     def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[AlgebraicFields, Array]:
-        """Draw a place: the fields with a branch of their roots, and a point θ (1, D, 1) where they are defined.
-
-        Points are drawn until all checks hold; checks that share no variables may hold at different draws.
-        """
+        """Draw a place: the fields with a branch of their roots, and a point θ (1, D, 1) where they are defined."""
         signs = {check.base: int(rng.choice((-1, 1))) for check in self.program.checks if check.root % 2 == 0}
-        machine, groups = Machine(self.program, field, signs), self.program.groups
-        limits = [DRAWS * prod(machine.index(check) for check in group.checks) for group in groups]
-        most, found = max(limits, default=0), set[int]()
-        point = field.random(rng, (1, self.dimension, 1))
-        rows = max(1, min(most, CELLS // self.program.nodes))
-        for start in range(0, most, rows):
-            theta = field.random(rng, (rows, self.dimension, 1))
-            values = machine.values(theta)
-            for i in set(range(len(groups))) - found:
-                holds = np.all([machine.holds(check, values) for check in groups[i].checks], axis=0)[: max(0, limits[i] - start)]
-                if holds.any():
-                    found.add(i)
-                    point[0, groups[i].variables] = theta[holds.argmax(), groups[i].variables]
-            if len(found) == len(groups):
-                break
-        if len(found) < len(groups):
-            raise ConslawError(f"no point where all expressions are defined was found modulo {field.p}")
-        return replace(self, machine=machine), point
+        machine = Machine(self.program, field, signs)
+        return replace(self, machine=machine), _point(machine, rng)
+
+
+def _point(machine: Machine, rng: np.random.Generator) -> Array:
+    """Draw points until all checks hold; checks that share no variables may hold at different draws."""
+    groups, size = machine.program.groups, machine.program.variables
+    limits = [DRAWS * prod(machine.index(check) for check in group.checks) for group in groups]
+    point, missing = machine.field.random(rng, (1, size, 1)), set(range(len(groups)))
+    rows = max(1, min(max(limits, default=0), CELLS // machine.program.nodes))
+    for start in range(0, max(limits, default=0), rows):
+        theta = machine.field.random(rng, (rows, size, 1))
+        values = machine.values(theta)
+        for i in sorted(missing):
+            holds = np.all([machine.holds(check, values) for check in groups[i].checks], axis=0)[: max(0, limits[i] - start)]
+            if holds.any():
+                missing.remove(i)
+                point[0, groups[i].variables] = theta[holds.argmax(), groups[i].variables]
+        if not missing:
+            break
+    if missing:
+        raise ConslawError(f"no point where all expressions are defined was found modulo {machine.field.p}")
+    return point
 
 
 def gradient_fields(graph: Graph) -> AlgebraicFields:

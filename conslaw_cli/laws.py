@@ -79,7 +79,7 @@ class Laws:
     """Polynomials ``h_l(θ) = Σ c θ_left θ_right`` with integer coefficients, one term per entry of the arrays.
 
     ``right = -1`` stands for a term of degree one, ``c θ_left``. The laws are the entries of ``families``, one after another;
-    ``entries`` gives each law's indices in its family, from 1.
+    ``entries`` gives each law's indices in its family, from 1, none where the family is one formula.
     """
 
     families: tuple[Family, ...]
@@ -98,7 +98,8 @@ class Laws:
         start = 0
         for family in self.families:
             if law < start + family.size:
-                return f"({family.text})[{','.join(map(str, self.entries[law]))}]"
+                entry = ",".join(map(str, self.entries[law]))
+                return f"({family.text})[{entry}]" if entry else family.text
             start += family.size
         raise IndexError(f"law {law} of {len(self)}")
 

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conslaw_cli.closure import Fields
 from conslaw_cli.field import Array, PrimeField
-from conslaw_cli.jets import Jets
-from conslaw_cli.network import Network
+from conslaw_cli.network import GradientFields
 from conslaw_cli.symmetry import NONE, Symmetry
 
 Monomials = NDArray[np.int32]
@@ -183,14 +183,11 @@ class Points:
     ratio: Array
 
     @classmethod
-    def draw(cls, network: Network, field: PrimeField, rng: np.random.Generator, count: int) -> Points:
+    def draw(cls, fields: Fields, field: PrimeField, rng: np.random.Generator, count: int) -> Points:
         """Draw ``count`` independent points and probes."""
-        theta = field.random(rng, (count, network.parameters))
-        theta[theta == 0] = 1
-        probes = field.random(rng, (count, network.probe_size))
-        gradient = network.gradient(Jets(field), theta[..., None], probes)[..., 0]
-        ratio = field.reduce(gradient * inverses(field, theta))
-        return cls(field, np.insert(theta, network.parameters, 1, axis=1), np.insert(ratio, network.parameters, 0, axis=1))
+        theta, values = scattered(fields, field, rng, count)
+        ratio = field.reduce(values * inverses(field, theta))
+        return cls(field, np.insert(theta, fields.dimension, 1, axis=1), np.insert(ratio, fields.dimension, 0, axis=1))
 
     def equations(self, rows: Monomials, count: int) -> Array:
         """Return ``⟨∇m, g⟩ = m(θ) Σ_k g_{m_k}/θ_{m_k}`` at the first ``count`` points for all monomials: (count, len(rows))."""
@@ -209,6 +206,23 @@ class Points:
             reduce(value)
         value *= reduce(slope)
         return reduce(value)
+
+
+def scattered(fields: Fields, field: PrimeField, rng: np.random.Generator, count: int) -> tuple[Array, Array]:
+    """Return independent random points without zeros and the values of one random field at each: (count, D) both.
+
+    Fields that are defined everywhere are evaluated at all points at once.
+    """
+    if isinstance(fields, GradientFields):
+        theta = field.random(rng, (count, fields.dimension))
+        theta[theta == 0] = 1
+        return theta, fields.evaluate(field, theta[..., None], fields.sample(field, rng, count))[..., 0]
+    rows: list[tuple[Array, Array]] = []
+    while len(rows) < count:
+        there, theta = fields.at(field, rng)
+        if theta.all():
+            rows.append((theta[0, :, 0], there.evaluate(field, theta, there.sample(field, rng, 1))[0, :, 0]))
+    return np.array([theta for theta, _ in rows]), np.array([values for _, values in rows])
 
 
 def inverses(field: PrimeField, x: Array) -> Array:

@@ -20,6 +20,7 @@ from math import comb, gcd, prod
 
 import numpy as np
 
+from conslaw_cli.closure import Fields
 from conslaw_cli.count import SURE, budget_of, check_budget, job_key
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError, SpecError
 from conslaw_cli.families import Architecture
@@ -27,9 +28,9 @@ from conslaw_cli.field import PRIMES_IN_RANGE, SMALLEST_PRIME, Array, PrimeField
 from conslaw_cli.jets import Integers
 from conslaw_cli.laws import Laws
 from conslaw_cli.lifting import combine, rational, short
-from conslaw_cli.monomials import EXTRA_ROWS, Classes, Monomials, Points, classes, monomials, monomials_up_to
+from conslaw_cli.monomials import EXTRA_ROWS, Classes, Monomials, Points, classes, monomials, monomials_up_to, scattered
 from conslaw_cli.network import GradientFields, Network
-from conslaw_cli.symmetry import symmetry
+from conslaw_cli.symmetry import none, symmetry
 
 SMALL_CLASS = 12
 """Classes up to this size are first tested many at a time."""
@@ -40,6 +41,9 @@ MAX_TRIALS = 5
 """Searches begun again with another prime, if one turns out to be unlucky."""
 VERIFY_BITS = 62
 VERIFY_POINTS = 2
+VERIFY_PRIMES = 12
+EXACT = 1 << 100_000
+"""A modulus larger than any integer that occurs: x % EXACT is 0 for x = 0 only."""
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and how much of it is done, from 0 to 1, by estimated work."""
@@ -223,15 +227,12 @@ class _Search:
     def __init__(self, architecture: Architecture, rng: np.random.Generator, memory: int | None, progress: Progress) -> None:
         self.architecture, self.name, self.rng = architecture, architecture.name, rng
         self.memory, self.progress, self.error = memory, progress, 0.0
-        self.over = PrimeField(random_prime(rng))
-        fields = architecture.fields()
-        if not isinstance(fields, GradientFields):
-            raise SpecError(f"{self.name}: polynomial laws are searched for networks, not for maps or fields given by formulas")
-        self.network = fields.network
-        self.symmetry = symmetry(self.network)
+        self.fields = fields = architecture.fields()
+        self.over = PrimeField(fields.prime(rng))
+        self.symmetry = symmetry(fields.network) if isinstance(fields, GradientFields) else none(fields.dimension)
         self.laws = architecture.laws()
         self.known = [Law(polynomial, True, self.laws.name(i), i) for i, polynomial in enumerate(listed(self.laws))]
-        self.points = [_integer_point(self.network, rng) for _ in range(VERIFY_POINTS)]
+        self.points = _integer_points(fields.network, rng) if isinstance(fields, GradientFields) else _residue_points(fields, rng)
         if not all(map(self.is_law, (law.polynomial for law in self.known))):
             raise ContradictionError(f"{self.name}: a known law is not conserved")
 
@@ -262,7 +263,7 @@ class _Search:
             independent=len(generators),
             known=sum(not law.new for law in generators),
             generators=tuple(generators),
-            parameters=tuple(self.network.parameter_names()),
+            parameters=tuple(self.architecture.parameter_names()),
             listed=self.laws,
             error_bound=min(1.0, self.error),
             seed=0,
@@ -278,7 +279,7 @@ class _Search:
         self.error += found.error_bound
         sizes, counts = np.unique(found.sizes, return_counts=True)
         self._check_class(degrees, int(sizes[-1]))
-        points = Points.draw(self.network, self.over, self.rng, int(sizes[-1]) + EXTRA_ROWS)
+        points = Points.draw(self.fields, self.over, self.rng, int(sizes[-1]) + EXTRA_ROWS)
         work = np.cumsum([0, *(counts * sizes.astype(float) ** 3)])
         solved = []
         for size, done in zip(sizes.tolist(), (work / work[-1]).tolist(), strict=False):
@@ -290,7 +291,7 @@ class _Search:
         return Space(found, solved, self._dimensions(found, solved, degrees))
 
     def _classes(self, degrees: Sequence[int]) -> Classes:
-        dimension, top = self.network.parameters, degrees[-1]
+        dimension, top = self.fields.dimension, degrees[-1]
         rows = monomials_up_to(dimension, top) if len(degrees) > 1 else monomials(dimension, top)
         return classes(rows, self.symmetry, self.rng)
 
@@ -298,7 +299,7 @@ class _Search:
         """Return how many laws there are of each degree: by how much the rank of the parts of degree ≥ d rises."""
         dimensions = dict.fromkeys(degrees, 0)
         for index, basis in solved:
-            degree = (found.representative(index) < self.network.parameters).sum(axis=1)
+            degree = (found.representative(index) < self.fields.dimension).sum(axis=1)
             ranks = [len(basis), *(self.over.rank(basis * (degree >= d)) for d in degrees[1:]), 0]
             for d, higher, lower in zip(degrees, ranks, ranks[1:], strict=False):
                 dimensions[d] += (higher - lower) * len(found.orbits[index])
@@ -319,13 +320,13 @@ class _Search:
 
     def _check_class(self, degrees: Sequence[int], size: int) -> None:
         """Raise MemoryBudgetError if the largest class cannot be solved, and say which degree can."""
-        what, needed = f"a class of {size} monomials of degree {degrees[-1]}", _class_bytes(size, self.network.parameters)
+        what, needed = f"a class of {size} monomials of degree {degrees[-1]}", _class_bytes(size, self.fields.dimension)
         try:
             self._check(needed, what)
         except MemoryBudgetError as error:
             budget = budget_of(self.memory, needed)
             lower = (range(1, d + 1) if len(degrees) > 1 else [d] for d in range(degrees[-1] - 1, 0, -1))
-            fits = (d[-1] for d in lower if _class_bytes(int(self._classes(d).sizes.max()), self.network.parameters) <= budget)
+            fits = (d[-1] for d in lower if _class_bytes(int(self._classes(d).sizes.max()), self.fields.dimension) <= budget)
             raise MemoryBudgetError(f"{error}; {_advice(next(fits, 0))}") from None
 
     # ---- lower bounds
@@ -349,7 +350,7 @@ class _Search:
             return []
 
         def trial(over: PrimeField) -> list[int]:
-            theta = over.random(self.rng, (len(choices) + EXTRA_ROWS, self.network.parameters))
+            theta = over.random(self.rng, (len(choices) + EXTRA_ROWS, self.fields.dimension))
             return pivots(over, self._values(over, theta, choices))
 
         norm = max(law.polynomial.norm for law in self.known) ** degree
@@ -373,7 +374,7 @@ class _Search:
             return []
 
         def trial(over: PrimeField) -> list[int]:
-            theta = over.random(self.rng, (self.network.parameters,)).astype(int).tolist()
+            theta = over.random(self.rng, (self.fields.dimension,)).astype(int).tolist()
             gradients = np.array([_residues(over, law.polynomial.gradient(theta), len(theta)) for law in laws])
             mixed = over.random(self.rng, (len(laws) + EXTRA_ROWS, len(theta)))
             return pivots(over, over.matmul(mixed, gradients.T))
@@ -413,7 +414,7 @@ class _Search:
         """
         over, flat, dimension = self.over, [c for each in products.values() for c in each], sum(space.dimensions.values())
         lifted = list(self._lifted(space)) if dimension > len(flat) else []
-        theta = over.random(self.rng, (dimension + len(flat) + EXTRA_ROWS, self.network.parameters))
+        theta = over.random(self.rng, (dimension + len(flat) + EXTRA_ROWS, self.fields.dimension))
         others = over.nullspace(self._values(over, theta, flat).T) if flat else np.eye(len(theta))
         values = np.array([_value(over, polynomial, theta) for polynomial in lifted]).reshape(-1, len(theta))
         new = [bool(row.any()) for row in over.matmul(values, others.T)]
@@ -441,13 +442,20 @@ class _Search:
     def _verified(self, polynomial: Polynomial) -> Polynomial:
         if not self.is_law(polynomial):
             raise ContradictionError(f"{self.name}: a lifted polynomial is not conserved: {polynomial}")
-        in_theta, in_probe = self.network.degree()
-        # Schwartz-Zippel: ⟨∇h, ∇F⟩ is a polynomial in θ and the probe, evaluated at numbers drawn from 2^VERIFY_BITS.
-        self.error += float((polynomial.degree + in_theta + in_probe) / 2.0**VERIFY_BITS) ** VERIFY_POINTS
+        self.error += self._false_law(polynomial)
         return polynomial
 
+    def _false_law(self, polynomial: Polynomial) -> float:
+        """Bound the probability that a polynomial that is no law passes :meth:`is_law` (Schwartz-Zippel)."""
+        in_theta, in_probe = self.fields.degree()
+        degree = polynomial.degree + in_theta + in_probe
+        if isinstance(self.fields, GradientFields):
+            return float(degree / 2.0**VERIFY_BITS) ** len(self.points)
+        norm = polynomial.degree * polynomial.norm * self.fields.terms()
+        return _miss(1, degree, norm) ** len(self.points)
+
     def _polynomial(self, vector: Sequence[int], rows: Monomials) -> Polynomial:
-        constant = self.network.parameters
+        constant = self.fields.dimension
         return Polynomial.of(vector, ([e for e in row if e != constant] for row in rows.tolist()))
 
     def _integers(self, rows: Monomials, residues: Array) -> list[list[int]]:
@@ -466,14 +474,15 @@ class _Search:
 
     def _solved_again(self, rows: Monomials) -> tuple[int, Array]:
         """Solve a class modulo another prime, at other points."""
-        over = PrimeField(random_prime(self.rng))
-        points = Points.draw(self.network, over, self.rng, len(rows) + EXTRA_ROWS)
+        over = PrimeField(self.fields.prime(self.rng))
+        points = Points.draw(self.fields, over, self.rng, len(rows) + EXTRA_ROWS)
         return over.p, over.nullspace(points.equations(rows, len(rows) + EXTRA_ROWS))
 
     def is_law(self, polynomial: Polynomial) -> bool:
-        """Whether ``⟨∇h, ∇F⟩ = 0`` at random integer points and probes of VERIFY_BITS bits."""
+        """Whether ``⟨∇h, ∇F⟩ = 0`` at random integer points, or at residues modulo several primes for fields with roots."""
         return all(
-            sum(value * fields[e] for e, value in polynomial.gradient(theta).items()) == 0 for theta, fields in self.points
+            sum(value * fields[e] for e, value in polynomial.gradient(theta).items()) % modulus == 0
+            for theta, fields, modulus in self.points
         )
 
     def _check(self, needed: int, what: str) -> None:
@@ -517,9 +526,9 @@ def _value(over: PrimeField, polynomial: Polynomial, theta: Array) -> Array:
     return over.reduce(total)
 
 
-def _miss(size: int, degree: int, norm: int) -> float:
+def _miss(size: int, degree: int, norm: float) -> float:
     """Bound the probability that a nonzero minor vanishes at a random prime and point (bounds.py, Evidence)."""
-    bits = size * math.log2(max(2, norm)) + math.lgamma(size + 1) / math.log(2)
+    bits = size * (math.log2(max(2, norm)) if norm < math.inf else math.inf) + math.lgamma(size + 1) / math.log(2)
     return min(1.0, bits / math.log2(SMALLEST_PRIME) / PRIMES_IN_RANGE + size * degree / SMALLEST_PRIME)
 
 
@@ -529,10 +538,27 @@ def _simplicity(law: Law) -> tuple[int, int, int]:
     return law.polynomial.degree, len(terms), max(abs(c) for c, _ in terms)
 
 
-def _integer_point(network: Network, rng: np.random.Generator) -> tuple[list[int], list[int]]:
-    """Return θ and ``∇F(θ; a)`` at random integers."""
-    limit = 2 ** (VERIFY_BITS - 1)
-    theta = rng.integers(-limit, limit, size=network.parameters).astype(object)
-    probe = rng.integers(-limit, limit, size=(1, network.probe_size)).astype(object)
-    gradient = network.gradient(Integers(), theta[None, :, None], probe)
-    return theta.tolist(), gradient[0, :, 0].tolist()
+Point = tuple[list[int], list[int], int]
+"""θ, a field's values there, and the modulus in which they are meant: one beyond all numbers for integers."""
+
+
+def _integer_points(network: Network, rng: np.random.Generator) -> list[Point]:
+    """Return ``∇F(θ; a)`` at random integers of VERIFY_BITS bits."""
+    points = []
+    for _ in range(VERIFY_POINTS):
+        limit = 2 ** (VERIFY_BITS - 1)
+        theta = rng.integers(-limit, limit, size=network.parameters).astype(object)
+        probe = rng.integers(-limit, limit, size=(1, network.probe_size)).astype(object)
+        gradient = network.gradient(Integers(), theta[None, :, None], probe)
+        points.append((theta.tolist(), gradient[0, :, 0].tolist(), EXACT))
+    return points
+
+
+def _residue_points(fields: Fields, rng: np.random.Generator) -> list[Point]:
+    """Return random fields at random points modulo random primes: fields with roots have no integer values."""
+    points = []
+    for _ in range(VERIFY_PRIMES):
+        over = PrimeField(fields.prime(rng))
+        theta, values = scattered(fields, over, rng, 1)
+        points.append((theta[0].astype(int).tolist(), values[0].astype(int).tolist(), over.p))
+    return points

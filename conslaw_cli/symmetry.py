@@ -62,6 +62,12 @@ class Symmetry:
         return moved
 
 
+def none(parameters: int) -> Symmetry:
+    """Return no labels, which split nothing, for fields of which nothing is known."""
+    hand = _Hand(parameters)
+    return Symmetry(hand.labels, hand.strides, np.array(hand.kinds, dtype=np.intp), False)
+
+
 def symmetry(network: Network) -> Symmetry:
     """Read the labels off a network's blocks."""
     hand = _Hand(network.parameters)

@@ -9,10 +9,13 @@ import oracle
 import oracle_layers
 import pytest
 from reference import law_polynomials
+from sympy import ZZ
+from sympy.polys.rings import ring
 
 from conslaw_cli.count import count_laws
 from conslaw_cli.errors import MemoryBudgetError, SpecError
 from conslaw_cli.families.attention import Attention
+from conslaw_cli.families.mlp import MLP
 from conslaw_cli.jets import Integers
 
 SIZES = [(1, 1, 1), (2, 1, 1), (1, 1, 2), (1, 1, 3), (1, 2, 1), (1, 2, 2), (2, 2, 1), (3, 1, 1), (2, 1, 2)]
@@ -89,6 +92,57 @@ def test_a_layer_counted_as_a_whole_is_the_sum_of_its_parts(sizes: tuple[int, in
     assert {bound.method for bound in whole.lower} == {"brackets"}
     for key in ("parameters", "dim_lie", "laws", "known_listed", "known_independent", "unknown_laws", "involutive", "verdict"):
         assert getattr(row, key) == getattr(whole, key), key
+
+
+class Sum:
+    """Networks side by side on parameters of their own."""
+
+    def __init__(self, *parts: tuple[MLP, int]) -> None:
+        self.networks = [mlp for mlp, count in parts for _ in range(count)]
+        self.name, self.monomial, self.scope = "sum", False, None
+        self.parts = lambda: parts
+
+    @property
+    def parameters(self) -> int:
+        return sum(mlp.parameters for mlp in self.networks)
+
+    @property
+    def known_listed(self) -> int:
+        return sum(mlp.known_listed for mlp in self.networks)
+
+    def describe(self) -> dict[str, Any]:
+        return {"parts": [mlp.describe() for mlp in self.networks]}
+
+    def joint(self) -> oracle_layers.Map:
+        """Return φ of all of them, in one ring."""
+        gens, components = ring([f"t{i}" for i in range(self.parameters)], ZZ)[1:], []
+        start = 0
+        for mlp in self.networks:
+            theta = oracle.Parameters(mlp)
+            before, after = (0,) * start, (0,) * (self.parameters - start - len(theta.gens))
+            for output in oracle.reparametrisation(mlp, theta):
+                components += [gens[0].ring.from_dict({(*before, *m, *after): c for m, c in p.terms()}) for p in output.values()]
+            start += len(theta.gens)
+        return oracle_layers.Map(tuple(gens), tuple(components))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ((MLP((1, 1, 1), "linear"), 1), (MLP((1, 2, 1), "relu"), 2)),
+        ((MLP((1, 1, 1, 1), "linear", "hidden"), 1), (MLP((2, 1, 2), "linear"), 1)),
+        ((MLP((1, 1, 2), "relu"), 1), (MLP((1, 2, 1), "linear", "all"), 1)),
+    ],
+    ids=str,
+)
+def test_a_direct_sum_of_different_parts(parts: tuple[tuple[MLP, int], ...]) -> None:
+    """Also of parts whose iterations take different numbers of steps, against the oracle on all parameters at once."""
+    architecture = Sum(*parts)
+    row, expected = count_laws(architecture), oracle_layers.count(architecture.joint(), [])  # type: ignore[arg-type]
+    assert row.trace is not None
+    assert (row.parameters, row.trace.dimensions, row.dim_lie) == (expected.parameters, expected.trace, expected.dim_lie)
+    assert row.known_independent == sum(count_laws(mlp).known_independent or 0 for mlp in architecture.networks)
+    assert row.involutive is (len(expected.trace) == 1)
 
 
 def test_laws_and_parameters_bear_the_names_of_the_matrices() -> None:

@@ -139,7 +139,7 @@ def test_degrees_that_are_no_integers(degree: str) -> None:
     ("arguments", "message"),
     [
         (["--widths", "2,0,2"], "--widths: expected positive integers, got 0"),
-        (["--widths", "2,2,2", "spec.yaml"], "give either --widths or a file, not both: '2,2,2' and 'spec.yaml'"),
+        (["--widths", "2,2,2", "spec.yaml"], "give either a file or --widths, not both: 'spec.yaml' and '2,2,2'"),
         (["--bias", "all"], "--activation, --bias and --loss need --widths beside them"),
         (["nowhere.yaml"], "nowhere.yaml: cannot be read: No such file or directory"),
         (["--widths", "2,2,2", "-o", "no/where"], "no/where: cannot be written: No such file or directory"),

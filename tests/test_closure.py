@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from conslaw_cli import closure
 from conslaw_cli.closure import RankTrace, Sampler, close, confirms
 from conslaw_cli.families.mlp import MLP
-from conslaw_cli.field import Array, Folding, PrimeField
+from conslaw_cli.field import Array, Folding, PrimeField, random_prime
 from conslaw_cli.jets import Jets
 
 P = 8388593
@@ -35,6 +35,12 @@ class PolynomialFields:
 
     dimension: int
     generators: tuple[tuple[tuple[tuple[int, tuple[int, ...]], ...], ...], ...]
+
+    def prime(self, rng: np.random.Generator) -> int:
+        return random_prime(rng)
+
+    def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[PolynomialFields, Array]:
+        return self, field.random(rng, (1, self.dimension, 1))
 
     def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
         return field.random(rng, (count, len(self.generators)))

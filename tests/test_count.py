@@ -23,6 +23,7 @@ from conslaw_cli.families.layers import Activation, Branch, Layer, Layers, Linea
 from conslaw_cli.families.mlp import BIASES, LOSSES, MLP
 from conslaw_cli.field import random_prime
 from conslaw_cli.laws import Laws, join
+from conslaw_cli.network import GradientFields
 from conslaw_cli.report import LawCount
 
 PROPERTY = settings(max_examples=40, deadline=None)
@@ -388,5 +389,5 @@ def test_a_prime_at_which_ranks_drop_changes_nothing(mlp: MLP, prime: int, monke
     honest = [result(count_laws(mlp, seed=seed)) for seed in range(8)]
     for seed, expected in enumerate(honest):
         draws = iter([prime])
-        monkeypatch.setattr(count, "random_prime", lambda rng, draws=draws: next(draws, None) or random_prime(rng))
+        monkeypatch.setattr(GradientFields, "prime", lambda _, rng, draws=draws: next(draws, None) or random_prime(rng))
         assert result(count_laws(mlp, seed=seed)) == expected

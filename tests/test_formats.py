@@ -581,8 +581,8 @@ def test_a_label_is_one_printable_line() -> None:
 # Explanations
 
 MINORS = (
-    "A rank found modulo p at one point is at most the rank at generic real θ, because a minor of integer "
-    "polynomials that is nonzero modulo p is not the zero polynomial."
+    "A rank found modulo p at one point is at most the rank at generic real θ, because an exact minor that is "
+    "nonzero modulo p there is not the zero function."
 )
 
 

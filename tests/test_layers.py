@@ -30,6 +30,7 @@ from conslaw_cli.families.mlp import BIASES, LOSSES, MLP, Bias, Loss
 from conslaw_cli.field import PrimeField
 from conslaw_cli.jets import Integers, Jets
 from conslaw_cli.report import LawCount
+from conslaw_cli.wiring import Cursor, Space, junctions
 
 FAMILIES = Path(__file__).parent.parent / "configs" / "families.yaml"
 RELU, IDENTITY = Activation("relu"), Activation("linear")
@@ -102,6 +103,8 @@ RESIDUAL = [
     network(1, Linear(2), residual(residual(Linear(1), RELU, Linear(2))), Linear(1)),
     network(1, Linear(2), residual(residual(Linear(2)), Linear(2))),
     network(1, Linear(1), residual(Linear(1), residual(Linear(2), RELU, Linear(1)), Linear(1)), Linear(1)),
+    network(1, Linear(1), residual(Linear(1), residual(Linear(1))), Linear(1)),
+    network(1, Linear(2), residual(Linear(2), residual(Linear(2))), Linear(1)),
     network(1, Linear(2), residual(RELU, Linear(2)), Linear(1)),
     network(1, Linear(2), residual(Linear(2), RELU), Linear(1)),
     network(1, Linear(2), residual(RELU), Linear(2)),
@@ -110,6 +113,7 @@ RESIDUAL = [
     network((1, 3), conv1d(1, 2, padding="same"), residual(conv1d(1, 2, padding="same")), conv1d(1, 2)),
     network((1, 2), conv1d(2, 1), Flat(), residual(Linear(1), RELU, Linear(4)), Linear(1)),
     network((1, 2), conv1d(1, 1), Flat(), residual(Linear(1), Linear(2)), Linear(1)),
+    network((1, 2), conv1d(1, 1), Flat(), residual(Linear(2), residual(Linear(1), RELU, Linear(2))), Linear(1)),
     network((1, 2), conv1d(1, 1), residual(Pool((1,), (1,)), conv1d(1, 1)), conv1d(1, 2)),
 ]
 ODD = [
@@ -125,6 +129,7 @@ ODD = [
 CROSS_ENTROPY = [
     network(2, Linear(2), RELU, Linear(3, True), loss="cross_entropy"),
     network(2, Linear(2), RELU, Linear(1), loss="cross_entropy"),
+    network(2, Linear(2), RELU, Linear(2), Flat(), loss="cross_entropy"),
     network((1, 4), conv1d(2, 2), RELU, conv1d(1, 2), loss="cross_entropy"),
     network((1, 3), conv1d(2, 2), RELU, conv1d(2, 2, bias=True), loss="cross_entropy"),
     network((1, 3), conv1d(1, 2), RELU, Flat(), Linear(3), loss="cross_entropy"),
@@ -516,6 +521,24 @@ def test_gradients_of_laws_agree_with_symbolic_ones(layers: Layers) -> None:
     expected = [[evaluated(h.diff(x), phi.gens, point.tolist()) for x in phi.gens] for h in law_polynomials(laws, phi.gens)]
     found = np.concatenate([np.empty((0, len(point))), *laws.gradients(point.astype(np.float64), 4)])
     assert np.array_equal(found, np.array(expected, dtype=np.float64).reshape(found.shape))
+
+
+def test_a_cursor_groups_rows_by_unit_in_whatever_order_they_come() -> None:
+    cursor = Cursor(Space(2), np.array([0, 1, 0, 1]))
+    assert cursor.by_unit(np.array([[1], [2], [3], [4]])).tolist() == [[1, 3], [2, 4]]
+
+
+def test_a_branch_that_mixes_the_units_of_its_space_differently_leaves_no_law() -> None:
+    """So does everything that joins the space later."""
+    here, there = Cursor(Space(2), np.array([0, 0, 1, 1])), Cursor(Space(2), np.array([0, 1, 0, 1]))
+    there.space.write(np.arange(4).reshape(2, 2), "UᵀU", "U")
+    here.space.reads(np.arange(4, 8).reshape(2, 2), "VVᵀ", "V")
+    assert list(junctions([here.join(there).space])) == []
+    outer = Cursor.on(Space(4))
+    outer.space.write(np.arange(8, 12)[:, None], "WᵀW", "W")
+    outer.space.reads(np.arange(12, 16)[:, None], "XXᵀ", "X")
+    assert len(list(junctions([outer.space]))) == 1
+    assert list(junctions([outer.join(Cursor(here.space, outer.rows)).space])) == []
 
 
 # ---- sizes

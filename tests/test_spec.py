@@ -84,7 +84,8 @@ def test_every_key_of_an_architecture() -> None:
         seed: 7
     """
     network = MLP((3, 4, 5, 2), ("relu", "linear"), "all", "logistic", "a label")
-    assert parse(text, "s.yaml") == Sweep("s", (network,), 7, {"a label": 15})
+    sources = {"a label": "a place in the literature"}
+    assert parse(text, "s.yaml") == Sweep("s", (network,), 7, {"a label": 15}, sources=sources)
 
 
 @pytest.mark.parametrize(
@@ -283,8 +284,14 @@ def test_the_atlas_is_complete_up_to_reversal() -> None:
 # ---- mistakes
 
 WIDTH = "widths: expected an integer from 1 to 1000000000, got"
-KINDS = "expected an architecture (key widths) or a sweep (keys architectures, grid, random), got"
-TOP = "architectures, grid, random, name, source, seed, expect, widths, activation, bias, loss"
+KINDS = (
+    "expected an architecture (key widths, layers, attention, phi, fields, random_fields) "
+    "or a sweep (keys architectures, grid, random), got"
+)
+TOP = (
+    "architectures, grid, random, name, source, seed, laws, expect, widths, activation, bias, loss, "
+    "input, layers, attention, phi, fields, random_fields"
+)
 BIAS = "bias: expected one of false, none, true, hidden, all, got"
 DRAW = "count: 3, depth: 2, widths: 3"
 
@@ -327,7 +334,7 @@ MISTAKES = {
     "architectrues: []": f"1:1: unknown key 'architectrues' (did you mean architectures?); expected one of {TOP}",
     "{widths: [1, 1], 3: 4}": "1:18: unknown key '3'; expected one of widths, activation, bias, loss, name, source, expect, seed",
     "{widths: [1, 1], <<: {}}": "1:18: unknown key '<<'; expected one of widths, activation, bias, loss, name, source, expect, seed",
-    "{grid: {depth: 1, widths: 1}, widths: [1, 1]}": "1:31: unknown key 'widths'; expected one of name, source, seed, architectures, grid, random",
+    "{grid: {depth: 1, widths: 1}, widths: [1, 1]}": "1:31: unknown key 'widths'; expected one of name, source, seed, laws, architectures, grid, random",
     "widths: [1, 2]\nbias: all\nwidths: [3, 4]": "3:1: key 'widths' is given twice, first on line 1",
     "? [a]\n: 1": "1:3: expected a key, got a list of 1",
     "architectures:\n  - {bias: all}": "2:5: architectures: key 'widths' is missing",
@@ -431,7 +438,7 @@ def test_aliases_may_repeat_but_not_explode() -> None:
         (("3,0", "relu", "none", "mse"), "--widths: expected positive integers, got 0"),
         (("3", "relu", "none", "mse"), "--widths: need an input and an output width, got [3]"),
         (("3,4,2", "relu", "yes", "mse"), "--bias: expected one of false, none, true, hidden, all, got 'yes'"),
-        (("3,4,2", "relu", "all", "mae"), "--loss: expected one of mse, logistic, cross_entropy, got 'mae'"),
+        (("3,4,2", "relu", "all", "mae"), "--loss: expected one of mse, logistic, cross_entropy, got 'mae' (did you mean mse?)"),
         (
             ("3,4,4,2", "relu,tanh", "all", "mse"),
             "--activation: expected one of linear, identity, relu, leaky_relu, abs, homogeneous, got 'tanh'",

@@ -22,7 +22,7 @@ from conslaw_cli.symmetry import NONE, Symmetry, symmetry
 
 FIELD = PrimeField(8388593)
 FAMILIES = spec.load(str(Path(__file__).parent.parent / "configs" / "families.yaml")).architectures
-OTHERS = [architecture for architecture in FAMILIES if architecture.parameters <= 100]
+OTHERS = [each for each in FAMILIES if each.parameters <= 100 and isinstance(each.fields(), GradientFields)]
 LAYERS = """
 architectures:
   - {name: biases around a residual branch, input: 2, layers:

@@ -62,6 +62,10 @@ class Architecture(Protocol):
         """Return the known laws."""
         ...
 
+    def parameter_names(self) -> Sequence[str]:
+        """Return the names of the parameters, in the order of θ."""
+        ...
+
     def outline(self) -> Sequence[tuple[str, str, int]]:
         """Return its pieces, in order: what each is, the shape behind it, its parameters."""
         ...

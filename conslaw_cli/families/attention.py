@@ -43,6 +43,10 @@ class Attention:
         """Return the JSON-ready keys that define the architecture (all but its name)."""
         return {"attention": {"dim": self.dim, "heads": self.heads, "head_dim": self.head_dim}}
 
+    def parameter_names(self) -> list[str]:
+        """Return the names of the parameters, in the order of θ."""
+        return self._network().parameter_names()
+
     def outline(self) -> list[tuple[str, str, int]]:
         """Return the matrices of one head: each one's shape and the parameters of all heads."""
         size = self.heads * self.dim * self.head_dim

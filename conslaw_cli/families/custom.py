@@ -145,6 +145,10 @@ class CustomMap(_WithoutKnownLaws):
         """Return the JSON-ready keys that define the map (all but its name)."""
         return {"phi": {"variables": list(self.variables), "components": list(self.components)}}
 
+    def parameter_names(self) -> tuple[str, ...]:
+        """Return the names of the variables."""
+        return self.variables
+
     def outline(self) -> list[tuple[str, str, int]]:
         """Return the variables and the components."""
         variables = (f"variables {_shortened(', '.join(self.variables))}", str(self.parameters), self.parameters)
@@ -174,9 +178,18 @@ class CustomMap(_WithoutKnownLaws):
         variables = np.array([e for law in kernel for e, _ in law], dtype=np.intp)
         coefficients = np.array([c for law in kernel for _, c in law], dtype=np.int64)
         law = np.repeat(np.arange(len(kernel)), [len(law) for law in kernel])
-        family = Family("Σ c θ², A c = 0", r"\textstyle\sum_e c_e \theta_e^2,\ A c = 0", f"{len(kernel)} vectors c", len(kernel))
-        entries = tuple((number,) for number in range(1, len(kernel) + 1))
-        return Laws((family,) if kernel else (), law, variables, variables, coefficients, entries)
+        formulas = ((self._sum(law, "{}²", "·"), self._sum(law, "{}^2", r" \, ")) for law in kernel)
+        families = tuple(Family(text, latex, "sum of squares", 1) for text, latex in formulas)
+        return Laws(families, law, variables, variables, coefficients, ((),) * len(kernel))
+
+    def _sum(self, law: Sequence[tuple[int, int]], square: str, times: str) -> str:
+        """Return ``Σ c_e θ_e^2`` as a formula."""
+        signs = "−" if times == "·" else "-"
+        terms = []
+        for e, c in law:
+            size = f"{abs(c)}{times}" if abs(c) != 1 else ""
+            terms.append(f"{signs if c < 0 else '+'} {size}{square.format(self.variables[e])}")
+        return " ".join(terms).removeprefix("+ ")
 
     def path_rank(self) -> int:
         """Return the rank of the exponent matrix; ``monomial`` maps only."""
@@ -232,6 +245,10 @@ class CustomFields(_WithoutKnownLaws):
         """Return the JSON-ready keys that define the fields (all but their name)."""
         return {"fields": {"variables": list(self.variables), "components": [list(field) for field in self.components]}}
 
+    def parameter_names(self) -> tuple[str, ...]:
+        """Return the names of the variables."""
+        return self.variables
+
     def outline(self) -> list[tuple[str, str, int]]:
         """Return the variables and the fields."""
         variables = (f"variables {_shortened(', '.join(self.variables))}", str(self.parameters), self.parameters)
@@ -285,6 +302,10 @@ class RandomFields(_WithoutKnownLaws):
     def describe(self) -> dict[str, Any]:
         """Return the JSON-ready keys that define the fields (all but their name)."""
         return {"random_fields": {key: getattr(self, key) for key in ("dimension", "count", "degree", "seed")}}
+
+    def parameter_names(self) -> tuple[str, ...]:
+        """Return the names of the variables."""
+        return tuple(f"x{i}" for i in range(1, self.dimension + 1))
 
     def outline(self) -> list[tuple[str, str, int]]:
         """Return the variables and the fields."""

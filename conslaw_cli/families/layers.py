@@ -215,6 +215,10 @@ class Layers:
         mlp = self.mlp()
         return () if mlp is None else mlp.segments()
 
+    def parameter_names(self) -> list[str]:
+        """Return the names of the parameters, in the order of θ."""
+        return self._network().parameter_names()
+
     def outline(self) -> list[tuple[str, str, int]]:
         """Return the input and the layers, those of a branch indented below it."""
         rows = [("input", show(self.input), 0)]

@@ -191,6 +191,10 @@ class MLP:
         """Whether every component of φ is a monomial, up to the rotation of :meth:`squared`."""
         return all(a not in LINEAR for a in self.activations)
 
+    def parameter_names(self) -> list[str]:
+        """Return the names of the parameters, in the order of θ."""
+        return self.network().parameter_names()
+
     def outline(self) -> list[tuple[str, str, int]]:
         """Return the input and the layers: what each is, its width, its parameters."""
         rows = [("input", str(self.widths[0]), 0)]

@@ -7,8 +7,8 @@ from conslaw_cli.report import Bound, LawCount
 
 _LIE = "dim Lie(W_φ)(θ)"
 _MINORS = (
-    "A rank found modulo p at one point is at most the rank at generic real θ, because a minor of integer "
-    "polynomials that is nonzero modulo p is not the zero polynomial."
+    "A rank found modulo p at one point is at most the rank at generic real θ, because an exact minor that is "
+    "nonzero modulo p there is not the zero function."
 )
 
 

@@ -74,7 +74,9 @@ class Factor:
 
 
 def blocks(names: Sequence[str]) -> list[Block]:
-    """Return the arrays behind names such as ``U1[2,3]``, which count from 1, row by row."""
+    """Return the arrays behind names such as ``U1[2,3]``, which count from 1, row by row; plain names are one vector θ."""
+    if not any("[" in name for name in names):
+        return [Block("theta", 0, (len(names),))]
     found: list[Block] = []
     for e, name in enumerate(names):
         array, index = re.fullmatch(r"(.*)\[(.*)\]", name).groups()  # type: ignore[union-attr]
@@ -90,6 +92,8 @@ def family_code(laws: Laws, family: Members, arrays: Sequence[Block]) -> str | N
     """Return an expression of a family's generators, a vector; None if they are no entries of matrices as above."""
     entries = [laws.entries[i] for i in family.every]
     terms = _terms(laws, family.every)
+    if not entries[0]:
+        return None
     if len(entries[0]) == 1:
         return _sums(terms, family, arrays)
     units = max(max(entry) for entry in entries)

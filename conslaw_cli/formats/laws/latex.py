@@ -64,7 +64,12 @@ def _term(coefficient: int, monomial: Sequence[int], names: Sequence[str]) -> st
 
 
 def _symbol(name: str) -> str:
-    """Return ``(U_{1})_{2,3}`` for ``U1[2,3]``."""
+    """Return ``(U_{1})_{2,3}`` for ``U1[2,3]``, ``x_{1}`` for ``x1``."""
+    if "[" not in name:
+        letters, number = re.fullmatch(r"(.*?)(\d*)", name).groups()  # type: ignore[union-attr]
+        plain = letters.replace("_", r"\_")
+        symbol = plain if len(plain) == 1 else rf"\mathrm{{{plain}}}"
+        return f"{symbol}_{{{number}}}" if number else symbol
     letters, number, index = re.fullmatch(r"(\D+)(\d*)\[(.*)\]", name).groups()  # type: ignore[union-attr]
     symbol = f"{letters}_{{{number}}}" if number else letters
     return f"({symbol})_{{{index}}}"

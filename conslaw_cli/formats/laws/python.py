@@ -53,12 +53,13 @@ def _shape(array: Block) -> str:
 
 def _help(result: Result, arrays: Sequence[Block]) -> str:
     size = len(result.search.parameters)
-    order = ", ".join(f"{array.name} ({' × '.join(map(str, array.shape))})" for array in arrays)
-    lines = [
-        f"Return {len(result.search.generators)} functionally independent quantities that training by gradient flow keeps.",
-        f"theta: {size} numbers, the entries of {order}, each row by row;",
-        f"{arrays[0].name}[i, j] leads from unit i to unit j of the next layer; units are counted from 0 here.",
-    ]
+    lines = [f"Return {len(result.search.generators)} functionally independent quantities that training by gradient flow keeps."]
+    if arrays[0].name == "theta":
+        lines.append(f"theta: {size} numbers, the variables {', '.join(result.search.parameters)}.")
+    else:
+        order = ", ".join(f"{array.name} ({' × '.join(map(str, array.shape))})" for array in arrays)
+        lines.append(f"theta: {size} numbers, the entries of {order}, each row by row;")
+        lines.append(f"{arrays[0].name}[i, j] leads from unit i to unit j of the next layer; units are counted from 0 here.")
     text = [piece for line in lines for piece in textwrap.wrap(line, _WIDTH)]
     layered = all(array.name[0] in "Ub" for array in arrays)
     return "\n".join([*text, *(_PYTORCH if layered else [])])

@@ -72,7 +72,9 @@ def _conventions(result: Result) -> Iterator[str]:
     names = result.search.parameters
     if not result.search.generators:
         return
-    if any(name.startswith("U") for name in names):
+    if not any("[" in name for name in names):
+        pass
+    elif any(name.startswith("U") for name in names):
         yield "U1[i,j] leads from unit i to unit j of the next layer (x ↦ x U1 U2 …, row vectors)."
     else:
         yield "Q1[i,j] leads from unit i to unit j of the next layer (x ↦ x Q1 K1, row vectors)."

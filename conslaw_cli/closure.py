@@ -79,7 +79,7 @@ class RankTrace:
     @property
     def rank(self) -> int:
         """The last rank: a proved lower bound for the dimension of the trace of the Lie algebra."""
-        return (*self.dimensions, *self.tail)[-1]
+        return max((self.dimensions[-1], *self.tail[-1:]))
 
     @property
     def length(self) -> int:

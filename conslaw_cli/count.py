@@ -24,7 +24,7 @@ SURE = 2.0**-60
 """A count that is not proved is repeated until its error probability is below this."""
 TRACE_SURE = 2.0**-20
 """The same for the earlier entries of the trace of a proved count."""
-LAW_TRIALS = 4
+LAW_TRIALS = 3
 """Fresh primes and points at which the rank of the known laws is computed again where laws beyond them seem to exist."""
 MAX_TRIALS = 100
 SMALL_MEMORY = 1 << 29
@@ -143,9 +143,9 @@ def _from_engine(architecture: Architecture, structural: Bound | None, key: str)
     known = bounds.from_known_laws(laws, sampler)
     theorems = (structural, bounds.from_segments(architecture.segments(), sampler), bounds.from_single_field(architecture))
     others = [bound for bound in theorems if bound is not None]
-    first = _attempt(sampler, min(bound.value for bound in (known, *others)))
+    first = _attempt(sampler, min(bound.value for bound in (known, *others)), architecture.image_dimension)
     if first.trace.rank < known.value:  # laws beyond the known ones, unless the point was unlucky for these
-        again = [bounds.from_known_laws(laws, _fresh(fields, seeds)) for _ in range(LAW_TRIALS)]
+        again = [bounds.from_known_laws(laws, _fresh(fields, seeds), False) for _ in range(LAW_TRIALS)]
         known = min((known, *again), key=lambda bound: bound.value)
     upper = [known, *others]
     run = _settle(fields, first, seeds, min(bound.value for bound in upper))
@@ -162,7 +162,15 @@ def _from_engine(architecture: Architecture, structural: Bound | None, key: str)
 class _Run:
     trace: RankTrace
     prime: int
+    folded: bool
+    image: int | None
     error: float | None = None
+
+    @property
+    def proved(self) -> bool:
+        """Whether no entry of the trace rests on chance: W_0 may have its dimension by a theorem (``image``)."""
+        known = len(self.trace.dimensions) == 2 and self.trace.dimensions[0] == self.image
+        return self.trace.proved or (known and not self.trace.closed and not self.trace.tail)
 
     @property
     def tolerance(self) -> float:
@@ -178,32 +186,32 @@ def _settle(fields: Fields, best: _Run, seeds: np.random.SeedSequence, enough: i
     that count: ``comb(attempts, passes)``.
     """
     passes = attempts = 0
-    first = error = 1.0 if best.trace.closed else bounds.miss_probability(fields, enough, best.trace.length)
-    while not best.trace.proved and error > best.tolerance and attempts < MAX_TRIALS:
+    first = error = 1.0 if best.trace.closed or best.folded else bounds.miss_probability(fields, enough, best.trace.length)
+    while not best.proved and error > best.tolerance and attempts < MAX_TRIALS:
         attempts += 1
         miss = bounds.miss_probability(fields, best.trace.rank, best.trace.length + best.trace.closed)
         if confirms(_fresh(fields, seeds), best.trace):
             passes += 1
         else:
-            other = _attempt(_fresh(fields, seeds), enough, False)
+            other = _attempt(_fresh(fields, seeds), enough, best.image, False)
             if _order(other.trace) > _order(best.trace):
                 best, passes, attempts, first = other, 0, 0, 1.0
         error = min(1.0, first * math.comb(attempts, passes) * miss**passes)
-    return replace(best, error=None if best.trace.proved else error)
+    return replace(best, error=None if best.proved else error)
 
 
-def _order(trace: RankTrace) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Sort key: at the first difference the larger rank is right, as the smaller one was unlucky."""
-    return trace.dimensions, trace.tail
+def _order(trace: RankTrace) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+    """Sort key: a larger last rank proves more; then, at the first difference, the smaller rank was unlucky."""
+    return trace.rank, trace.dimensions, trace.tail
 
 
-def _attempt(sampler: Sampler, enough: int, fold: bool = True) -> _Run:
+def _attempt(sampler: Sampler, enough: int, image: int | None, fold: bool = True) -> _Run:
     """Close W_φ at one point. A fold may lose rank, so it is trusted only where the rank reaches its upper bound."""
     folding = bounds.folding(sampler, enough + 1) if fold else None
     trace = close(sampler, enough, folding)
     if folding is not None and trace.closed:
-        trace = close(sampler, enough)
-    return _Run(trace, sampler.field.p)
+        folding, trace = None, close(sampler, enough)
+    return _Run(trace, sampler.field.p, folding is not None, image)
 
 
 def _fresh(fields: Fields, seeds: np.random.SeedSequence) -> Sampler:

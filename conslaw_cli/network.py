@@ -239,13 +239,18 @@ class Network:
         return spaces
 
     def laws(self) -> Laws:
-        """Return the known laws: of all junctions, and what zero-sum output weights add."""
+        """Return the known laws: of all junctions, and what zero-sum output weights add; of one such output all parameters."""
+        if self.zero_sum and self.outputs == 1:
+            every = Family("θ", r"\theta", f"{self.parameters} entries", self.parameters)
+            return linear_laws(every, list(np.arange(self.parameters)[:, None]))
         spaces = self.spaces()
         parts = [junction.laws() for junction in junctions(spaces)]
         return join([*parts, *self._sums(spaces[-1])] if self.zero_sum else parts)
 
     def listed(self) -> tuple[int, int]:
         """Return how many known laws there are, and how many terms they have together, without listing them."""
+        if self.zero_sum and self.outputs == 1:
+            return self.parameters, self.parameters
         spaces = self.spaces()
         sizes = [junction.size() for junction in junctions(spaces)]
         sums = list(self._sums(spaces[-1])) if self.zero_sum else []

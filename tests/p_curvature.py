@@ -47,7 +47,8 @@ from conslaw_cli.families.mlp import MLP
 
 Residues = NDArray[np.int64]
 Matrix = list[list[int]]
-LINES = 10
+ATTEMPTS = 10
+"""Points and lines that are tried: modulo a small prime, a few of them are special."""
 
 
 def powers(widths: Sequence[int], start: Residues, count: int, p: int) -> Residues:
@@ -120,7 +121,7 @@ def jacobian(network: MLP, theta: Residues, p: int) -> Residues:
 
 def no_common_factor(network: MLP, p: int, rng: np.random.Generator) -> bool:
     """Whether one of some random lines shows that the minors of the Jacobian matrix have no common factor."""
-    return any(_coprime_on_a_line(network, p, rng) for _ in range(LINES))
+    return any(_coprime_on_a_line(network, p, rng) for _ in range(ATTEMPTS))
 
 
 def _coprime_on_a_line(network: MLP, p: int, rng: np.random.Generator) -> bool:
@@ -158,8 +159,10 @@ def certificate(widths: Sequence[int], p: int, seed: int = 0) -> tuple[bool, boo
     if not (isprime(p) and laws < p < 2**20):
         raise ValueError(f"expected a prime between {laws} and 2^20, got {p}")
     dimension = network.parameters - rank(jacobian(network, theta, p).tolist(), p)
-    found = powers(widths, theta, p ** (dimension - 1), p)
-    independent = rank([found[p**k].tolist() for k in range(dimension)], p) == dimension
+    independent = any(
+        rank([found[p**k].tolist() for k in range(dimension)], p) == dimension
+        for found in (powers(widths, rng.integers(p, size=len(theta)), p ** (dimension - 1), p) for _ in range(ATTEMPTS))
+    )
     return independent, dimension == network.parameters - laws and no_common_factor(network, p, rng)
 
 

@@ -39,6 +39,10 @@ class Whole(Attention):
     def known_terms(self) -> int:
         return len(self.laws().law)
 
+    @property
+    def image_dimension(self) -> Any:
+        return None
+
 
 @every_layer
 def test_engine_agrees_with_oracle(layer: Attention) -> None:

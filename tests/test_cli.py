@@ -128,7 +128,7 @@ def test_the_formats_are_those_there_are() -> None:
         ("count --memory 1e999", "got '1e999'"),
         ("count --memory nan", "got 'nan'"),
         ("count --activation relu", "--activation, --bias and --loss need --widths"),
-        ("count spec.yaml --widths 2,2", "either --widths or a file, not both: '2,2' and 'spec.yaml'"),
+        ("count spec.yaml --widths 2,2", "either a file or --widths, not both: 'spec.yaml' and '2,2'"),
         ("count --widths 3x4", "--widths: expected positive integers such as 3,4,2, got '3x4'"),
         ("count --widths 3,0,2", "got 0"),
         ("count --widths 3", "[3]"),

@@ -70,6 +70,11 @@ class Architecture(Protocol):
         """Return its pieces, in order: what each is, the shape behind it, its parameters."""
         ...
 
+    @property
+    def image_dimension(self) -> int | None:
+        """The generic rank of ∂φ, which is dim W_0(θ), where a theorem gives it."""
+        ...
+
     def parts(self) -> Sequence[tuple[Architecture, int]]:
         """Return architectures on disjoint parameters, and how often each occurs, whose direct sum this is: often just itself."""
         ...

@@ -53,6 +53,11 @@ class Attention:
         left, right = f"{self.dim}×{self.head_dim}", f"{self.head_dim}×{self.dim}"
         return [(f"{m} of {self.heads} heads", left if m in "QV" else right, size) for m in "QKVO"]
 
+    @property
+    def image_dimension(self) -> int:
+        """The sum of those of its products."""
+        return sum((part.image_dimension or 0) * count for part, count in self.parts())
+
     def parts(self) -> tuple[tuple[MLP, int], ...]:
         """Return one product and how many of them there are."""
         return ((MLP((self.dim, self.head_dim, self.dim), "linear"), 2 * self.heads),)

@@ -78,6 +78,11 @@ class _WithoutKnownLaws:
         return join([])
 
     @property
+    def image_dimension(self) -> None:
+        """No theorem gives it."""
+        return None
+
+    @property
     def scope(self) -> None:
         """Nothing is open: the fields themselves are given."""
         return None

@@ -15,12 +15,10 @@ from itertools import product
 from math import prod
 from typing import Any, Literal
 
-import numpy as np
-
 from conslaw_cli.blocks import Flatten, Patches, Residual, SumPool
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.mlp import HOMOGENEOUS, LINEAR, LOSSES, MAX_WIDTH, MLP, Loss
-from conslaw_cli.laws import Family, Laws, linear_laws
+from conslaw_cli.laws import Laws
 from conslaw_cli.network import Block, Dense, Gate, GradientFields, Network
 
 Shape = tuple[int, ...]
@@ -153,14 +151,7 @@ class Layers:
         mlp = self.mlp()
         if mlp is not None:
             return mlp.known_listed, mlp.known_terms
-        if self.frozen:
-            return self.parameters, self.parameters
         return self._network().listed() if self.parameters <= LISTED_UP_TO else (0, 0)
-
-    @property
-    def frozen(self) -> bool:
-        """Whether no parameter ever moves: the softmax of one output is constant."""
-        return self.loss == "cross_entropy" and prod(self.steps()[-1].after) == 1
 
     def mlp(self) -> MLP | None:
         """Return the same network as an MLP if it is one: dense layers, an activation or none behind each but the last."""
@@ -228,6 +219,12 @@ class Layers:
             rows.append(("  " * (len(step.path) - 1) + what, show(step.after), parameters))
         return rows
 
+    @property
+    def image_dimension(self) -> int | None:
+        """Known for MLPs only."""
+        mlp = self.mlp()
+        return None if mlp is None else mlp.image_dimension
+
     def parts(self) -> tuple[tuple[Layers, int], ...]:
         """One part: itself."""
         return ((self, 1),)
@@ -237,10 +234,7 @@ class Layers:
         return GradientFields(self._network())
 
     def laws(self) -> Laws:
-        """Return the known laws: those of the junctions, and what the loss adds: all parameters if it lets none of them move."""
-        if self.frozen:
-            every = Family("θ", r"\theta", f"{self.parameters} entries", self.parameters)
-            return linear_laws(every, list(np.arange(self.parameters)[:, None]))
+        """Return the known laws: those of the junctions, and what the loss adds."""
         return self._network().laws()
 
     def _network(self) -> Network:

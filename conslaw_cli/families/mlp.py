@@ -31,10 +31,8 @@ from itertools import pairwise
 from math import comb
 from typing import Any, Literal
 
-import numpy as np
-
 from conslaw_cli.errors import SpecError
-from conslaw_cli.laws import Family, Laws, linear_laws
+from conslaw_cli.laws import Laws
 from conslaw_cli.network import Block, Dense, Gate, GradientFields, Network
 
 Bias = Literal[False, "hidden", "all"]
@@ -170,9 +168,6 @@ class MLP:
 
     def laws(self) -> Laws:
         """Return the known laws: junctions, and what the loss adds (module docstring)."""
-        if self.frozen:
-            every = Family("θ", r"\theta", f"{self.parameters} entries", self.parameters)
-            return linear_laws(every, list(np.arange(self.parameters)[:, None]))
         return self.network().laws()
 
     def squared(self) -> MLP | None:
@@ -203,6 +198,15 @@ class MLP:
             activation = f" {self.activations[layer - 1]}" if layer < self.depth else ""
             rows.append((f"dense {outputs}{'+b' * biased}{activation}", str(outputs), (inputs + biased) * outputs))
         return rows
+
+    @property
+    def image_dimension(self) -> int | None:
+        """The dimension of the image of φ: matrices of rank at most r form a variety of dimension r(n + m − r)."""
+        network = self.squared()
+        if network is None or network.bias or any(a not in LINEAR for a in network.activations):
+            return None
+        n, m, r = network.widths[0], network.widths[-1], min(network.widths)
+        return r * (n + m - r)
 
     def parts(self) -> tuple[tuple[MLP, int], ...]:
         """One part: itself."""

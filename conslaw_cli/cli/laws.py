@@ -8,7 +8,7 @@ import click
 
 from conslaw_cli import signals
 from conslaw_cli.cli.asked import asked, asking
-from conslaw_cli.cli.options import FAILED, Bytes, check_writable, write
+from conslaw_cli.cli.options import FAILED, Bytes, check_writable, pin_blas, write
 from conslaw_cli.cli.progress import search_progress
 from conslaw_cli.errors import ConslawError
 
@@ -57,6 +57,7 @@ def laws(
     conslaw laws --widths 3,4,2 --activation linear
     conslaw laws --widths 3,4,2 --bias hidden --format python -o laws.py
     """
+    pin_blas()
     sweep = asked(_ANOTHER, spec, widths, activation, bias, loss, phi)
     check_writable(output)
     # Some C extensions turn an interrupt while they are loaded into errors of their own.

@@ -156,3 +156,9 @@ def _print(text: str) -> None:
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SpecError(f"standard output: cannot be written: {error.strerror}") from None
+
+
+def pin_blas() -> None:
+    """Let NumPy's BLAS use one thread: the cores are for the workers. It reads this when it is loaded."""
+    for library in ("OMP", "OPENBLAS", "MKL", "BLIS"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")

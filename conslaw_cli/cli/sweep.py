@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conslaw_cli import signals
-from conslaw_cli.cli.options import Seconds, counting, exit_code, show
+from conslaw_cli.cli.options import Seconds, counting, exit_code, pin_blas, show
 from conslaw_cli.errors import SpecError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def sweep(
 
     Each row is added to results/NAME.jsonl as it finishes; a rerun counts only what is missing there.
     """
-    _pin_blas()
+    pin_blas()
     # Batch systems end a job with SIGTERM, as people do with Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
@@ -81,12 +81,6 @@ def _rows(ctx: click.Context, jobs: list[Job], store: Store, limits: Limits, wor
         _warn(f"\nInterrupted: {done} of {len(jobs)} rows are in {store.path}; the same command goes on.")
         ctx.exit(130)
     return [row for job in jobs if (row := store.get(job.id))]
-
-
-def _pin_blas() -> None:
-    """Let NumPy's BLAS use one thread: the cores are for the workers. It reads this when it is loaded."""
-    for library in ("OMP", "OPENBLAS", "MKL", "BLIS"):
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 
 def _default_path(name: str) -> str:

@@ -13,9 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_CORE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -62,6 +63,42 @@ def engine() -> Iterator[Row]:
     yield what, f"{rate:.0f} a second", "> 400 a second"
 
 
+def polynomials() -> Iterator[Row]:
+    """Time searches for polynomial laws, on one core."""
+    from conslaw_cli import MLP, find_laws
+
+    for mlp, degree, goal in (
+        (MLP((5, 7, 8, 9, 8), "linear"), 2, "< 1 s"),
+        (MLP((20, 25, 25, 20, 18), "linear"), 2, "< 15 s"),
+        (MLP((3, 3, 3), "linear"), 4, "< 1 s"),
+        (MLP((8, 8, 8, 9, 9), "relu", "hidden"), 2, "< 1 s"),
+    ):
+        seconds = timed(partial(find_laws, mlp, degree))
+        yield f"laws of {mlp.name}, D = {mlp.parameters}, degree {degree}", f"{seconds:.2f} s", goal
+
+
+def layers() -> Iterator[Row]:
+    """Time networks given layer by layer, on one core; against the same networks given by their widths."""
+    from conslaw_cli import Attention, Layers, count_laws, spec
+    from conslaw_cli.families.layers import Activation, Convolution, Linear
+
+    draws = [a for a in spec.load(str(ROOT / "configs/relu.yaml")).architectures if not a.describe()["bias"]]
+    layered = []
+    for widths in (a.describe()["widths"] for a in draws):
+        parts = [part for width in widths[1:] for part in (Linear(width), Activation("relu"))]
+        layered.append(Layers((widths[0],), tuple(parts[:-1])))
+
+    def counted(given: Iterable[Any]) -> float:
+        return timed(lambda: [count_laws(architecture) for architecture in given])
+
+    ratio = statistics.median(counted(layered) / counted(draws) for _ in range(5))
+    yield f"{len(draws)} ReLU networks in layers, against widths", f"{ratio:.2f} ×", "< 1.3 ×"
+    convolutions = [Convolution(channels, (3, 3), (1, 1)) for channels in (8, 4)]
+    network = Layers((3, 6, 6), (convolutions[0], Activation("relu"), convolutions[1]))
+    yield f"{network.name}", f"{timed(partial(count_laws, network)):.2f} s", "< 5 s"
+    yield "attention (64, 4, 16)", f"{timed(partial(count_laws, Attention(64, 4, 16))):.2f} s", "< 60 s"
+
+
 def large() -> Row:
     """Count 50-50-50-50-50 in a process of its own, on all cores."""
     verdict, seconds, memory = run([sys.executable, "-c", LARGE]).split()
@@ -103,7 +140,8 @@ def main() -> None:
         sys.exit("usage: python -m tests.bench [--quick]")
     os.environ.update(ONE_CORE)
     sys.path.insert(0, str(ROOT))
-    rows: list[Row] = [("measured", "figure", "goal"), *engine(), *commands(1 if quick else 5), *([] if quick else [large()])]
+    rows: list[Row] = [("measured", "figure", "goal"), *engine(), *polynomials(), *layers(), *commands(1 if quick else 5)]
+    rows += [] if quick else [large()]
     wide = [max(len(row[column]) for row in rows) for column in range(2)]
     print(machine(), end="\n\n")
     for what, figure, goal in rows:

@@ -140,7 +140,8 @@ class Sampler:
         start, size = 0, TERMS if order < DEAR else 4
         while start < count:
             stop = min(start + size, count)
-            yield np.concatenate([draw(min(piece, stop - i))[..., 0] for i in range(start, stop, piece)])
+            pieces = [draw(min(piece, stop - i))[..., 0] for i in range(start, stop, piece)]
+            yield np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
             start, size = stop, min(2 * size, TERMS)
 
     def _draw(self, count: int) -> Array:

@@ -137,18 +137,18 @@ def _from_parts(architecture: Architecture, parts: Sequence[tuple[LawCount, int]
 
 def _from_engine(architecture: Architecture, structural: Bound | None, key: str) -> LawCount:
     fields = architecture.fields()
-    seeds = np.random.SeedSequence(int(key, 16))
+    rng = np.random.Generator(np.random.PCG64(int(key, 16)))
     laws = architecture.laws()
-    sampler = _fresh(fields, seeds)
+    sampler = _fresh(fields, rng)
     known = bounds.from_known_laws(laws, sampler)
     theorems = (structural, bounds.from_segments(architecture.segments(), sampler), bounds.from_single_field(architecture))
     others = [bound for bound in theorems if bound is not None]
     first = _attempt(sampler, min(bound.value for bound in (known, *others)), architecture.image_dimension)
     if first.trace.rank < known.value:  # laws beyond the known ones, unless the point was unlucky for these
-        again = [bounds.from_known_laws(laws, _fresh(fields, seeds), False) for _ in range(LAW_TRIALS)]
+        again = [bounds.from_known_laws(laws, _fresh(fields, rng), False) for _ in range(LAW_TRIALS)]
         known = min((known, *again), key=lambda bound: bound.value)
     upper = [known, *others]
-    run = _settle(fields, first, seeds, min(bound.value for bound in upper))
+    run = _settle(fields, first, rng, min(bound.value for bound in upper))
     lower = [bounds.from_brackets(run.trace, run.prime), *([structural] if structural else [])]
     if run.trace.closed:
         upper.append(bounds.from_stagnation(run.trace, run.error or 0.0))
@@ -177,7 +177,7 @@ class _Run:
         return SURE if self.trace.closed else TRACE_SURE
 
 
-def _settle(fields: Fields, best: _Run, seeds: np.random.SeedSequence, enough: int) -> _Run:
+def _settle(fields: Fields, best: _Run, rng: np.random.Generator, enough: int) -> _Run:
     """Repeat a first attempt with fresh primes and points until its ranks are proved or sure.
 
     Ranks that reach ``enough`` are proved, but for the earlier entries of the trace. These are wrong only if a minor of at most
@@ -190,10 +190,10 @@ def _settle(fields: Fields, best: _Run, seeds: np.random.SeedSequence, enough: i
     while not best.proved and error > best.tolerance and attempts < MAX_TRIALS:
         attempts += 1
         miss = bounds.miss_probability(fields, best.trace.rank, best.trace.length + best.trace.closed)
-        if confirms(_fresh(fields, seeds), best.trace):
+        if confirms(_fresh(fields, rng), best.trace):
             passes += 1
         else:
-            other = _attempt(_fresh(fields, seeds), enough, best.image, False)
+            other = _attempt(_fresh(fields, rng), enough, best.image, False)
             if _order(other.trace) > _order(best.trace):
                 best, passes, attempts, first = other, 0, 0, 1.0
         error = min(1.0, first * math.comb(attempts, passes) * miss**passes)
@@ -214,9 +214,8 @@ def _attempt(sampler: Sampler, enough: int, image: int | None, fold: bool = True
     return _Run(trace, sampler.field.p, folding is not None, image)
 
 
-def _fresh(fields: Fields, seeds: np.random.SeedSequence) -> Sampler:
+def _fresh(fields: Fields, rng: np.random.Generator) -> Sampler:
     """Return a sampler at a fresh random prime and point."""
-    rng = np.random.Generator(np.random.PCG64(seeds.spawn(1)[0]))
     return Sampler.at_random_point(fields, PrimeField(fields.prime(rng)), rng)
 
 

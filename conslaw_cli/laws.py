@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -55,7 +56,7 @@ class Junction:
 
     def laws(self) -> Laws:
         """Return the entries (i, j), i ≤ j, of ``Σ W W^T − Σ R^T R`` (only i = j if gated)."""
-        i, j = np.diag_indices(self.units) if self.gated else np.triu_indices(self.units)
+        i, j = _entries(self.units, self.gated)
         parts = [(rows, 1) for rows in self.written] + [(rows, -1) for rows in self.read]
         law = [np.repeat(np.arange(len(i)), rows.shape[1]) for rows, _ in parts]
         return Laws(
@@ -72,6 +73,12 @@ class Junction:
         if self.gated:
             return Family(f"diag({self.text})", rf"\operatorname{{diag}}\bigl({self.latex}\bigr)", f"{shape} diagonal", size)
         return Family(self.text, self.latex, f"{shape} symmetric", size)
+
+
+@cache
+def _entries(units: int, gated: bool) -> tuple[Index, Index]:
+    i, j = np.diag_indices(units) if gated else np.triu_indices(units)
+    return i.astype(np.intp), j.astype(np.intp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +112,12 @@ class Laws:
 
     def gradients(self, theta: NDArray[np.float64], rows: int) -> Iterator[NDArray[np.float64]]:
         """Yield ``∇h_l(θ)``, unreduced, as (at most ``rows``, D) matrices, law after law, at a point θ of D numbers."""
+        extended = np.append(theta, 1.0)
+        if 0 < len(self) <= rows:
+            yield self._dense(np.arange(len(self.law)), 0, len(self), extended)
+            return
         order = np.argsort(self.law, kind="stable")
         bounds = np.searchsorted(self.law[order], np.arange(0, len(self) + rows, rows))
-        extended = np.append(theta, 1.0)
         for start, (first, last) in enumerate(pairwise(bounds)):
             terms = order[first:last]
             yield self._dense(terms, start * rows, min(rows, len(self) - start * rows), extended)

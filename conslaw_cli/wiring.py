@@ -61,6 +61,8 @@ class Cursor:
 
     def by_unit(self, rows: Index) -> Index:
         """Regroup (rows, m) parameter indices into (units, copies · m): all rows of one unit beside each other."""
+        if len(self.rows) == self.space.units:  # one row per unit, in order
+            return rows
         order = np.argsort(self.rows, kind="stable")
         return rows[order].reshape(self.space.units, -1)
 

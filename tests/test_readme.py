@@ -1,5 +1,6 @@
 """The README's commands work and print what it says; its specs and its Python run."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -21,15 +22,17 @@ def blocks(language: str) -> list[str]:
 CONSOLE = [block.partition("\n") for block in blocks("console") if block.startswith("$ conslaw ")]
 
 
-@pytest.mark.parametrize(("command", "output"), [(a, c) for a, _, c in CONSOLE], ids=lambda text: text[:50])
-def test_command(command: str, output: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("line", "output"), [(a, c) for a, _, c in CONSOLE], ids=lambda text: text[:50])
+def test_command(line: str, output: str, tmp_path: Path) -> None:
     (tmp_path / "configs").symlink_to(ROOT / "configs")
-    words = shlex.split(command)[2:]
-    done = subprocess.run([sys.executable, "-m", "conslaw_cli", *words], cwd=tmp_path, capture_output=True, text=True, check=True)
+    words = shlex.split(line)[2:]
+    env = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
+    command = [sys.executable, "-m", "conslaw_cli", *words]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
     assert done.stdout == output or not output
 
 
-@pytest.mark.parametrize("text", blocks("yaml"), ids=["sweep", "layers"])
+@pytest.mark.parametrize("text", blocks("yaml"), ids=["sweep", "layers", "formulas"])
 def test_spec(text: str) -> None:
     assert parse(text, "README.md").architectures
 

@@ -98,6 +98,11 @@ class AlgebraicFields:
         """D."""
         return self.program.variables
 
+    @property
+    def held(self) -> int:
+        """Numbers that one evaluation holds; ``evaluate`` bounds those of its nodes by itself."""
+        return 8 * self.dimension
+
     def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
         """Draw the coefficients of random combinations of the gradients or fields."""
         return field.random(rng, (count, len(self.program.outputs)))

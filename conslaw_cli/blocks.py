@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from conslaw_cli.network import Block, Dense, Point, Values
 from conslaw_cli.wiring import Cursor, Space
 
-Index = tuple[tuple[int, ...], ...]
+Index = NDArray[np.intp]
 """(taps, output positions): the input position of every tap, or the number of input positions for padding."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Patches:
     """(channels, positions) → (channels · taps, output positions), one column per window."""
 
@@ -29,7 +29,7 @@ class Patches:
     def forward(self, at: Point, h: Values) -> Values:
         """Gather; padding reads zeros."""
         padded = np.concatenate([h, np.zeros_like(h[:, :, :1])], axis=2)
-        patches = padded[:, :, np.array(self.index)]
+        patches = padded[:, :, self.index]
         return patches.reshape(patches.shape[0], -1, *patches.shape[3:])
 
     def backward(self, at: Point, h: Values, delta: Values, gradient: Values) -> Values:
@@ -53,22 +53,22 @@ class Patches:
         yield from ()
 
 
-@dataclass(frozen=True, slots=True)
-class SumPool:
-    """(channels, positions) → (channels, output positions): sums over windows; averages are the same up to a constant factor."""
+@dataclass(frozen=True, slots=True, eq=False)
+class AveragePool:
+    """(channels, positions) → (channels, output positions): averages over windows."""
 
     index: Index
 
     def forward(self, at: Point, h: Values) -> Values:
-        """Add up every window."""
-        return at.ring.reduce(h[:, :, np.array(self.index)].sum(axis=2))
+        """Average every window."""
+        return at.ring.divide(at.ring.reduce(h[:, :, self.index].sum(axis=2)), len(self.index))
 
     def backward(self, at: Point, h: Values, delta: Values, gradient: Values) -> Values:
         """Spread the cotangent over its window."""
         back = np.zeros_like(delta, shape=(len(delta), *h.shape[1:3], delta.shape[3]))
         for positions in self.index:
             back[:, :, positions] += delta
-        return at.ring.reduce(back)
+        return at.ring.divide(at.ring.reduce(back), len(self.index))
 
     def degree(self) -> tuple[int, int]:
         """Neither parameters nor gates."""

@@ -22,7 +22,7 @@ from conslaw_cli.field import TERMS, Array, Folding, PrimeField, Span
 from conslaw_cli.jets import derivative, lift, value
 
 CHUNK_BYTES = 1 << 26
-"""Jets held at once; a field at jet order k holds D · 2^k residues a row, some eight times."""
+"""Jets held at once, roughly."""
 NESTED = 7
 """Levels of right-nested brackets that are computed before balanced ones take over (measured: a second for small networks)."""
 DEAR = 3
@@ -37,6 +37,11 @@ class Fields(Protocol):
     @property
     def dimension(self) -> int:
         """D, the number of coordinates."""
+        ...
+
+    @property
+    def held(self) -> int:
+        """Numbers that evaluating one field holds, for jets of order 0."""
         ...
 
     def prime(self, rng: np.random.Generator) -> int:
@@ -136,7 +141,7 @@ class Sampler:
 
         Rows of high order are dear and often few of them are needed, so their parts start small.
         """
-        piece = max(1, CHUNK_BYTES // (64 * self.fields.dimension << order))
+        piece = max(1, CHUNK_BYTES // (8 * self.fields.held << order))
         start, size = 0, TERMS if order < DEAR else 4
         while start < count:
             stop = min(start + size, count)

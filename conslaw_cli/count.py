@@ -27,6 +27,8 @@ TRACE_SURE = 2.0**-20
 LAW_TRIALS = 3
 """Fresh primes and points at which the rank of the known laws is computed again where laws beyond them seem to exist."""
 MAX_TRIALS = 100
+HIGH_ORDER = 3
+"""Order of jets at which one field must fit the memory; longer traces of networks with large images may take more."""
 SMALL_MEMORY = 1 << 29
 """Needs below this are not held against what is free: asking takes longer than most counts."""
 REFUSED = 10**6
@@ -80,11 +82,12 @@ def needed_memory(architecture: Architecture) -> int:
     """Estimate from above the bytes that the engine holds at its peak, from sizes alone.
 
     The larger of the eliminations of the laws' gradients and of the brackets: a square of residues with as much again for the
-    fold and the update, besides one part of unfolded rows, the laws' terms and the jets.
+    fold and the update, besides one part of unfolded rows, the laws' terms and the jets of some fields, at least of one.
     """
     dimension, listed = architecture.parameters, architecture.known_listed
     square = max(min(dimension, listed) ** 2, max(1, dimension - listed // 2) ** 2)
-    return 8 * (2 * square + 6 * TERMS * dimension) + 2 * CHUNK_BYTES + 160 * architecture.known_terms
+    one = 8 * (8 * dimension + 6 * architecture.held) << HIGH_ORDER
+    return 8 * (2 * square + 6 * TERMS * dimension) + max(2 * CHUNK_BYTES, one) + 160 * architecture.known_terms
 
 
 def check_memory(architecture: Architecture, memory: int | None) -> None:

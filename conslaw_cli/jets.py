@@ -9,6 +9,7 @@ definition serves numbers mod p, exact integers and symbols.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from typing import Any, Protocol
 
@@ -32,6 +33,10 @@ class Ring(Protocol):
         """Bring sums or products of two elements back to normal form, possibly in place."""
         ...
 
+    def divide(self, x: NDArray[Any], divisor: int) -> NDArray[Any]:
+        """Divide by a small positive integer, possibly in place."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Jets:
@@ -41,6 +46,11 @@ class Jets:
 
     def reduce(self, x: NDArray[Any]) -> NDArray[Any]:
         """Centre the residues in place."""
+        return self.field.reduce(x)
+
+    def divide(self, x: NDArray[Any], divisor: int) -> NDArray[Any]:
+        """Multiply by the inverse modulo p, which is larger than any divisor."""
+        x *= self.field.inverse(divisor)
         return self.field.reduce(x)
 
     def matmul(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
@@ -71,6 +81,10 @@ class Integers:
     def reduce(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return x: exact numbers need no reduction."""
         return x
+
+    def divide(self, x: NDArray[Any], divisor: int) -> NDArray[Any]:
+        """Return fractions; floats, which only ever bound sizes, stay as if denominators were cleared."""
+        return x * Fraction(1, divisor) if x.dtype == object else x
 
     def matmul(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         """Multiply matrices of exact numbers."""

@@ -175,6 +175,7 @@ class Network:
     """A chain of blocks from ``inputs`` to ``outputs`` units with D parameters.
 
     ``inputs`` counts the probe's entries: ``inputs / positions`` units at each of ``positions`` places.
+    ``held``: numbers that one evaluation holds besides θ and the gradient, where these are not of the same order.
     ``zero_sum``: the output weights w of the probe satisfy ``Σ w = 0`` (softmax cross-entropy, families/mlp.py).
     """
 
@@ -185,6 +186,7 @@ class Network:
     gates: int
     zero_sum: bool = False
     positions: int = 1
+    held: int = 0
 
     @property
     def probe_size(self) -> int:
@@ -286,6 +288,11 @@ class GradientFields:
         """D."""
         return self.network.parameters
 
+    @property
+    def held(self) -> int:
+        """Numbers that one evaluation holds: θ and the gradient, copies of them, and the layers' values."""
+        return 8 * self.dimension + 6 * self.network.held
+
     def prime(self, rng: np.random.Generator) -> int:
         """Draw any prime of the range."""
         return random_prime(rng)
@@ -314,7 +321,8 @@ class GradientFields:
         and bounds those of its derivatives; replacing ``w_n`` by ``−Σ w_i`` at most doubles the sum.
         """
         ones = np.ones((1, self.network.parameters, 1))
-        monomials = self.network.value(Integers(), ones, np.ones((1, self.network.probe_size)))
+        with np.errstate(over="ignore"):
+            monomials = self.network.value(Integers(), ones, np.ones((1, self.network.probe_size)))
         return float(monomials.sum()) * (2 if self.network.zero_sum else 1)
 
 

@@ -24,7 +24,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from conslaw_cli.blocks import Flatten, Parallel, Patches, SumPool
+from conslaw_cli.blocks import AveragePool, Flatten, Parallel, Patches
 from conslaw_cli.network import Block, Dense, Gate, Network
 
 Index = NDArray[np.intp]
@@ -92,7 +92,7 @@ def homogeneous(blocks: Sequence[Block]) -> bool:
         elif isinstance(block, Parallel):
             if not all(map(homogeneous, block.branches)):
                 return False
-        elif not isinstance(block, Patches | SumPool | Flatten):
+        elif not isinstance(block, Patches | AveragePool | Flatten):
             return False
         if biased > 1:
             return False

@@ -36,6 +36,10 @@ class PolynomialFields:
     dimension: int
     generators: tuple[tuple[tuple[tuple[int, tuple[int, ...]], ...], ...], ...]
 
+    @property
+    def held(self) -> int:
+        return 8 * self.dimension
+
     def prime(self, rng: np.random.Generator) -> int:
         return random_prime(rng)
 

@@ -309,20 +309,15 @@ def test_other_networks_are_not_perceptrons(layers: Layers) -> None:
 
 @every_network
 def test_the_gradient_is_the_symbolic_derivative(layers: Layers) -> None:
-    """Over the integers, exactly, every entry.
-
-    Where the network averages over n numbers the program adds them up. That is n times the same function, if a bias behind the
-    average is divided by n.
-    """
+    """Over the rationals, exactly, every entry."""
     gens, sums = oracle_layers.outputs(layers)
-    engine, draw, windows = layers.fields().network, Random(layers.name), averaged_before(layers)
+    engine, draw = layers.fields().network, Random(layers.name)
     theta = [draw.randint(-9, 9) for _ in gens]
     probe = [draw.randint(-9, 9) for _ in range(engine.probe_size)]
     f = function(layers, probe, gens, sums)
-    scaled = [x / QQ(n) for x, n in zip(theta, windows, strict=True)]
-    expected = [value_at(f.diff(x), scaled) * averaged(layers) / n for x, n in zip(gens, windows, strict=True)]
+    expected = [value_at(f.diff(x), theta) for x in gens]
     found = engine.gradient(Integers(), np.array(theta, dtype=object)[None, :, None], np.array([probe], dtype=object))
-    assert found.ravel().tolist() == expected
+    assert [QQ(x.numerator, x.denominator) for x in found.ravel().tolist()] == expected
 
 
 def function(layers: Layers, probe: Sequence[int], gens: Sequence[oracle.Poly], sums: Sequence[oracle_layers.Sum]) -> oracle.Poly:
@@ -348,31 +343,14 @@ def value_at(poly: oracle.Poly, theta: Sequence[int]) -> Any:
     return sum(c * prod(x**e for x, e in zip(theta, exponents, strict=True)) for exponents, c in poly.terms())
 
 
-def averaged(layers: Layers) -> int:
-    """Return the product of the sizes of all windows that are averaged over."""
-    sizes = [(step.layer.kernel, len(step.before) - 1) for step in layers.steps() if isinstance(step.layer, Pool)]
-    return prod(prod(kernel) ** (dimensions if len(kernel) == 1 else 1) for kernel, dimensions in sizes)
-
-
-def averaged_before(layers: Layers) -> list[int]:
-    """Return, for every bias, the product of the sizes of the windows averaged over before it, and 1 for every weight."""
-    found, windows = [], 1
-    for step in layers.steps():
-        if isinstance(step.layer, Pool):
-            windows *= averaged(Layers(step.before, (step.layer, Flat(), Linear(1))))
-        if isinstance(step.layer, Linear | Convolution):
-            biases = step.after[0] * step.layer.bias
-            found += [1] * (step.parameters - biases) + [windows] * biases
-    return found
-
-
 @every_network
-def test_the_gradient_mod_p_is_the_integer_gradient_reduced(layers: Layers) -> None:
+def test_the_gradient_mod_p_is_the_rational_gradient_reduced(layers: Layers) -> None:
     engine, field, draw = layers.fields().network, PrimeField(8388593), np.random.default_rng(1)
     theta, probes = field.random(draw, (1, engine.parameters, 1)), field.random(draw, (3, engine.probe_size))
     integers = np.vectorize(int, otypes=[object])
-    expected = engine.gradient(Integers(), integers(theta).repeat(3, axis=0), integers(probes)) % field.p
-    assert np.array_equal(engine.gradient(Jets(field), theta, probes) % field.p, expected.astype(np.float64))
+    reduced = np.vectorize(lambda x: float(x.numerator * pow(int(x.denominator), -1, field.p) % field.p))
+    expected = reduced(engine.gradient(Integers(), integers(theta).repeat(3, axis=0), integers(probes)))
+    assert np.array_equal(engine.gradient(Jets(field), theta, probes) % field.p, expected)
 
 
 @every_network

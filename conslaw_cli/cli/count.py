@@ -6,7 +6,7 @@ import click
 
 from conslaw_cli import signals
 from conslaw_cli.cli.asked import asked, asking
-from conslaw_cli.cli.options import check_writable, counting, exit_code, show
+from conslaw_cli.cli.options import check_writable, counting, exit_code, pin_blas, show
 
 _ANOTHER = "conslaw count --widths 3,4,2 --activation relu --bias hidden"
 
@@ -41,6 +41,7 @@ def count(
     conslaw count --widths 3,4,2 --activation relu --bias hidden
     conslaw count network.yaml --explain
     """
+    pin_blas()
     sweep = asked(_ANOTHER, spec, widths, activation, bias, loss, phi)
     check_writable(output)
     # Some C extensions turn an interrupt while they are loaded into errors of their own.

@@ -31,6 +31,11 @@ class Architecture(Protocol):
         ...
 
     @property
+    def held(self) -> int:
+        """Numbers that evaluating one field holds besides D of them, where these are not of the same order."""
+        ...
+
+    @property
     def known_terms(self) -> int:
         """Number of monomials of the known laws, roughly: decides whether they fit in memory."""
         ...

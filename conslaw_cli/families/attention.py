@@ -73,6 +73,11 @@ class Attention:
         return sum(part.known_listed * count for part, count in self.parts())
 
     @property
+    def held(self) -> int:
+        """Values are fewer than parameters."""
+        return 0
+
+    @property
     def known_terms(self) -> int:
         """Monomials of the known laws."""
         return sum(part.known_terms * count for part, count in self.parts())

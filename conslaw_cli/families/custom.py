@@ -78,6 +78,11 @@ class _WithoutKnownLaws:
         return join([])
 
     @property
+    def held(self) -> int:
+        """Nothing to speak of."""
+        return 0
+
+    @property
     def image_dimension(self) -> None:
         """No theorem gives it."""
         return None

@@ -11,11 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from functools import lru_cache
 from math import prod
 from typing import Any, Literal
 
-from conslaw_cli.blocks import Flatten, Patches, Residual, SumPool
+import numpy as np
+from numpy.typing import NDArray
+
+from conslaw_cli.blocks import AveragePool, Flatten, Patches, Residual
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.mlp import HOMOGENEOUS, LINEAR, LOSSES, MAX_WIDTH, MLP, Loss
 from conslaw_cli.laws import Laws
@@ -237,7 +240,16 @@ class Layers:
         """Return the known laws: those of the junctions, and what the loss adds."""
         return self._network().laws()
 
+    @property
+    def held(self) -> int:
+        """Numbers that evaluating one field holds besides θ and the gradient: every layer's values, and its windows."""
+        return sum(prod(step.after) + _taps(step) for step in self.steps())
+
     def _network(self) -> Network:
+        return _built(self)
+
+    def build(self) -> Network:
+        """Make the network: what :meth:`fields` and :meth:`laws` share."""
         build = _Build()
         blocks = build.chain(self.layers, self.input, ())
         output = self.steps()[-1].after
@@ -245,7 +257,21 @@ class Layers:
             blocks.append(Flatten(prod(output[1:])))
         zero_sum = self.loss == "cross_entropy"
         positions = prod(self.input[1:])
-        return Network(tuple(blocks), build.offset, prod(self.input), prod(output), build.gates, zero_sum, positions)
+        return Network(tuple(blocks), build.offset, prod(self.input), prod(output), build.gates, zero_sum, positions, self.held)
+
+
+@lru_cache(maxsize=4)
+def _built(layers: Layers) -> Network:
+    return layers.build()
+
+
+def _taps(step: Step) -> int:
+    match step.layer:
+        case Convolution(_, kernel):
+            return step.before[0] * prod(kernel) * prod(step.after[1:])
+        case Pool(kernel):
+            return step.before[0] * prod(_every(kernel, step.before)) * prod(step.after[1:])
+    return 0
 
 
 class _Build:
@@ -271,7 +297,7 @@ class _Build:
             case Activation(name):
                 return [self._gate(shape)] if name in HOMOGENEOUS else []
             case Pool(kernel, stride):
-                return [SumPool(_windows(shape[1:], _every(kernel, shape), _every(stride, shape), "valid"))]
+                return [AveragePool(_windows(shape[1:], _every(kernel, shape), _every(stride, shape), "valid"))]
             case Flat():
                 return [Flatten(prod(shape[1:]))] if prod(shape[1:]) > 1 else []
             case Branch(layers):
@@ -359,27 +385,18 @@ def _outputs(shape: Shape, kernel: Shape, stride: Shape, padding: str, what: str
     return tuple(-(-n // s) for n, s in zip(shape[1:], stride, strict=True))
 
 
-def _windows(sizes: Shape, kernel: Shape, stride: Shape, padding: Padding) -> tuple[tuple[int, ...], ...]:
+def _windows(sizes: Shape, kernel: Shape, stride: Shape, padding: Padding) -> NDArray[np.intp]:
     """Return, per tap and output position, the input position read, or ``prod(sizes)`` for a zero."""
     counts = _outputs((1, *sizes), kernel, stride, padding, "", ())
-    rows = []
-    for tap in product(*map(range, kernel)):
-        places = (_place(out, tap, sizes, kernel, stride, counts, padding) for out in product(*map(range, counts)))
-        rows.append(tuple(places))
-    return tuple(rows)
-
-
-def _place(out: Shape, tap: Shape, sizes: Shape, kernel: Shape, stride: Shape, counts: Shape, padding: Padding) -> int:
-    place = 0
-    for o, t, n, k, s, count in zip(out, tap, sizes, kernel, stride, counts, strict=True):
+    place = np.zeros((1, 1), dtype=np.intp)
+    inside = np.ones((1, 1), dtype=np.bool_)
+    for n, k, s, count in zip(sizes, kernel, stride, counts, strict=True):
         before = max((count - 1) * s + k - n, 0) // 2 if padding == "same" else 0
-        at = o * s + t - before
-        if padding == "circular":
-            at %= n
-        if not 0 <= at < n:
-            return prod(sizes)
-        place = place * n + at
-    return place
+        at = np.arange(k)[:, None] + np.arange(count) * s - before
+        at = at % n if padding == "circular" else at
+        place = (place[:, None, :, None] * n + at[None, :, None, :]).reshape(len(place) * k, -1)
+        inside = (inside[:, None, :, None] & ((at >= 0) & (at < n))[None, :, None, :]).reshape(place.shape)
+    return np.where(inside, place, prod(sizes))
 
 
 def _check_size(path: tuple[int, ...], shape: Shape, what: str) -> None:

@@ -130,6 +130,11 @@ class MLP:
         return junctions + sums
 
     @property
+    def held(self) -> int:
+        """Values are fewer than parameters."""
+        return 0
+
+    @property
     def known_terms(self) -> int:
         """Number of monomials in :meth:`laws`, up to a few: what listing them would take."""
         around = (a + b + 1 for a, b in zip(self.widths, self.widths[2:], strict=False))

@@ -7,6 +7,7 @@ import click
 from conslaw_cli import signals
 from conslaw_cli.cli.asked import asked, asking
 from conslaw_cli.cli.options import check_writable, counting, exit_code, pin_blas, show
+from conslaw_cli.cli.progress import progress
 
 _ANOTHER = "conslaw count --widths 3,4,2 --activation relu --bias hidden"
 
@@ -50,7 +51,7 @@ def count(
         from conslaw_cli.sweep import Limits, plan, run
 
     jobs = plan(sweep.architectures, sweep.seed if seed is None else seed)
-    rows = {job.id: row for job, row in run(jobs, Limits(memory=memory), workers=1)}
+    rows = {job.id: row for job, row in progress(run(jobs, Limits(memory=memory), workers=1), jobs)}
     ordered = [rows[job.id] for job in jobs]
     show(Report("count", ordered, explain=explain, expected=sweep.expected), format_, output)
     ctx.exit(exit_code(ordered, sweep.expected))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -30,19 +29,26 @@ def progress(rows: Rows, jobs: Sequence[Job]) -> Iterator[tuple[Job, LawCount]]:
     if not sys.stderr.isatty():
         yield from rows
         return
-    bar, start, verdicts = _bar(), time.monotonic(), Counter[str]()
+    bar, verdicts = _bar(), Counter[str]()
     work = sum(job.cost for job in jobs)
     task = bar.add_task("", total=work, counts=f"0/{len(jobs)}")
-    if work > SHOW_AFTER:
-        bar.start()
-    try:
+    with _soon(bar, 0.0 if work > SHOW_AFTER else SHOW_AFTER):
         for job, row in rows:
             verdicts[row.verdict] += 1
             bar.update(task, advance=job.cost, counts=_counts(verdicts, len(jobs)))
-            if time.monotonic() - start > SHOW_AFTER:
-                bar.start()
             yield job, row
+
+
+@contextlib.contextmanager
+def _soon(bar: Progress, seconds: float) -> Iterator[None]:
+    """Show a bar after some seconds. A job may be silent for minutes, so another thread starts it."""
+    timer = threading.Timer(seconds, bar.start)
+    timer.start()
+    try:
+        yield
     finally:
+        timer.cancel()
+        timer.join()
         bar.stop()
 
 
@@ -54,15 +60,8 @@ def search_progress(name: str) -> Iterator[Callable[[str, float], None]]:
         return
     bar = _bar()
     task = bar.add_task("", total=1.0, counts=name)
-    # A search may be silent for minutes, so another thread starts the bar.
-    timer = threading.Timer(SHOW_AFTER, bar.start)
-    timer.start()
-    try:
+    with _soon(bar, SHOW_AFTER):
         yield lambda what, done: bar.update(task, completed=done, counts=f"{name}: {what}")
-    finally:
-        timer.cancel()
-        timer.join()
-        bar.stop()
 
 
 def _bar() -> Progress:

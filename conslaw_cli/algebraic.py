@@ -42,7 +42,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
-from math import ceil, inf, lcm, log2, prod
+from math import ceil, lcm, log2, prod
 
 import numpy as np
 from flint import fmpz
@@ -124,10 +124,9 @@ class AlgebraicFields:
         size = self.complexity
         return ceil(size.theta * size.spread), ceil(size.spread)
 
-    def terms(self) -> float:
-        """Return a sum of absolute coefficients for which as many primes are bad."""
-        bits = (self.complexity.bits + log2(self.dimension + 1)) * PRIMES_IN_RANGE / self.complexity.primes
-        return 2.0**bits if bits < 1000 else inf
+    def bits(self) -> float:
+        """Return the logarithm of a sum of absolute coefficients for which as many primes are bad."""
+        return (self.complexity.bits + log2(self.dimension + 1)) * PRIMES_IN_RANGE / self.complexity.primes
 
     def prime(self, rng: np.random.Generator) -> int:
         """Draw a prime modulo which the roots of constants exist and those of half of all numbers."""

@@ -128,7 +128,7 @@ def miss_probability(fields: Fields, rank: int, length: int) -> float:
     """
     in_theta, in_probe = fields.degree()
     degree = length * (in_theta + in_probe) - (length - 1)
-    entry = length * (math.log2(max(2, fields.terms())) + math.log2(2 * length * max(1, in_theta)))
+    entry = length * (max(1.0, fields.bits()) + math.log2(2 * length * max(1, in_theta)))
     size = rank + 1
     minor = size * entry + math.lgamma(size + 1) / math.log(2)
     bad_primes = minor / math.log2(SMALLEST_PRIME) / PRIMES_IN_RANGE

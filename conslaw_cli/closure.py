@@ -64,8 +64,8 @@ class Fields(Protocol):
         """Return the degrees of a field's entries in θ and in the probe."""
         ...
 
-    def terms(self) -> float:
-        """Bound the sum of the absolute values of the coefficients of a field's entry."""
+    def bits(self) -> float:
+        """Bound the logarithm to the base 2 of the sum of the absolute values of the coefficients of a field's entry."""
         ...
 
 

@@ -8,6 +8,7 @@ never formed. Blocks are written once for any ring: residues mod p, jets, intege
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -314,8 +315,8 @@ class GradientFields:
         parameters, probe = self.network.degree()
         return parameters - 1, probe
 
-    def terms(self) -> float:
-        """Bound the sum of the absolute values of the coefficients of a field's entry (a float: it may be 10^100).
+    def bits(self) -> float:
+        """Bound the logarithm to the base 2 of the sum of the absolute values of the coefficients of a field's entry.
 
         F has coefficients ±1 and is of degree at most one in each parameter, so F at all ones counts its monomials
         and bounds those of its derivatives; replacing ``w_n`` by ``−Σ w_i`` at most doubles the sum.
@@ -323,7 +324,7 @@ class GradientFields:
         ones = np.ones((1, self.network.parameters, 1))
         with np.errstate(over="ignore"):
             monomials = self.network.value(Integers(), ones, np.ones((1, self.network.probe_size)))
-        return float(monomials.sum()) * (2 if self.network.zero_sum else 1)
+        return math.log2(max(1.0, float(monomials.sum()))) + self.network.zero_sum
 
 
 def _constant(x: Values, size: int) -> Values:

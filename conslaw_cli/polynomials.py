@@ -390,7 +390,7 @@ class _Search:
         probable than SURE. degree, norm: of the matrix' entries, as polynomials in what is random.
         """
         best, error = trial(self.over), 1.0
-        while len(best) < enough and (error := error * _miss(len(best) + 1, degree, norm)) > SURE:
+        while len(best) < enough and (error := error * _miss(len(best) + 1, degree, math.log2(norm))) > SURE:
             other = trial(PrimeField(random_prime(self.rng)))
             if len(other) > len(best):
                 best, error = other, 1.0
@@ -451,8 +451,8 @@ class _Search:
         degree = polynomial.degree + in_theta + in_probe
         if isinstance(self.fields, GradientFields):
             return float(degree / 2.0**VERIFY_BITS) ** len(self.points)
-        norm = polynomial.degree * polynomial.norm * self.fields.terms()
-        return _miss(1, degree, norm) ** len(self.points)
+        bits = math.log2(polynomial.degree * polynomial.norm) + self.fields.bits()
+        return _miss(1, degree, bits) ** len(self.points)
 
     def _polynomial(self, vector: Sequence[int], rows: Monomials) -> Polynomial:
         constant = self.fields.dimension
@@ -526,9 +526,9 @@ def _value(over: PrimeField, polynomial: Polynomial, theta: Array) -> Array:
     return over.reduce(total)
 
 
-def _miss(size: int, degree: int, norm: float) -> float:
+def _miss(size: int, degree: int, entry: float) -> float:
     """Bound the probability that a nonzero minor vanishes at a random prime and point (bounds.py, Evidence)."""
-    bits = size * (math.log2(max(2, norm)) if norm < math.inf else math.inf) + math.lgamma(size + 1) / math.log(2)
+    bits = size * max(1.0, entry) + math.lgamma(size + 1) / math.log(2)
     return min(1.0, bits / math.log2(SMALLEST_PRIME) / PRIMES_IN_RANGE + size * degree / SMALLEST_PRIME)
 
 

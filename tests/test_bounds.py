@@ -168,8 +168,8 @@ class Sizes:
     def degree(self) -> tuple[int, int]:
         return self.in_theta, self.in_probe
 
-    def terms(self) -> float:
-        return self.coefficients
+    def bits(self) -> float:
+        return math.log2(self.coefficients)
 
 
 sizes = st.builds(Sizes, st.integers(0, 30), st.integers(1, 30), st.floats(1, 1e30))

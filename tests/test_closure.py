@@ -73,8 +73,8 @@ class PolynomialFields:
     def degree(self) -> tuple[int, int]:
         return max(len(i) for field in self.generators for terms in field for _, i in terms), 1
 
-    def terms(self) -> float:
-        return float(sum(abs(c) for field in self.generators for terms in field for c, _ in terms))
+    def bits(self) -> float:
+        return float(np.log2(max(1, sum(abs(c) for field in self.generators for terms in field for c, _ in terms))))
 
 
 def linear(*matrices: Sequence[Sequence[int]] | Matrix) -> PolynomialFields:

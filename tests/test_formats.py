@@ -202,6 +202,14 @@ def test_a_terminal_that_reports_no_columns_gets_every_figure() -> None:
     assert "  dim Lie     16\n" in render("table", Report("count", [RELU]), width=0)
 
 
+def test_csv_has_the_figures_of_polynomial_laws_where_there_are_any() -> None:
+    found = {"degree": 2, "linear": 4, "independent": 4, "known": 4, "new": 0, "not_polynomial": 0}
+    rows = [replace(RELU, polynomial_laws=found), SCALAR]
+    header, first, second = csv.reader(io.StringIO(render("csv", Report("sweep", rows)), newline=""))
+    assert header[-6:] == [f"polynomial_{key}" for key in found]
+    assert (first[-6:], second[-6:]) == (["2", "4", "4", "4", "0", "0"], [""] * 6)
+
+
 def test_wide_characters_take_two_columns() -> None:
     rows = [replace(RELU, name="網路"), replace(RELU, name="abcd")]
     lines = render("table", Report("count", rows)).splitlines()

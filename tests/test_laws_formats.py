@@ -121,7 +121,7 @@ linear 1-3-1: 6 parameters, laws of degree up to 2
   of these, not polynomials in the known laws: 3 of degree 2
   functionally independent: 5 (5 known, 0 new)
   laws in all: 5 (proved); all of them are found
-  found at random points; the probability that any of this is wrong is below 2^-N
+  the numbers of polynomial laws rest on random trials: one is wrong with a probability below 2^-N
 
   U1ᵀU1 − U2U2ᵀ = const   (3×3 symmetric, 6 entries, 5 independent)
 
@@ -137,7 +137,7 @@ circular linear conv1d, p = 4: 8 parameters, laws of degree up to 2
   of these, not polynomials in the known laws: 2 of degree 2
   functionally independent: 3 (1 known, 2 new)
   laws in all: 3 (computed, error probability below 2^-N); all of them are found
-  found at random points; the probability that any of this is wrong is below 2^-N
+  the numbers of polynomial laws rest on random trials: one is wrong with a probability below 2^-N
 
   U1ᵀU1 − Σ U2U2ᵀ = const   (1×1 symmetric, 1 law)
   U1[1,1,1]·U1[1,3,1] + U1[1,2,1]·U1[1,4,1] − U2[1,1,1]·U2[1,3,1] − U2[1,2,1]·U2[1,4,1] = const   (new)
@@ -186,7 +186,7 @@ linear 2-3-1: 9 parameters, laws of degree 3
   of these, not polynomials in the known laws: 1 of degree 3
   functionally independent: 1 (1 known, 0 new)
   laws in all: 6 (proved); 5 of them are no polynomials of degree 3
-  found at random points; the probability that any of this is wrong is below 2^-N""",
+  the numbers of polynomial laws rest on random trials: one is wrong with a probability below 2^-N""",
         "  U1[1,1]·U1[2,2]·U2[3,1] − U1[1,1]·U1[2,3]·U2[2,1] − U1[1,2]·U1[2,1]·U2[3,1] + U1[1,2]·U1[2,3]·U2[1,1]"
         " + U1[1,3]·U1[2,1]·U2[2,1] − U1[1,3]·U1[2,2]·U2[1,1] = const   (a function of the known laws)",
     ]

@@ -34,6 +34,8 @@ _FIGURES: dict[str, Callable[[LawCount], Any]] = {
     "version": lambda row: row.version,
     "seconds": lambda row: row.seconds,
 }
+_POLYNOMIAL = ("degree", "linear", "independent", "known", "new", "not_polynomial")
+"""Figures of a search for polynomial laws, columns only where there was one."""
 _UNSAFE = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 """How a text that a spreadsheet runs begins; and the quote, so that taking one away restores it."""
 
@@ -43,10 +45,12 @@ def render_csv(report: Report) -> str:
     keys = architecture_keys(report.rows)
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(["name", *map(_cell, keys), *_FIGURES])
+    polynomial = _POLYNOMIAL if any(row.polynomial_laws for row in report.rows) else ()
+    writer.writerow(["name", *map(_cell, keys), *_FIGURES, *(f"polynomial_{key}" for key in polynomial)])
     for row in report.rows:
         architecture = [row.architecture.get(key) for key in keys]
         figures = [figure(row) for figure in _FIGURES.values()]
+        figures += [(row.polynomial_laws or {}).get(key) for key in polynomial]
         writer.writerow([_cell(value) for value in (row.name, *architecture, *figures)])
     return text.getvalue()
 

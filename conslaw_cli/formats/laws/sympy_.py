@@ -20,7 +20,7 @@ def render_sympy(results: Sequence[Result]) -> str:
 
 def _script(result: Result, suffix: str) -> Iterator[str]:
     search = result.search
-    names = [re.sub(r"\W+", "_", name).rstrip("_") for name in search.parameters]
+    names = [_name(name) for name in search.parameters]
     laws = search.generators if search.basis is None else search.basis
     yield f"# {title(result)}"
     yield f"theta{suffix} = symbols("
@@ -32,6 +32,12 @@ def _script(result: Result, suffix: str) -> Iterator[str]:
     yield f"laws{suffix} = ["
     yield from (f"    {expression(law.polynomial, names)},{_comment(law)}" for law in laws)
     yield "]"
+
+
+def _name(name: str) -> str:
+    """Return a Python name that is none of the script's own."""
+    plain = re.sub(r"\W+", "_", name).rstrip("_")
+    return f"{plain}_" if re.fullmatch(r"(theta|laws)(_\d+)?|symbols", plain) else plain
 
 
 def _comment(law: Law) -> str:

@@ -29,6 +29,8 @@ def _lines(result: Result) -> Iterator[str]:
     laws += [f"{formula(law.polynomial, result.search.parameters)} = const   ({origin(law)})" for law in result.others]
     if laws:
         yield ""
+        if result.search.homogeneous and any(law.polynomial.degree < result.search.degree for law in result.search.generators):
+            yield f"  The laws of degree {result.search.degree} are polynomials in these:"
         yield from (f"  {line}" for line in laws)
     if result.search.basis:
         yield ""
@@ -49,7 +51,8 @@ def _figures(result: Result) -> Iterator[str]:
     if search.architecture.monomial and not search.homogeneous and search.degree >= 2:
         yield "complete: φ is a monomial map, so all laws are functions of those of degree up to 2"
     if search.error_bound:
-        yield f"found at random points; the probability that any of this is wrong is {probability(search.error_bound)}"
+        chance = probability(search.error_bound)
+        yield f"the numbers of polynomial laws rest on random trials: one is wrong with a probability {chance}"
 
 
 def _comparison(result: Result) -> str:

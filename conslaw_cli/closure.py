@@ -197,7 +197,7 @@ def _close_balanced(sampler: Sampler, enough: int, fold: Folding | None, dimensi
     while True:
         span = Span(sampler.field)
         _grow(span, sampler.balanced(LOWEST_TREE + len(tail), enough + 1), fold)
-        closed = bool(tail) and span.rank == tail[-1]
+        closed = bool(tail) and span.rank == tail[-1] >= dimensions[-1]
         tail.append(span.rank)
         if closed or span.rank >= enough:
             return RankTrace(dimensions, closed and span.rank < enough, tuple(tail))

@@ -231,6 +231,7 @@ def _row(
     if dim_lie > proved:
         raise ContradictionError(f"{architecture.name}: lower bound {dim_lie} above upper bound {proved}: {lower}, {upper}")
     laws = architecture.parameters - dim_lie
+    errors = [bound.error_bound or 0.0 for bound in upper if bound.kind == "random"]
     return LawCount(
         name=architecture.name,
         architecture=architecture.describe(),
@@ -246,7 +247,7 @@ def _row(
         unknown_laws=laws - independent,
         trace=trace,
         involutive=len(trace.dimensions) == 1,
-        error_bound=None if dim_lie == proved else trace.error_bound,
+        error_bound=None if dim_lie == proved else min(errors, default=1.0),
         lower=tuple(lower),
         upper=tuple(upper),
         scope=architecture.scope,

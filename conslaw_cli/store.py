@@ -12,7 +12,6 @@ import json
 import os
 import stat
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, get_args
 
@@ -22,8 +21,6 @@ from conslaw_cli.report import LawCount, Verdict
 
 RowId = tuple[str, str]
 """The hash of a job and the name of its row."""
-SYNC_EVERY = 0.5
-"""Seconds of finished work that a power cut may cost; an fsync for every line would slow small jobs down."""
 
 
 class _Line(NamedTuple):
@@ -45,7 +42,6 @@ class Store:
         self.path = path
         self._version = version
         self._warn = warn
-        self._synced = time.monotonic()
         with self._clear_errors():
             # A link must stay one when the file behind it is replaced.
             self._real_path = os.path.realpath(path)
@@ -71,13 +67,11 @@ class Store:
         return self._rows.get(row_id)
 
     def append(self, key: str, row: LawCount) -> None:
-        """Write one line and hand it to the operating system at once."""
+        """Write one line and wait until it is on the disk: a power cut loses nothing that was finished."""
         line = _line(key, row)
         with self._clear_errors():
             _write(self._fd, line.raw + b"\n")
-            if time.monotonic() - self._synced > SYNC_EVERY:
-                os.fsync(self._fd)
-                self._synced = time.monotonic()
+            os.fsync(self._fd)
         self._lines.append(line)
         self._rows[key, row.name] = row
 

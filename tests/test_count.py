@@ -19,6 +19,7 @@ from conslaw_cli import bounds, count
 from conslaw_cli.closure import RankTrace, Sampler, confirms
 from conslaw_cli.count import SURE, count_laws, needed_memory
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError
+from conslaw_cli.families.custom import CustomMap
 from conslaw_cli.families.layers import Activation, Branch, Layer, Layers, Linear
 from conslaw_cli.families.mlp import BIASES, LOSSES, MLP
 from conslaw_cli.field import random_prime
@@ -391,3 +392,16 @@ def test_a_prime_at_which_ranks_drop_changes_nothing(mlp: MLP, prime: int, monke
         draws = iter([prime])
         monkeypatch.setattr(GradientFields, "prime", lambda _, rng, draws=draws: next(draws, None) or random_prime(rng))
         assert result(count_laws(mlp, seed=seed)) == expected
+
+
+def test_the_error_of_a_direct_sum_is_that_of_its_counts_not_of_their_traces() -> None:
+    """The trace's own probability, often larger, is stated beside the trace."""
+    root = CustomMap.from_text("u*sqrt(v**2 + w**2), v/sqrt(v**2 + w**2), w/sqrt(v**2 + w**2)")
+    part = count_laws(root)
+    assert part.trace is not None
+    assert part.error_bound is not None
+    unsure = replace(part, trace=replace(part.trace, error_bound=2.0**-20))
+    row = count._from_parts(root, [(unsure, 1)])
+    assert (row.verdict, row.error_bound) == ("computed", part.error_bound)
+    assert row.trace is not None
+    assert row.trace.error_bound == 2.0**-20

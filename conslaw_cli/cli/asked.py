@@ -30,6 +30,7 @@ def asking(command: F) -> F:
 
 def asked(
     another: str,
+    *,
     spec: str | None,
     widths: str | None,
     activation: str | None,

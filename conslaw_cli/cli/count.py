@@ -20,17 +20,13 @@ _ANOTHER = "conslaw count --widths 3,4,2 --activation relu --bias hidden"
 @click.pass_context
 def count(
     ctx: click.Context,
-    spec: str | None,
-    widths: str | None,
-    activation: str | None,
-    bias: str | None,
-    loss: str | None,
-    phi: str | None,
+    /,
     explain: bool,
     output: str | None,
     seed: int | None,
     memory: int | None,
     format_: str,
+    **ways: str | None,
 ) -> None:
     """Count the independent conservation laws of the architectures in the YAML file SPEC ("-": stdin).
 
@@ -43,7 +39,7 @@ def count(
     conslaw count network.yaml --explain
     """
     pin_blas()
-    sweep = asked(_ANOTHER, spec, widths, activation, bias, loss, phi)
+    sweep = asked(_ANOTHER, **ways)
     check_writable(output)
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():

@@ -33,12 +33,7 @@ _ANOTHER = "conslaw laws --widths 3,4,2 --activation linear --degree 2"
 @click.pass_context
 def laws(
     ctx: click.Context,
-    spec: str | None,
-    widths: str | None,
-    activation: str | None,
-    bias: str | None,
-    loss: str | None,
-    phi: str | None,
+    /,
     degree: int,
     homogeneous: bool,
     basis: bool,
@@ -46,6 +41,7 @@ def laws(
     seed: int | None,
     memory: int | None,
     format_: str,
+    **ways: str | None,
 ) -> None:
     """Find the polynomial conservation laws of the architectures in the YAML file SPEC ("-": stdin), exactly.
 
@@ -58,7 +54,7 @@ def laws(
     conslaw laws --widths 3,4,2 --bias hidden --format python -o laws.py
     """
     pin_blas()
-    sweep = asked(_ANOTHER, spec, widths, activation, bias, loss, phi)
+    sweep = asked(_ANOTHER, **ways)
     check_writable(output)
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():

@@ -1,7 +1,8 @@
-"""Blocks without parameters of their own: what convolutions, pooling, residual and parallel branches add to dense layers.
+"""Blocks without parameters of their own: what convolutions, pooling, residual and parallel
+branches add to dense layers.
 
-Values are (batch, channels, positions, jet). A convolution is ``Patches``, which puts the inputs of every output position into
-one column, and then a dense layer at every position.
+Values are (batch, channels, positions, jet). A convolution is ``Patches``, which puts the inputs of
+every output position into one column, and then a dense layer at every position.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from conslaw_cli.network import Block, Dense, Point, Values
 from conslaw_cli.wiring import Cursor, Space
 
 Index = NDArray[np.intp]
-"""(taps, output positions): the input position of every tap, or the number of input positions for padding."""
+"""(taps, output positions): the input position of every tap, or the number of input positions for
+padding.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,9 +124,13 @@ class Residual:
         return at.ring.reduce(h + self._values(at, h)[-1])
 
     def backward(self, at: Point, h: Values, delta: Values, gradient: Values) -> Values:
-        """Add the cotangents of both ways; the branch's values are computed again rather than kept."""
+        """Add the cotangents of both ways; the branch's values are computed again rather than
+        kept.
+        """
         back = delta
-        for block, value in zip(reversed(self.blocks), reversed(self._values(at, h)[:-1]), strict=True):
+        for block, value in zip(
+            reversed(self.blocks), reversed(self._values(at, h)[:-1]), strict=True
+        ):
             back = block.backward(at, value, back, gradient)
         return at.ring.reduce(delta + back)
 
@@ -155,7 +162,9 @@ class Residual:
 
 @dataclass(frozen=True, slots=True)
 class Parallel:
-    """Chains of blocks side by side, on disjoint inputs and outputs, of ``inputs[i]`` and ``outputs[i]`` units: a direct sum."""
+    """Chains of blocks side by side, on disjoint inputs and outputs, of ``inputs[i]`` and
+    ``outputs[i]`` units: a direct sum.
+    """
 
     branches: tuple[tuple[Block, ...], ...]
     inputs: tuple[int, ...]
@@ -178,7 +187,9 @@ class Parallel:
     def degree(self) -> tuple[int, int]:
         """The largest among the branches."""
         degrees = [[block.degree() for block in blocks] for blocks in self.branches]
-        return max(sum(d for d, _ in branch) for branch in degrees), max(sum(g for _, g in branch) for branch in degrees)
+        return max(sum(d for d, _ in branch) for branch in degrees), max(
+            sum(g for _, g in branch) for branch in degrees
+        )
 
     def connect(self, at: Cursor, spaces: list[Space]) -> Cursor:
         """Each branch has its own input and output space."""
@@ -198,7 +209,9 @@ class Parallel:
 
     def _values(self, at: Point, h: Values) -> list[list[Values]]:
         every = []
-        for blocks, part in zip(self.branches, np.split(h, np.cumsum(self.inputs)[:-1], axis=1), strict=True):
+        for blocks, part in zip(
+            self.branches, np.split(h, np.cumsum(self.inputs)[:-1], axis=1), strict=True
+        ):
             values = [part]
             for block in blocks:
                 values.append(block.forward(at, values[-1]))

@@ -1,13 +1,18 @@
-"""The trace of a generated Lie algebra at a point: random nested brackets, incremental rank, Lemma 3.2.
+"""The trace of a generated Lie algebra at a point: random nested brackets, incremental rank, Lemma
+3.2.
 
-This file knows vector fields only as things that can be sampled and evaluated on jets. Right-nested brackets
-``[f_1, [f_2, [… f_{k+1}]]]`` of generators span W_k modulo W_{k-1}, and the bracket is multilinear in its arguments, so random
-ones do as well: every row is a random element, and rows are drawn level by level until one more adds nothing.
+This file knows vector fields only as things that can be sampled and evaluated on jets. Right-nested
+brackets ``[f_1, [f_2, [… f_{k+1}]]]`` of generators span W_k modulo W_{k-1}, and the bracket is
+multilinear in its arguments, so random
+ones do as well: every row is a random element, and rows are drawn level by level until one more
+adds nothing.
 
-A right-nested bracket of k + 1 fields takes jets of order k, 2^k numbers for each coordinate. Networks such as 1-n-n-2 have
-traces of many small steps, so after NESTED levels balanced brackets take over: with V_0 = W_0, V_{h+1} = V_h + [V_h, V_h],
-a random element of V_h is ``f + [X, Y]`` with X, Y random in V_{h-1}; it combines up to 2^h fields and takes jets of order h
-only. If V_h and V_{h+1} have equal dimensions around θ, then V_h is involutive and contains W_0, so it is Lie(W_0) there.
+A right-nested bracket of k + 1 fields takes jets of order k, 2^k numbers for each coordinate.
+Networks such as 1-n-n-2 have traces of many small steps, so after NESTED levels balanced brackets
+take over: with V_0 = W_0, V_{h+1} = V_h + [V_h, V_h], a random element of V_h is ``f + [X, Y]``
+with X, Y random in V_{h-1}; it combines up to 2^h fields and takes jets of order h only. If V_h and
+V_{h+1} have equal dimensions around θ, then V_h is involutive and contains W_0, so it is Lie(W_0)
+there.
 """
 
 from __future__ import annotations
@@ -24,7 +29,9 @@ from conslaw_cli.jets import derivative, lift, value
 CHUNK_BYTES = 1 << 26
 """Jets held at once, roughly."""
 NESTED = 7
-"""Levels of right-nested brackets that are computed before balanced ones take over (measured: a second for small networks)."""
+"""Levels of right-nested brackets that are computed before balanced ones take over (measured: a
+second for small networks).
+"""
 DEAR = 3
 """Order of jets from which rows are drawn a few at a time."""
 LOWEST_TREE = 3
@@ -49,7 +56,9 @@ class Fields(Protocol):
         ...
 
     def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[Fields, Array]:
-        """Draw a point θ (1, D, 1) where the fields are defined; return it after the fields to be evaluated there."""
+        """Draw a point θ (1, D, 1) where the fields are defined; return it after the fields to be
+        evaluated there.
+        """
         ...
 
     def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
@@ -65,7 +74,9 @@ class Fields(Protocol):
         ...
 
     def bits(self) -> float:
-        """Bound the logarithm to the base 2 of the sum of the absolute values of the coefficients of a field's entry."""
+        """Bound the logarithm to the base 2 of the sum of the absolute values of the coefficients
+        of a field's entry.
+        """
         ...
 
 
@@ -93,12 +104,16 @@ class RankTrace:
 
     @property
     def proved(self) -> bool:
-        """Whether no rank's being no larger rests on chance: there is one, and it has reached its upper bound."""
+        """Whether no rank's being no larger rests on chance: there is one, and it has reached its
+        upper bound.
+        """
         return not self.unproved
 
     @property
     def unproved(self) -> tuple[int, ...]:
-        """Ranks of nested brackets whose being no larger rests on chance: all but a last one that reached its upper bound."""
+        """Ranks of nested brackets whose being no larger rests on chance: all but a last one that
+        reached its upper bound.
+        """
         if self.tail:
             return self.dimensions
         return (*self.dimensions, self.rank) if self.closed else self.dimensions[:-1]
@@ -119,25 +134,36 @@ class Sampler:
     rng: np.random.Generator
 
     @classmethod
-    def at_random_point(cls, fields: Fields, field: PrimeField, rng: np.random.Generator) -> Sampler:
+    def at_random_point(
+        cls, fields: Fields, field: PrimeField, rng: np.random.Generator
+    ) -> Sampler:
         """Draw θ uniformly from the points of F_p^D where the fields are defined."""
         there, theta = fields.at(field, rng)
         return cls(there, field, theta, rng)
 
     def rows(self, level: int, count: int) -> Array:
-        """Return ``count`` random right-nested brackets of ``level + 1`` fields at θ, as one matrix."""
+        """Return ``count`` random right-nested brackets of ``level + 1`` fields at θ, as one
+        matrix.
+        """
         return np.concatenate(list(self.nested(level, count)))
 
     def nested(self, level: int, count: int) -> Iterator[Array]:
-        """Yield ``count`` random right-nested brackets of ``level + 1`` fields at θ, in (at most TERMS, D) matrices."""
-        return self._parts(level, count, lambda n: self._nested(self.theta, [self._draw(n) for _ in range(level + 1)]))
+        """Yield ``count`` random right-nested brackets of ``level + 1`` fields at θ, in (at most
+        TERMS, D) matrices.
+        """
+        return self._parts(
+            level,
+            count,
+            lambda n: self._nested(self.theta, [self._draw(n) for _ in range(level + 1)]),
+        )
 
     def balanced(self, height: int, count: int) -> Iterator[Array]:
         """Yield ``count`` random elements of V_height at θ, in (at most TERMS, D) matrices."""
         return self._parts(height, count, lambda n: self._balanced(n, height)(self.theta))
 
     def _parts(self, order: int, count: int, draw: Callable[[int], Array]) -> Iterator[Array]:
-        """Yield rows in parts of at most TERMS, each drawn in pieces whose jets of this order fit CHUNK_BYTES.
+        """Yield rows in parts of at most TERMS, each drawn in pieces whose jets of this order fit
+        CHUNK_BYTES.
 
         Rows of high order are dear and often few of them are needed, so their parts start small.
         """
@@ -178,8 +204,8 @@ class Sampler:
 def close(sampler: Sampler, enough: int, fold: Folding | None = None) -> RankTrace:
     """Add levels of brackets until one adds nothing or the rank reaches ``enough``, an upper bound.
 
-    A fold of the coordinates saves time and can only lower the ranks.
-    Ranks above ``enough`` are possible only if the bound is wrong; one row more than needed is drawn so that this shows.
+    A fold of the coordinates saves time and can only lower the ranks. Ranks above ``enough`` are
+    possible only if the bound is wrong; one row more than needed is drawn so that this shows.
     """
     span, dimensions = Span(sampler.field), list[int]()
     for level in range(NESTED + 1):
@@ -192,7 +218,9 @@ def close(sampler: Sampler, enough: int, fold: Folding | None = None) -> RankTra
     return _close_balanced(sampler, enough, fold, tuple(dimensions))
 
 
-def _close_balanced(sampler: Sampler, enough: int, fold: Folding | None, dimensions: tuple[int, ...]) -> RankTrace:
+def _close_balanced(
+    sampler: Sampler, enough: int, fold: Folding | None, dimensions: tuple[int, ...]
+) -> RankTrace:
     tail = list[int]()
     while True:
         span = Span(sampler.field)
@@ -215,8 +243,9 @@ def _grow(span: Span, parts: Iterator[Array], fold: Folding | None) -> int:
 def confirms(sampler: Sampler, trace: RankTrace) -> bool:
     """Whether a fresh point and prime give the unproved ranks of a trace again, level by level.
 
-    A fixed number of rows is drawn, one more per level than the rank rises. If a true dimension is larger, these rows have a
-    larger rank generically, so a miss is the vanishing of one fixed minor: see ``bounds.miss_probability``.
+    A fixed number of rows is drawn, one more per level than the rank rises. If a true dimension is
+    larger, these rows have a larger rank generically, so a miss is the vanishing of one fixed
+    minor: see ``bounds.miss_probability``.
     """
     span = Span(sampler.field)
     for level, dimension in enumerate(trace.unproved):
@@ -225,6 +254,7 @@ def confirms(sampler: Sampler, trace: RankTrace) -> bool:
         if span.rank != dimension:
             return False
     return all(
-        sampler.field.rank(np.concatenate(list(sampler.balanced(height, dimension + 1)))) == dimension
+        sampler.field.rank(np.concatenate(list(sampler.balanced(height, dimension + 1))))
+        == dimension
         for height, dimension in enumerate(trace.unproved_tail, start=LOWEST_TREE)
     )

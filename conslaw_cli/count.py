@@ -25,10 +25,14 @@ SURE = 2.0**-60
 TRACE_SURE = 2.0**-20
 """The same for the earlier entries of the trace of a proved count."""
 LAW_TRIALS = 3
-"""Fresh primes and points at which the rank of the known laws is computed again where laws beyond them seem to exist."""
+"""Fresh primes and points at which the rank of the known laws is computed again where laws beyond
+them seem to exist.
+"""
 MAX_TRIALS = 100
 HIGH_ORDER = 3
-"""Order of jets at which one field must fit the memory; longer traces of networks with large images may take more."""
+"""Order of jets at which one field must fit the memory; longer traces of networks with large images
+may take more.
+"""
 SMALL_MEMORY = 1 << 29
 """Needs below this are not held against what is free: asking takes longer than most counts."""
 REFUSED = 10**6
@@ -40,8 +44,9 @@ ENGINE_LIMIT = 1500
 def count_laws(architecture: Architecture, *, seed: int = 0, memory: int | None = None) -> LawCount:
     """Count the conservation laws of an architecture.
 
-    memory: the budget in bytes, by default half of what is free. Raise MemoryBudgetError, before allocating
-    anything, if no method fits it; raise ContradictionError if two bounds contradict each other (a bug).
+    memory: the budget in bytes, by default half of what is free. Raise MemoryBudgetError, before
+    allocating anything, if no method fits it; raise ContradictionError if two bounds contradict
+    each other (a bug).
     """
     start = time.perf_counter()
     structural = bounds.from_paths(architecture) if architecture.monomial else None
@@ -49,7 +54,10 @@ def count_laws(architecture: Architecture, *, seed: int = 0, memory: int | None 
     if structural is not None and architecture.parameters > ENGINE_LIMIT:
         row = _from_graph(architecture, structural)
     elif sum(count for _, count in parts) > 1:
-        row = _from_parts(architecture, [(count_laws(part, seed=seed, memory=memory), count) for part, count in parts])
+        row = _from_parts(
+            architecture,
+            [(count_laws(part, seed=seed, memory=memory), count) for part, count in parts],
+        )
     else:
         check_memory(architecture, memory)
         row = _from_engine(architecture, structural, job_key(architecture, seed))
@@ -57,20 +65,29 @@ def count_laws(architecture: Architecture, *, seed: int = 0, memory: int | None 
 
 
 def job_key(architecture: Architecture, seed: int, degree: int | None = None) -> str:
-    """Return the SHA-256 of the job's canonical JSON: its key in results/, and the source of its randomness.
+    """Return the SHA-256 of the job's canonical JSON: its key in results/, and the source of its
+    randomness.
 
     degree: that of the polynomial laws which the job looks for besides, if it does.
     """
-    job = {"architecture": architecture.describe(), "seed": seed, **({"degree": degree} if degree else {})}
+    job = {
+        "architecture": architecture.describe(),
+        "seed": seed,
+        **({"degree": degree} if degree else {}),
+    }
     return hashlib.sha256(canonical_json(job).encode()).hexdigest()
 
 
 def estimated_seconds(architecture: Architecture) -> float:
-    """Return a crude guess of what a count takes, from sizes alone: to share out work, never to decide a result."""
+    """Return a crude guess of what a count takes, from sizes alone: to share out work, never to
+    decide a result.
+    """
     if architecture.monomial and architecture.parameters > ENGINE_LIMIT:
         return 1e-4
     sizes = (max(1, part.parameters - part.known_listed // 2) for part, _ in architecture.parts())
-    return sum(2e-3 + 4e-6 * rank + 4e-11 * float(rank) ** 3 if rank < REFUSED else 1e-3 for rank in sizes)
+    return sum(
+        2e-3 + 4e-6 * rank + 4e-11 * float(rank) ** 3 if rank < REFUSED else 1e-3 for rank in sizes
+    )
 
 
 def default_memory() -> int:
@@ -81,17 +98,24 @@ def default_memory() -> int:
 def needed_memory(architecture: Architecture) -> int:
     """Estimate from above the bytes that the engine holds at its peak, from sizes alone.
 
-    The larger of the eliminations of the laws' gradients and of the brackets: a square of residues with as much again for the
-    fold and the update, besides one part of unfolded rows, the laws' terms and the jets of some fields, at least of one.
+    The larger of the eliminations of the laws' gradients and of the brackets: a square of residues
+    with as much again for the fold and the update, besides one part of unfolded rows, the laws'
+    terms and the jets of some fields, at least of one.
     """
     dimension, listed = architecture.parameters, architecture.known_listed
     square = max(min(dimension, listed) ** 2, max(1, dimension - listed // 2) ** 2)
     one = 8 * (8 * dimension + 6 * architecture.held) << HIGH_ORDER
-    return 8 * (2 * square + 6 * TERMS * dimension) + max(2 * CHUNK_BYTES, one) + 160 * architecture.known_terms
+    return (
+        8 * (2 * square + 6 * TERMS * dimension)
+        + max(2 * CHUNK_BYTES, one)
+        + 160 * architecture.known_terms
+    )
 
 
 def check_memory(architecture: Architecture, memory: int | None) -> None:
-    """Raise MemoryBudgetError if the engine would need more than the budget, before anything is allocated."""
+    """Raise MemoryBudgetError if the engine would need more than the budget, before anything is
+    allocated.
+    """
     needed = needed_memory(architecture)
     check_budget(f"{architecture.parameters} parameters", needed, budget_of(memory, needed))
 
@@ -107,7 +131,8 @@ def check_budget(what: str, needed: int, budget: int, advice: str = "") -> None:
     """Raise MemoryBudgetError if ``needed`` bytes exceed the budget."""
     if needed > budget:
         raise MemoryBudgetError(
-            f"{what} need about {_bytes(needed)}, the memory budget is {_bytes(budget)}" + (f"; {advice}" if advice else "")
+            f"{what} need about {_bytes(needed)}, the memory budget is {_bytes(budget)}"
+            + (f"; {advice}" if advice else "")
         )
 
 
@@ -116,12 +141,16 @@ def _bytes(size: int) -> str:
 
 
 def _from_graph(architecture: Architecture, bound: Bound) -> LawCount:
-    known = architecture.parameters - bound.value  # §6: every law is a function of the known quadratic ones
+    known = (
+        architecture.parameters - bound.value
+    )  # §6: every law is a function of the known quadratic ones
     return _row(architecture, known, Trace((bound.value,)), [bound], [bound])
 
 
 def _from_parts(architecture: Architecture, parts: Sequence[tuple[LawCount, int]]) -> LawCount:
-    """Add up counts on disjoint parameters: fields of different parts commute, so every W_k(θ) is the direct sum of theirs."""
+    """Add up counts on disjoint parameters: fields of different parts commute, so every W_k(θ) is
+    the direct sum of theirs.
+    """
     steps = max(len(row.trace.dimensions) for row, _ in parts if row.trace)
     trace, independent, error = [0] * steps, 0, 0.0
     lower, upper = [], []
@@ -144,11 +173,21 @@ def _from_engine(architecture: Architecture, structural: Bound | None, key: str)
     laws = architecture.laws()
     sampler = _fresh(fields, rng)
     known = bounds.from_known_laws(laws, sampler)
-    theorems = (structural, bounds.from_segments(architecture.segments(), sampler), bounds.from_single_field(architecture))
+    theorems = (
+        structural,
+        bounds.from_segments(architecture.segments(), sampler),
+        bounds.from_single_field(architecture),
+    )
     others = [bound for bound in theorems if bound is not None]
-    first = _attempt(sampler, min(bound.value for bound in (known, *others)), architecture.image_dimension)
-    if first.trace.rank < known.value:  # laws beyond the known ones, unless the point was unlucky for these
-        again = [bounds.from_known_laws(laws, _fresh(fields, rng), False) for _ in range(LAW_TRIALS)]
+    first = _attempt(
+        sampler, min(bound.value for bound in (known, *others)), architecture.image_dimension
+    )
+    if (
+        first.trace.rank < known.value
+    ):  # laws beyond the known ones, unless the point was unlucky for these
+        again = [
+            bounds.from_known_laws(laws, _fresh(fields, rng), False) for _ in range(LAW_TRIALS)
+        ]
         known = min((known, *again), key=lambda bound: bound.value)
     upper = [known, *others]
     run = _settle(fields, first, rng, min(bound.value for bound in upper))
@@ -171,7 +210,9 @@ class _Run:
 
     @property
     def proved(self) -> bool:
-        """Whether no entry of the trace rests on chance: W_0 may have its dimension by a theorem (``image``)."""
+        """Whether no entry of the trace rests on chance: W_0 may have its dimension by a theorem
+        (``image``).
+        """
         known = len(self.trace.dimensions) == 2 and self.trace.dimensions[0] == self.image
         return self.trace.proved or (known and not self.trace.closed and not self.trace.tail)
 
@@ -183,16 +224,23 @@ class _Run:
 def _settle(fields: Fields, best: _Run, rng: np.random.Generator, enough: int) -> _Run:
     """Repeat a first attempt with fresh primes and points until its ranks are proved or sure.
 
-    Ranks that reach ``enough`` are proved, but for the earlier entries of the trace. These are wrong only if a minor of at most
-    ``enough`` rows of this run vanished, and if every later trial missed it too. A trial that sees larger ranks
-    starts over from them; one with smaller ranks was unlucky and only costs certainty, as does the choice of the trials
+    Ranks that reach ``enough`` are proved, but for the earlier entries of the trace. These are
+    wrong only if a minor of at most ``enough`` rows of this run vanished, and if every later trial
+    missed it too. A trial that sees larger ranks starts over from them; one with smaller ranks was
+    unlucky and only costs certainty, as does the choice of the trials
     that count: ``comb(attempts, passes)``.
     """
     passes = attempts = 0
-    first = error = 1.0 if best.trace.closed or best.folded else bounds.miss_probability(fields, enough, best.trace.length)
+    first = error = (
+        1.0
+        if best.trace.closed or best.folded
+        else bounds.miss_probability(fields, enough, best.trace.length)
+    )
     while not best.proved and error > best.tolerance and attempts < MAX_TRIALS:
         attempts += 1
-        miss = bounds.miss_probability(fields, best.trace.rank, best.trace.length + best.trace.closed)
+        miss = bounds.miss_probability(
+            fields, best.trace.rank, best.trace.length + best.trace.closed
+        )
         if confirms(_fresh(fields, rng), best.trace):
             passes += 1
         else:
@@ -204,12 +252,17 @@ def _settle(fields: Fields, best: _Run, rng: np.random.Generator, enough: int) -
 
 
 def _order(trace: RankTrace) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
-    """Sort key: a larger last rank proves more; then, at the first difference, the smaller rank was unlucky."""
+    """Sort key: a larger last rank proves more; then, at the first difference, the smaller rank was
+    unlucky.
+    """
     return trace.rank, trace.dimensions, trace.tail
 
 
 def _attempt(sampler: Sampler, enough: int, image: int | None, fold: bool = True) -> _Run:
-    """Close W_φ at one point. A fold may lose rank, so it is trusted only where the rank reaches its upper bound."""
+    """Close W_φ at one point.
+
+    A fold may lose rank, so it is trusted only where the rank reaches its upper bound.
+    """
     folding = bounds.folding(sampler, enough + 1) if fold else None
     trace = close(sampler, enough, folding)
     if folding is not None and trace.closed:
@@ -223,13 +276,22 @@ def _fresh(fields: Fields, rng: np.random.Generator) -> Sampler:
 
 
 def _row(
-    architecture: Architecture, independent: int, trace: Trace, lower: Sequence[Bound], upper: Sequence[Bound]
+    architecture: Architecture,
+    independent: int,
+    trace: Trace,
+    lower: Sequence[Bound],
+    upper: Sequence[Bound],
 ) -> LawCount:
     """Assemble the row; raise ContradictionError if bounds contradict each other."""
-    proved = min((bound.value for bound in upper if bound.kind == "proof"), default=architecture.parameters)
+    proved = min(
+        (bound.value for bound in upper if bound.kind == "proof"), default=architecture.parameters
+    )
     dim_lie = max(bound.value for bound in lower)
     if dim_lie > proved:
-        raise ContradictionError(f"{architecture.name}: lower bound {dim_lie} above upper bound {proved}: {lower}, {upper}")
+        raise ContradictionError(
+            f"{architecture.name}: lower bound {dim_lie} above upper bound {proved}: {lower},"
+            f" {upper}"
+        )
     laws = architecture.parameters - dim_lie
     errors = [bound.error_bound or 0.0 for bound in upper if bound.kind == "random"]
     return LawCount(

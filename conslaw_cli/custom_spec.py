@@ -1,4 +1,6 @@
-"""The grammar of ``phi:``, ``fields:`` and ``random_fields:``: nodes → maps and vector fields (families/custom.py)."""
+"""The grammar of ``phi:``, ``fields:`` and ``random_fields:``: nodes → maps and vector fields
+(families/custom.py).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ def phi(node: Node) -> Mapping[str, Any]:
     """Read ``{variables: [u, v], components: ["u*v"]}``, or the components alone."""
     if not isinstance(node.value, dict):
         return {"components": _expressions(node)}
-    return readers.mapping(node, {"variables": variables, "components": _expressions}, ("components",))
+    return readers.mapping(
+        node, {"variables": variables, "components": _expressions}, ("components",)
+    )
 
 
 def variables(node: Node) -> Texts:
@@ -29,7 +33,9 @@ def variables(node: Node) -> Texts:
 
 
 def fields(node: Node) -> Mapping[str, Any]:
-    """Read ``{variables: [x, y], components: [["y", "-x"]]}``, or the list of fields, each a list of expressions."""
+    """Read ``{variables: [x, y], components: [["y", "-x"]]}``, or the list of fields, each a list
+    of expressions.
+    """
     every = readers.list_of(_expressions, "vector fields such as [[x2*x3, x1*x3, x1*x2]]")
     if not isinstance(node.value, dict):
         return {"components": every(node)}

@@ -1,16 +1,17 @@
 """Algebraic expressions: from text to sums of products of powers, at a real base point.
 
-Text. A whitelist over Python's own grammar (``ast.parse``): names, exact numbers, ``+ - * /``, ``**`` with a constant
-rational exponent, ``sqrt``. Nothing is evaluated but rational arithmetic.
+Text. A whitelist over Python's own grammar (``ast.parse``): names, exact numbers, ``+ - * /``,
+``**`` with a constant rational exponent, ``sqrt``. Nothing is evaluated but rational arithmetic.
 
-Normal form. A term is a rational coefficient times powers, with rational exponents, of bases; a base is a variable, a prime
-number or a sum of two or more terms with coprime integer coefficients. Equal sums are one base, so ``sqrt(v1**2 + v2**2)`` is
-the same element wherever it is written.
+Normal form. A term is a rational coefficient times powers, with rational exponents, of bases; a
+base is a variable, a prime number or a sum of two or more terms with coprime integer coefficients.
+Equal sums are one base, so ``sqrt(v1**2 + v2**2)`` is the same element wherever it is written.
 
-Base point. Which of its values a root has is a question about real numbers: ``sqrt(x**2)`` is x on one side and −x on the
-other. So the normal form is built at a real point where every denominator is nonzero and the base of every fractional power
-positive (certified in ball arithmetic; points with positive coordinates are tried first), and every base is taken with the
-sign that makes it positive there. Then powers multiply, ``(a b)^e = a^e b^e``, with positive roots throughout, and the
+Base point. Which of its values a root has is a question about real numbers: ``sqrt(x**2)`` is x on
+one side and −x on the other. So the normal form is built at a real point where every denominator is
+nonzero and the base of every fractional power positive (certified in ball arithmetic; points with
+positive coordinates are tried first), and every base is taken with the sign that makes it positive
+there. Then powers multiply, ``(a b)^e = a^e b^e``, with positive roots throughout, and the
 expression is a real analytic function near the base point: the one whose laws are counted.
 """
 
@@ -46,15 +47,30 @@ MAX_FACTORED_BITS = 64
 MAX_TERMS = 100_000
 POINTS = 200
 FEWEST_POINTS = 20
-"""Real points tried before an expression is said to be undefined: fewer for long ones, about EFFORT / characters."""
+"""Real points tried before an expression is said to be undefined: fewer for long ones, about EFFORT
+/ characters.
+"""
 EFFORT = 200_000
 PRECISION = 256
 
 _FUNCTIONS = ("sqrt",)
 _GRAMMAR = "names, numbers, + - * / ** ( ) and sqrt"
 _FOREIGN = re.compile(r"[^\w\s+\-*/().,]")
-_NUMBER = re.compile(r"[0-9]{1,100}(\.[0-9]{0,100})?([eE][+-]?[0-9]{1,2})?|\.[0-9]{1,100}([eE][+-]?[0-9]{1,2})?")
-_INSTEAD = {"^": "**", "²": "**2", "³": "**3", "−": "-", "–": "-", "×": "*", "·": "*", "⋅": "*", "÷": "/", "√": "sqrt(…)"}
+_NUMBER = re.compile(
+    r"[0-9]{1,100}(\.[0-9]{0,100})?([eE][+-]?[0-9]{1,2})?|\.[0-9]{1,100}([eE][+-]?[0-9]{1,2})?"
+)
+_INSTEAD = {
+    "^": "**",
+    "²": "**2",
+    "³": "**3",
+    "−": "-",
+    "–": "-",
+    "×": "*",
+    "·": "*",
+    "⋅": "*",
+    "÷": "/",
+    "√": "sqrt(…)",
+}
 _INSTEAD |= {"[": "(", "]": ")", "{": "(", "}": ")"}
 
 Factors = tuple[tuple[int, Fraction], ...]
@@ -106,7 +122,11 @@ class Graph:
         """Return the variables that each base depends on."""
         supports = list[frozenset[int]]()
         for base in self.bases:
-            below = {i for term in base.terms for i, _ in term.factors} if isinstance(base, Sum) else set[int]()
+            below = (
+                {i for term in base.terms for i, _ in term.factors}
+                if isinstance(base, Sum)
+                else set[int]()
+            )
             own = {base.index} if isinstance(base, Variable) else set[int]()
             supports.append(frozenset(own.union(*(supports[i] for i in below))))
         return supports
@@ -115,17 +135,33 @@ class Graph:
         """Return a base as text."""
         base = self.bases[index]
         if isinstance(base, Sum):
-            return " + ".join(self._term_text(term, names) for term in base.terms).replace("+ -", "- ")
-        return ("-" if base.sign < 0 else "") + names[base.index] if isinstance(base, Variable) else str(base.value)
+            return " + ".join(self._term_text(term, names) for term in base.terms).replace(
+                "+ -", "- "
+            )
+        return (
+            ("-" if base.sign < 0 else "") + names[base.index]
+            if isinstance(base, Variable)
+            else str(base.value)
+        )
 
     def _term_text(self, term: Term, names: Sequence[str]) -> str:
         def powered(i: int, e: Fraction) -> str:
             inner = self.text(i, names)
             shown = inner if inner.isidentifier() or inner.isdigit() else f"({inner})"
-            return shown if e == 1 else f"{shown}**{e}" if e.denominator == 1 and e > 0 else f"{shown}**({e})"
+            return (
+                shown
+                if e == 1
+                else f"{shown}**{e}"
+                if e.denominator == 1 and e > 0
+                else f"{shown}**({e})"
+            )
 
         parts = [powered(i, e) for i, e in term.factors]
-        sign = {1: "", -1: "-"}.get(int(term.coefficient), f"{term.coefficient}*") if parts else str(term.coefficient)
+        sign = (
+            {1: "", -1: "-"}.get(int(term.coefficient), f"{term.coefficient}*")
+            if parts
+            else str(term.coefficient)
+        )
         return sign + "*".join(parts)
 
 
@@ -139,11 +175,21 @@ class Expression:
     def tree(self) -> ast.expr:
         """Return the syntax tree. Raise SpecError if the text is no expression."""
         if len(self.text) > MAX_LENGTH:
-            raise SpecError(f"{self.label}: expected at most {MAX_LENGTH:,} characters, got {len(self.text):,}")
+            raise SpecError(
+                f"{self.label}: expected at most {MAX_LENGTH:,} characters, got {len(self.text):,}"
+            )
         for column, character in enumerate(self.text, start=1):
-            if _FOREIGN.match(character) or (unicodedata.normalize("NFKC", character) != character and not character.isspace()):
-                advice = f"write {_INSTEAD[character]}" if character in _INSTEAD else f"expected {_GRAMMAR}"
-                raise SpecError(f"{self.label}, column {column}: unexpected {character!r}; {advice}")
+            if _FOREIGN.match(character) or (
+                unicodedata.normalize("NFKC", character) != character and not character.isspace()
+            ):
+                advice = (
+                    f"write {_INSTEAD[character]}"
+                    if character in _INSTEAD
+                    else f"expected {_GRAMMAR}"
+                )
+                raise SpecError(
+                    f"{self.label}, column {column}: unexpected {character!r}; {advice}"
+                )
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -176,7 +222,9 @@ class Expression:
         near = text[max(0, offset - 6) : offset + 10]
         beside = re.search(r"[0-9)]\s*[^\W\d]|[\w)]\s+\w|\)\s*\(", near)
         advice = "write products with *, as in 2*x" if beside else f"expected {_GRAMMAR}"
-        return SpecError(f"{self.label}, column {self._indent + offset}: cannot be read near {near!r}; {advice}")
+        return SpecError(
+            f"{self.label}, column {self._indent + offset}: cannot be read near {near!r}; {advice}"
+        )
 
 
 def split(expression: Expression) -> tuple[str, ...]:
@@ -192,25 +240,35 @@ def names(expressions: Iterable[Expression]) -> list[str]:
     for expression in expressions:
         tree = expression.tree()
         called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-        found |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called}
+        found |= {
+            node.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Name) and id(node) not in called
+        }
     return sorted(found, key=_natural)
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:
     parts = re.findall(r"[0-9]+|[^0-9]+", name)
-    return [(part[0] in "0123456789", int(part) if part[0] in "0123456789" else 0, part) for part in parts]
+    return [
+        (part[0] in "0123456789", int(part) if part[0] in "0123456789" else 0, part)
+        for part in parts
+    ]
 
 
 def graph(expressions: Sequence[Expression], variables: Sequence[str]) -> Graph:
     """Return the normal form of expressions in the given variables.
 
-    Raise SpecError if one cannot be read, uses another name, goes beyond the limits of this module, has a pole everywhere or
-    is nowhere real and differentiable: at none of POINTS real points.
+    Raise SpecError if one cannot be read, uses another name, goes beyond the limits of this module,
+    has a pole everywhere or is nowhere real and differentiable: at none of POINTS real points.
     """
     trees = [(place, expression, expression.tree()) for place, expression in enumerate(expressions)]
     index = {name: place for place, name in enumerate(variables)}
     refused = Counter[str]()
-    tries = max(FEWEST_POINTS, min(POINTS, EFFORT // sum(len(expression.text) + 1 for expression in expressions)))
+    tries = max(
+        FEWEST_POINTS,
+        min(POINTS, EFFORT // sum(len(expression.text) + 1 for expression in expressions)),
+    )
     with ctx.workprec(PRECISION):
         for point in _points(len(variables), tries):
             builder, outputs = _Builder(point), dict[int, Term]()
@@ -219,7 +277,9 @@ def graph(expressions: Sequence[Expression], variables: Sequence[str]) -> Graph:
                     outputs[place] = _Reader(expression, index, builder).value(tree)
             except _UndefinedError as fault:
                 refused[str(fault)] += 1
-                trees.insert(0, trees.pop(len(outputs)))  # so that the next point fails soon, if it does
+                trees.insert(
+                    0, trees.pop(len(outputs))
+                )  # so that the next point fails soon, if it does
                 continue
             return builder.graph([outputs[place] for place in range(len(trees))])
     reason = refused.most_common(1)[0][0]
@@ -262,17 +322,23 @@ class _Reader:
     def value(self, node: ast.expr, depth: int = 0) -> Term:
         """Return the term that a part of the syntax tree stands for."""
         if depth > MAX_DEPTH:
-            raise self._fault(node, f"parentheses, powers or signs nested more than {MAX_DEPTH} deep")
+            raise self._fault(
+                node, f"parentheses, powers or signs nested more than {MAX_DEPTH} deep"
+            )
         match node:
             case ast.BinOp(op=ast.Add() | ast.Sub()):
                 return self._sum(node, depth)
             case ast.BinOp(op=ast.Mult() | ast.Div()):
                 return self._product(node, depth)
             case ast.BinOp(op=ast.Pow()):
-                return self._power(node.left, self.value(node.left, depth + 1), self._exponent(node.right, depth))
+                return self._power(
+                    node.left, self.value(node.left, depth + 1), self._exponent(node.right, depth)
+                )
             case ast.UnaryOp(op=ast.USub() | ast.UAdd()):
                 sign = Term(Fraction(-1 if isinstance(node.op, ast.USub) else 1))
-                return self._limited(node, self.builder.product, [sign, self.value(node.operand, depth + 1)])
+                return self._limited(
+                    node, self.builder.product, [sign, self.value(node.operand, depth + 1)]
+                )
             case ast.Call(func=ast.Name(id=name)):
                 return self._call(node, name, depth)
             case ast.Name():
@@ -281,14 +347,20 @@ class _Reader:
                 return self._number(node)
         raise self._fault(node, f"expected {_GRAMMAR}, got {{}}")
 
-    def _chain(self, node: ast.expr, operators: tuple[type[ast.operator], type[ast.operator]]) -> list[tuple[ast.expr, bool]]:
-        """Return the operands of a row of operators, each with whether it is subtracted or divided by."""
+    def _chain(
+        self, node: ast.expr, operators: tuple[type[ast.operator], type[ast.operator]]
+    ) -> list[tuple[ast.expr, bool]]:
+        """Return the operands of a row of operators, each with whether it is subtracted or divided
+        by.
+        """
         items = list[tuple[ast.expr, bool]]()
         while isinstance(node, ast.BinOp) and isinstance(node.op, operators):
             items.append((node.right, isinstance(node.op, operators[1])))
             node = node.left
         if len(items) > MAX_SUMMANDS:
-            raise self._fault(node, f"more than {MAX_SUMMANDS} operators in a row; group them with parentheses")
+            raise self._fault(
+                node, f"more than {MAX_SUMMANDS} operators in a row; group them with parentheses"
+            )
         return [(node, False), *reversed(items)]
 
     def _sum(self, node: ast.expr, depth: int) -> Term:
@@ -329,9 +401,15 @@ class _Reader:
 
     def _call(self, node: ast.Call, name: str, depth: int) -> Term:
         if name in self.variables:
-            raise self._fault(node, f"{name!r} is a variable; write products with *, as in {name}*(…)")
+            raise self._fault(
+                node, f"{name!r} is a variable; write products with *, as in {name}*(…)"
+            )
         if name not in _FUNCTIONS:
-            raise self._fault(node, f"{_shown(name)!r} is no function known here: only sqrt and ** are exact (products need *)")
+            raise self._fault(
+                node,
+                f"{_shown(name)!r} is no function known here: only sqrt and ** are exact (products"
+                " need *)",
+            )
         if len(node.args) != 1 or node.keywords or isinstance(node.args[0], ast.Starred):
             raise self._fault(node, "sqrt takes one argument, got {}")
         return self._power(node.args[0], self.value(node.args[0], depth + 1), Fraction(1, 2))
@@ -340,20 +418,29 @@ class _Reader:
         if name in self.variables:
             return self.builder.variable(self.variables[name])
         close = difflib.get_close_matches(name, [*self.variables, *_FUNCTIONS], 1)
-        advice = f"did you mean {close[0]!r}?" if close else f"the variables are {_shown(', '.join(self.variables))}"
+        advice = (
+            f"did you mean {close[0]!r}?"
+            if close
+            else f"the variables are {_shown(', '.join(self.variables))}"
+        )
         raise self._fault(node, f"unknown name {_shown(name)!r}; {advice}")
 
     def _number(self, node: ast.expr) -> Term:
         text = self.expression.source(node)
         if not _NUMBER.fullmatch(text):
-            raise self._fault(node, "expected a number such as 3, 0.25 or 1e-3 of at most 100 digits, got {}")
+            raise self._fault(
+                node, "expected a number such as 3, 0.25 or 1e-3 of at most 100 digits, got {}"
+            )
         return Term(Fraction(text))
 
     def _fault(self, node: ast.expr, problem: str) -> SpecError:
         return SpecError(self._message(node, problem))
 
     def _message(self, node: ast.expr, problem: str) -> str:
-        return f"{self.expression.place(node)}: {problem.replace('{}', repr(_shown(self.expression.source(node))))}"
+        return (
+            f"{self.expression.place(node)}:"
+            f" {problem.replace('{}', repr(_shown(self.expression.source(node))))}"
+        )
 
 
 def _shown(text: str) -> str:
@@ -386,13 +473,19 @@ class _Builder:
             return Term(term.coefficient, tuple((number[i], e) for i, e in term.factors))
 
         bases = [self.bases[index] for index in sorted(used)]
-        kept = (Sum(tuple(map(renumbered, base.terms))) if isinstance(base, Sum) else base for base in bases)
+        kept = (
+            Sum(tuple(map(renumbered, base.terms))) if isinstance(base, Sum) else base
+            for base in bases
+        )
         return Graph(len(self.point), tuple(kept), tuple(map(renumbered, outputs)))
 
     def variable(self, index: int) -> Term:
         """Return the term of a variable."""
         sign = 1 if self.point[index] > 0 else -1
-        return Term(Fraction(sign), ((self._base(Variable(index, sign), arb(self.point[index] * sign)), Fraction(1)),))
+        return Term(
+            Fraction(sign),
+            ((self._base(Variable(index, sign), arb(self.point[index] * sign)), Fraction(1)),),
+        )
 
     def sum(self, terms: Iterable[Term]) -> Term:
         """Return a sum: its content times a base, unless a single term is left."""
@@ -403,7 +496,9 @@ class _Builder:
         kept = [(factors, _bounded(total[factors])) for factors in sorted(total) if total[factors]]
         if len(kept) < 2:
             return Term(kept[0][1], kept[0][0]) if kept else Term(Fraction(0))
-        content = Fraction(gcd(*(c.numerator for _, c in kept)), lcm(*(c.denominator for _, c in kept)))
+        content = Fraction(
+            gcd(*(c.numerator for _, c in kept)), lcm(*(c.denominator for _, c in kept))
+        )
         value = sum((self._value(factors) * _ball(c / content) for factors, c in kept), arb(0))
         if value < 0 or (not value > 0 and kept[0][1] < 0):
             content = -content
@@ -420,7 +515,10 @@ class _Builder:
         return self._term(coefficient, factors)
 
     def power(self, term: Term, exponent: Fraction) -> Term:
-        """Return a power. Raise _UndefinedError where its base is not certainly nonzero or, for a root, positive."""
+        """Return a power.
+
+        Raise _UndefinedError where its base is not certainly nonzero or, for a root, positive.
+        """
         fractional = exponent.denominator > 1
         _bounded_exponent(exponent)
         if fractional and term.coefficient < 0:
@@ -429,7 +527,9 @@ class _Builder:
         if any((fractional or e < 0) and not self.values[i] > 0 for i, e in factors.items()):
             raise _UndefinedError("positive" if fractional else "distinguishable from zero")
         if not fractional:
-            if (max(map(_bits, term.coefficient.as_integer_ratio())) - 1) * abs(exponent) > MAX_BITS:
+            if (max(map(_bits, term.coefficient.as_integer_ratio())) - 1) * abs(
+                exponent
+            ) > MAX_BITS:
                 raise _LimitError(f"a number of more than {MAX_BITS} bits")
             return self._term(_bounded(term.coefficient ** int(exponent)), factors)
         for prime, multiplicity in _factored(term.coefficient):
@@ -452,7 +552,10 @@ class _Builder:
         if len(term.factors) == 1 and term.factors[0][1] == 1:
             base = self.bases[term.factors[0][0]]
             if isinstance(base, Sum):
-                return [Term(_bounded(part.coefficient * term.coefficient), part.factors) for part in base.terms]
+                return [
+                    Term(_bounded(part.coefficient * term.coefficient), part.factors)
+                    for part in base.terms
+                ]
         return [term]
 
     def _value(self, factors: Factors) -> arb:
@@ -489,10 +592,18 @@ def _bounded(number: Fraction) -> Fraction:
 def _bounded_exponent(exponent: Fraction) -> Fraction:
     if abs(exponent) > MAX_EXPONENT:
         shown = str(exponent) if _bits(exponent.numerator) < 100 else "a larger one"
-        raise _LimitError(f"expected exponents between -{MAX_EXPONENT} and {MAX_EXPONENT}, got {shown}")
+        raise _LimitError(
+            f"expected exponents between -{MAX_EXPONENT} and {MAX_EXPONENT}, got {shown}"
+        )
     if exponent.denominator > MAX_ROOT:
-        advice = f"{exponent.limit_denominator(MAX_ROOT)} as a fraction" if exponent.denominator % 10 == 0 else "another one"
-        raise _LimitError(f"expected exponents with denominators up to {MAX_ROOT}, got {exponent}; write {advice}")
+        advice = (
+            f"{exponent.limit_denominator(MAX_ROOT)} as a fraction"
+            if exponent.denominator % 10 == 0
+            else "another one"
+        )
+        raise _LimitError(
+            f"expected exponents with denominators up to {MAX_ROOT}, got {exponent}; write {advice}"
+        )
     return exponent
 
 

@@ -1,8 +1,9 @@
 """Exact linear algebra over prime fields; the only importer of flint.
 
-Residues are float64, centred in about ``[-p/2, p/2]``. A sum of k products of centred residues is exact while
-``k · (p/2 + 1)^2 < 2^53`` (every float64 integer below 2^53 is exact); ``matmul`` splits longer sums. So products run at
-the speed of BLAS, and no conversion to another library's numbers is needed.
+Residues are float64, centred in about ``[-p/2, p/2]``. A sum of k products of centred residues is
+exact while ``k · (p/2 + 1)^2 < 2^53`` (every float64 integer below 2^53 is exact); ``matmul``
+splits longer sums. So products run at the speed of BLAS, and no conversion to another library's
+numbers is needed.
 """
 
 from __future__ import annotations
@@ -19,9 +20,13 @@ Array = NDArray[np.float64]
 SMALLEST_PRIME = 1 << 22
 LARGEST_PRIME = 1 << 23
 PRIMES_IN_RANGE = 268_216
-"""Primes between SMALLEST_PRIME and LARGEST_PRIME: π(2^23) − π(2^22) = 564163 − 295947 (OEIS A007053)."""
+"""Primes between SMALLEST_PRIME and LARGEST_PRIME: π(2^23) − π(2^22) = 564163 − 295947 (OEIS
+A007053).
+"""
 TERMS = 511
-"""Products that may be added before a reduction: 511 · (2^22 + 1)^2 < 2^53 with room for one residue more."""
+"""Products that may be added before a reduction: 511 · (2^22 + 1)^2 < 2^53 with room for one
+residue more.
+"""
 FOLDS = 3
 """Surplus columns of each part that are added into every kept column."""
 BASE_ROWS = 16
@@ -40,14 +45,17 @@ def random_prime(rng: np.random.Generator) -> int:
 class PrimeField:
     """The field F_p, p a prime below 2^23; arrays of centred float64 residues.
 
-    Raise ValueError if p is not a prime in that range (flint would abort the process on a composite modulus).
+    Raise ValueError if p is not a prime in that range (flint would abort the process on a composite
+    modulus).
     """
 
     p: int
 
     def __post_init__(self) -> None:
         if not (2 < self.p < LARGEST_PRIME and fmpz(self.p).is_prime()):
-            raise ValueError(f"the modulus must be an odd prime below {LARGEST_PRIME}, got {self.p}")
+            raise ValueError(
+                f"the modulus must be an odd prime below {LARGEST_PRIME}, got {self.p}"
+            )
 
     def reduce(self, x: Array) -> Array:
         """Centre integers of absolute value below 2^53, in place; returns x."""
@@ -102,12 +110,14 @@ class PrimeField:
     def nullspace(self, rows: Array) -> Array:
         """Return a basis (k, n) of the vectors v with ``rows @ v = 0``, as residues.
 
-        For generic rows the pivots are the leftmost columns possible; each vector is 1 at one of the other columns and 0 at the
-        rest of them. So bases modulo several primes belong together.
+        For generic rows the pivots are the leftmost columns possible; each vector is 1 at one of
+        the other columns and 0 at the rest of them. So bases modulo several primes belong together.
         """
         span = Span(self)
         span.add(rows)
-        free = np.setdiff1d(np.arange(rows.shape[1]), [i for pivots, _ in span.blocks for i in pivots])
+        free = np.setdiff1d(
+            np.arange(rows.shape[1]), [i for pivots, _ in span.blocks for i in pivots]
+        )
         basis = np.zeros((len(free), rows.shape[1]))
         basis[np.arange(len(free)), free] = 1
         # Back-substitution: the last block's rows are zero in the pivot columns of all others.
@@ -118,10 +128,11 @@ class PrimeField:
 
 @dataclass(frozen=True, slots=True)
 class Folding:
-    """Maps rows of D columns to fewer: surplus columns are added, with random factors, into kept ones.
+    """Maps rows of D columns to fewer: surplus columns are added, with random factors, into kept
+    ones.
 
-    A fold can only lose rank, so a rank found after it is a lower bound for the rank before. If the rows obey N
-    independent linear equations, D − N columns generically lose nothing.
+    A fold can only lose rank, so a rank found after it is a lower bound for the rank before. If the
+    rows obey N independent linear equations, D − N columns generically lose nothing.
     """
 
     field: PrimeField
@@ -130,7 +141,9 @@ class Folding:
     factors: Array
 
     @classmethod
-    def random(cls, field: PrimeField, rng: np.random.Generator, columns: int, kept: int) -> Folding:
+    def random(
+        cls, field: PrimeField, rng: np.random.Generator, columns: int, kept: int
+    ) -> Folding:
         """Draw a fold of ``columns`` into ``kept`` columns."""
         parts = -(-(columns - kept) // kept)
         return cls(field, rng.permutation(columns), kept, field.random(rng, (parts, FOLDS, kept)))
@@ -138,7 +151,8 @@ class Folding:
     def __call__(self, rows: Array) -> Array:
         """Fold rows (m, columns) into (m, kept).
 
-        Every kept column gets FOLDS surplus ones, so that no kept column that depends on others is wasted.
+        Every kept column gets FOLDS surplus ones, so that no kept column that depends on others is
+        wasted.
         """
         folded = rows[:, self.order[: self.kept]]
         for part, factors in enumerate(self.factors, start=1):
@@ -154,9 +168,10 @@ class Folding:
 class Span:
     """The row space of the rows added so far, in echelon form: incremental rank.
 
-    ``blocks`` is a list of (pivot columns, reduced rows with the identity in these columns). A later block is zero
-    in the pivot columns of every earlier one, so reducing a row by the blocks in order clears them all. Rows are
-    split in halves recursively, so nearly all work is in matrix products.
+    ``blocks`` is a list of (pivot columns, reduced rows with the identity in these columns). A
+    later block is zero in the pivot columns of every earlier one, so reducing a row by the blocks
+    in order clears them all. Rows are split in halves recursively, so nearly all work is in matrix
+    products.
     """
 
     field: PrimeField
@@ -191,7 +206,9 @@ class Span:
         return np.concatenate([p for p, _ in done]), np.concatenate([rows for _, rows in done])
 
     def _echelon(self, rows: Array) -> tuple[NDArray[np.intp], Array]:
-        """Return pivot columns and the reduced echelon rows of at most TERMS rows (which are overwritten)."""
+        """Return pivot columns and the reduced echelon rows of at most TERMS rows (which are
+        overwritten).
+        """
         if len(rows) <= BASE_ROWS:
             return self._eliminate(rows)
         half = len(rows) // 2

@@ -1,9 +1,10 @@
 """Arithmetic in ``F_p[ε_1, …, ε_k]/(ε_i^2)``: derivatives without symbols and without divisions.
 
-A jet array has shape ``(batch, rows, columns, 2^k)``; its last axis holds the coefficient of ``∏_{i ∈ S} ε_i`` at the index
-whose binary digits are S. The derivative of a polynomial map f at θ along v is the ε-coefficient of ``f(θ + ε v)``.
-``Integers`` offers the same operations over Z (or any ring of Python objects, such as sympy's polynomials), so one network
-definition serves numbers mod p, exact integers and symbols.
+A jet array has shape ``(batch, rows, columns, 2^k)``; its last axis holds the coefficient of ``∏_{i
+∈ S} ε_i`` at the index whose binary digits are S. The derivative of a polynomial map f at θ along v
+is the ε-coefficient of ``f(θ + ε v)``. ``Integers`` offers the same operations over Z (or any ring
+of Python objects, such as sympy's polynomials), so one network definition serves numbers mod p,
+exact integers and symbols.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ DIRECT = 8
 
 
 class Ring(Protocol):
-    """What a network needs of the numbers that flow through it. Arrays are (batch, rows, columns, jet)."""
+    """What a network needs of the numbers that flow through it.
+
+    Arrays are (batch, rows, columns, jet).
+    """
 
     def matmul(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         """Matrix product of (·, m, k, ·) and (·, k, n, ·); a batch of one is repeated."""
@@ -54,18 +58,22 @@ class Jets:
         return self.field.reduce(x)
 
     def matmul(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
-        """Multiply matrices of jets: the coefficient at S is the sum over T ⊆ S of ``a_T @ b_{S∖T}``.
+        """Multiply matrices of jets: the coefficient at S is the sum over T ⊆ S of ``a_T @
+        b_{S∖T}``.
 
-        For small jets one plain product does it all: ``a`` as a matrix with columns (k, T) times the matrix with rows (k, T) and
-        columns (n, S) that holds ``b_{S∖T}``. That takes 4^k products where 3^k would do, but one call instead of 3^k; larger
-        jets are halved, ``(a_0 + ε a_1)(b_0 + ε b_1) = a_0 b_0 + ε (a_0 b_1 + a_1 b_0)``.
+        For small jets one plain product does it all: ``a`` as a matrix with columns (k, T) times
+        the matrix with rows (k, T) and columns (n, S) that holds ``b_{S∖T}``. That takes 4^k
+        products where 3^k would do, but one call instead of 3^k; larger jets are halved, ``(a_0 + ε
+        a_1)(b_0 + ε b_1) = a_0 b_0 + ε (a_0 b_1 + a_1 b_0)``.
         """
         batch, inner, columns, size = b.shape
         if size == 1:
             return self.field.matmul(a[..., 0], b[..., 0])[..., None]
         if size > DIRECT:
             low, high = self.matmul(value(a), value(b)), self.matmul(value(a), derivative(b))
-            return np.concatenate([low, self.reduce(high + self.matmul(derivative(a), value(b)))], axis=-1)
+            return np.concatenate(
+                [low, self.reduce(high + self.matmul(derivative(a), value(b)))], axis=-1
+            )
         source, mask = _convolution(size, columns)
         right = b.reshape(batch, inner, columns * size).take(source, axis=2)
         right *= mask
@@ -76,14 +84,18 @@ class Jets:
 
 @dataclass(frozen=True, slots=True)
 class Integers:
-    """Exact arithmetic on object arrays of Python integers, fractions or symbols; jets of order 0 only."""
+    """Exact arithmetic on object arrays of Python integers, fractions or symbols; jets of order 0
+    only.
+    """
 
     def reduce(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return x: exact numbers need no reduction."""
         return x
 
     def divide(self, x: NDArray[Any], divisor: int) -> NDArray[Any]:
-        """Return fractions; floats, which only ever bound sizes, stay as if denominators were cleared."""
+        """Return fractions; floats, which only ever bound sizes, stay as if denominators were
+        cleared.
+        """
         return x * Fraction(1, divisor) if x.dtype == object else x
 
     def matmul(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:

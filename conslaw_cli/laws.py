@@ -1,9 +1,10 @@
 """Known conservation laws, from the graph of the network rather than from a table.
 
-A junction is a space of n units that is written by rows of matrices ``W_i`` (n × ·, biases being columns) and read by columns of
-matrices ``R_j`` (· × n), all of them parameters, nothing else touching it. For every symmetric S the linear flow
-``W_i → e^{tS} W_i, R_j → R_j e^{-tS}`` leaves the network function unchanged, so its generator is orthogonal to every
-gradient field; it is the gradient of ``tr S(Σ W_i W_i^T − Σ R_j^T R_j)/2``. A positively homogeneous activation on the space
+A junction is a space of n units that is written by rows of matrices ``W_i`` (n × ·, biases being
+columns) and read by columns of matrices ``R_j`` (· × n), all of them parameters, nothing else
+touching it. For every symmetric S the linear flow ``W_i → e^{tS} W_i, R_j → R_j e^{-tS}`` leaves
+the network function unchanged, so its generator is orthogonal to every gradient field; it is the
+gradient of ``tr S(Σ W_i W_i^T − Σ R_j^T R_j)/2``. A positively homogeneous activation on the space
 commutes with positive diagonal maps only, so there S must be diagonal (Prop. 4.1, for both cases).
 """
 
@@ -22,7 +23,9 @@ Index = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Laws that are the entries of one matrix or vector. ``text`` and ``latex`` are its formula, ``shape`` says which entries."""
+    """Laws that are the entries of one matrix or vector. ``text`` and ``latex`` are its formula,
+    ``shape`` says which entries.
+    """
 
     text: str
     latex: str
@@ -71,7 +74,12 @@ class Junction:
     def _family(self, size: int) -> Family:
         shape = f"{self.units}×{self.units}"
         if self.gated:
-            return Family(f"diag({self.text})", rf"\operatorname{{diag}}\bigl({self.latex}\bigr)", f"{shape} diagonal", size)
+            return Family(
+                f"diag({self.text})",
+                rf"\operatorname{{diag}}\bigl({self.latex}\bigr)",
+                f"{shape} diagonal",
+                size,
+            )
         return Family(self.text, self.latex, f"{shape} symmetric", size)
 
 
@@ -83,10 +91,12 @@ def _entries(units: int, gated: bool) -> tuple[Index, Index]:
 
 @dataclass(frozen=True, slots=True)
 class Laws:
-    """Polynomials ``h_l(θ) = Σ c θ_left θ_right`` with integer coefficients, one term per entry of the arrays.
+    """Polynomials ``h_l(θ) = Σ c θ_left θ_right`` with integer coefficients, one term per entry of
+    the arrays.
 
-    ``right = -1`` stands for a term of degree one, ``c θ_left``. The laws are the entries of ``families``, one after another;
-    ``entries`` gives each law's indices in its family, from 1, none where the family is one formula.
+    ``right = -1`` stands for a term of degree one, ``c θ_left``. The laws are the entries of
+    ``families``, one after another; ``entries`` gives each law's indices in its family, from 1,
+    none where the family is one formula.
     """
 
     families: tuple[Family, ...]
@@ -111,7 +121,9 @@ class Laws:
         raise IndexError(f"law {law} of {len(self)}")
 
     def gradients(self, theta: NDArray[np.float64], rows: int) -> Iterator[NDArray[np.float64]]:
-        """Yield ``∇h_l(θ)``, unreduced, as (at most ``rows``, D) matrices, law after law, at a point θ of D numbers."""
+        """Yield ``∇h_l(θ)``, unreduced, as (at most ``rows``, D) matrices, law after law, at a
+        point θ of D numbers.
+        """
         extended = np.append(theta, 1.0)
         if 0 < len(self) <= rows:
             yield self._dense(np.arange(len(self.law)), 0, len(self), extended)
@@ -122,8 +134,12 @@ class Laws:
             terms = order[first:last]
             yield self._dense(terms, start * rows, min(rows, len(self) - start * rows), extended)
 
-    def values(self, theta: NDArray[np.float64], reduce: Callable[[NDArray[np.float64]], object]) -> NDArray[np.float64]:
-        """Return ``h_l(θ)``, unreduced sums of reduced terms, as a (points, laws) matrix, at points θ (points, D)."""
+    def values(
+        self, theta: NDArray[np.float64], reduce: Callable[[NDArray[np.float64]], object]
+    ) -> NDArray[np.float64]:
+        """Return ``h_l(θ)``, unreduced sums of reduced terms, as a (points, laws) matrix, at points
+        θ (points, D).
+        """
         order = np.argsort(self.law, kind="stable")
         starts = np.searchsorted(self.law[order], np.arange(len(self)))
         extended = np.column_stack([theta, np.ones(len(theta))])
@@ -134,17 +150,23 @@ class Laws:
             terms = rows[:, self.left[order]] * rows[:, self.right[order]]
             reduce(terms)
             terms *= self.coefficient[order]
-            result[first : first + part] = np.add.reduceat(terms, starts, axis=1) if len(starts) else 0
+            result[first : first + part] = (
+                np.add.reduceat(terms, starts, axis=1) if len(starts) else 0
+            )
         return result
 
-    def _dense(self, terms: Index, start: int, rows: int, extended: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _dense(
+        self, terms: Index, start: int, rows: int, extended: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         columns = len(extended)
         row = (self.law[terms] - start) * columns
         left, right = self.left[terms], self.right[terms] % columns
         place = np.concatenate([row + left, row + right])
         other = np.concatenate([extended[right], extended[left]])
         weights = other * np.tile(self.coefficient[terms], 2)
-        dense: NDArray[np.float64] = np.bincount(place, weights, minlength=rows * columns).astype(np.float64)
+        dense: NDArray[np.float64] = np.bincount(place, weights, minlength=rows * columns).astype(
+            np.float64
+        )
         return dense.reshape(rows, columns)[:, :-1]
 
 

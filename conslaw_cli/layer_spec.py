@@ -1,8 +1,9 @@
 """The grammar of ``layers:``: nodes of a YAML file → layers (families/layers.py).
 
-A layer is a word (``relu``, ``leaky_relu``, ``flatten``, …) or a mapping with one key, its kind. ``dense: 8`` is short for
-``dense: {units: 8}``, ``avg_pool: 2`` for ``avg_pool: {kernel: 2}``; one number stands for a kernel or stride that is equal in
-all directions. Strides default to 1 for convolutions and to the kernel for pooling. ``attention`` stands alone.
+A layer is a word (``relu``, ``leaky_relu``, ``flatten``, …) or a mapping with one key, its kind.
+``dense: 8`` is short for ``dense: {units: 8}``, ``avg_pool: 2`` for ``avg_pool: {kernel: 2}``; one
+number stands for a kernel or stride that is equal in all directions. Strides default to 1 for
+convolutions and to the kernel for pooling. ``attention`` stands alone.
 """
 
 from __future__ import annotations
@@ -13,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 from conslaw_cli import readers
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.attention import MAX_HEADS, Attention
-from conslaw_cli.families.layers import Activation, Branch, Convolution, Flat, Layer, LayerError, Layers, Linear, Pool
+from conslaw_cli.families.layers import (
+    Activation,
+    Branch,
+    Convolution,
+    Flat,
+    Layer,
+    LayerError,
+    Layers,
+    Linear,
+    Pool,
+)
 from conslaw_cli.families.mlp import ACTIVATIONS, MAX_WIDTH
 from conslaw_cli.readers import Reader
 
@@ -33,7 +44,9 @@ def shape(node: Node) -> tuple[int, ...]:
     if "length" in node.value:
         one = readers.mapping(node, {"channels": _size, "length": _size}, ("channels", "length"))
         return one["channels"], one["length"]
-    two = readers.mapping(node, {"channels": _size, "height": _size, "width": _size}, ("channels", "height", "width"))
+    two = readers.mapping(
+        node, {"channels": _size, "height": _size, "width": _size}, ("channels", "height", "width")
+    )
     return two["channels"], two["height"], two["width"]
 
 
@@ -43,12 +56,18 @@ def layers(node: Node) -> tuple[Layer | Mapping[str, int], ...]:
     return read
 
 
-def network(input: tuple[int, ...], layers: tuple[Any, ...], loss: Any = "mse", name: str = "") -> Layers | Attention:
+def network(
+    input: tuple[int, ...], layers: tuple[Any, ...], loss: Any = "mse", name: str = ""
+) -> Layers | Attention:
     """Return the architecture of the keys ``input``, ``layers``, ``loss`` and ``name``."""
     for i, layer in enumerate(layers):
         if isinstance(layer, Mapping):
             if len(layers) > 1 or len(input) != 1 or loss != "mse":
-                raise LayerError((i,), "attention: expected to stand alone, on a vector as input, without a loss of its own")
+                raise LayerError(
+                    (i,),
+                    "attention: expected to stand alone, on a vector as input, without a loss of"
+                    " its own",
+                )
             return Attention(input[0], **layer, name=name)
     return Layers(input, layers, loss, name)
 
@@ -65,10 +84,14 @@ def attention_sizes(node: Node) -> Mapping[str, int]:
 
 
 def place(node: Node, path: tuple[int, ...]) -> str:
-    """Return where the layer with this path stands below the key ``layers``; without a path, the input."""
+    """Return where the layer with this path stands below the key ``layers``; without a path, the
+    input.
+    """
     inner = node.value["layers" if path else "input"]
     for index in path:
-        entries = inner.value if isinstance(inner.value, list) else next(iter(inner.value.values())).value
+        entries = (
+            inner.value if isinstance(inner.value, list) else next(iter(inner.value.values())).value
+        )
         inner = entries[index]
     return str(inner.place)
 
@@ -100,7 +123,13 @@ def _dense(node: Node) -> Linear:
 
 def _convolution(dimensions: int) -> Reader:
     def read(node: Node) -> Convolution:
-        keys = {"channels": _size, "kernel": _sizes, "stride": _sizes, "padding": _padding, "bias": _flag}
+        keys = {
+            "channels": _size,
+            "kernel": _sizes,
+            "stride": _sizes,
+            "padding": _padding,
+            "bias": _flag,
+        }
         values = readers.mapping(node, keys, ("channels", "kernel"))
         for key in ("kernel", "stride"):
             values[key] = _spread(node, key, values.get(key, (1,)), dimensions)
@@ -133,7 +162,9 @@ def _residual(node: Node) -> Branch:
     inner = layers(node)
     for layer, child in zip(inner, node.value, strict=True):
         if isinstance(layer, Mapping):
-            raise SpecError(f"{child.place}: attention: expected to stand alone, not in a residual branch")
+            raise SpecError(
+                f"{child.place}: attention: expected to stand alone, not in a residual branch"
+            )
     return Branch(inner)  # type: ignore[arg-type]  # no attention is left among them
 
 
@@ -142,7 +173,11 @@ def _attention(node: Node) -> Mapping[str, int]:
     return {key: value for key, value in sizes.items() if key != "bias"}
 
 
-_HEADS: dict[str, Reader] = {"heads": readers.integer(1, MAX_HEADS), "head_dim": _size, "bias": _none}
+_HEADS: dict[str, Reader] = {
+    "heads": readers.integer(1, MAX_HEADS),
+    "head_dim": _size,
+    "bias": _none,
+}
 _WORDS: dict[str, Layer] = {**{name: Activation(name) for name in ACTIVATIONS}, "flatten": Flat()}
 _KINDS: dict[str, Reader] = {
     "dense": _dense,
@@ -152,4 +187,7 @@ _KINDS: dict[str, Reader] = {
     "residual": _residual,
     "attention": _attention,
 }
-"""The layers, each under its key. A new kind is one entry here, one dataclass and its cases in families/layers.py."""
+"""The layers, each under its key.
+
+A new kind is one entry here, one dataclass and its cases in families/layers.py.
+"""

@@ -12,7 +12,9 @@ Matrix = list[list[int]]
 
 
 def combine(left: Matrix, modulus: int, right: Iterable[Iterable[float]], prime: int) -> Matrix:
-    """Return the residues mod ``modulus · prime`` that are ``left`` mod the modulus and ``right`` mod the prime."""
+    """Return the residues mod ``modulus · prime`` that are ``left`` mod the modulus and ``right``
+    mod the prime.
+    """
     inverse = pow(modulus, -1, prime)
     return [
         [x + modulus * ((int(y) - x) * inverse % prime) for x, y in zip(xs, ys, strict=True)]
@@ -21,7 +23,9 @@ def combine(left: Matrix, modulus: int, right: Iterable[Iterable[float]], prime:
 
 
 def rational(rows: Matrix, modulus: int) -> Matrix | None:
-    """Return rows of coprime integers that are multiples of the residues, None if an entry is no small fraction."""
+    """Return rows of coprime integers that are multiples of the residues, None if an entry is no
+    small fraction.
+    """
     lifted = []
     for row in rows:
         fractions = [reconstruct(x, modulus) for x in row]
@@ -32,7 +36,9 @@ def rational(rows: Matrix, modulus: int) -> Matrix | None:
 
 
 def reconstruct(residue: int, modulus: int) -> Fraction | None:
-    """Return the fraction a/b ≡ residue with |a|, b ≤ sqrt(modulus/2), unique if there is one: Euclid's algorithm, half way."""
+    """Return the fraction a/b ≡ residue with |a|, b ≤ sqrt(modulus/2), unique if there is one:
+    Euclid's algorithm, half way.
+    """
     bound = isqrt(modulus // 2)
     a, b, x, y = modulus, residue % modulus, 0, 1
     while b > bound:

@@ -1,10 +1,13 @@
-"""The linear system behind polynomial laws: monomials, split by symmetry, and equations at random points.
+"""The linear system behind polynomial laws: monomials, split by symmetry, and equations at random
+points.
 
-h is a law iff ``⟨∇h, ∇F(·; a)⟩ = 0`` for all θ and probes a: linear in the coefficients of h. Every pair (θ, a) modulo a prime
-gives one equation; the monomials are the unknowns. They fall into parity classes under sign flips, which do not mix, and
-the classes into orbits under permutations of neurons, of which one class each need be solved (symmetry.py).
+h is a law iff ``⟨∇h, ∇F(·; a)⟩ = 0`` for all θ and probes a: linear in the coefficients of h. Every
+pair (θ, a) modulo a prime gives one equation; the monomials are the unknowns. They fall into parity
+classes under sign flips, which do not mix, and the classes into orbits under permutations of
+neurons, of which one class each need be solved (symmetry.py).
 
-Monomials of several degrees are written as monomials of the largest degree with one parameter more, of index D, whose value is 1.
+Monomials of several degrees are written as monomials of the largest degree with one parameter more,
+of index D, whose value is 1.
 """
 
 from __future__ import annotations
@@ -23,12 +26,16 @@ from conslaw_cli.network import GradientFields
 from conslaw_cli.symmetry import NONE, Symmetry
 
 Monomials = NDArray[np.int32]
-"""(count, degree): each row lists the parameters of a monomial, with repetitions, in ascending order; D stands for 1."""
+"""(count, degree): each row lists the parameters of a monomial, with repetitions, in ascending
+order; D stands for 1.
+"""
 Words = NDArray[np.uint64]
 EXTRA_ROWS = 3
 """Equations drawn beyond the number of unknowns."""
 EXACT_LABELS = 128
-"""Up to so many labels, a set of them is two words of bits; beyond, two random words, told apart with certainty 1 − 2^-128."""
+"""Up to so many labels, a set of them is two words of bits; beyond, two random words, told apart
+with certainty 1 − 2^-128.
+"""
 PART = 1 << 20
 """Entries of the system computed at a time."""
 
@@ -39,7 +46,9 @@ def monomials(parameters: int, degree: int) -> Monomials:
     for _ in range(degree - 1):
         reps = parameters - rows[:, -1]
         last = np.repeat(rows[:, -1], reps)
-        step = np.arange(reps.sum(), dtype=np.int32) - np.repeat(np.cumsum(reps, dtype=np.int32) - reps, reps)
+        step = np.arange(reps.sum(), dtype=np.int32) - np.repeat(
+            np.cumsum(reps, dtype=np.int32) - reps, reps
+        )
         rows = np.column_stack([np.repeat(rows, reps, axis=0), last + step])
     return rows
 
@@ -114,7 +123,9 @@ class Classes:
         """Return those of many orbits whose classes are of one size, one after another."""
         size = self.sizes[orbits[0]]
         starts = self.members.starts[self.orbits.firsts[orbits]]
-        rows: Monomials = self.monomials[self.members.order[(starts[:, None] + np.arange(size)).ravel()]]
+        rows: Monomials = self.monomials[
+            self.members.order[(starts[:, None] + np.arange(size)).ravel()]
+        ]
         return rows
 
     def labels(self, index: int) -> NDArray[np.intp]:
@@ -137,7 +148,9 @@ def classes(rows: Monomials, symmetry: Symmetry, rng: np.random.Generator) -> Cl
 
 
 def _words(labels: int, rng: np.random.Generator) -> Words:
-    """Return two words per label, (2, labels + 1), such that exclusive-or tells sets of labels apart; NONE has zeros."""
+    """Return two words per label, (2, labels + 1), such that exclusive-or tells sets of labels
+    apart; NONE has zeros.
+    """
     words = np.zeros((2, labels + 1), dtype=np.uint64)
     if labels > EXACT_LABELS:
         words[:, :-1] = rng.integers(0, 2**64, size=(2, labels), dtype=np.uint64)
@@ -149,7 +162,9 @@ def _words(labels: int, rng: np.random.Generator) -> Words:
 
 
 def _parity(rows: Monomials, symmetry: Symmetry, word: Words) -> Words:
-    """Return the exclusive-or of the words of all labels of every monomial, in which even labels cancel."""
+    """Return the exclusive-or of the words of all labels of every monomial, in which even labels
+    cancel.
+    """
     single = np.append(np.bitwise_xor.reduce(word[symmetry.labels], axis=1), np.uint64(0))
     total = single[rows[:, 0]]
     for column in rows.T[1:]:
@@ -158,7 +173,9 @@ def _parity(rows: Monomials, symmetry: Symmetry, word: Words) -> Words:
 
 
 def odd_labels(rows: Monomials, symmetry: Symmetry) -> NDArray[np.intp]:
-    """Return for each monomial its labels of odd multiplicity, sorted, padded with NONE in front."""
+    """Return for each monomial its labels of odd multiplicity, sorted, padded with NONE in
+    front.
+    """
     labels = np.append(symmetry.labels, [[NONE, NONE]], axis=0)[rows].reshape(len(rows), -1)
     labels.sort(axis=1)
     changes = labels[:, 1:] != labels[:, :-1]
@@ -173,7 +190,8 @@ def odd_labels(rows: Monomials, symmetry: Symmetry) -> NDArray[np.intp]:
 
 @dataclass(frozen=True, slots=True)
 class Points:
-    """Random points θ, without zeros, and ``g_e/θ_e`` for the gradient g of F at a random probe: (rows, D + 1) residues each.
+    """Random points θ, without zeros, and ``g_e/θ_e`` for the gradient g of F at a random probe:
+    (rows, D + 1) residues each.
 
     The last column is that of the constant 1.
     """
@@ -183,18 +201,28 @@ class Points:
     ratio: Array
 
     @classmethod
-    def draw(cls, fields: Fields, field: PrimeField, rng: np.random.Generator, count: int) -> Points:
+    def draw(
+        cls, fields: Fields, field: PrimeField, rng: np.random.Generator, count: int
+    ) -> Points:
         """Draw ``count`` independent points and probes."""
         theta, values = scattered(fields, field, rng, count)
         ratio = field.reduce(values * inverses(field, theta))
-        return cls(field, np.insert(theta, fields.dimension, 1, axis=1), np.insert(ratio, fields.dimension, 0, axis=1))
+        return cls(
+            field,
+            np.insert(theta, fields.dimension, 1, axis=1),
+            np.insert(ratio, fields.dimension, 0, axis=1),
+        )
 
     def equations(self, rows: Monomials, count: int) -> Array:
-        """Return ``⟨∇m, g⟩ = m(θ) Σ_k g_{m_k}/θ_{m_k}`` at the first ``count`` points for all monomials: (count, len(rows))."""
+        """Return ``⟨∇m, g⟩ = m(θ) Σ_k g_{m_k}/θ_{m_k}`` at the first ``count`` points for all
+        monomials: (count, len(rows)).
+        """
         system = np.empty((count, len(rows)))
         part = max(1, PART // len(rows))
         for start in range(0, count, part):
-            system[start : start + part] = self._equations(rows, slice(start, min(start + part, count)))
+            system[start : start + part] = self._equations(
+                rows, slice(start, min(start + part, count))
+            )
         return system
 
     def _equations(self, rows: Monomials, points: slice) -> Array:
@@ -208,27 +236,36 @@ class Points:
         return reduce(value)
 
 
-def scattered(fields: Fields, field: PrimeField, rng: np.random.Generator, count: int) -> tuple[Array, Array]:
-    """Return independent random points without zeros and the values of one random field at each: (count, D) both.
+def scattered(
+    fields: Fields, field: PrimeField, rng: np.random.Generator, count: int
+) -> tuple[Array, Array]:
+    """Return independent random points without zeros and the values of one random field at each:
+    (count, D) both.
 
     Fields that are defined everywhere are evaluated at all points at once.
     """
     if isinstance(fields, GradientFields):
         theta = field.random(rng, (count, fields.dimension))
         theta[theta == 0] = 1
-        return theta, fields.evaluate(field, theta[..., None], fields.sample(field, rng, count))[..., 0]
+        return (
+            theta,
+            fields.evaluate(field, theta[..., None], fields.sample(field, rng, count))[..., 0],
+        )
     rows: list[tuple[Array, Array]] = []
     while len(rows) < count:
         there, theta = fields.at(field, rng)
         if theta.all():
-            rows.append((theta[0, :, 0], there.evaluate(field, theta, there.sample(field, rng, 1))[0, :, 0]))
+            rows.append(
+                (theta[0, :, 0], there.evaluate(field, theta, there.sample(field, rng, 1))[0, :, 0])
+            )
     return np.array([theta for theta, _ in rows]), np.array([values for _, values in rows])
 
 
 def inverses(field: PrimeField, x: Array) -> Array:
     """Return 1/x for an array of nonzero residues.
 
-    Invert the product of two halves and multiply back: three products an element and one inverse in all.
+    Invert the product of two halves and multiply back: three products an element and one inverse in
+    all.
     """
     if x.size <= 1:
         return np.array([field.inverse(float(each)) for each in x.ravel()]).reshape(x.shape)

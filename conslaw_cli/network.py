@@ -1,9 +1,10 @@
 """Networks as scalar functions ``F(θ; a)``, linear in φ: building blocks, forward and backward.
 
-``F(θ; a) = <w, g(θ; x, gates)>`` with the probe ``a = (x, gates, w)``: input, one free factor per gated unit, output
-weights. Distinct components of φ have distinct monomials in a, so the gradients ``∇_θ F(θ; a)`` for random a span W_φ(θ)
-(each is a random element of it), for the price of one back-propagation; φ itself, which may have 10^20 entries, is
-never formed. Blocks are written once for any ring: residues mod p, jets, integers, symbols (``jets.Ring``).
+``F(θ; a) = <w, g(θ; x, gates)>`` with the probe ``a = (x, gates, w)``: input, one free factor per
+gated unit, output weights. Distinct components of φ have distinct monomials in a, so the gradients
+``∇_θ F(θ; a)`` for random a span W_φ(θ) (each is a random element of it), for the price of one
+back-propagation; φ itself, which may have 10^20 entries, is never formed. Blocks are written once
+for any ring: residues mod p, jets, integers, symbols (``jets.Ring``).
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ Values = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Where a network is evaluated: parameters (batch, D, jet) and the gates' factors (batch, gates)."""
+    """Where a network is evaluated: parameters (batch, D, jet) and the gates' factors (batch,
+    gates).
+    """
 
     ring: Ring
     theta: Values
@@ -47,15 +50,21 @@ class Block(Protocol):
         ...
 
     def backward(self, at: Point, h: Values, delta: Values, gradient: Values) -> Values:
-        """Write this block's entries of the gradient (batch, D, jet); return the cotangent of its input h."""
+        """Write this block's entries of the gradient (batch, D, jet); return the cotangent of its
+        input h.
+        """
         ...
 
     def degree(self) -> tuple[int, int]:
-        """Return the degrees of the output in the parameters and in the gates, for an input of degree 0."""
+        """Return the degrees of the output in the parameters and in the gates, for an input of
+        degree 0.
+        """
         ...
 
     def connect(self, at: Cursor, spaces: list[Space]) -> Cursor:
-        """Note which spaces the block's parameters read and write, add new ones; return where its output lives."""
+        """Note which spaces the block's parameters read and write, add new ones; return where its
+        output lives.
+        """
         ...
 
     def weights(self) -> Iterator[Dense]:
@@ -65,10 +74,11 @@ class Block(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Dense:
-    """``z = U^T h + b``, U being ``inputs × outputs`` at ``offset``, row by row, b at ``bias`` if there is one.
+    """``z = U^T h + b``, U being ``inputs × outputs`` at ``offset``, row by row, b at ``bias`` if
+    there is one.
 
-    ``label`` numbers the layer: its parameters are called U1, b1 if it is "1" and ``symbol`` is "U". ``taps``: consecutive
-    inputs that belong to one unit (the kernel of a convolution).
+    ``label`` numbers the layer: its parameters are called U1, b1 if it is "1" and ``symbol`` is
+    "U". ``taps``: consecutive inputs that belong to one unit (the kernel of a convolution).
     """
 
     offset: int
@@ -101,7 +111,9 @@ class Dense:
 
     def read(self) -> NDArray[np.intp]:
         """Return the indices of U, one row per unit of the input space."""
-        return np.arange(self.offset, self.offset + self.outputs * self.inputs).reshape(self.inputs, self.outputs)
+        return np.arange(self.offset, self.offset + self.outputs * self.inputs).reshape(
+            self.inputs, self.outputs
+        )
 
     def written(self) -> NDArray[np.intp]:
         """Return the indices of (U^T, b), one row per unit of the output space."""
@@ -113,7 +125,9 @@ class Dense:
         """Yield the index and the name of every parameter."""
         for i, row in enumerate(self.read().tolist()):
             unit = f"{i // self.taps + 1},{i % self.taps + 1}" if self.taps > 1 else f"{i + 1}"
-            yield from ((e, f"{self.symbol}{self.label}[{unit},{j}]") for j, e in enumerate(row, start=1))
+            yield from (
+                (e, f"{self.symbol}{self.label}[{unit},{j}]") for j, e in enumerate(row, start=1)
+            )
         if self.bias is not None:
             yield from ((self.bias + j, f"b{self.label}[{j + 1}]") for j in range(self.outputs))
 
@@ -121,11 +135,17 @@ class Dense:
         """Read the current space, write a new one."""
         text, latex = f"{self.symbol}{self.label}", f"{self.symbol}_{{{self.label}}}"
         sums = ("Σ ", r"\textstyle\sum ") if self.inputs > at.space.units else ("", "")
-        at.space.reads(at.by_unit(self.read()), f"{sums[0]}{text}{text}ᵀ", rf"{sums[1]}{latex} {latex}^\top")
+        at.space.reads(
+            at.by_unit(self.read()), f"{sums[0]}{text}{text}ᵀ", rf"{sums[1]}{latex} {latex}^\top"
+        )
         space = Space(self.outputs)
         space.write(self.read().T, f"{text}ᵀ{text}", rf"{latex}^\top {latex}")
         if self.bias is not None:
-            space.write(self.written()[:, -1:], f"b{self.label}ᵀb{self.label}", rf"b_{{{self.label}}}^\top b_{{{self.label}}}")
+            space.write(
+                self.written()[:, -1:],
+                f"b{self.label}ᵀb{self.label}",
+                rf"b_{{{self.label}}}^\top b_{{{self.label}}}",
+            )
         spaces.append(space)
         return Cursor.on(space)
 
@@ -139,7 +159,9 @@ class Dense:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """``h = g ⊙ z``: a positively homogeneous activation, whose slopes are free factors of the probe."""
+    """``h = g ⊙ z``: a positively homogeneous activation, whose slopes are free factors of the
+    probe.
+    """
 
     offset: int
     units: int
@@ -175,9 +197,10 @@ class Gate:
 class Network:
     """A chain of blocks from ``inputs`` to ``outputs`` units with D parameters.
 
-    ``inputs`` counts the probe's entries: ``inputs / positions`` units at each of ``positions`` places.
-    ``held``: numbers that one evaluation holds besides θ and the gradient, where these are not of the same order.
-    ``zero_sum``: the output weights w of the probe satisfy ``Σ w = 0`` (softmax cross-entropy, families/mlp.py).
+    ``inputs`` counts the probe's entries: ``inputs / positions`` units at each of ``positions``
+    places. ``held``: numbers that one evaluation holds besides θ and the gradient, where these are
+    not of the same order. ``zero_sum``: the output weights w of the probe satisfy ``Σ w = 0``
+    (softmax cross-entropy, families/mlp.py).
     """
 
     blocks: tuple[Block, ...]
@@ -195,7 +218,9 @@ class Network:
         return self.inputs + self.gates + self.outputs
 
     def gradient(self, ring: Ring, theta: Values, probe: Values) -> Values:
-        """Return ``∇_θ F(θ; a)``, (batch, D, jet), for θ (batch or 1, D, jet) and probes (batch, probe_size)."""
+        """Return ``∇_θ F(θ; a)``, (batch, D, jet), for θ (batch or 1, D, jet) and probes (batch,
+        probe_size).
+        """
         at = self._point(ring, theta, probe)
         values = [self._input(probe, theta.shape[2])]
         for block in self.blocks[:-1]:
@@ -233,7 +258,9 @@ class Network:
         return parameters, 2 + sum(block.degree()[1] for block in self.blocks)
 
     def spaces(self) -> list[Space]:
-        """Return the input space, the spaces of all layers and the output space, connected (wiring.py)."""
+        """Return the input space, the spaces of all layers and the output space, connected
+        (wiring.py).
+        """
         spaces = [Space(self.inputs // self.positions, wired=True)]
         cursor = Cursor.on(spaces[0])
         for block in self.blocks:
@@ -242,7 +269,9 @@ class Network:
         return spaces
 
     def laws(self) -> Laws:
-        """Return the known laws: of all junctions, and what zero-sum output weights add; of one such output all parameters."""
+        """Return the known laws: of all junctions, and what zero-sum output weights add; of one
+        such output all parameters.
+        """
         if self.zero_sum and self.outputs == 1:
             every = Family("θ", r"\theta", f"{self.parameters} entries", self.parameters)
             return linear_laws(every, list(np.arange(self.parameters)[:, None]))
@@ -251,36 +280,55 @@ class Network:
         return join([*parts, *self._sums(spaces[-1])] if self.zero_sum else parts)
 
     def listed(self) -> tuple[int, int]:
-        """Return how many known laws there are, and how many terms they have together, without listing them."""
+        """Return how many known laws there are, and how many terms they have together, without
+        listing them.
+        """
         if self.zero_sum and self.outputs == 1:
             return self.parameters, self.parameters
         spaces = self.spaces()
         sizes = [junction.size() for junction in junctions(spaces)]
         sums = list(self._sums(spaces[-1])) if self.zero_sum else []
-        return sum(n for n, _ in sizes) + sum(map(len, sums)), sum(n for _, n in sizes) + sum(len(part.law) for part in sums)
+        return sum(n for n, _ in sizes) + sum(map(len, sums)), sum(n for _, n in sizes) + sum(
+            len(part.law) for part in sums
+        )
 
     def _sums(self, outputs: Space) -> Iterator[Laws]:
-        """Yield the sums over outputs of what writes the output space, if nothing else touches it (families/mlp.py)."""
+        """Yield the sums over outputs of what writes the output space, if nothing else touches it
+        (families/mlp.py).
+        """
         last = self.blocks[-1]
         if not isinstance(last, Dense) or outputs.read or outputs.gated:
             return
         name, n = last.label, last.inputs
-        yield linear_laws(Family(f"U{name}·1", rf"U_{{{name}}} \mathbf{{1}}", f"{n} row sums", n), list(last.read()))
+        yield linear_laws(
+            Family(f"U{name}·1", rf"U_{{{name}}} \mathbf{{1}}", f"{n} row sums", n),
+            list(last.read()),
+        )
         if last.bias is not None:
-            yield linear_laws(Family(f"b{name}·1", rf"b_{{{name}}} \mathbf{{1}}", "1 sum", 1), [last.written()[:, -1]])
+            yield linear_laws(
+                Family(f"b{name}·1", rf"b_{{{name}}} \mathbf{{1}}", "1 sum", 1),
+                [last.written()[:, -1]],
+            )
 
     def weights(self) -> list[Dense]:
         """Return the blocks that hold parameters, in the order of these."""
-        return sorted((dense for block in self.blocks for dense in block.weights()), key=lambda dense: dense.offset)
+        return sorted(
+            (dense for block in self.blocks for dense in block.weights()),
+            key=lambda dense: dense.offset,
+        )
 
     def parameter_names(self) -> list[str]:
-        """Return the name of every parameter, in order: ``U1[i,j]`` leads from unit i to unit j, ``b1[j]`` is a bias."""
+        """Return the name of every parameter, in order: ``U1[i,j]`` leads from unit i to unit j,
+        ``b1[j]`` is a bias.
+        """
         return [name for dense in self.weights() for _, name in sorted(dense.names())]
 
 
 @dataclass(frozen=True, slots=True)
 class GradientFields:
-    """W_φ as a space of vector fields that can be sampled and evaluated on jets (closure.Fields)."""
+    """W_φ as a space of vector fields that can be sampled and evaluated on jets
+    (closure.Fields).
+    """
 
     network: Network
 
@@ -291,7 +339,9 @@ class GradientFields:
 
     @property
     def held(self) -> int:
-        """Numbers that one evaluation holds: θ and the gradient, copies of them, and the layers' values."""
+        """Numbers that one evaluation holds: θ and the gradient, copies of them, and the layers'
+        values.
+        """
         return 8 * self.dimension + 6 * self.network.held
 
     def prime(self, rng: np.random.Generator) -> int:
@@ -316,10 +366,12 @@ class GradientFields:
         return parameters - 1, probe
 
     def bits(self) -> float:
-        """Bound the logarithm to the base 2 of the sum of the absolute values of the coefficients of a field's entry.
+        """Bound the logarithm to the base 2 of the sum of the absolute values of the coefficients
+        of a field's entry.
 
-        F has coefficients ±1 and is of degree at most one in each parameter, so F at all ones counts its monomials
-        and bounds those of its derivatives; replacing ``w_n`` by ``−Σ w_i`` at most doubles the sum.
+        F has coefficients ±1 and is of degree at most one in each parameter, so F at all ones
+        counts its monomials and bounds those of its derivatives; replacing ``w_n`` by ``−Σ w_i`` at
+        most doubles the sum.
         """
         ones = np.ones((1, self.network.parameters, 1))
         with np.errstate(over="ignore"):

@@ -1,12 +1,13 @@
 """Polynomial conservation laws of a given degree (paper, section 2.5), exactly.
 
-h is a law iff ``⟨∇h, ∇F(·; a)⟩ = 0`` for all θ and probes a. At random (θ, a) modulo a prime this is a linear system in the
-coefficients of h (monomials.py). Its nullspace contains every law's residues, so its dimension is an upper bound for the number
-of linearly independent laws. Lower bounds are the products of known laws that are independent modulo a prime, and, where
-these are fewer, the vectors of the nullspace, lifted to Z and verified there.
+h is a law iff ``⟨∇h, ∇F(·; a)⟩ = 0`` for all θ and probes a. At random (θ, a) modulo a prime this
+is a linear system in the coefficients of h (monomials.py). Its nullspace contains every law's
+residues, so its dimension is an upper bound for the number of linearly independent laws. Lower
+bounds are the products of known laws that are independent modulo a prime, and, where these are
+fewer, the vectors of the nullspace, lifted to Z and verified there.
 
-If every component of φ is homogeneous, then so are the parts of a law of each degree laws, and degrees are searched one by one;
-else all of them together.
+If every component of φ is homogeneous, then so are the parts of a law of each degree laws, and
+degrees are searched one by one; else all of them together.
 """
 
 from __future__ import annotations
@@ -28,7 +29,16 @@ from conslaw_cli.field import PRIMES_IN_RANGE, SMALLEST_PRIME, Array, PrimeField
 from conslaw_cli.jets import Integers
 from conslaw_cli.laws import Laws
 from conslaw_cli.lifting import combine, rational, short
-from conslaw_cli.monomials import EXTRA_ROWS, Classes, Monomials, Points, classes, monomials, monomials_up_to, scattered
+from conslaw_cli.monomials import (
+    EXTRA_ROWS,
+    Classes,
+    Monomials,
+    Points,
+    classes,
+    monomials,
+    monomials_up_to,
+    scattered,
+)
 from conslaw_cli.network import GradientFields, Network
 from conslaw_cli.symmetry import none, symmetry
 
@@ -51,7 +61,9 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Polynomial:
-    """An integer polynomial in θ: coefficients and monomials, each a sorted tuple of parameter indices (with repetitions)."""
+    """An integer polynomial in θ: coefficients and monomials, each a sorted tuple of parameter
+    indices (with repetitions).
+    """
 
     terms: tuple[tuple[int, tuple[int, ...]], ...]
 
@@ -67,8 +79,14 @@ class Polynomial:
 
     @classmethod
     def of(cls, coefficients: Iterable[int], rows: Iterable[Sequence[int]]) -> Polynomial:
-        """Collect nonzero terms in the order of the monomials, divided by their content, the first one positive."""
-        terms = sorted((tuple(sorted(map(int, m))), int(c)) for c, m in zip(coefficients, rows, strict=True) if c)
+        """Collect nonzero terms in the order of the monomials, divided by their content, the first
+        one positive.
+        """
+        terms = sorted(
+            (tuple(sorted(map(int, m))), int(c))
+            for c, m in zip(coefficients, rows, strict=True)
+            if c
+        )
         content = gcd(*(c for _, c in terms))
         sign = content if terms[0][1] > 0 else -content
         return cls(tuple((c // sign, m) for m, c in terms))
@@ -102,7 +120,8 @@ class Law:
 
     known: whether it is a polynomial in the architecture's known laws.
     name, index: those of a known law in ``architecture.laws()``, else None.
-    new: for a generator, whether it is independent of all known laws (one that is neither may be a root of a polynomial in them).
+    new: for a generator, whether it is independent of all known laws (one that is neither may be a
+    root of a polynomial in them).
     """
 
     polynomial: Polynomial
@@ -116,13 +135,16 @@ class Law:
 class LawSearch:
     """The polynomial laws of some degrees.
 
-    linear: for each degree searched, the number of linearly independent laws of exactly this degree, modulo those of lower ones.
-    products: the same for the products of known laws; where the two agree, every law of that degree is a polynomial in these,
-    and both numbers are proved (module docstring).
-    independent: rank of the gradients of all laws found; generators: as many laws, known ones first, of which all are functions.
+    linear: for each degree searched, the number of linearly independent laws of exactly this
+    degree, modulo those of lower ones.
+    products: the same for the products of known laws; where the two agree, every law of that degree
+    is a polynomial in these, and both numbers are proved (module docstring).
+    independent: rank of the gradients of all laws found; generators: as many laws, known ones
+    first, of which all are functions.
     known: how many of the generators are functions of the known laws; the others are new.
     parameters, listed: the names of the parameters, in the order of θ, and the known laws.
-    error_bound: probability that one of these figures is wrong or a law listed is none; 0 if all of it is proved.
+    error_bound: probability that one of these figures is wrong or a law listed is none; 0 if all of
+    it is proved.
     basis: a linear basis of all laws found, degree by degree; None if it was not asked for.
     """
 
@@ -152,10 +174,11 @@ def find_laws(
     memory: int | None = None,
     progress: Progress | None = None,
 ) -> LawSearch:
-    """Find all polynomial laws of exactly ``degree`` (homogeneous), or up to it, constants excluded.
+    """Find all polynomial laws of exactly ``degree`` (homogeneous), or up to it, constants
+    excluded.
 
-    basis: also list a full linear basis. Raise SpecError for a degree outside 1 … MAX_DEGREE and MemoryBudgetError, with the
-    degree that would fit, before anything large is allocated.
+    basis: also list a full linear basis. Raise SpecError for a degree outside 1 … MAX_DEGREE and
+    MemoryBudgetError, with the degree that would fit, before anything large is allocated.
     """
     start = time.perf_counter()
     check_degree(degree)
@@ -163,11 +186,15 @@ def find_laws(
     rng = np.random.default_rng(int(job_key(architecture, seed), 16))
     for _ in range(MAX_TRIALS):
         try:
-            found = _Search(architecture, rng, memory, progress or _quiet).run(degree, homogeneous, basis)
+            found = _Search(architecture, rng, memory, progress or _quiet).run(
+                degree, homogeneous, basis
+            )
         except _UnluckyError:
             continue
         return replace(found, seed=seed, seconds=round(time.perf_counter() - start, 6))
-    raise ContradictionError(f"{architecture.name}: nullspaces of degree {degree} and what lifts from them do not agree")
+    raise ContradictionError(
+        f"{architecture.name}: nullspaces of degree {degree} and what lifts from them do not agree"
+    )
 
 
 def check_degree(degree: int) -> None:
@@ -177,7 +204,9 @@ def check_degree(degree: int) -> None:
 
 
 def check_search(architecture: Architecture, degree: int, memory: int | None) -> None:
-    """Raise MemoryBudgetError if listing the monomials, or the squares among them, exceeds the budget (bytes)."""
+    """Raise MemoryBudgetError if listing the monomials, or the squares among them, exceeds the
+    budget (bytes).
+    """
     size = [comb(architecture.parameters + d, d) for d in range(degree + 1)]
     needed = [n * (36 * d + 110) + 32 * architecture.parameters**2 for d, n in enumerate(size)]
     budget = budget_of(memory, needed[degree])
@@ -191,7 +220,9 @@ def _advice(fits: int) -> str:
 
 
 def _class_bytes(size: int, parameters: int) -> int:
-    """Bytes at the peak of solving one class: the system, its echelon form and the back-substitution; points."""
+    """Bytes at the peak of solving one class: the system, its echelon form and the
+    back-substitution; points.
+    """
     return 8 * (3 * size**2 + 6 * size * parameters)
 
 
@@ -212,8 +243,8 @@ class Space:
     """The laws of some degrees modulo a prime, for one class of each orbit that has any.
 
     solved: pairs of an orbit's index and a basis of residues (k, size of its first class).
-    dimensions: for each degree the number of linearly independent laws, modulo those of lower degrees: an upper bound, reached
-    when all are lifted or products of known ones.
+    dimensions: for each degree the number of linearly independent laws, modulo those of lower
+    degrees: an upper bound, reached when all are lifted or products of known ones.
     """
 
     classes: Classes
@@ -222,17 +253,36 @@ class Space:
 
 
 class _Search:
-    """The steps of one search; all randomness comes from the job. ``error`` adds up what rests on chance."""
+    """The steps of one search; all randomness comes from the job. ``error`` adds up what rests on
+    chance.
+    """
 
-    def __init__(self, architecture: Architecture, rng: np.random.Generator, memory: int | None, progress: Progress) -> None:
+    def __init__(
+        self,
+        architecture: Architecture,
+        rng: np.random.Generator,
+        memory: int | None,
+        progress: Progress,
+    ) -> None:
         self.architecture, self.name, self.rng = architecture, architecture.name, rng
         self.memory, self.progress, self.error = memory, progress, 0.0
         self.fields = fields = architecture.fields()
         self.over = PrimeField(fields.prime(rng))
-        self.symmetry = symmetry(fields.network) if isinstance(fields, GradientFields) else none(fields.dimension)
+        self.symmetry = (
+            symmetry(fields.network)
+            if isinstance(fields, GradientFields)
+            else none(fields.dimension)
+        )
         self.laws = architecture.laws()
-        self.known = [Law(polynomial, True, self.laws.name(i), i) for i, polynomial in enumerate(listed(self.laws))]
-        self.points = _integer_points(fields.network, rng) if isinstance(fields, GradientFields) else _residue_points(fields, rng)
+        self.known = [
+            Law(polynomial, True, self.laws.name(i), i)
+            for i, polynomial in enumerate(listed(self.laws))
+        ]
+        self.points = (
+            _integer_points(fields.network, rng)
+            if isinstance(fields, GradientFields)
+            else _residue_points(fields, rng)
+        )
         if not all(map(self.is_law, (law.polynomial for law in self.known))):
             raise ContradictionError(f"{self.name}: a known law is not conserved")
 
@@ -249,10 +299,13 @@ class _Search:
             law
             for space in reversed(spaces)
             if basis or any(n > len(products[d]) for d, n in space.dimensions.items())
-            for law in self.lift(space, {d: [choices[d][i] for i in products[d]] for d in space.dimensions})
+            for law in self.lift(
+                space, {d: [choices[d][i] for i in products[d]] for d in space.dimensions}
+            )
         ]
         generators = self.generators(
-            {i for each in choices.values() for choice in each for i in choice}, (law for law in laws if not law.known)
+            {i for each in choices.values() for choice in each for i in choice},
+            (law for law in laws if not law.known),
         )
         return LawSearch(
             architecture=self.architecture,
@@ -285,7 +338,9 @@ class _Search:
         for size, done in zip(sizes.tolist(), (work / work[-1]).tolist(), strict=False):
             self.progress(f"degree {degrees[-1]}", done)
             for index in self._candidates(found, size, points):
-                basis = self.over.nullspace(points.equations(found.representative(index), size + EXTRA_ROWS))
+                basis = self.over.nullspace(
+                    points.equations(found.representative(index), size + EXTRA_ROWS)
+                )
                 if len(basis):
                     solved.append((index, basis))
         return Space(found, solved, self._dimensions(found, solved, degrees))
@@ -295,8 +350,12 @@ class _Search:
         rows = monomials_up_to(dimension, top) if len(degrees) > 1 else monomials(dimension, top)
         return classes(rows, self.symmetry, self.rng)
 
-    def _dimensions(self, found: Classes, solved: Sequence[tuple[int, Array]], degrees: Sequence[int]) -> dict[int, int]:
-        """Return how many laws there are of each degree: by how much the rank of the parts of degree ≥ d rises."""
+    def _dimensions(
+        self, found: Classes, solved: Sequence[tuple[int, Array]], degrees: Sequence[int]
+    ) -> dict[int, int]:
+        """Return how many laws there are of each degree: by how much the rank of the parts of
+        degree ≥ d rises.
+        """
         dimensions = dict.fromkeys(degrees, 0)
         for index, basis in solved:
             degree = (found.representative(index) < self.fields.dimension).sum(axis=1)
@@ -306,7 +365,9 @@ class _Search:
         return dimensions
 
     def _candidates(self, found: Classes, size: int, points: Points) -> Iterator[int]:
-        """Yield the orbits of classes of one size; of small ones, tested many at a time, only those that have a law."""
+        """Yield the orbits of classes of one size; of small ones, tested many at a time, only those
+        that have a law.
+        """
         orbits = np.flatnonzero(found.sizes == size)
         if size > SMALL_CLASS:
             yield from orbits.tolist()
@@ -319,23 +380,38 @@ class _Search:
             yield from batch[~full].tolist()
 
     def _check_class(self, degrees: Sequence[int], size: int) -> None:
-        """Raise MemoryBudgetError if the largest class cannot be solved, and say which degree can."""
-        what, needed = f"a class of {size} monomials of degree {degrees[-1]}", _class_bytes(size, self.fields.dimension)
+        """Raise MemoryBudgetError if the largest class cannot be solved, and say which degree
+        can.
+        """
+        what, needed = (
+            f"a class of {size} monomials of degree {degrees[-1]}",
+            _class_bytes(size, self.fields.dimension),
+        )
         try:
             self._check(needed, what)
         except MemoryBudgetError as error:
             budget = budget_of(self.memory, needed)
-            lower = (range(1, d + 1) if len(degrees) > 1 else [d] for d in range(degrees[-1] - 1, 0, -1))
-            fits = (d[-1] for d in lower if _class_bytes(int(self._classes(d).sizes.max()), self.fields.dimension) <= budget)
+            lower = (
+                range(1, d + 1) if len(degrees) > 1 else [d] for d in range(degrees[-1] - 1, 0, -1)
+            )
+            fits = (
+                d[-1]
+                for d in lower
+                if _class_bytes(int(self._classes(d).sizes.max()), self.fields.dimension) <= budget
+            )
             raise MemoryBudgetError(f"{error}; {_advice(next(fits, 0))}") from None
 
     # ---- lower bounds
 
     def choices(self, degree: int) -> list[tuple[int, ...]]:
         """Return the sets (with repetitions) of known laws whose degrees add up to ``degree``."""
-        by_degree = {d: [i for i, law in enumerate(self.known) if law.polynomial.degree == d] for d in (1, 2)}
+        by_degree = {
+            d: [i for i, law in enumerate(self.known) if law.polynomial.degree == d] for d in (1, 2)
+        }
         splits = [(degree - 2 * k, k) for k in range(degree // 2 + 1)]
-        count = sum(_multisets(len(by_degree[1]), a) * _multisets(len(by_degree[2]), b) for a, b in splits)
+        count = sum(
+            _multisets(len(by_degree[1]), a) * _multisets(len(by_degree[2]), b) for a, b in splits
+        )
         self._check(8 * 3 * count**2, f"{count} products of known laws of degree {degree}")
         return [
             (*first, *second)
@@ -344,7 +420,9 @@ class _Search:
             for second in combinations_with_replacement(by_degree[2], b)
         ]
 
-    def independent_products(self, degree: int, choices: Sequence[tuple[int, ...]], enough: int) -> list[int]:
+    def independent_products(
+        self, degree: int, choices: Sequence[tuple[int, ...]], enough: int
+    ) -> list[int]:
         """Return which products of known laws are linearly independent of those before them."""
         if not choices:
             return []
@@ -357,9 +435,11 @@ class _Search:
         return self._largest(trial, min(enough, len(choices)), degree, norm)
 
     def generators(self, used: Container[int | None], found: Iterable[Law]) -> list[Law]:
-        """Return laws with independent gradients of which all laws found are functions: known ones, new ones, then others.
+        """Return laws with independent gradients of which all laws found are functions: known ones,
+        new ones, then others.
 
-        used: the known laws of which laws found are products; found: laws that are no polynomials in known ones.
+        used: the known laws of which laws found are products; found: laws that are no polynomials
+        in known ones.
         """
         known = sorted(self.known, key=lambda law: (law.polynomial.degree, law.index))
         found = sorted(found, key=_simplicity)
@@ -375,7 +455,9 @@ class _Search:
 
         def trial(over: PrimeField) -> list[int]:
             theta = over.random(self.rng, (self.fields.dimension,)).astype(int).tolist()
-            gradients = np.array([_residues(over, law.polynomial.gradient(theta), len(theta)) for law in laws])
+            gradients = np.array(
+                [_residues(over, law.polynomial.gradient(theta), len(theta)) for law in laws]
+            )
             mixed = over.random(self.rng, (len(laws) + EXTRA_ROWS, len(theta)))
             return pivots(over, over.matmul(mixed, gradients.T))
 
@@ -383,14 +465,20 @@ class _Search:
         norm = degree * len(laws) * max(law.polynomial.norm for law in laws)
         return [laws[i] for i in self._largest(trial, len(laws), degree, norm)]
 
-    def _largest(self, trial: Callable[[PrimeField], list[int]], enough: int, degree: int, norm: int) -> list[int]:
+    def _largest(
+        self, trial: Callable[[PrimeField], list[int]], enough: int, degree: int, norm: int
+    ) -> list[int]:
         """Return the largest outcome of a rank computation: its size is a lower bound for the rank.
 
-        Where it is below ``enough``, an upper bound, the trial is repeated until all of them missing a larger rank is less
-        probable than SURE. degree, norm: of the matrix' entries, as polynomials in what is random.
+        Where it is below ``enough``, an upper bound, the trial is repeated until all of them
+        missing a larger rank is less probable than SURE. degree, norm: of the matrix' entries, as
+        polynomials in what is random.
         """
         best, error = trial(self.over), 1.0
-        while len(best) < enough and (error := error * _miss(len(best) + 1, degree, math.log2(norm))) > SURE:
+        while (
+            len(best) < enough
+            and (error := error * _miss(len(best) + 1, degree, math.log2(norm))) > SURE
+        ):
             other = trial(PrimeField(random_prime(self.rng)))
             if len(other) > len(best):
                 best, error = other, 1.0
@@ -399,36 +487,64 @@ class _Search:
 
     def _values(self, over: PrimeField, theta: Array, choices: Sequence[tuple[int, ...]]) -> Array:
         """Return the values (points, choices) of products of known laws."""
-        single = np.column_stack([over.reduce(self.laws.values(theta, over.reduce)), np.ones(len(theta))])
+        single = np.column_stack(
+            [over.reduce(self.laws.values(theta, over.reduce)), np.ones(len(theta))]
+        )
         total = np.ones((len(theta), len(choices)))
         for k in range(max(map(len, choices), default=0)):
-            total = over.reduce(total * single[:, [choice[k] if k < len(choice) else -1 for choice in choices]])
+            total = over.reduce(
+                total * single[:, [choice[k] if k < len(choice) else -1 for choice in choices]]
+            )
         return total
 
     # ---- laws over the integers
 
     def lift(self, space: Space, products: Mapping[int, Sequence[tuple[int, ...]]]) -> list[Law]:
-        """Return a linear basis over Z of the laws of some degrees: known laws, products of known laws, new ones.
+        """Return a linear basis over Z of the laws of some degrees: known laws, products of known
+        laws, new ones.
 
-        products: independent products of known laws. A law is a combination of these if its values at random points are.
+        products: independent products of known laws. A law is a combination of these if its values
+        at random points are.
         """
-        over, flat, dimension = self.over, [c for each in products.values() for c in each], sum(space.dimensions.values())
+        over, flat, dimension = (
+            self.over,
+            [c for each in products.values() for c in each],
+            sum(space.dimensions.values()),
+        )
         lifted = list(self._lifted(space)) if dimension > len(flat) else []
         theta = over.random(self.rng, (dimension + len(flat) + EXTRA_ROWS, self.fields.dimension))
         others = over.nullspace(self._values(over, theta, flat).T) if flat else np.eye(len(theta))
-        values = np.array([_value(over, polynomial, theta) for polynomial in lifted]).reshape(-1, len(theta))
+        values = np.array([_value(over, polynomial, theta) for polynomial in lifted]).reshape(
+            -1, len(theta)
+        )
         new = [bool(row.any()) for row in over.matmul(values, others.T)]
         laws = [law for law in self.known if law.polynomial.degree in space.dimensions]
-        laws += [Law(polynomial, True) for polynomial, outside in zip(lifted, new, strict=True) if not outside]
-        laws += [Law(Polynomial.product(self.known[i].polynomial for i in choice), True) for choice in flat]
-        laws += sorted((Law(p, False) for p, outside in zip(lifted, new, strict=True) if outside), key=_simplicity)
-        kept = pivots(over, np.column_stack([_value(over, law.polynomial, theta) for law in laws])) if laws else []
+        laws += [
+            Law(polynomial, True)
+            for polynomial, outside in zip(lifted, new, strict=True)
+            if not outside
+        ]
+        laws += [
+            Law(Polynomial.product(self.known[i].polynomial for i in choice), True)
+            for choice in flat
+        ]
+        laws += sorted(
+            (Law(p, False) for p, outside in zip(lifted, new, strict=True) if outside),
+            key=_simplicity,
+        )
+        kept = (
+            pivots(over, np.column_stack([_value(over, law.polynomial, theta) for law in laws]))
+            if laws
+            else []
+        )
         if len(kept) != dimension or sum(laws[i].known for i in kept) != len(flat):
             raise _UnluckyError
         return sorted((laws[i] for i in kept), key=lambda law: law.polynomial.degree)
 
     def _lifted(self, space: Space) -> Iterator[Polynomial]:
-        """Yield integer polynomials that span the space: short ones, verified, carried over each orbit."""
+        """Yield integer polynomials that span the space: short ones, verified, carried over each
+        orbit.
+        """
         for done, (index, residues) in enumerate(space.solved):
             self.progress("lifting", done / len(space.solved))
             rows = space.classes.representative(index)
@@ -436,17 +552,25 @@ class _Search:
             for vector in self._integers(rows, residues):
                 yield self._verified(self._polynomial(vector, rows))
                 for other in others:
-                    image = self.symmetry.carry(space.classes.labels(first), space.classes.labels(other))
-                    yield self._verified(self._polynomial(vector, np.append(image, len(image))[rows]))
+                    image = self.symmetry.carry(
+                        space.classes.labels(first), space.classes.labels(other)
+                    )
+                    yield self._verified(
+                        self._polynomial(vector, np.append(image, len(image))[rows])
+                    )
 
     def _verified(self, polynomial: Polynomial) -> Polynomial:
         if not self.is_law(polynomial):
-            raise ContradictionError(f"{self.name}: a lifted polynomial is not conserved: {polynomial}")
+            raise ContradictionError(
+                f"{self.name}: a lifted polynomial is not conserved: {polynomial}"
+            )
         self.error += self._false_law(polynomial)
         return polynomial
 
     def _false_law(self, polynomial: Polynomial) -> float:
-        """Bound the probability that a polynomial that is no law passes :meth:`is_law` (Schwartz-Zippel)."""
+        """Bound the probability that a polynomial that is no law passes :meth:`is_law`
+        (Schwartz-Zippel).
+        """
         in_theta, in_probe = self.fields.degree()
         degree = polynomial.degree + in_theta + in_probe
         if isinstance(self.fields, GradientFields):
@@ -459,11 +583,15 @@ class _Search:
         return Polynomial.of(vector, ([e for e in row if e != constant] for row in rows.tolist()))
 
     def _integers(self, rows: Monomials, residues: Array) -> list[list[int]]:
-        """Lift a basis of residues to Z: rational reconstruction over as many primes as it takes, then lattice reduction."""
+        """Lift a basis of residues to Z: rational reconstruction over as many primes as it takes,
+        then lattice reduction.
+        """
         modulus, combined = self.over.p, [[int(x) for x in row] for row in residues]
         for _ in range(MAX_PRIMES):
             vectors = rational(combined, modulus)
-            if vectors is not None and all(self.is_law(self._polynomial(vector, rows)) for vector in vectors):
+            if vectors is not None and all(
+                self.is_law(self._polynomial(vector, rows)) for vector in vectors
+            ):
                 return short(vectors)
             prime, other = self._solved_again(rows)
             if len(other) < len(combined):
@@ -479,7 +607,9 @@ class _Search:
         return over.p, over.nullspace(points.equations(rows, len(rows) + EXTRA_ROWS))
 
     def is_law(self, polynomial: Polynomial) -> bool:
-        """Whether ``⟨∇h, ∇F⟩ = 0`` at random integer points, or at residues modulo several primes for fields with roots."""
+        """Whether ``⟨∇h, ∇F⟩ = 0`` at random integer points, or at residues modulo several primes
+        for fields with roots.
+        """
         return all(
             sum(value * fields[e] for e, value in polynomial.gradient(theta).items()) % modulus == 0
             for theta, fields, modulus in self.points
@@ -502,7 +632,9 @@ def listed(laws: Laws) -> Iterator[Polynomial]:
 
 
 def pivots(over: PrimeField, rows: Array) -> list[int]:
-    """Return the columns that are independent of the columns before them, for generic rows (at least as many as columns)."""
+    """Return the columns that are independent of the columns before them, for generic rows (at
+    least as many as columns).
+    """
     span = Span(over)
     span.add(rows)
     return sorted(int(i) for columns, _ in span.blocks for i in columns)
@@ -527,9 +659,13 @@ def _value(over: PrimeField, polynomial: Polynomial, theta: Array) -> Array:
 
 
 def _miss(size: int, degree: int, entry: float) -> float:
-    """Bound the probability that a nonzero minor vanishes at a random prime and point (bounds.py, Evidence)."""
+    """Bound the probability that a nonzero minor vanishes at a random prime and point (bounds.py,
+    Evidence).
+    """
     bits = size * max(1.0, entry) + math.lgamma(size + 1) / math.log(2)
-    return min(1.0, bits / math.log2(SMALLEST_PRIME) / PRIMES_IN_RANGE + size * degree / SMALLEST_PRIME)
+    return min(
+        1.0, bits / math.log2(SMALLEST_PRIME) / PRIMES_IN_RANGE + size * degree / SMALLEST_PRIME
+    )
 
 
 def _simplicity(law: Law) -> tuple[int, int, int]:
@@ -539,7 +675,9 @@ def _simplicity(law: Law) -> tuple[int, int, int]:
 
 
 Point = tuple[list[int], list[int], int]
-"""θ, a field's values there, and the modulus in which they are meant: one beyond all numbers for integers."""
+"""θ, a field's values there, and the modulus in which they are meant: one beyond all numbers for
+integers.
+"""
 
 
 def _integer_points(network: Network, rng: np.random.Generator) -> list[Point]:
@@ -555,7 +693,9 @@ def _integer_points(network: Network, rng: np.random.Generator) -> list[Point]:
 
 
 def _residue_points(fields: Fields, rng: np.random.Generator) -> list[Point]:
-    """Return random fields at random points modulo random primes: fields with roots have no integer values."""
+    """Return random fields at random points modulo random primes: fields with roots have no integer
+    values.
+    """
     points = []
     for _ in range(VERIFY_PRIMES):
         over = PrimeField(fields.prime(rng))

@@ -1,8 +1,9 @@
-"""Graphs of expressions as programs: layers of operations on jets modulo a prime, forward and backward.
+"""Graphs of expressions as programs: layers of operations on jets modulo a prime, forward and
+backward.
 
-Nodes are numbered so that a layer's nodes are consecutive and depend on earlier layers only; a layer is a few array
-operations on all its nodes at once. Backward, every layer turns cotangents of its nodes into cotangents of the nodes they
-depend on, as blocks of a network do (network.py).
+Nodes are numbered so that a layer's nodes are consecutive and depend on earlier layers only; a
+layer is a few array operations on all its nodes at once. Backward, every layer turns cotangents of
+its nodes into cotangents of the nodes they depend on, as blocks of a network do (network.py).
 """
 
 from __future__ import annotations
@@ -36,8 +37,12 @@ def multiply(field: PrimeField, a: Array, b: Array) -> Array:
     size = a.shape[-1]
     if size > WIDE:
         low, high = slice(size // 2), slice(size // 2, None)
-        mixed = multiply(field, a[..., low], b[..., high]) + multiply(field, a[..., high], b[..., low])
-        return np.concatenate([multiply(field, a[..., low], b[..., low]), field.reduce(mixed)], axis=-1)
+        mixed = multiply(field, a[..., low], b[..., high]) + multiply(
+            field, a[..., high], b[..., low]
+        )
+        return np.concatenate(
+            [multiply(field, a[..., low], b[..., low]), field.reduce(mixed)], axis=-1
+        )
     total = a[..., :1] * b
     for t in range(1, size):
         above, rest = _supersets(size, t)
@@ -48,8 +53,8 @@ def multiply(field: PrimeField, a: Array, b: Array) -> Array:
 def power(field: PrimeField, x: Array, start: Array, exponent: Array) -> tuple[Array, Array]:
     """Return ``x^e`` and ``x^{e−1}`` for jets x with nonzero constant terms.
 
-    start: the constant term of ``x^e``, which decides the root; exponent: the residue of e; both (…, 1).
-    One ε after another: ``(x + ε v)^e = x^e + ε e x^{e−1} v``.
+    start: the constant term of ``x^e``, which decides the root; exponent: the residue of e; both
+    (…, 1). One ε after another: ``(x + ε v)^e = x^e + ε e x^{e−1} v``.
     """
     inverse = residue_power(field, x[..., :1], field.p - 2)
     value, slope = start, field.reduce(start * inverse)
@@ -58,7 +63,11 @@ def power(field: PrimeField, x: Array, start: Array, exponent: Array) -> tuple[A
         ratio = multiply(field, inverse, v)
         value, slope, inverse = (
             np.concatenate([part, field.reduce(factor * multiply(field, part, ratio))], axis=-1)
-            for part, factor in ((value, exponent), (slope, exponent - 1), (inverse, np.array(-1.0)))
+            for part, factor in (
+                (value, exponent),
+                (slope, exponent - 1),
+                (inverse, np.array(-1.0)),
+            )
         )
     return value, slope
 
@@ -66,7 +75,9 @@ def power(field: PrimeField, x: Array, start: Array, exponent: Array) -> tuple[A
 def residue_power(field: PrimeField, x: Array, exponent: int) -> Array:
     """Return ``x^exponent`` for an array of residues."""
     if x.size and (x == x.flat[0]).all():
-        return field.reduce(np.full(x.shape, float(pow(int(x.flat[0]) % field.p, exponent, field.p))))
+        return field.reduce(
+            np.full(x.shape, float(pow(int(x.flat[0]) % field.p, exponent, field.p)))
+        )
     result, square = np.ones_like(x), x
     while exponent:
         if exponent & 1:
@@ -89,7 +100,10 @@ def _supersets(size: int, t: int) -> tuple[Index, Index]:
 
 
 class _Layer(Protocol):
-    """Operations that depend on earlier nodes only. Node values and cotangents are (nodes, batch, 2^k)."""
+    """Operations that depend on earlier nodes only.
+
+    Node values and cotangents are (nodes, batch, 2^k).
+    """
 
     def prepared(self, field: PrimeField, branch: Branch) -> Any:
         """Return the layer's constants modulo a prime."""
@@ -100,13 +114,17 @@ class _Layer(Protocol):
         ...
 
     def backward(self, field: PrimeField, constants: Any, values: Array, cotangents: Array) -> None:
-        """Add the cotangents of the layer's nodes, times derivatives, to those of the nodes they depend on."""
+        """Add the cotangents of the layer's nodes, times derivatives, to those of the nodes they
+        depend on.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sums:
-    """Integer combinations of nodes: one (row of the matrix, column, coefficient) for every term."""
+    """Integer combinations of nodes: one (row of the matrix, column, coefficient) for every
+    term.
+    """
 
     nodes: slice
     used: Index
@@ -122,7 +140,9 @@ class _Sums:
         flat = values[self.used].reshape(len(self.used), -1)
         values[self.nodes] = field.matmul(constants, flat).reshape(-1, *values.shape[1:])
 
-    def backward(self, field: PrimeField, constants: Array, values: Array, cotangents: Array) -> None:
+    def backward(
+        self, field: PrimeField, constants: Array, values: Array, cotangents: Array
+    ) -> None:
         flat = cotangents[self.nodes].reshape(len(constants), -1)
         moved = field.matmul(constants.T, flat).reshape(-1, *cotangents.shape[1:])
         cotangents[self.used] = field.reduce(cotangents[self.used] + moved)
@@ -142,7 +162,9 @@ class _Products:
     def forward(self, field: PrimeField, constants: None, values: Array) -> None:
         values[self.nodes] = multiply(field, values[self.left], values[self.right])
 
-    def backward(self, field: PrimeField, constants: None, values: Array, cotangents: Array) -> None:
+    def backward(
+        self, field: PrimeField, constants: None, values: Array, cotangents: Array
+    ) -> None:
         delta = cotangents[self.nodes]
         _scatter(field, cotangents, self.left, multiply(field, values[self.right], delta))
         _scatter(field, cotangents, self.right, multiply(field, values[self.left], delta))
@@ -150,7 +172,10 @@ class _Products:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Powers:
-    """Negative or fractional powers of nodes. Further nodes hold the powers with exponents less by one, for the derivative."""
+    """Negative or fractional powers of nodes.
+
+    Further nodes hold the powers with exponents less by one, for the derivative.
+    """
 
     nodes: slice
     slopes: slice
@@ -159,18 +184,34 @@ class _Powers:
     exponents: tuple[Fraction, ...]
 
     def prepared(self, field: PrimeField, branch: Branch) -> tuple[list[int], Array, Array]:
-        residues = [float(e.numerator * pow(e.denominator, -1, field.p) % field.p) for e in self.exponents]
+        residues = [
+            float(e.numerator * pow(e.denominator, -1, field.p) % field.p) for e in self.exponents
+        ]
         lifted, signs = zip(*map(branch.power, self.bases, self.exponents), strict=True)
         column = (len(self.bases), 1, 1)
-        return list(lifted), np.array(signs, dtype=float).reshape(column), field.reduce(np.array(residues).reshape(column))
+        return (
+            list(lifted),
+            np.array(signs, dtype=float).reshape(column),
+            field.reduce(np.array(residues).reshape(column)),
+        )
 
-    def forward(self, field: PrimeField, constants: tuple[list[int], Array, Array], values: Array) -> None:
+    def forward(
+        self, field: PrimeField, constants: tuple[list[int], Array, Array], values: Array
+    ) -> None:
         lifted, signs, exponents = constants
         x = values[self.used]
-        start = np.stack([residue_power(field, part[:, :1], e) for part, e in zip(x, lifted, strict=True)])
+        start = np.stack(
+            [residue_power(field, part[:, :1], e) for part, e in zip(x, lifted, strict=True)]
+        )
         values[self.nodes], values[self.slopes] = power(field, x, signs * start, exponents)
 
-    def backward(self, field: PrimeField, constants: tuple[list[int], Array, Array], values: Array, cotangents: Array) -> None:
+    def backward(
+        self,
+        field: PrimeField,
+        constants: tuple[list[int], Array, Array],
+        values: Array,
+        cotangents: Array,
+    ) -> None:
         slopes = field.reduce(constants[2] * values[self.slopes])
         _scatter(field, cotangents, self.used, multiply(field, slopes, cotangents[self.nodes]))
 
@@ -179,12 +220,16 @@ def _scatter(field: PrimeField, cotangents: Array, targets: Index, parts: Array)
     """Add parts to the cotangents of nodes, of which some may be the same."""
     order = np.argsort(targets, kind="stable")
     nodes, starts = np.unique(targets[order], return_index=True)
-    cotangents[nodes] = field.reduce(cotangents[nodes] + np.add.reduceat(parts[order], starts, axis=0))
+    cotangents[nodes] = field.reduce(
+        cotangents[nodes] + np.add.reduceat(parts[order], starts, axis=0)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A base that must not be 0 at a place and must have a root of order ``root`` (1 for a mere denominator)."""
+    """A base that must not be 0 at a place and must have a root of order ``root`` (1 for a mere
+    denominator).
+    """
 
     base: int
     node: int
@@ -248,14 +293,22 @@ class Compiler:
         return self._terms[factors]
 
     def sum(self, terms: Sequence[Term], scale: int = 1) -> int:
-        """Return the node of a sum of terms, times an integer that makes its coefficients integers."""
+        """Return the node of a sum of terms, times an integer that makes its coefficients
+        integers.
+        """
         items = sorted((self.term(term.factors), int(term.coefficient * scale)) for term in terms)
         return self._operation("sum", tuple(items))
 
     def _of_base(self, base: Variable | Prime | Sum) -> int:
         if isinstance(base, Variable):
-            return 1 + base.index if base.sign > 0 else self._operation("sum", ((1 + base.index, -1),))
-        return self._operation("sum", ((0, base.value),)) if isinstance(base, Prime) else self.sum(base.terms)
+            return (
+                1 + base.index if base.sign > 0 else self._operation("sum", ((1 + base.index, -1),))
+            )
+        return (
+            self._operation("sum", ((0, base.value),))
+            if isinstance(base, Prime)
+            else self.sum(base.terms)
+        )
 
     def _factor(self, i: int, e: Fraction) -> int:
         if e == 1:
@@ -268,7 +321,13 @@ class Compiler:
     def _operation(self, kind: str, data: Any) -> int:
         if (kind, data) not in self._known:
             self._known[kind, data] = len(self.kinds)
-            on = [item[0] for item in data] if kind == "sum" else data if kind == "product" else data[:1]
+            on = (
+                [item[0] for item in data]
+                if kind == "sum"
+                else data
+                if kind == "product"
+                else data[:1]
+            )
             self.depth.append(1 + max((self.depth[node] for node in on), default=0))
             self.kinds.append(kind)
             self.data.append(data)
@@ -276,17 +335,28 @@ class Compiler:
 
     def program(self, outputs: Sequence[Sequence[int]] | Sequence[int]) -> Program:
         """Return the operations in layers, and the nodes of the outputs under their new numbers."""
-        order = sorted(range(1 + self.graph.variables, len(self.kinds)), key=lambda node: (self.depth[node], self.kinds[node]))
+        order = sorted(
+            range(1 + self.graph.variables, len(self.kinds)),
+            key=lambda node: (self.depth[node], self.kinds[node]),
+        )
         number, layers = np.arange(len(self.kinds)), list[_Layer]()
         count = 1 + self.graph.variables
-        for (_, kind), members in groupby(order, key=lambda node: (self.depth[node], self.kinds[node])):
+        for (_, kind), members in groupby(
+            order, key=lambda node: (self.depth[node], self.kinds[node])
+        ):
             for part in _parts(list(members)):
                 nodes = slice(count, count + len(part))
                 number[part] = range(count, nodes.stop)
                 count = nodes.stop * 2 - nodes.start if kind == "power" else nodes.stop
                 layers.append(self._layer(kind, nodes, [self.data[node] for node in part], number))
         groups = self._groups(number)
-        return Program(self.graph.variables, count, tuple(layers), number[np.array(outputs, dtype=np.intp)], groups)
+        return Program(
+            self.graph.variables,
+            count,
+            tuple(layers),
+            number[np.array(outputs, dtype=np.intp)],
+            groups,
+        )
 
     def _layer(self, kind: str, nodes: slice, data: list[Any], number: Index) -> _Layer:
         if kind == "product":
@@ -298,7 +368,9 @@ class Compiler:
             return _Powers(nodes, slopes, number[list(on)], bases, exponents)
         used = sorted({node for items in data for node, _ in items})
         column = {node: place for place, node in enumerate(used)}
-        entries = tuple((row, column[node], c) for row, items in enumerate(data) for node, c in items)
+        entries = tuple(
+            (row, column[node], c) for row, items in enumerate(data) for node, c in items
+        )
         return _Sums(nodes, number[used], entries)
 
     def _groups(self, number: Index) -> tuple[Group, ...]:
@@ -313,7 +385,10 @@ class Compiler:
                 joined.remove(group)
                 variables, checks = variables | group[0], group[1] + checks
             joined.append((variables, checks))
-        return tuple(Group(np.array(sorted(v), dtype=np.intp), tuple(sorted(c, key=lambda x: x.base))) for v, c in joined)
+        return tuple(
+            Group(np.array(sorted(v), dtype=np.intp), tuple(sorted(c, key=lambda x: x.base)))
+            for v, c in joined
+        )
 
 
 def _parts(members: list[int]) -> Iterator[list[int]]:
@@ -326,14 +401,18 @@ def _parts(members: list[int]) -> Iterator[list[int]]:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Which root is taken of every base: the one in the subgroup of order prime to ``root``, or its negative."""
+    """Which root is taken of every base: the one in the subgroup of order prime to ``root``, or its
+    negative.
+    """
 
     field: PrimeField
     roots: dict[int, int]
     signs: dict[int, int]
 
     def order(self, root: int) -> int:
-        """Return the largest divisor of p − 1 that is prime to ``root``: the order of the group where roots are unique."""
+        """Return the largest divisor of p − 1 that is prime to ``root``: the order of the group
+        where roots are unique.
+        """
         order = self.field.p - 1
         while (common := gcd(order, root)) > 1:
             order //= common
@@ -349,9 +428,13 @@ class Branch:
 class Machine:
     """A program modulo a prime, with a branch of its roots."""
 
-    def __init__(self, program: Program, field: PrimeField, signs: dict[int, int] | None = None) -> None:
+    def __init__(
+        self, program: Program, field: PrimeField, signs: dict[int, int] | None = None
+    ) -> None:
         self.program, self.field = program, field
-        self.branch = Branch(field, {check.base: check.root for check in program.checks}, signs or {})
+        self.branch = Branch(
+            field, {check.base: check.root for check in program.checks}, signs or {}
+        )
         self._steps = [(layer, layer.prepared(field, self.branch)) for layer in program.layers]
 
     def values(self, theta: Array) -> Array:
@@ -380,11 +463,17 @@ class Machine:
         return (self.field.p - 1) // self.branch.order(check.root)
 
     def combinations(self, values: Array, probes: Array) -> Array:
-        """Return ``Σ a_i ∇φ_i``, or ``Σ a_i χ_i``, (batch, D, 2^k) for coefficients a (batch, outputs)."""
+        """Return ``Σ a_i ∇φ_i``, or ``Σ a_i χ_i``, (batch, D, 2^k) for coefficients a (batch,
+        outputs).
+        """
         if self.program.outputs.ndim == 1:
             return self._gradients(values, probes)
         count, dimension = self.program.outputs.shape
-        entries = values[self.program.outputs].reshape(count, dimension, -1, values.shape[2]).transpose(2, 0, 1, 3)
+        entries = (
+            values[self.program.outputs]
+            .reshape(count, dimension, -1, values.shape[2])
+            .transpose(2, 0, 1, 3)
+        )
         flat = entries.reshape(len(entries), count, -1)
         return self.field.matmul(probes[:, None, :], flat).reshape(len(probes), dimension, -1)
 

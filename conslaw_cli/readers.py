@@ -1,7 +1,7 @@
 """Readers: functions from a node of a YAML file to a checked value.
 
-A reader raises SpecError with ``file:line:column``. Readers of lists and mappings read all their parts before
-they raise, so that one SpecError tells every fault, one to a line.
+A reader raises SpecError with ``file:line:column``. Readers of lists and mappings read all their
+parts before they raise, so that one SpecError tells every fault, one to a line.
 """
 
 from __future__ import annotations
@@ -17,11 +17,20 @@ if TYPE_CHECKING:
 
 Reader = Callable[["Node"], Any]
 
-_OLD_BOOLEANS = {"yes": "true", "y": "true", "on": "true", "no": "false", "n": "false", "off": "false"}
+_OLD_BOOLEANS = {
+    "yes": "true",
+    "y": "true",
+    "on": "true",
+    "no": "false",
+    "n": "false",
+    "off": "false",
+}
 """Booleans of YAML 1.1, which are text in YAML 1.2."""
 
 
-def mapping(node: Node, readers: Mapping[str, Reader], required: Sequence[str] = ()) -> dict[str, Any]:
+def mapping(
+    node: Node, readers: Mapping[str, Reader], required: Sequence[str] = ()
+) -> dict[str, Any]:
     """Read every key with its reader, in the file's order; keys without a reader are faults."""
     if not isinstance(node.value, dict):
         raise node.fault(f"a mapping with keys such as {', '.join([*readers][:4])}")
@@ -33,7 +42,9 @@ def mapping(node: Node, readers: Mapping[str, Reader], required: Sequence[str] =
             values[key] = readers[key](child)
         except SpecError as fault:
             faults.append(str(fault))
-    faults += [str(node.error(f"key {key!r} is missing")) for key in required if key not in node.value]
+    faults += [
+        str(node.error(f"key {key!r} is missing")) for key in required if key not in node.value
+    ]
     if faults:
         raise SpecError("\n".join(faults))
     return values
@@ -102,11 +113,18 @@ def integer_range(low: int, high: int) -> Reader:
 
 
 def integers(low: int, high: int) -> Reader:
-    """Read one integer, a list of them or a range, each once. A range stays one, however long it is."""
+    """Read one integer, a list of them or a range, each once.
+
+    A range stays one, however long it is.
+    """
     read_range, read_all = integer_range(low, high), alternatives(integer(low, high))
 
     def read(node: Node) -> Sequence[int]:
-        return tuple(dict.fromkeys(read_all(node))) if isinstance(node.value, list) else read_range(node)
+        return (
+            tuple(dict.fromkeys(read_all(node)))
+            if isinstance(node.value, list)
+            else read_range(node)
+        )
 
     return read
 
@@ -119,7 +137,9 @@ def probability(node: Node) -> float:
 
 
 def one_of(choices: Mapping[str, Any]) -> Reader:
-    """Read one of some words as the value that it stands for; a YAML boolean is the word true or false."""
+    """Read one of some words as the value that it stands for; a YAML boolean is the word true or
+    false.
+    """
 
     def read(node: Node) -> Any:
         word = str(node.value).lower() if isinstance(node.value, bool) else node.value

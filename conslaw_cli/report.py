@@ -30,8 +30,9 @@ class Bound:
 class Trace:
     """Dimensions of ``W_0(θ), W_1(θ), …`` (Prop. 3.1) until they stop.
 
-    Each entry is a proved lower bound for its dimension; ``error_bound`` is the probability that one of
-    them is too small (None when all are proved). If not ``complete``, steps are left out before the last entry.
+    Each entry is a proved lower bound for its dimension; ``error_bound`` is the probability that
+    one of them is too small (None when all are proved). If not ``complete``, steps are left out
+    before the last entry.
     """
 
     dimensions: tuple[int, ...]
@@ -43,11 +44,12 @@ class Trace:
 class LawCount:
     """One row: an architecture and the number of its conservation laws.
 
-    ``architecture`` holds the keys that describe it (``activation``, ``widths``, ``bias``, ``loss``).
-    ``scope`` says what a theorem of the paper leaves open between φ and the network itself, None for nothing.
-    ``polynomial_laws``: what a search for polynomial laws found, if one was asked for: its ``degree``, how many are ``linear``ly
-    and functionally ``independent``, of these ``known`` and ``new``, and how many laws are ``not_polynomial`` of that degree.
-    The counts are None in a failed row, whose ``reason`` says why.
+    ``architecture`` holds the keys that describe it (``activation``, ``widths``, ``bias``,
+    ``loss``). ``scope`` says what a theorem of the paper leaves open between φ and the network
+    itself, None for nothing. ``polynomial_laws``: what a search for polynomial laws found, if one
+    was asked for: its ``degree``, how many are ``linear``ly and functionally ``independent``, of
+    these ``known`` and ``new``, and how many laws are ``not_polynomial`` of that degree. The counts
+    are None in a failed row, whose ``reason`` says why.
     """
 
     name: str
@@ -87,7 +89,11 @@ class LawCount:
             "seed": self.seed,
             "version": self.version,
             "seconds": self.seconds,
-            **({} if self.polynomial_laws is None else {"polynomial_laws": dict(self.polynomial_laws)}),
+            **(
+                {}
+                if self.polynomial_laws is None
+                else {"polynomial_laws": dict(self.polynomial_laws)}
+            ),
         }
 
     def _evidence(self) -> dict[str, Any]:
@@ -116,7 +122,9 @@ class LawCount:
             return cls(architecture=architecture, reason=reason, **known)
         return cls(
             architecture=architecture,
-            trace=Trace(tuple(row["trace"]), evidence["trace"]["error_bound"], evidence["trace"]["complete"]),
+            trace=Trace(
+                tuple(row["trace"]), evidence["trace"]["error_bound"], evidence["trace"]["complete"]
+            ),
             lower=tuple(Bound(**bound) for bound in evidence["lower"]),
             upper=tuple(Bound(**bound) for bound in evidence["upper"]),
             scope=evidence["scope"],
@@ -126,4 +134,6 @@ class LawCount:
 
 def canonical_json(value: Any) -> str:
     """Return the one JSON text of a value: sorted keys, no spaces, ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    )

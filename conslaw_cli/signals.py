@@ -11,8 +11,8 @@ from collections.abc import Iterator
 def held_back() -> Iterator[None]:
     """Let SIGINT and SIGTERM wait for the end of the block.
 
-    Processes that are started in the block go on not hearing them: a terminal sends Ctrl-C to all processes, but only
-    the first one is to act on it, and it stops the others.
+    Processes that are started in the block go on not hearing them: a terminal sends Ctrl-C to all
+    processes, but only the first one is to act on it, and it stops the others.
     """
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:

@@ -1,13 +1,13 @@
 """YAML and flags → architectures.
 
-A file is one architecture or a sweep. The tables at the end of this module are its grammar: each maps a key
-to the reader of its value. A new family of architectures is one entry of ``_FAMILIES``.
+A file is one architecture or a sweep. The tables at the end of this module are its grammar: each
+maps a key to the reader of its value. A new family of architectures is one entry of ``_FAMILIES``.
 
-Ranges are written ``{from: 1, to: 4}``, both ends included. In a grid every key holds one value or a list of
-alternatives, so one activation per hidden layer is a list inside the list. With ``depth`` (the number of
-weight matrices), ``widths`` holds the candidates for every layer, and all products are taken; without, it is
-a list of complete width lists. Parts of a sweep are counted before anything is built. Equal architectures of
-equal name are kept once.
+Ranges are written ``{from: 1, to: 4}``, both ends included. In a grid every key holds one value or
+a list of alternatives, so one activation per hidden layer is a list inside the list. With ``depth``
+(the number of weight matrices), ``widths`` holds the candidates for every layer, and all products
+are taken; without, it is a list of complete width lists. Parts of a sweep are counted before
+anything is built. Equal architectures of equal name are kept once.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 MAX_BYTES = 1_000_000
 MAX_ARCHITECTURES = 200_000
 MAX_WIDTHS = 2_000_000
-"""Most widths of all architectures of a sweep together; with MAX_ARCHITECTURES this bounds its memory."""
+"""Most widths of all architectures of a sweep together; with MAX_ARCHITECTURES this bounds its
+memory.
+"""
 MAX_SEED = 2**32 - 1
 MAX_POLYNOMIAL_DEGREE = 40
 _COUNTED_UP_TO = 10**30
@@ -71,7 +73,10 @@ def load(path: str) -> Sweep:
 
 
 def parse(text: str, filename: str) -> Sweep:
-    """Return what a YAML text asks for. Raise SpecError with all faults, each ``filename:line:column: …``."""
+    """Return what a YAML text asks for.
+
+    Raise SpecError with all faults, each ``filename:line:column: …``.
+    """
     from conslaw_cli.yaml_nodes import compose
 
     try:
@@ -91,7 +96,11 @@ def from_flags(widths: str, activation: str, bias: str, loss: str) -> MLP:
     if bias not in _BIASES:
         raise SpecError(f"--bias: expected one of {', '.join(_BIASES)}, got {bias!r}")
     names = tuple(part.strip() for part in activation.split(","))
-    values = {"activation": names[0] if len(names) == 1 else names, "bias": _BIASES[bias], "loss": loss}
+    values = {
+        "activation": names[0] if len(names) == 1 else names,
+        "bias": _BIASES[bias],
+        "loss": loss,
+    }
     try:
         return MLP(tuple(map(int, numbers)), **values)  # type: ignore[arg-type]  # checked by MLP
     except SpecError as fault:
@@ -113,7 +122,9 @@ def _bytes(path: str, name: str) -> bytes:
             data = sys.stdin.buffer.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         label = name if name and name.isprintable() else repr(name)
-        raise SpecError(f"{label}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise SpecError(
+            f"{label}: cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from None
     if len(data) > MAX_BYTES:
         raise SpecError(f"{name}: expected a spec of at most {MAX_BYTES:,} bytes, got more")
     return data
@@ -126,7 +137,9 @@ def _decoded(data: bytes, name: str) -> str:
         before = data[: error.start]
         line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
         byte = data[error.start]
-        raise SpecError(f"{name}:{line}:{column}: expected UTF-8 text, got byte 0x{byte:02x}") from None
+        raise SpecError(
+            f"{name}:{line}:{column}: expected UTF-8 text, got byte 0x{byte:02x}"
+        ) from None
 
 
 # ---- documents
@@ -161,11 +174,18 @@ def _document(root: Node, stem: str) -> Sweep:
     if any(key in _FAMILIES for key in keys):
         row = _architecture(root, {"seed": _seed})
         return _merged(stem, keys["seed"].value if "seed" in keys else 0, [row])
-    known = [*_PARTS, *_SWEEP, "expect", *(key for family in _FAMILIES.values() for key in family.readers)]
+    known = [
+        *_PARTS,
+        *_SWEEP,
+        "expect",
+        *(key for family in _FAMILIES.values() for key in family.readers),
+    ]
     unknown = [str(readers.unknown_key(root, key, known)) for key in keys if key not in known]
     if unknown:
         raise SpecError("\n".join(unknown))
-    raise root.fault(f"an architecture (key {', '.join(_FAMILIES)}) or a sweep (keys {', '.join(_PARTS)})")
+    raise root.fault(
+        f"an architecture (key {', '.join(_FAMILIES)}) or a sweep (keys {', '.join(_PARTS)})"
+    )
 
 
 def _sweep(root: Node, stem: str) -> Sweep:
@@ -194,13 +214,18 @@ def _check_draws(parts: Sequence[_Part]) -> None:
     draws = set()
     for part in parts:
         if part.draw in draws:
-            raise part.node.error(f"name {part.draw!r} belongs to earlier draws; expected one of its own")
+            raise part.node.error(
+                f"name {part.draw!r} belongs to earlier draws; expected one of its own"
+            )
         if part.draw is not None:
             draws.add(part.draw)
 
 
 def _merged(name: str, seed: int, rows: Iterable[_Row]) -> Sweep:
-    """Keep equal architectures once. Raise SpecError if different ones, or different counts, share a name."""
+    """Keep equal architectures once.
+
+    Raise SpecError if different ones, or different counts, share a name.
+    """
     architectures: dict[str, Architecture] = {}
     expected: dict[str, int] = {}
     sources: dict[str, str] = {}
@@ -211,7 +236,9 @@ def _merged(name: str, seed: int, rows: Iterable[_Row]) -> Sweep:
         if architectures.setdefault(label, architecture) != architecture:
             raise node.error(f"name {label!r} belongs to an earlier, different architecture")
         if expect is not None and expected.setdefault(label, expect) != expect:
-            raise node.error(f"expect {expect}, but {expected[label]} was expected for the same {label!r}")
+            raise node.error(
+                f"expect {expect}, but {expected[label]} was expected for the same {label!r}"
+            )
     return Sweep(name, tuple(architectures.values()), seed, expected, sources=sources)
 
 
@@ -239,9 +266,13 @@ def _architecture(node: Node, ignored: Mapping[str, Reader] | None = None) -> _R
     keys = node.value if isinstance(node.value, dict) else {}
     mark = next((key for key in _FAMILIES if key in keys), "widths")
     family = _FAMILIES[mark]
-    values = readers.mapping(node, {**family.readers, **_ABOUT, **(ignored or {})}, required=(mark, *family.required))
+    values = readers.mapping(
+        node, {**family.readers, **_ABOUT, **(ignored or {})}, required=(mark, *family.required)
+    )
     defining = {key: values[key] for key in ("name", *family.readers) if key in values}
-    return _Row(_built(node, family.build, defining), values.get("expect"), node, values.get("source"))
+    return _Row(
+        _built(node, family.build, defining), values.get("expect"), node, values.get("source")
+    )
 
 
 def _built(node: Node, build: Callable[..., Any], values: Mapping[str, Any]) -> Any:
@@ -274,15 +305,21 @@ def _grid(node: Node) -> _Part:
         key: values[key] for key in ("activation", "bias", "loss") if key in values
     }
     number = prod(map(len, choices.values()))
-    return _Part(node, rows * number, widths * number, partial(_products, node, listed, choices, "expect" in values))
+    return _Part(
+        node,
+        rows * number,
+        widths * number,
+        partial(_products, node, listed, choices, "expect" in values),
+    )
 
 
 def _check_reversible(node: Node, values: Mapping[str, Any]) -> None:
     mixed = any(isinstance(activation, tuple) for activation in values.get("activation", ()))
     if mixed or any(values.get("bias", ())) or "cross_entropy" in values.get("loss", ()):
         raise SpecError(
-            f"{node.keys['up_to_reversal']}: up_to_reversal: expected no biases, one activation for all "
-            "layers and no cross_entropy; other networks may have other laws than their reversals"
+            f"{node.keys['up_to_reversal']}: up_to_reversal: expected no biases, one activation for"
+            " all layers and no cross_entropy; other networks may have other laws than their"
+            " reversals"
         )
 
 
@@ -310,7 +347,10 @@ def _chains(
 
 
 def _products(
-    node: Node, chains: Callable[[], Iterable[tuple[int, ...]]], choices: Mapping[str, Sequence[Any]], expect: bool
+    node: Node,
+    chains: Callable[[], Iterable[tuple[int, ...]]],
+    choices: Mapping[str, Sequence[Any]],
+    expect: bool,
 ) -> Iterator[_Row]:
     for widths in chains():
         for chosen in product(*choices.values()):
@@ -330,7 +370,9 @@ def _random(node: Node) -> _Part:
 
 
 def _draws(node: Node, name: str, values: Mapping[str, Any]) -> Iterator[_Row]:
-    """Draw the depth, the widths and the bias of one network after another, as the authors' notebook does."""
+    """Draw the depth, the widths and the bias of one network after another, as the authors'
+    notebook does.
+    """
     integer, uniform = _generator(values.get("rng", "numpy"), values.get("seed", 0))
     count, bias_probability = values["count"], values.get("bias_probability")
     fixed = {key: values[key] for key in ("activation", "loss") if key in values}
@@ -347,7 +389,8 @@ def _draws(node: Node, name: str, values: Mapping[str, Any]) -> Iterator[_Row]:
 def _generator(rng: str, seed: int) -> tuple[Callable[[range], int], Callable[[], float]]:
     """Return the draws of an integer from a range and of a float from [0, 1).
 
-    NumPy has frozen the stream of RandomState; that of default_rng may change with a release (NEP 19).
+    NumPy has frozen the stream of RandomState; that of default_rng may change with a release (NEP
+    19).
     """
     import numpy as np
 
@@ -367,12 +410,20 @@ def _file_name(node: Node) -> str:
     raise node.fault("a name of letters, digits, '.', '_' and '-', for the file of results")
 
 
-_BIASES: dict[str, Bias] = {"false": False, "none": False, "true": "hidden", "hidden": "hidden", "all": "all"}
+_BIASES: dict[str, Bias] = {
+    "false": False,
+    "none": False,
+    "true": "hidden",
+    "hidden": "hidden",
+    "all": "all",
+}
 
 _seed = readers.integer(0, MAX_SEED)
 _width = readers.integer(1, MAX_WIDTH)
 _widths = readers.list_of(_width, "widths such as [3, 4, 2]")
-_chain = readers.list_of(_width, "widths such as [3, 4, 2] (without depth, every alternative is one)")
+_chain = readers.list_of(
+    _width, "widths such as [3, 4, 2] (without depth, every alternative is one)"
+)
 _activation_name = readers.one_of({name: name for name in ACTIVATIONS})
 _activation_names = readers.list_of(_activation_name, "activations, one per hidden layer")
 _bias = readers.one_of(_BIASES)
@@ -386,8 +437,14 @@ def _activation(node: Node) -> str | tuple[str, ...]:
 
 
 _FAMILIES: dict[str, _Family] = {
-    "widths": _Family({"widths": _widths, "activation": _activation, "bias": _bias, "loss": _loss}, MLP),
-    "layers": _Family({"input": layer_spec.shape, "layers": layer_spec.layers, "loss": _loss}, layer_spec.network, ("input",)),
+    "widths": _Family(
+        {"widths": _widths, "activation": _activation, "bias": _bias, "loss": _loss}, MLP
+    ),
+    "layers": _Family(
+        {"input": layer_spec.shape, "layers": layer_spec.layers, "loss": _loss},
+        layer_spec.network,
+        ("input",),
+    ),
     "attention": _Family({"attention": layer_spec.attention_sizes}, layer_spec.attention),
     "phi": _Family({"phi": custom_spec.phi}, custom_spec.map_of),
     "fields": _Family({"fields": custom_spec.fields}, custom_spec.fields_of),
@@ -395,11 +452,19 @@ _FAMILIES: dict[str, _Family] = {
 }
 """The families, each under the key that every architecture of it has and no other."""
 
-_ABOUT: dict[str, Reader] = {"name": readers.line, "source": readers.prose, "expect": readers.integer(0)}
-"""Keys of every architecture: ``expect`` is its known number of laws, ``source`` where that comes from."""
+_ABOUT: dict[str, Reader] = {
+    "name": readers.line,
+    "source": readers.prose,
+    "expect": readers.integer(0),
+}
+"""Keys of every architecture: ``expect`` is its known number of laws, ``source`` where that comes
+from.
+"""
 
 _CHAINS: dict[str, Reader] = {
-    "widths": readers.list_of(_chain, "width lists such as [[3, 4, 2], [2, 2]] (or of numbers, with depth)")
+    "widths": readers.list_of(
+        _chain, "width lists such as [[3, 4, 2], [2, 2]] (or of numbers, with depth)"
+    )
 }
 _LAYERS: dict[str, Reader] = {
     "depth": readers.integers(1, MAX_DEPTH),
@@ -436,4 +501,9 @@ def _laws(node: Node) -> dict[str, int]:
     return readers.mapping(node, {"degree": readers.integer(1, MAX_POLYNOMIAL_DEGREE)}, ("degree",))
 
 
-_SWEEP: dict[str, Reader] = {"name": _file_name, "source": readers.prose, "seed": _seed, "laws": _laws}
+_SWEEP: dict[str, Reader] = {
+    "name": _file_name,
+    "source": readers.prose,
+    "seed": _seed,
+    "laws": _laws,
+}

@@ -1,7 +1,9 @@
-"""Finished rows on disk: a JSON Lines file that one process appends to and the next finds its rows in.
+"""Finished rows on disk: a JSON Lines file that one process appends to and the next finds its rows
+in.
 
-A line is a row's JSON object with one more key, ``job``: the hash of the job it answers. A row is found by
-that hash and its name. Lines of other jobs and lines that cannot be read are kept as they are.
+A line is a row's JSON object with one more key, ``job``: the hash of the job it answers. A row is
+found by that hash and its name. Lines of other jobs and lines that cannot be read are kept as they
+are.
 """
 
 from __future__ import annotations
@@ -30,12 +32,14 @@ class _Line(NamedTuple):
 
 
 class Store:
-    """The rows in the file at ``path``, which is created if need be and locked against other sweeps.
+    """The rows in the file at ``path``, which is created if need be and locked against other
+    sweeps.
 
     version: rows of another version of the algorithm are not found, and make room for new ones.
     warn: told what is odd about the file; half of a last line is cut off.
 
-    Raise SpecError if the file cannot be written, is in use by another sweep, or holds no rows but other text.
+    Raise SpecError if the file cannot be written, is in use by another sweep, or holds no rows but
+    other text.
     """
 
     def __init__(self, path: str, version: str, warn: Callable[[str], None]) -> None:
@@ -52,7 +56,9 @@ class Store:
         except BaseException:
             os.close(self._fd)
             raise
-        self._rows = {line.id: line.row for line in self._lines if line.row is not None and self._found(line)}
+        self._rows = {
+            line.id: line.row for line in self._lines if line.row is not None and self._found(line)
+        }
 
     def __enter__(self) -> Store:
         return self
@@ -67,7 +73,9 @@ class Store:
         return self._rows.get(row_id)
 
     def append(self, key: str, row: LawCount) -> None:
-        """Write one line and wait until it is on the disk: a power cut loses nothing that was finished."""
+        """Write one line and wait until it is on the disk: a power cut loses nothing that was
+        finished.
+        """
         line = _line(key, row)
         with self._clear_errors():
             _write(self._fd, line.raw + b"\n")
@@ -83,9 +91,11 @@ class Store:
         self._rows = {row_id: row for row_id, row in self._rows.items() if row_id not in gone}
 
     def settle(self, ids: Iterable[RowId]) -> None:
-        """Put the rows under these ids first, in this order and one each; all other lines follow in theirs.
+        """Put the rows under these ids first, in this order and one each; all other lines follow in
+        theirs.
 
-        So the file does not depend on the number of workers, nor on how often the sweep was interrupted.
+        So the file does not depend on the number of workers, nor on how often the sweep was
+        interrupted.
         """
         order = list(dict.fromkeys(ids))
         last = {line.id: line for line in self._lines if self._found(line)}
@@ -96,7 +106,9 @@ class Store:
             with signals.held_back():
                 self._replace(wanted + rest)
         except OSError as error:
-            self._warn(f"{self.path}: rows stay in the order they were finished in: {error.strerror}")
+            self._warn(
+                f"{self.path}: rows stay in the order they were finished in: {error.strerror}"
+            )
 
     def _found(self, line: _Line) -> bool:
         return line.row is not None and line.row.version == self._version
@@ -116,11 +128,15 @@ class Store:
         return lines
 
     def _check_rows(self, lines: list[_Line], half: bytes) -> None:
-        """Refuse a file that no sweep wrote, such as a report named by mistake, before it is changed."""
+        """Refuse a file that no sweep wrote, such as a report named by mistake, before it is
+        changed.
+        """
         unreadable = sum(1 for line in lines if line.row is None)
         begun = not half.strip() or half.startswith(b"{")
         if (lines and unreadable == len(lines)) or (not lines and not begun):
-            raise SpecError(f"{self.path}: expected rows of a sweep, found none; name another file or remove it")
+            raise SpecError(
+                f"{self.path}: expected rows of a sweep, found none; name another file or remove it"
+            )
         if unreadable:
             self._warn(f"{self.path}: {unreadable} unreadable lines are ignored and kept")
 

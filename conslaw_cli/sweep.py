@@ -1,10 +1,10 @@
 """Many counts: which jobs, in which processes, and what becomes of those that fail.
 
-Every job runs in a forked child of the process that waits for its row, so that the time limit, Ctrl-C and the
-survival of the sweep do not depend on what the job does: C code that does not give up the interpreter, an
-abort, the system's out-of-memory killer. A fork costs 5 to 20 ms; short jobs share one. Where there is work
-for several cores, joblib's workers are the waiting processes. Starting them costs 0.5 to 1 s, so small sweeps
-do without.
+Every job runs in a forked child of the process that waits for its row, so that the time limit,
+Ctrl-C and the survival of the sweep do not depend on what the job does: C code that does not give
+up the interpreter, an abort, the system's out-of-memory killer. A fork costs 5 to 20 ms; short jobs
+share one. Where there is work for several cores, joblib's workers are the waiting processes.
+Starting them costs 0.5 to 1 s, so small sweeps do without.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ POOL_ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One architecture to count. ``cost``: estimated seconds; ``degree``: also look for polynomial laws up to it."""
+    """One architecture to count. ``cost``: estimated seconds; ``degree``: also look for polynomial
+    laws up to it.
+    """
 
     architecture: Architecture
     seed: int
@@ -63,7 +65,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What jobs may use: wall-clock seconds for each, and bytes that those which run at a time share.
+    """What jobs may use: wall-clock seconds for each, and bytes that those which run at a time
+    share.
 
     None: any time; half of the memory that is free.
     """
@@ -82,13 +85,17 @@ class _Outcome(NamedTuple):
 
 def plan(architectures: Iterable[Architecture], seed: int, degree: int | None = None) -> list[Job]:
     """Return one job for each architecture. degree: also look for polynomial laws up to it."""
-    return [Job(each, seed, job_key(each, seed, degree), estimated_seconds(each), degree) for each in architectures]
+    return [
+        Job(each, seed, job_key(each, seed, degree), estimated_seconds(each), degree)
+        for each in architectures
+    ]
 
 
 def resume(
     jobs: Sequence[Job], store: Store, limits: Limits, workers: int | None = None
 ) -> Generator[tuple[Job, LawCount], None, None]:
-    """Run the jobs that have no row in the store yet, or a failed one; yield each row once it is stored.
+    """Run the jobs that have no row in the store yet, or a failed one; yield each row once it is
+    stored.
 
     When all are done the store is put into the order of ``jobs``.
     """
@@ -108,7 +115,8 @@ def missing(jobs: Iterable[Job], store: Store) -> list[Job]:
 def run(
     jobs: Iterable[Job], limits: Limits, workers: int | None = None, count: Count = count_laws
 ) -> Generator[tuple[Job, LawCount], None, None]:
-    """Yield each job's row as it finishes. A job that fails has a row that says why; nothing is raised for it.
+    """Yield each job's row as it finishes. A job that fails has a row that says why; nothing is
+    raised for it.
 
     workers: processes at most, by default one per core; a row does not depend on it, seconds aside.
     """
@@ -126,7 +134,9 @@ def run(
             yield job, outcome.row
 
 
-def _everywhere(left: dict[RowId, Job], limits: Limits, workers: int | None, count: Count) -> Generator[_Outcome, None, None]:
+def _everywhere(
+    left: dict[RowId, Job], limits: Limits, workers: int | None, count: Count
+) -> Generator[_Outcome, None, None]:
     """Run what is ``left``, from which the caller takes what it gets."""
     worth = int(min(1000.0, sum(job.cost for job in left.values()) / WORTH_A_WORKER))
     workers = 1 if worth < 2 else min(worth, _cores() if workers is None else workers)
@@ -146,14 +156,19 @@ def _cores() -> int:
 # ---- joblib's workers
 
 
-def _in_workers(jobs: Sequence[Job], limits: Limits, workers: int, count: Count) -> Generator[_Outcome, None, None]:
+def _in_workers(
+    jobs: Sequence[Job], limits: Limits, workers: int, count: Count
+) -> Generator[_Outcome, None, None]:
     from joblib import Parallel, delayed
 
     memory = default_memory() if limits.memory is None else limits.memory
     share = replace(limits, memory=memory // workers)
     # One thread each, or the BLAS would start as many as there are cores in every worker.
-    pool = Parallel(workers, "loky", return_as="generator_unordered", batch_size=1, inner_max_num_threads=1)
-    # Python 3.11 starts this helper, if it is not running, with a side effect: Ctrl-C is heard again.
+    pool = Parallel(
+        workers, "loky", return_as="generator_unordered", batch_size=1, inner_max_num_threads=1
+    )
+    # Python 3.11 starts this helper, if it is not running, with a side effect: Ctrl-C is heard
+    # again.
     resource_tracker.ensure_running()
     with signals.held_back():
         bundles = pool(delayed(_work)(chunk, share, count, os.getpid()) for chunk in _chunks(jobs))
@@ -186,7 +201,9 @@ def _work(chunk: Sequence[Job], limits: Limits, count: Count, parent: int) -> li
 
 @functools.cache
 def _end_with(parent: int) -> None:
-    """End this process soon after ``parent``, its parent: one that is killed cannot stop its children."""
+    """End this process soon after ``parent``, its parent: one that is killed cannot stop its
+    children.
+    """
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -200,7 +217,9 @@ def _end_with(parent: int) -> None:
 
 
 def _in_child(jobs: Sequence[Job], limits: Limits, count: Count) -> Generator[_Outcome, None, None]:
-    """Run jobs one after another in a forked child, and in a new one after each that was stopped or died."""
+    """Run jobs one after another in a forked child, and in a new one after each that was stopped or
+    died.
+    """
     left = deque(jobs)
     while left:
         child = _Child(left, limits, count)
@@ -221,8 +240,8 @@ class _Child:
         self._process = context.Process(target=_serve, args=arguments, daemon=True)
         self.alive = True
         with signals.held_back(), warnings.catch_warnings():
-            # Python 3.12 and later warn of threads beside a fork; those here are NumPy's and the progress bar's, and the
-            # child waits for neither.
+            # Python 3.12 and later warn of threads beside a fork; those here are NumPy's and the
+            # progress bar's, and the child waits for neither.
             warnings.simplefilter("ignore", DeprecationWarning)
             self._process.start()
         sender.close()
@@ -248,7 +267,9 @@ class _Child:
         self._rows.close()
 
 
-def _serve(sender: Connection, jobs: Iterable[Job], limits: Limits, count: Count, parent: int) -> None:
+def _serve(
+    sender: Connection, jobs: Iterable[Job], limits: Limits, count: Count, parent: int
+) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     _end_with(parent)
@@ -279,7 +300,9 @@ def _with_polynomials(job: Job, row: LawCount, limits: Limits) -> LawCount:
         "new": found.independent - found.known,
         "not_polynomial": (row.laws or 0) - found.independent,
     }
-    return replace(row, polynomial_laws=figures, seconds=round(row.seconds + time.perf_counter() - start, 6))
+    return replace(
+        row, polynomial_laws=figures, seconds=round(row.seconds + time.perf_counter() - start, 6)
+    )
 
 
 def _failed(job: Job, reason: str, seconds: float) -> LawCount:

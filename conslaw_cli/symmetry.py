@@ -1,18 +1,22 @@
-"""Symmetries of W_φ that split the search for polynomial laws: sign flips and permutations of neurons.
+"""Symmetries of W_φ that split the search for polynomial laws: sign flips and permutations of
+neurons.
 
-Sign flips. If ``W_φ(sθ) = s W_φ(θ)`` for ``s ∈ {±1}^D``, then ``h ∘ s`` is a law with h, so the laws split by the parity
-character of their monomials. Such flips come with labels on the parameters: flipping a label flips every parameter that bears it.
-Every unit of a space (wiring.py) is a label of all parameters that write or read it: the diagonal map that flips it commutes
-with gates, and what it does to an input or an output is undone by flipping the probe there. All biases share one more label:
-F is linear in the inputs and the biases together, so flipping the biases is flipping the inputs and F. In a chain of
-dense layers and gates there are more. A gate's factor of the probe may be flipped as well, so a gated neuron has one label for
-what writes it and another for what reads it, and every stretch of linear layers has its own label for its biases; a layer
-between two ends of stretches has a label for each of its parameters. (Components of φ are told apart by where they start, end and
-pass gates, so each of them is multiplied by ±1.) Output weights that sum to zero may be flipped all together only: one label.
+Sign flips. If ``W_φ(sθ) = s W_φ(θ)`` for ``s ∈ {±1}^D``, then ``h ∘ s`` is a law with h, so the
+laws split by the parity character of their monomials. Such flips come with labels on the
+parameters: flipping a label flips every parameter that bears it. Every unit of a space (wiring.py)
+is a label of all parameters that write or read it: the diagonal map that flips it commutes with
+gates, and what it does to an input or an output is undone by flipping the probe there. All biases
+share one more label: F is linear in the inputs and the biases together, so flipping the biases is
+flipping the inputs and F. In a chain of dense layers and gates there are more. A gate's factor of
+the probe may be flipped as well, so a gated neuron has one label for what writes it and another for
+what reads it, and every stretch of linear layers has its own label for its biases; a layer between
+two ends of stretches has a label for each of its parameters. (Components of φ are told apart by
+where they start, end and pass gates, so each of them is multiplied by ±1.) Output weights that sum
+to zero may be flipped all together only: one label.
 
-Permutations. Units of one space may be permuted, if their labels are permuted alike. This is used where there is one label per
-unit. Two classes of monomials whose sets of odd labels have as many members of every kind lie in one orbit, so
-one of them need be solved.
+Permutations. Units of one space may be permuted, if their labels are permuted alike. This is used
+where there is one label per unit. Two classes of monomials whose sets of odd labels have as many
+members of every kind lie in one orbit, so one of them need be solved.
 """
 
 from __future__ import annotations
@@ -36,8 +40,10 @@ class Symmetry:
     """Labels of the D parameters, and which of them may be permuted.
 
     labels: (D, 2), the labels each parameter bears, NONE for less than two.
-    strides: (D, 2), by how much the parameter's index grows when that label moves to the next one of its kind.
-    kinds: one number per label; labels of one kind are consecutive and may be permuted among each other.
+    strides: (D, 2), by how much the parameter's index grows when that label moves to the next one
+    of its kind.
+    kinds: one number per label; labels of one kind are consecutive and may be permuted among each
+    other.
     homogeneous: whether W_φ is spanned by gradients of homogeneous polynomials in θ.
     """
 
@@ -47,7 +53,8 @@ class Symmetry:
     homogeneous: bool
 
     def carry(self, source: Index, target: Index) -> Index:
-        """Return the new index of every parameter under a permutation that maps the labels ``source`` to ``target``.
+        """Return the new index of every parameter under a permutation that maps the labels
+        ``source`` to ``target``.
 
         Both are sets of labels with as many members of every kind.
         """
@@ -71,17 +78,24 @@ def none(parameters: int) -> Symmetry:
 def symmetry(network: Network) -> Symmetry:
     """Read the labels off a network's blocks."""
     hand = _Hand(network.parameters)
-    if all(isinstance(block, Gate) or (isinstance(block, Dense) and block.taps == 1) for block in network.blocks):
+    if all(
+        isinstance(block, Gate) or (isinstance(block, Dense) and block.taps == 1)
+        for block in network.blocks
+    ):
         _label_chain(hand, network)
     else:
         _label_spaces(hand, network)
-    return Symmetry(hand.labels, hand.strides, np.array(hand.kinds, dtype=np.intp), homogeneous(network.blocks))
+    return Symmetry(
+        hand.labels, hand.strides, np.array(hand.kinds, dtype=np.intp), homogeneous(network.blocks)
+    )
 
 
 def homogeneous(blocks: Sequence[Block]) -> bool:
-    """Whether every component of φ is homogeneous: none of them joins paths with different numbers of parameters.
+    """Whether every component of φ is homogeneous: none of them joins paths with different numbers
+    of parameters.
 
-    Such are paths from biases of different layers between which there is no gate, and paths around a residual branch.
+    Such are paths from biases of different layers between which there is no gate, and paths around
+    a residual branch.
     """
     biased = 0
     for block in blocks:
@@ -133,7 +147,9 @@ class _Hand:
 def _label_chain(hand: _Hand, network: Network) -> None:
     layers = [block for block in network.blocks if isinstance(block, Dense)]
     gated = {block for block, following in pairwise(network.blocks) if isinstance(following, Gate)}
-    read: Index | None = None  # labels of the units the next layer reads, None where a stretch begins
+    read: Index | None = (
+        None  # labels of the units the next layer reads, None where a stretch begins
+    )
     for layer in layers:
         last = layer is layers[-1]
         ends = layer in gated or (last and not network.zero_sum)
@@ -154,16 +170,26 @@ def _label_chain(hand: _Hand, network: Network) -> None:
 
 
 def _label_spaces(hand: _Hand, network: Network) -> None:
-    """Label all spaces, or nothing, which splits nothing, if the wiring of some parameters is not known (wiring.py)."""
+    """Label all spaces, or nothing, which splits nothing, if the wiring of some parameters is not
+    known (wiring.py).
+    """
     spaces = network.spaces()
-    touching = [parameters.ravel() for space in spaces for parameters in (*space.written, *space.read)]
+    touching = [
+        parameters.ravel() for space in spaces for parameters in (*space.written, *space.read)
+    ]
     biases = [dense.written()[:, -1] for dense in network.weights() if dense.bias is not None]
-    bears = np.bincount(np.concatenate([np.empty(0, np.intp), *touching, *biases]), minlength=network.parameters)
+    bears = np.bincount(
+        np.concatenate([np.empty(0, np.intp), *touching, *biases]), minlength=network.parameters
+    )
     if (bears != 2).any():
         return
     for space in spaces:
         together = space.wired and network.zero_sum
-        labels = hand.fresh(1, alike=False).repeat(space.units) if together else hand.fresh(space.units, alike=True)
+        labels = (
+            hand.fresh(1, alike=False).repeat(space.units)
+            if together
+            else hand.fresh(space.units, alike=True)
+        )
         for parameters in (*space.written, *space.read):
             hand.add(parameters, labels)
     if biases:

@@ -1,9 +1,11 @@
-"""Which parameters write and read which spaces of units, read off a network's blocks: where its known laws come from.
+"""Which parameters write and read which spaces of units, read off a network's blocks: where its
+known laws come from.
 
-Walking through the blocks, a cursor stands on the space that the current values live in. A block with weights reads that
-space and writes a new one; a gate marks its space; a residual branch that returns to the space it left makes both one. A
-space that is the network's input or output, or is joined to one without weights, has no laws of its own (``wired``). Every
-other space is a junction (laws.py): linear, mixed, convolutional and residual networks share this one derivation.
+Walking through the blocks, a cursor stands on the space that the current values live in. A block
+with weights reads that space and writes a new one; a gate marks its space; a residual branch that
+returns to the space it left makes both one. A space that is the network's input or output, or is
+joined to one without weights, has no laws of its own (``wired``). Every other space is a junction
+(laws.py): linear, mixed, convolutional and residual networks share this one derivation.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ Index = NDArray[np.intp]
 
 @dataclass(slots=True)
 class Space:
-    """A space of units: parameter indices that write it and read it, one row per unit, and what acts on it."""
+    """A space of units: parameter indices that write it and read it, one row per unit, and what
+    acts on it.
+    """
 
     units: int
     written: list[Index] = field(default_factory=list)
@@ -44,7 +48,13 @@ class Space:
         """Return the space as a junction, writers before readers in its formula."""
         signs = sorted(self.text, key=lambda term: term[0].startswith(" −"))
         text, latex = ("".join(parts) for parts in zip(*signs, strict=True))
-        return Junction(tuple(self.written), tuple(self.read), self.gated, text.removeprefix(" + "), latex.removeprefix(" + "))
+        return Junction(
+            tuple(self.written),
+            tuple(self.read),
+            self.gated,
+            text.removeprefix(" + "),
+            latex.removeprefix(" + "),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +70,20 @@ class Cursor:
         return cls(space, np.arange(space.units))
 
     def by_unit(self, rows: Index) -> Index:
-        """Regroup (rows, m) parameter indices into (units, copies · m): all rows of one unit beside each other."""
+        """Regroup (rows, m) parameter indices into (units, copies · m): all rows of one unit beside
+        each other.
+        """
         if len(self.rows) == self.space.units:  # one row per unit, in order
             return rows
         order = np.argsort(self.rows, kind="stable")
         return rows[order].reshape(self.space.units, -1)
 
     def join(self, end: Cursor) -> Cursor:
-        """Add a branch that left from here and returns: its last space and this one are the same units.
+        """Add a branch that left from here and returns: its last space and this one are the same
+        units.
 
-        Where the branch shares its values among units in another way than this space does, no law is claimed.
+        Where the branch shares its values among units in another way than this space does, no law
+        is claimed.
         """
         here, there = self.space, end.space
         if there is here:

@@ -1,12 +1,13 @@
 """YAML text → a tree of nodes that know their place in the file.
 
-Scalars follow the core schema of YAML 1.2 (https://yaml.org/spec/1.2.2/, section 10.3): ``010`` is ten,
-``1e-5`` a number, ``on`` and ``1:30`` are text. PyYAML's own composer follows YAML 1.1, keeps the last of two
-equal keys and recurses as deep as the input asks, so only its events are used. They come from its Python
+Scalars follow the core schema of YAML 1.2 (https://yaml.org/spec/1.2.2/, section 10.3): ``010`` is
+ten, ``1e-5`` a number, ``on`` and ``1:30`` are text. PyYAML's own composer follows YAML 1.1, keeps
+the last of two equal keys and recurses as deep as the input asks, so only its events are used. They
+come from its Python
 parser: libyaml's words differ, and its time is quadratic in the number of directives.
 
-Refused, with ``file:line:column``: two equal keys, tags, a second document, an alias inside its own anchor,
-more than MAX_DEPTH levels, more than MAX_NODES nodes with aliases written out.
+Refused, with ``file:line:column``: two equal keys, tags, a second document, an alias inside its own
+anchor, more than MAX_DEPTH levels, more than MAX_NODES nodes with aliases written out.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ class Node:
 
     def error(self, what: str) -> SpecError:
         """Return an error about the value, with its place and label."""
-        return SpecError(f"{self.place}: {self.label}: {what}" if self.label else f"{self.place}: {what}")
+        return SpecError(
+            f"{self.place}: {self.label}: {what}" if self.label else f"{self.place}: {what}"
+        )
 
     def fault(self, expected: str, hint: str = "") -> SpecError:
         """Return the error that says what was expected here and what is here."""
@@ -80,7 +83,10 @@ def shorten(text: str) -> str:
 
 
 def compose(text: str, filename: str) -> Node:
-    """Return the tree of the one document in ``text``. Raise SpecError with its place in ``filename``."""
+    """Return the tree of the one document in ``text``.
+
+    Raise SpecError with its place in ``filename``.
+    """
     try:
         parser = yaml.SafeLoader(text)
     except yaml.reader.ReaderError as error:
@@ -161,7 +167,9 @@ class _Composer:
                 raise self.error(event, f"expected a key, got {key.shown()}")
             if key.text in keys:
                 first = keys[key.text].removeprefix(f"{self.filename}:").partition(":")[0]
-                raise self.error(event, f"key {shorten(key.text)!r} is given twice, first on line {first}")
+                raise self.error(
+                    event, f"key {shorten(key.text)!r} is given twice, first on line {first}"
+                )
             keys[key.text] = self.place(event)
             values[key.text] = self.node(next(self.events), key.text, depth + 1)
             size = self.grown(size + 1, values[key.text], event)
@@ -169,7 +177,9 @@ class _Composer:
 
     def alias(self, event: yaml.AliasEvent) -> Node:
         if event.anchor not in self.anchors:
-            raise self.error(event, f"alias *{event.anchor}: no anchor &{event.anchor} stands before it")
+            raise self.error(
+                event, f"alias *{event.anchor}: no anchor &{event.anchor} stands before it"
+            )
         target = self.anchors[event.anchor]
         if target is None:
             raise self.error(event, f"alias *{event.anchor} stands inside its own anchor")

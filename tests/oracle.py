@@ -1,12 +1,12 @@
 """A slow, plain count of conservation laws, to check the engine against.
 
-The algorithm of the paper ("Abide by the Law and Follow the Flow", NeurIPS 2023) as written there: φ with all
-its paths as polynomials with integer coefficients, symbolic Lie brackets, ranks over the rationals at a
-random integer point. From the program it takes the description of a network, ``MLP``: widths, activations,
-bias and loss; nothing else.
+The algorithm of the paper ("Abide by the Law and Follow the Flow", NeurIPS 2023) as written there:
+φ with all its paths as polynomials with integer coefficients, symbolic Lie brackets, ranks over the
+rationals at a random integer point. From the program it takes the description of a network,
+``MLP``: widths, activations, bias and loss; nothing else.
 
-Notation is that of ``MLP``: layers l = 1, …, q from the input, ``h_l = σ_l(h_{l-1} U_l + b_l)`` with
-``U_l ∈ R^{n_{l-1} × n_l}``.
+Notation is that of ``MLP``: layers l = 1, …, q from the input, ``h_l = σ_l(h_{l-1} U_l + b_l)``
+with ``U_l ∈ R^{n_{l-1} × n_l}``.
 """
 
 from __future__ import annotations
@@ -30,12 +30,16 @@ Poly = Any
 Field = tuple[Poly, ...]
 """A vector field on R^D, one polynomial per parameter."""
 Path = tuple[object, ...]
-"""Where a path starts (an input, or the constant 1 of a bias) and the homogeneous neurons it passes."""
+"""Where a path starts (an input, or the constant 1 of a bias) and the homogeneous neurons it
+passes.
+"""
 
 
 @dataclass(frozen=True)
 class Count:
-    """What the oracle finds: D, the dimensions of W_0(θ), W_1(θ), … while they grow, and the known laws."""
+    """What the oracle finds: D, the dimensions of W_0(θ), W_1(θ), … while they grow, and the known
+    laws.
+    """
 
     parameters: int
     trace: tuple[int, ...]
@@ -52,10 +56,11 @@ class Count:
 
 
 class Parameters:
-    """One symbol per parameter: ``weights[l-1][i][j]`` for U_l[i, j], ``biases[l-1][j]`` for b_l[j].
+    """One symbol per parameter: ``weights[l-1][i][j]`` for U_l[i, j], ``biases[l-1][j]`` for
+    b_l[j].
 
-    Layers without a bias have an empty list. ``gens`` holds the symbols in the order of the coordinates
-    of R^D: per layer the rows of U_l one after another, then b_l.
+    Layers without a bias have an empty list. ``gens`` holds the symbols in the order of the
+    coordinates of R^D: per layer the rows of U_l one after another, then b_l.
     """
 
     def __init__(self, mlp: MLP) -> None:
@@ -78,16 +83,18 @@ class Parameters:
 def reparametrisation(mlp: MLP, theta: Parameters) -> list[dict[Path, Poly]]:
     """Return φ: for every output neuron, its components by path.
 
-    The paths of a linear network from one input are added up, which leaves the entries of the product of
-    the matrices, and those from all biases, which leaves the constant part of the affine map. A homogeneous
-    neuron keeps the paths through it apart (eq. (15)).
+    The paths of a linear network from one input are added up, which leaves the entries of the
+    product of the matrices, and those from all biases, which leaves the constant part of the affine
+    map. A homogeneous neuron keeps the paths through it apart (eq. (15)).
     """
     one = theta.gens[0].ring.one
     values: list[dict[Path, Poly]] = [{(("input", i),): one} for i in range(mlp.widths[0])]
     for layer in range(mlp.depth):
         columns = zip(*theta.weights[layer], strict=True)
         biases = theta.biases[layer] or [None] * mlp.widths[layer + 1]
-        values = [_affine(column, values, bias) for column, bias in zip(columns, biases, strict=True)]
+        values = [
+            _affine(column, values, bias) for column, bias in zip(columns, biases, strict=True)
+        ]
         if layer < mlp.depth - 1 and mlp.activations[layer] not in LINEAR:
             values = [
                 {(*path, (layer, neuron)): poly for path, poly in value.items()}
@@ -96,7 +103,9 @@ def reparametrisation(mlp: MLP, theta: Parameters) -> list[dict[Path, Poly]]:
     return values
 
 
-def _affine(column: Sequence[Poly], values: list[dict[Path, Poly]], bias: Poly | None) -> dict[Path, Poly]:
+def _affine(
+    column: Sequence[Poly], values: list[dict[Path, Poly]], bias: Poly | None
+) -> dict[Path, Poly]:
     total: dict[Path, Poly] = {} if bias is None else {("bias",): bias}
     for weight, value in zip(column, values, strict=True):
         for path, poly in value.items():
@@ -107,8 +116,8 @@ def _affine(column: Sequence[Poly], values: list[dict[Path, Poly]], bias: Poly |
 def generators(mlp: MLP, theta: Parameters) -> list[Field]:
     """Return vector fields that span W_φ, or the part of it that the loss can produce.
 
-    The gradient of the cross-entropy in the outputs is any w with Σ w_o = 0 (arXiv 2307.00144v1, Remark B.6),
-    and differences of two outputs span these.
+    The gradient of the cross-entropy in the outputs is any w with Σ w_o = 0 (arXiv 2307.00144v1,
+    Remark B.6), and differences of two outputs span these.
     """
     outputs = reparametrisation(mlp, theta)
     if mlp.loss == "cross_entropy":
@@ -125,14 +134,20 @@ def gradient(poly: Poly, gens: Sequence[Poly]) -> Field:
 def bracket(f: Field, g: Field, gens: Sequence[Poly]) -> Field:
     """Return [f, g] = ∂f·g − ∂g·f (eq. (12))."""
     return tuple(
-        sum((fi.diff(x) * gx - gi.diff(x) * fx for x, fx, gx in zip(gens, f, g, strict=True)), start=0 * fi)
+        sum(
+            (fi.diff(x) * gx - gi.diff(x) * fx for x, fx, gx in zip(gens, f, g, strict=True)),
+            start=0 * fi,
+        )
         for fi, gi in zip(f, g, strict=True)
     )
 
 
 def evaluate(poly: Poly, point: Sequence[Any]) -> Any:
     """Return the value of a polynomial at a point, exact for integers."""
-    return sum(int(c) * prod(x**e for x, e in zip(point, exponents, strict=True)) for exponents, c in poly.terms())
+    return sum(
+        int(c) * prod(x**e for x, e in zip(point, exponents, strict=True))
+        for exponents, c in poly.terms()
+    )
 
 
 class Span:
@@ -160,11 +175,13 @@ class Span:
 
 
 def closure(fields: Sequence[Field], gens: Sequence[Poly], point: Sequence[int]) -> tuple[int, ...]:
-    """Return the dimensions of W_0(θ), W_1(θ), … at a point, up to the last one that grows (Lemma 3.2).
+    """Return the dimensions of W_0(θ), W_1(θ), … at a point, up to the last one that grows (Lemma
+    3.2).
 
-    Each level forms all brackets of the generators with the fields that the level before it added and keeps
-    those whose values at the point are independent. Near a generic point the fields kept so far span W_k(θ)
-    over the smooth functions, and [f, a χ] = a [f, χ] − (∂a·f) χ, so dropping the others loses nothing.
+    Each level forms all brackets of the generators with the fields that the level before it added
+    and keeps those whose values at the point are independent. Near a generic point the fields kept
+    so far span W_k(θ) over the smooth functions, and [f, a χ] = a [f, χ] − (∂a·f) χ, so dropping
+    the others loses nothing.
     """
     span = Span()
     level = _independent(fields, point, span)
@@ -180,10 +197,11 @@ def _independent(fields: Sequence[Field], point: Sequence[int], span: Span) -> l
 
 
 def known_laws(mlp: MLP, theta: Parameters) -> list[Poly]:
-    """Return the known laws: Prop. 4.1 with biases as one more input, and those that cross-entropy adds.
+    """Return the known laws: Prop. 4.1 with biases as one more input, and those that cross-entropy
+    adds.
 
-    Under cross-entropy the sums of the rows of U_q and of the output bias stay as they are; with a single
-    output no gradient is left and every parameter is a law.
+    Under cross-entropy the sums of the rows of U_q and of the output bias stay as they are; with a
+    single output no gradient is left and every parameter is a law.
     """
     if mlp.loss == "cross_entropy" and mlp.widths[-1] == 1:
         return list(theta.gens)
@@ -195,7 +213,9 @@ def known_laws(mlp: MLP, theta: Parameters) -> list[Poly]:
 
 
 def _balancedness(mlp: MLP, theta: Parameters, layer: int) -> Iterator[Poly]:
-    """Yield the entries i ≤ j of U_l^T U_l + b_l^T b_l − U_{l+1} U_{l+1}^T; for homogeneous neurons i = j only."""
+    """Yield the entries i ≤ j of U_l^T U_l + b_l^T b_l − U_{l+1} U_{l+1}^T; for homogeneous neurons
+    i = j only.
+    """
     written, bias = list(zip(*theta.weights[layer], strict=True)), theta.biases[layer]
     read = theta.weights[layer + 1]
     for i, j in combinations_with_replacement(range(len(written)), 2):

@@ -1,12 +1,14 @@
 """A slow, plain count for networks given by layers and for attention, to check the engine against.
 
-Every layer is written down from its definition, by loops, with polynomials for numbers: what a unit holds is a sum of products
-of inputs, slopes of activations and parameters. The coefficients of the distinct products of inputs and slopes, for
-each output on its own, are the components of φ; the rest is the algorithm of oracle.py. From the program this file takes
-the description of a network, ``Layers``, and nothing that computes.
+Every layer is written down from its definition, by loops, with polynomials for numbers: what a unit
+holds is a sum of products of inputs, slopes of activations and parameters. The coefficients of the
+distinct products of inputs and slopes, for each output on its own, are the components of φ; the
+rest is the algorithm of oracle.py. From the program this file takes the description of a network,
+``Layers``, and nothing that computes.
 
-Parameters are numbered layer by layer, the weights U before the bias b. U has one row per number that it reads and one
-column per unit or channel that it writes; a convolution reads its window channel by channel, tap by tap.
+Parameters are numbered layer by layer, the weights U before the bias b. U has one row per number
+that it reads and one column per unit or channel that it writes; a convolution reads its window
+channel by channel, tap by tap.
 """
 
 from __future__ import annotations
@@ -21,7 +23,16 @@ from oracle import Poly
 from sympy import QQ, ZZ
 from sympy.polys.rings import ring
 
-from conslaw_cli.families.layers import Activation, Branch, Convolution, Flat, Layer, Layers, Linear, Pool
+from conslaw_cli.families.layers import (
+    Activation,
+    Branch,
+    Convolution,
+    Flat,
+    Layer,
+    Layers,
+    Linear,
+    Pool,
+)
 
 IDENTITY = ("linear", "identity")
 Place = tuple[int, ...]
@@ -33,7 +44,9 @@ Values = dict[Place, Sum]
 
 @dataclass(frozen=True)
 class Map:
-    """A reparametrisation: the parameters θ and polynomials with integer coefficients whose gradients span W_φ."""
+    """A reparametrisation: the parameters θ and polynomials with integer coefficients whose
+    gradients span W_φ.
+    """
 
     gens: tuple[Poly, ...]
     components: tuple[Poly, ...]
@@ -41,10 +54,16 @@ class Map:
     def fields(self) -> list[oracle.Field]:
         """Return a basis of W_φ: gradients of components, each independent of those before it."""
         fields = [oracle.gradient(poly, self.gens) for poly in dict.fromkeys(self.components)]
-        entries = [{(e, m): int(c) for e, entry in enumerate(f) for m, c in entry.terms()} for f in fields]
+        entries = [
+            {(e, m): int(c) for e, entry in enumerate(f) for m, c in entry.terms()} for f in fields
+        ]
         columns = list(dict.fromkeys(key for row in entries for key in row))
         span = oracle.Span()
-        return [f for f, row in zip(fields, entries, strict=True) if span.add([row.get(key, 0) for key in columns])]
+        return [
+            f
+            for f, row in zip(fields, entries, strict=True)
+            if span.add([row.get(key, 0) for key in columns])
+        ]
 
 
 def count(phi: Map, known: Sequence[Poly], seed: int = 0) -> oracle.Count:
@@ -81,11 +100,17 @@ def layered(network: Layers) -> Map:
         values = [_added([value, _times(values[0], -1)]) for value in values[1:]]
     polys = [poly.clear_denoms()[1] for value in values for poly in value.values()]
     integer, *symbols = ring([str(x) for x in gens], ZZ)
-    return Map(tuple(symbols), tuple(integer.from_dict({m: int(c) for m, c in poly.terms()}) for poly in polys))
+    return Map(
+        tuple(symbols),
+        tuple(integer.from_dict({m: int(c) for m, c in poly.terms()}) for poly in polys),
+    )
 
 
 def outputs(network: Layers) -> tuple[tuple[Poly, ...], list[Sum]]:
-    """Return θ and the outputs. Inputs are called ("input", place), slopes ("slope", n), n = 1, 2, … layer by layer."""
+    """Return θ and the outputs.
+
+    Inputs are called ("input", place), slopes ("slope", n), n = 1, 2, … layer by layer.
+    """
     counted = _Weights(lambda i: 1, 1)
     _forward(network, counted)
     rational, *symbols = ring([f"t{i}" for i in range(counted.used)], QQ)
@@ -108,7 +133,11 @@ class _Weights:
 
 def _forward(network: Layers, weights: _Weights) -> list[Sum]:
     places = product(*map(range, network.input))
-    values = _chain(network.layers, {place: {frozenset([("input", place)]): weights.one} for place in places}, weights)
+    values = _chain(
+        network.layers,
+        {place: {frozenset([("input", place)]): weights.one} for place in places},
+        weights,
+    )
     return [values[place] for place in sorted(values)]
 
 
@@ -129,7 +158,11 @@ def _apply(layer: Layer, values: Values, weights: _Weights) -> Values:
         case Flat():
             return {(i,): values[place] for i, place in enumerate(sorted(values))}
         case Activation(name):
-            return values if name in IDENTITY else {place: _gated(values[place], weights) for place in sorted(values)}
+            return (
+                values
+                if name in IDENTITY
+                else {place: _gated(values[place], weights) for place in sorted(values)}
+            )
         case Branch(layers):
             branch = _chain(layers, values, weights)
             return {place: _added([value, branch[place]]) for place, value in values.items()}
@@ -147,10 +180,17 @@ def _dense(values: Values, units: int, bias: bool, weights: _Weights) -> Values:
 
 
 def _convolution(layer: Convolution, values: Values, weights: _Weights) -> Values:
-    """z_j(o) = Σ_{i, t} h_i(o · stride + t − offset) U_{i t, j} + b_j, over the taps t of the kernel."""
+    """z_j(o) = Σ_{i, t} h_i(o · stride + t − offset) U_{i t, j} + b_j, over the taps t of the
+    kernel.
+    """
     sizes = _sizes(values)
-    channels, taps = range(1 + max(place[0] for place in values)), list(product(*map(range, layer.kernel)))
-    matrix = {(i, tap): [weights.take() for _ in range(layer.channels)] for i in channels for tap in taps}
+    channels, taps = (
+        range(1 + max(place[0] for place in values)),
+        list(product(*map(range, layer.kernel))),
+    )
+    matrix = {
+        (i, tap): [weights.take() for _ in range(layer.channels)] for i in channels for tap in taps
+    }
     shift = [weights.take() for _ in range(layer.channels) if layer.bias]
     result: Values = {}
     for j, out in product(range(layer.channels), _places(layer, sizes)):
@@ -164,9 +204,14 @@ def _convolution(layer: Convolution, values: Values, weights: _Weights) -> Value
 
 
 def _places(layer: Convolution, sizes: Place) -> Iterable[Place]:
-    """Yield the output positions: every window that fits without padding, else one for every stride begun."""
+    """Yield the output positions: every window that fits without padding, else one for every stride
+    begun.
+    """
     if layer.padding == "valid":
-        starts = [range(0, n - k + 1, s) for n, k, s in zip(sizes, layer.kernel, layer.stride, strict=True)]
+        starts = [
+            range(0, n - k + 1, s)
+            for n, k, s in zip(sizes, layer.kernel, layer.stride, strict=True)
+        ]
     else:
         starts = [range(0, n, s) for n, s in zip(sizes, layer.stride, strict=True)]
     return product(*(range(len(start)) for start in starts))
@@ -175,7 +220,8 @@ def _places(layer: Convolution, sizes: Place) -> Iterable[Place]:
 def _read(layer: Convolution, sizes: Place, out: Place, tap: Place) -> Place:
     """Return the position that a tap reads; outside of the image there are zeros.
 
-    "same" pads with as few zeros as the windows need, half of them before the image, an odd one behind it.
+    "same" pads with as few zeros as the windows need, half of them before the image, an odd one
+    behind it.
     """
     read = []
     for o, t, n, k, s in zip(out, tap, sizes, layer.kernel, layer.stride, strict=True):
@@ -194,13 +240,17 @@ def _average(values: Values, kernel: Place, stride: Place) -> Values:
     sizes = _sizes(values)
     kernel, stride = (x * len(sizes) if len(x) == 1 else x for x in (kernel, stride))
     window = list(product(*map(range, kernel)))
-    places = product(*(range(0, n - k + 1, s) for n, k, s in zip(sizes, kernel, stride, strict=True)))
+    places = product(
+        *(range(0, n - k + 1, s) for n, k, s in zip(sizes, kernel, stride, strict=True))
+    )
     result = {}
     for start in places:
         out = tuple(a // s for a, s in zip(start, stride, strict=True))
         for i in range(1 + max(place[0] for place in values)):
             read = [(i, *(a + t for a, t in zip(start, tap, strict=True))) for tap in window]
-            result[(i, *out)] = _times(_added([values[place] for place in read]), QQ(1, len(window)))
+            result[(i, *out)] = _times(
+                _added([values[place] for place in read]), QQ(1, len(window))
+            )
     return result
 
 

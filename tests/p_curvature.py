@@ -1,31 +1,38 @@
-"""A certificate that the missing laws of some linear networks are no polynomials: powers of the field modulo a prime.
+"""A certificate that the missing laws of some linear networks are no polynomials: powers of the
+field modulo a prime.
 
-A linear network from width 1 to width 1 has one function φ = U_1 ⋯ U_q and one field X = ∇φ, so it has D − 1 laws near a generic
-point. Let f_1, …, f_N be its known laws, quadratic forms, and let p be an odd prime such that
+A linear network from width 1 to width 1 has one function φ = U_1 ⋯ U_q and one field X = ∇φ, so it
+has D − 1 laws near a generic point. Let f_1, …, f_N be its known laws, quadratic forms, and let p
+be an odd prime such that
 
-(a) the vectors X, X^p, X^{p²}, …, at some point modulo p, have rank D − N, where X^k is the k-th power of the derivation X
-    (X^p is a derivation modulo p again);
+(a) the vectors X, X^p, X^{p²}, …, at some point modulo p, have rank D − N, where X^k is the k-th
+    power of the derivation X (X^p is a derivation modulo p again);
 (b) the N × N minors of the Jacobian matrix of f_1, …, f_N have no common factor modulo p.
 
-Theorem. Then every polynomial law of degree below p with rational coefficients is a polynomial in f_1, …, f_N.
+Theorem. Then every polynomial law of degree below p with rational coefficients is a polynomial in
+f_1, …, f_N.
 
-Proof. Laws of degree d with integer coefficients form a saturated lattice, so its rank is the dimension of its reduction
-modulo p; let h be an element of the reduction. From X h = 0 follows X^p h = 0, and so on. Let K = F_p(θ), and L its subfield
-killed by X, X^p, …. By (b) the f_i are p-independent, so ``[K : F_p(θ^p, f)] = p^{D−N}``. By (a), D − N derivations that are
-independent over K vanish on L, so ``[K : L] ≥ p^{D−N}``. As L contains F_p(θ^p, f), they are equal, and h lies in ``F_p(θ^p,
-f) ∩ F_p[θ]``. The ring ``R = F_p[θ^p, f] = F_p[y][T]/(T_i^p − f_i(y))`` is a complete intersection, singular only where all
-the minors vanish at y, in codimension two at least by (b); so R is normal (Serre's criterion), and contains every element of
-its field of fractions that is integral over it, such as h. R is graded and θ_e^p has degree p, so h, of degree below p, is a
-polynomial in the f_i. These are algebraically independent modulo p, hence there are as many polynomials in them of degree d
-modulo p as over the rationals. ∎
+Proof. Laws of degree d with integer coefficients form a saturated lattice, so its rank is the
+dimension of its reduction modulo p; let h be an element of the reduction. From X h = 0 follows X^p
+h = 0, and so on. Let K = F_p(θ), and L its subfield killed by X, X^p, …. By (b) the f_i are
+p-independent, so ``[K : F_p(θ^p, f)] = p^{D−N}``. By (a), D − N derivations that are independent
+over K vanish on L, so ``[K : L] ≥ p^{D−N}``. As L contains F_p(θ^p, f), they are equal, and h lies
+in ``F_p(θ^p, f) ∩ F_p[θ]``. The ring ``R = F_p[θ^p, f] = F_p[y][T]/(T_i^p − f_i(y))`` is a complete
+intersection, singular only where all the minors vanish at y, in codimension two at least by (b); so
+R is normal (Serre's criterion), and contains every element of its field of fractions that is
+integral over it, such as h. R is graded and θ_e^p has degree p, so h, of degree below p, is a
+polynomial in the f_i. These are algebraically independent modulo p, hence there are as many
+polynomials in them of degree d modulo p as over the rationals. ∎
 
-Where (b) fails, (a) says less: modulo p, the gradient of every law with integer coefficients is a combination of those of the
-f_i. A layer as wide as its two neighbours together is such a case: the determinant of ``[U_i; U_{i+1}^T]`` is a law whose
-square is a polynomial in the f_i, and a common factor of the minors.
+Where (b) fails, (a) says less: modulo p, the gradient of every law with integer coefficients is a
+combination of those of the f_i. A layer as wide as its two neighbours together is such a case: the
+determinant of ``[U_i; U_{i+1}^T]`` is a law whose square is a polynomial in the f_i, and a common
+factor of the minors.
 
-Condition (b) is checked on a random line θ = u + t v. Each determinant of the Jacobian matrix times a constant D × N matrix is a
-combination of the minors, so a common factor G of these, a form, divides it. If two of them are coprime as polynomials in t,
-G(u + t v) is constant; if one of them is not zero at v, neither is G, so G has degree 0.
+Condition (b) is checked on a random line θ = u + t v. Each determinant of the Jacobian matrix times
+a constant D × N matrix is a combination of the minors, so a common factor G of these, a form,
+divides it. If two of them are coprime as polynomials in t, G(u + t v) is constant; if one of them
+is not zero at v, neither is G, so G has degree 0.
 
     python tests/p_curvature.py 1,2,2,1 10007
 """
@@ -54,11 +61,14 @@ ATTEMPTS = 10
 def powers(widths: Sequence[int], start: Residues, count: int, p: int) -> Residues:
     """Return ``X^k θ`` at a point modulo p for k = 0, …, count, as a (count + 1, D) array.
 
-    By Leibniz' rule, ``X^k(f g) = Σ_j C(k, j) X^j f · X^{k−j} g``, from ``X U_l = (U_1 ⋯ U_{l−1})^T (U_{l+1} ⋯ U_q)^T``.
+    By Leibniz' rule, ``X^k(f g) = Σ_j C(k, j) X^j f · X^{k−j} g``, from ``X U_l = (U_1 ⋯ U_{l−1})^T
+    (U_{l+1} ⋯ U_q)^T``.
     """
     shapes = list(pairwise(widths))
     weights = [np.zeros((count + 1, *shape), dtype=np.int64) for shape in shapes]
-    for weight, part in zip(weights, np.split(start, np.cumsum([a * b for a, b in shapes])[:-1]), strict=True):
+    for weight, part in zip(
+        weights, np.split(start, np.cumsum([a * b for a, b in shapes])[:-1]), strict=True
+    ):
         weight[0] = part.reshape(weight.shape[1:])
     left = [np.zeros((count + 1, n), dtype=np.int64) for n in widths[:-1]]
     right = [np.zeros((count + 1, n), dtype=np.int64) for n in widths[1:]]
@@ -66,9 +76,13 @@ def powers(widths: Sequence[int], start: Residues, count: int, p: int) -> Residu
     binomials = np.ones(1, dtype=np.int64)
     for k in range(count):
         for i in range(1, len(left)):
-            left[i][k] = _leibniz("ja,jab->b", binomials, left[i - 1][: k + 1], weights[i - 1][k::-1], p)
+            left[i][k] = _leibniz(
+                "ja,jab->b", binomials, left[i - 1][: k + 1], weights[i - 1][k::-1], p
+            )
         for i in range(len(right) - 2, -1, -1):
-            right[i][k] = _leibniz("ja,jba->b", binomials, right[i + 1][: k + 1], weights[i + 1][k::-1], p)
+            right[i][k] = _leibniz(
+                "ja,jba->b", binomials, right[i + 1][: k + 1], weights[i + 1][k::-1], p
+            )
         for weight, before, behind in zip(weights, left, right, strict=True):
             weight[k + 1] = _leibniz("ja,jb->ab", binomials, before[: k + 1], behind[k::-1], p)
         binomials = (np.append(binomials, 0) + np.append(0, binomials)) % p
@@ -92,7 +106,10 @@ def rank(rows: Matrix, p: int) -> int:
             continue
         found += 1
         inverse = pow(row[column], -1, p)
-        rows = [[(x - other[column] * inverse * y) % p for x, y in zip(other, row, strict=True)] for other in rows]
+        rows = [
+            [(x - other[column] * inverse * y) % p for x, y in zip(other, row, strict=True)]
+            for other in rows
+        ]
     return found
 
 
@@ -120,7 +137,9 @@ def jacobian(network: MLP, theta: Residues, p: int) -> Residues:
 
 
 def no_common_factor(network: MLP, p: int, rng: np.random.Generator) -> bool:
-    """Whether one of some random lines shows that the minors of the Jacobian matrix have no common factor."""
+    """Whether one of some random lines shows that the minors of the Jacobian matrix have no common
+    factor.
+    """
     return any(_coprime_on_a_line(network, p, rng) for _ in range(ATTEMPTS))
 
 
@@ -150,7 +169,8 @@ def interpolated(values: Sequence[tuple[int, int]], p: int) -> Any:
 def certificate(widths: Sequence[int], p: int, seed: int = 0) -> tuple[bool, bool]:
     """Whether (a) and whether (b) hold, at random points; the theorem applies if both do.
 
-    Raise ValueError if the network is not scalar and linear or p no prime between its number of known laws and 2^20.
+    Raise ValueError if the network is not scalar and linear or p no prime between its number of
+    known laws and 2^20.
     """
     network, rng = MLP(tuple(widths), "linear"), np.random.default_rng(seed)
     laws, theta = len(network.laws()), rng.integers(p, size=network.parameters)
@@ -161,7 +181,10 @@ def certificate(widths: Sequence[int], p: int, seed: int = 0) -> tuple[bool, boo
     dimension = network.parameters - rank(jacobian(network, theta, p).tolist(), p)
     independent = any(
         rank([found[p**k].tolist() for k in range(dimension)], p) == dimension
-        for found in (powers(widths, rng.integers(p, size=len(theta)), p ** (dimension - 1), p) for _ in range(ATTEMPTS))
+        for found in (
+            powers(widths, rng.integers(p, size=len(theta)), p ** (dimension - 1), p)
+            for _ in range(ATTEMPTS)
+        )
     )
     return independent, dimension == network.parameters - laws and no_common_factor(network, p, rng)
 

@@ -1,4 +1,6 @@
-"""Plain, slow counterparts of the engine's parts, to test them against: Python numbers, lists and sympy's polynomials."""
+"""Plain, slow counterparts of the engine's parts, to test them against: Python numbers, lists and
+sympy's polynomials.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ Jet = dict[frozenset[int], int]
 
 
 def rank(rows: Rows, p: int | None = None) -> int:
-    """Return the rank of an integer matrix modulo p, or over the rationals, by Gaussian elimination."""
+    """Return the rank of an integer matrix modulo p, or over the rationals, by Gaussian
+    elimination.
+    """
     left: list[list[Any]] = [[x % p if p else Fraction(x) for x in row] for row in rows]
     found = 0
     for column in range(len(left[0]) if left else 0):
@@ -60,7 +64,9 @@ def multiply_jets(x: Jet, y: Jet, p: int) -> Jet:
 
 @dataclass(frozen=True)
 class Function:
-    """``F(θ; a)`` of a network as a polynomial with integer coefficients in its parameters and its probe."""
+    """``F(θ; a)`` of a network as a polynomial with integer coefficients in its parameters and its
+    probe.
+    """
 
     value: Poly
     theta: tuple[Poly, ...]
@@ -72,7 +78,8 @@ class Function:
 
 
 def network_function(mlp: MLP) -> Function:
-    """Write down ``F(θ; x, gates, w)``: h_l = g_l ⊙ (h_{l-1} U_l + b_l), no g_l after a linear layer, and <w, h_q>.
+    """Write down ``F(θ; x, gates, w)``: h_l = g_l ⊙ (h_{l-1} U_l + b_l), no g_l after a linear
+    layer, and <w, h_q>.
 
     Under cross-entropy the last output weight is minus the sum of the others.
     """
@@ -83,10 +90,22 @@ def network_functions(mlp: MLP, count: int) -> list[Function]:
     """Return the same function of the same parameters with several probes, all in one ring."""
     units = [n for n, a in zip(mlp.widths[1:-1], mlp.activations, strict=True) if a not in LINEAR]
     probes = [
-        [f"{kind}{i}_{k}" for kind, size in (("x", mlp.widths[0]), ("g", sum(units)), ("w", mlp.widths[-1])) for i in range(size)]
+        [
+            f"{kind}{i}_{k}"
+            for kind, size in (("x", mlp.widths[0]), ("g", sum(units)), ("w", mlp.widths[-1]))
+            for i in range(size)
+        ]
         for k in range(count)
     ]
-    symbols = iter(ring([*(f"t{i}" for i in range(mlp.parameters)), *(name for probe in probes for name in probe)], ZZ)[1:])
+    symbols = iter(
+        ring(
+            [
+                *(f"t{i}" for i in range(mlp.parameters)),
+                *(name for probe in probes for name in probe),
+            ],
+            ZZ,
+        )[1:]
+    )
     theta = tuple(islice(symbols, mlp.parameters))
     return [_function(mlp, theta, tuple(islice(symbols, len(probe)))) for probe in probes]
 
@@ -100,7 +119,9 @@ def _function(mlp: MLP, theta: tuple[Poly, ...], probe: tuple[Poly, ...]) -> Fun
             h = [next(gates) * z for z in h]
     if mlp.loss == "cross_entropy":
         w[-1] = -sum(w[:-1])
-    return Function(sum((a * b for a, b in zip(w, h, strict=True)), start=0 * theta[0]), theta, probe)
+    return Function(
+        sum((a * b for a, b in zip(w, h, strict=True)), start=0 * theta[0]), theta, probe
+    )
 
 
 def _affine(mlp: MLP, layer: int, h: list[Poly], unused: Iterator[Poly]) -> list[Poly]:
@@ -113,12 +134,17 @@ def _affine(mlp: MLP, layer: int, h: list[Poly], unused: Iterator[Poly]) -> list
 
 
 def laws_of_chain(widths: Sequence[int]) -> int:
-    """Return the number of laws of a linear chain without biases, by a formula that is verified but not proved.
+    """Return the number of laws of a linear chain without biases, by a formula that is verified but
+    not proved.
 
-    Cut at hidden layers of width 1; a piece from width 1 to width 1 has D − 1 laws, any other
-    ``Σ n_i(n_i + 1)/2 − k_i(k_i + 1)/2``, ``k_i = max(0, n_i − n_{i−1} − n_{i+1})``; each cut adds one.
+    Cut at hidden layers of width 1; a piece from width 1 to width 1 has D − 1 laws, any other ``Σ
+    n_i(n_i + 1)/2 − k_i(k_i + 1)/2``, ``k_i = max(0, n_i − n_{i−1} − n_{i+1})``; each cut adds one.
     """
-    cuts = [0, *(i for i, n in enumerate(widths) if n == 1 and 0 < i < len(widths) - 1), len(widths) - 1]
+    cuts = [
+        0,
+        *(i for i, n in enumerate(widths) if n == 1 and 0 < i < len(widths) - 1),
+        len(widths) - 1,
+    ]
     total = len(cuts) - 2
     for first, last in pairwise(cuts):
         chain = widths[first : last + 1]
@@ -134,7 +160,9 @@ def laws_of_chain(widths: Sequence[int]) -> int:
 def law_polynomials(laws: Laws, theta: Sequence[Poly]) -> list[Poly]:
     """Return the laws as polynomials in the parameters."""
     found = [0 * theta[0] for _ in range(len(laws))]
-    for law, left, right, coefficient in zip(laws.law, laws.left, laws.right, laws.coefficient.tolist(), strict=True):
+    for law, left, right, coefficient in zip(
+        laws.law, laws.left, laws.right, laws.coefficient.tolist(), strict=True
+    ):
         found[law] += coefficient * theta[left] * (theta[right] if right >= 0 else 1)
     return found
 
@@ -144,7 +172,8 @@ def evaluated(poly: Poly, variables: Sequence[Poly], values: Sequence[int]) -> i
     numbers = dict(zip(map(str, variables), values, strict=True))
     names = [str(x) for x in poly.ring.gens]
     return sum(
-        int(c) * prod(int(numbers[name]) ** e for name, e in zip(names, exponents, strict=True) if e)
+        int(c)
+        * prod(int(numbers[name]) ** e for name, e in zip(names, exponents, strict=True) if e)
         for exponents, c in poly.terms()
     )
 

@@ -1,4 +1,6 @@
-"""Multi-head attention: the engine against the oracle, the published formula, the sum of its parts."""
+"""Multi-head attention: the engine against the oracle, the published formula, the sum of its
+parts.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,17 @@ from conslaw_cli.families.attention import Attention
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.jets import Integers
 
-SIZES = [(1, 1, 1), (2, 1, 1), (1, 1, 2), (1, 1, 3), (1, 2, 1), (1, 2, 2), (2, 2, 1), (3, 1, 1), (2, 1, 2)]
+SIZES = [
+    (1, 1, 1),
+    (2, 1, 1),
+    (1, 1, 2),
+    (1, 1, 3),
+    (1, 2, 1),
+    (1, 2, 2),
+    (2, 2, 1),
+    (3, 1, 1),
+    (2, 1, 2),
+]
 SMALL = [Attention(*sizes) for sizes in SIZES]
 every_layer = pytest.mark.parametrize("layer", SMALL, ids=lambda layer: layer.name)
 
@@ -51,7 +63,14 @@ def test_engine_agrees_with_oracle(layer: Attention) -> None:
     assert all(oracle.is_law(h, fields, phi.gens) for h in known)
     expected, row = oracle_layers.count(phi, known), count_laws(layer)
     assert row.trace is not None
-    assert (row.parameters, row.trace.dimensions, row.dim_lie, row.laws, row.known_listed, row.known_independent) == (
+    assert (
+        row.parameters,
+        row.trace.dimensions,
+        row.dim_lie,
+        row.laws,
+        row.known_listed,
+        row.known_independent,
+    ) == (
         expected.parameters,
         expected.trace,
         expected.dim_lie,
@@ -63,15 +82,27 @@ def test_engine_agrees_with_oracle(layer: Attention) -> None:
 
 @every_layer
 def test_the_gradient_is_that_of_the_products(layer: Attention) -> None:
-    """Over the integers: every entry of every product has its own pair of an input and an output."""
-    phi, network = oracle_layers.attention(layer.dim, layer.heads, layer.head_dim), layer.fields().network
+    """Over the integers: every entry of every product has its own pair of an input and an
+    output.
+    """
+    phi, network = (
+        oracle_layers.attention(layer.dim, layer.heads, layer.head_dim),
+        layer.fields().network,
+    )
     draw = np.random.default_rng(0)
     theta, probe = draw.integers(-9, 9, len(phi.gens)), draw.integers(-9, 9, network.probe_size)
-    x, w = probe[: network.inputs].reshape(-1, layer.dim), probe[network.inputs :].reshape(-1, layer.dim)
-    coefficients = [int(a * b) for inputs, outputs in zip(x, w, strict=True) for a in inputs for b in outputs]
+    x, w = (
+        probe[: network.inputs].reshape(-1, layer.dim),
+        probe[network.inputs :].reshape(-1, layer.dim),
+    )
+    coefficients = [
+        int(a * b) for inputs, outputs in zip(x, w, strict=True) for a in inputs for b in outputs
+    ]
     f = sum(c * poly for c, poly in zip(coefficients, phi.components, strict=True))
     expected = [oracle.evaluate(f.diff(t), theta.tolist()) for t in phi.gens]
-    found = network.gradient(Integers(), theta.astype(object)[None, :, None], probe.astype(object)[None])
+    found = network.gradient(
+        Integers(), theta.astype(object)[None, :, None], probe.astype(object)[None]
+    )
     assert found.ravel().tolist() == expected
 
 
@@ -79,8 +110,14 @@ def test_the_gradient_is_that_of_the_products(layer: Attention) -> None:
 @pytest.mark.parametrize("heads", [1, 3])
 @pytest.mark.parametrize("head_dim", [1, 2, 4, 7, 11])
 def test_the_published_formula(dim: int, heads: int, head_dim: int) -> None:
-    """2H·c(dim, dim, head_dim) laws (ICML 2025, Cor. 3.9), all of them known, proved for any number of heads."""
-    c = head_dim * (head_dim + 1) // 2 if head_dim <= 2 * dim else 2 * dim * head_dim - dim * (2 * dim - 1)
+    """2H·c(dim, dim, head_dim) laws (ICML 2025, Cor. 3.9), all of them known, proved for any number
+    of heads.
+    """
+    c = (
+        head_dim * (head_dim + 1) // 2
+        if head_dim <= 2 * dim
+        else 2 * dim * head_dim - dim * (2 * dim - 1)
+    )
     row = count_laws(Attention(dim, heads, head_dim))
     assert (row.laws, row.unknown_laws, row.verdict) == (2 * heads * c, 0, "proved")
     assert row.known_listed == 2 * heads * head_dim * (head_dim + 1) // 2
@@ -94,7 +131,16 @@ def test_a_layer_counted_as_a_whole_is_the_sum_of_its_parts(sizes: tuple[int, in
     assert row.trace.dimensions == whole.trace.dimensions
     assert {bound.method for bound in row.lower} == {"direct sum"}
     assert {bound.method for bound in whole.lower} == {"brackets"}
-    for key in ("parameters", "dim_lie", "laws", "known_listed", "known_independent", "unknown_laws", "involutive", "verdict"):
+    for key in (
+        "parameters",
+        "dim_lie",
+        "laws",
+        "known_listed",
+        "known_independent",
+        "unknown_laws",
+        "involutive",
+        "verdict",
+    ):
         assert getattr(row, key) == getattr(whole, key), key
 
 
@@ -125,7 +171,10 @@ class Sum:
             theta = oracle.Parameters(mlp)
             before, after = (0,) * start, (0,) * (self.parameters - start - len(theta.gens))
             for output in oracle.reparametrisation(mlp, theta):
-                components += [gens[0].ring.from_dict({(*before, *m, *after): c for m, c in p.terms()}) for p in output.values()]
+                components += [
+                    gens[0].ring.from_dict({(*before, *m, *after): c for m, c in p.terms()})
+                    for p in output.values()
+                ]
             start += len(theta.gens)
         return oracle_layers.Map(tuple(gens), tuple(components))
 
@@ -140,19 +189,36 @@ class Sum:
     ids=str,
 )
 def test_a_direct_sum_of_different_parts(parts: tuple[tuple[MLP, int], ...]) -> None:
-    """Also of parts whose iterations take different numbers of steps, against the oracle on all parameters at once."""
+    """Also of parts whose iterations take different numbers of steps, against the oracle on all
+    parameters at once.
+    """
     architecture = Sum(*parts)
     row, expected = count_laws(architecture), oracle_layers.count(architecture.joint(), [])  # type: ignore[arg-type]
     assert row.trace is not None
-    assert (row.parameters, row.trace.dimensions, row.dim_lie) == (expected.parameters, expected.trace, expected.dim_lie)
-    assert row.known_independent == sum(count_laws(mlp).known_independent or 0 for mlp in architecture.networks)
+    assert (row.parameters, row.trace.dimensions, row.dim_lie) == (
+        expected.parameters,
+        expected.trace,
+        expected.dim_lie,
+    )
+    assert row.known_independent == sum(
+        count_laws(mlp).known_independent or 0 for mlp in architecture.networks
+    )
     assert row.involutive is (len(expected.trace) == 1)
 
 
 def test_laws_and_parameters_bear_the_names_of_the_matrices() -> None:
     layer = Attention(2, 2, 1)
     names = layer.fields().network.parameter_names()
-    assert names[:8] == ["Q1[1,1]", "Q1[2,1]", "K1[1,1]", "K1[1,2]", "V1[1,1]", "V1[2,1]", "O1[1,1]", "O1[1,2]"]
+    assert names[:8] == [
+        "Q1[1,1]",
+        "Q1[2,1]",
+        "K1[1,1]",
+        "K1[1,2]",
+        "V1[1,1]",
+        "V1[2,1]",
+        "O1[1,1]",
+        "O1[1,2]",
+    ]
     assert names[8:10] == ["Q2[1,1]", "Q2[2,1]"]
     texts = [family.text for family in layer.laws().families]
     assert texts == ["Q1ᵀQ1 − K1K1ᵀ", "V1ᵀV1 − O1O1ᵀ", "Q2ᵀQ2 − K2K2ᵀ", "V2ᵀV2 − O2O2ᵀ"]
@@ -163,7 +229,11 @@ def test_evidence_says_what_was_added_up() -> None:
     (upper,) = row.upper
     assert (upper.value, upper.kind, upper.error_bound) == (row.dim_lie, "proof", None)
     assert upper.shown.startswith("a direct sum: 4 × 3 (")
-    assert row.scope == "The count is that of φ = (Q_h K_h, V_h O_h)_h, on which the layer depends (arXiv 2506.06194)."
+    assert (
+        row.scope
+        == "The count is that of φ = (Q_h K_h, V_h O_h)_h, on which the layer depends (arXiv"
+        " 2506.06194)."
+    )
 
 
 def test_one_part_is_counted_for_any_number_of_heads() -> None:

@@ -1,4 +1,6 @@
-"""Bounds and what they rest on: law ranks, paths, segments, and how probable it is that a trial misses."""
+"""Bounds and what they rest on: law ranks, paths, segments, and how probable it is that a trial
+misses.
+"""
 
 from __future__ import annotations
 
@@ -78,15 +80,21 @@ def test_every_listed_law_that_is_none_is_caught_and_named(mlp: MLP) -> None:
     ids=NAME,
 )
 def test_the_rank_of_the_laws_of_wide_networks_is_exact(mlp: MLP, independent: int) -> None:
-    """Whatever is done to save time, no rank may be lost: a lost one would be reported as an unknown law."""
-    assert [bounds.law_rank(mlp.laws(), sampler(mlp, seed)) for seed in range(2)] == [independent] * 2
+    """Whatever is done to save time, no rank may be lost: a lost one would be reported as an
+    unknown law.
+    """
+    assert [bounds.law_rank(mlp.laws(), sampler(mlp, seed)) for seed in range(2)] == [
+        independent
+    ] * 2
 
 
 # ---- paths
 
 
 def path_matrix(mlp: MLP) -> list[list[int]]:
-    """Return which parameters lie on which path from an input or a bias to an output, one row per path."""
+    """Return which parameters lie on which path from an input or a bias to an output, one row per
+    path.
+    """
     number = {name: e for e, name in enumerate(mlp.network().parameter_names())}
 
     def onward(layer: int, unit: int) -> Iterator[list[int]]:
@@ -100,7 +108,11 @@ def path_matrix(mlp: MLP) -> list[list[int]]:
     paths = [path for unit in range(1, mlp.widths[0] + 1) for path in onward(0, unit)]
     for layer, n in enumerate(mlp.widths[1:], start=1):
         if f"b{layer}[1]" in number:
-            paths += [[number[f"b{layer}[{j}]"], *rest] for j in range(1, n + 1) for rest in onward(layer, j)]
+            paths += [
+                [number[f"b{layer}[{j}]"], *rest]
+                for j in range(1, n + 1)
+                for rest in onward(layer, j)
+            ]
     return [[int(e in path) for e in range(mlp.parameters)] for path in map(set, paths)]
 
 
@@ -114,7 +126,9 @@ def test_path_rank_is_the_rank_of_the_explicit_path_edge_matrix(bias: Bias) -> N
 
 @pytest.mark.parametrize("widths", [(2, 3, 3), (1, 2, 2, 2), (3, 2, 1), (2, 1), (2, 2)])
 @pytest.mark.parametrize("bias", BIASES)
-def test_under_cross_entropy_it_is_that_of_one_output_less(widths: tuple[int, ...], bias: Bias) -> None:
+def test_under_cross_entropy_it_is_that_of_one_output_less(
+    widths: tuple[int, ...], bias: Bias
+) -> None:
     mlp = MLP(widths, "relu", bias, "cross_entropy")
     smaller = (*widths[:-1], widths[-1] - 1)
     expected = MLP(smaller, "relu", bias).path_rank() if smaller[-1] else 0
@@ -125,7 +139,15 @@ def test_under_cross_entropy_it_is_that_of_one_output_less(widths: tuple[int, ..
 # ---- segments
 
 
-EXCEPTIONAL = ["1-2-2-1", "1-3-2-1", "1-2-3-2-1", "1-2-2-1-2", "3-1-2-2-1-4", "1-2-2-1-1-3-2-1", "1-1-3-3-1-5-1"]
+EXCEPTIONAL = [
+    "1-2-2-1",
+    "1-3-2-1",
+    "1-2-3-2-1",
+    "1-2-2-1-2",
+    "3-1-2-2-1-4",
+    "1-2-2-1-1-3-2-1",
+    "1-1-3-3-1-5-1",
+]
 
 
 @pytest.mark.parametrize("chain", EXCEPTIONAL)
@@ -139,7 +161,9 @@ def test_segments_prove_what_the_closed_form_says_of_exceptional_chains(chain: s
 
 
 @pytest.mark.parametrize(
-    "mlp", [MLP((2, 3, 2), "linear"), MLP((2, 1, 1, 2), "linear"), MLP((1, 2, 2, 1), "linear", "hidden")], ids=NAME
+    "mlp",
+    [MLP((2, 3, 2), "linear"), MLP((2, 1, 1, 2), "linear"), MLP((1, 2, 2, 1), "linear", "hidden")],
+    ids=NAME,
 )
 def test_segments_say_nothing_where_no_piece_is_a_scalar_function(mlp: MLP) -> None:
     assert bounds.from_segments(mlp.segments(), sampler(mlp)) is None
@@ -148,7 +172,11 @@ def test_segments_say_nothing_where_no_piece_is_a_scalar_function(mlp: MLP) -> N
 @PROPERTY
 @given(st.lists(st.integers(1, 3), min_size=2, max_size=6), st.data())
 def test_segments_never_contradict_the_brackets(widths: list[int], data: st.DataObject) -> None:
-    kinds = data.draw(st.lists(st.sampled_from(["linear", "relu"]), min_size=len(widths) - 2, max_size=len(widths) - 2))
+    kinds = data.draw(
+        st.lists(
+            st.sampled_from(["linear", "relu"]), min_size=len(widths) - 2, max_size=len(widths) - 2
+        )
+    )
     mlp = MLP(tuple(widths), tuple(kinds))
     bound = bounds.from_segments(mlp.segments(), sampler(mlp))
     assert bound is None or close(sampler(mlp), mlp.parameters).rank <= bound.value
@@ -177,7 +205,9 @@ sizes = st.builds(Sizes, st.integers(0, 30), st.integers(1, 30), st.floats(1, 1e
 
 @PROPERTY
 @given(sizes, st.integers(0, 5000), st.integers(1, 12))
-def test_larger_ranks_more_levels_and_larger_coefficients_raise_it(fields: Any, rank: int, levels: int) -> None:
+def test_larger_ranks_more_levels_and_larger_coefficients_raise_it(
+    fields: Any, rank: int, levels: int
+) -> None:
     probability = bounds.miss_probability(fields, rank, levels)
     assert 0 < probability <= 1
     assert probability <= bounds.miss_probability(fields, rank + 1, levels)
@@ -186,7 +216,9 @@ def test_larger_ranks_more_levels_and_larger_coefficients_raise_it(fields: Any, 
 
 
 @pytest.mark.parametrize(
-    "mlp", [MLP((9, 9, 9), "relu", "hidden"), MLP((5, 5, 5, 5, 5), "linear"), MLP((50,) * 5, "linear")], ids=NAME
+    "mlp",
+    [MLP((9, 9, 9), "relu", "hidden"), MLP((5, 5, 5, 5, 5), "linear"), MLP((50,) * 5, "linear")],
+    ids=NAME,
 )
 def test_few_trials_make_a_count_sure(mlp: MLP) -> None:
     assert bounds.miss_probability(mlp.fields(), mlp.parameters, 3) < 2**-1
@@ -206,12 +238,16 @@ def test_few_trials_make_a_count_sure(mlp: MLP) -> None:
 def test_trials_miss_no_oftener_than_the_bound_says(
     mlp: MLP, true: tuple[int, ...], missed: RankTrace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Modulo a small prime misses are frequent enough to be counted: how often is a rank found that is one too small?"""
+    """Modulo a small prime misses are frequent enough to be counted: how often is a rank found that
+    is one too small?
+    """
     p, trials = 1009, 3000
     assert close(sampler(mlp), mlp.parameters).dimensions == true
     monkeypatch.setattr(bounds, "SMALLEST_PRIME", p)
     monkeypatch.setattr(bounds, "PRIMES_IN_RANGE", 10**12)  # so that only the points' share is left
-    bound = bounds.miss_probability(mlp.fields(), true[-1] - 1, len(missed.dimensions) + missed.closed)
+    bound = bounds.miss_probability(
+        mlp.fields(), true[-1] - 1, len(missed.dimensions) + missed.closed
+    )
     misses = sum(confirms(sampler(mlp, seed, p), missed) for seed in range(trials))
     assert 0 < bound < 0.1
     assert 0 < misses / trials <= bound + 3 * math.sqrt(bound / trials)
@@ -219,17 +255,26 @@ def test_trials_miss_no_oftener_than_the_bound_says(
 
 @pytest.mark.parametrize("levels", [1, 2, 3])
 @pytest.mark.parametrize(
-    "mlp", [MLP((2, 1, 1, 2), "linear"), MLP((1, 1, 1), "relu", "all"), MLP((2, 1, 2), "linear", loss="cross_entropy")], ids=NAME
+    "mlp",
+    [
+        MLP((2, 1, 1, 2), "linear"),
+        MLP((1, 1, 1), "relu", "all"),
+        MLP((2, 1, 2), "linear", loss="cross_entropy"),
+    ],
+    ids=NAME,
 )
 def test_brackets_have_at_most_the_degree_and_the_coefficients_that_are_assumed(
     mlp: MLP, levels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With sizes chosen so that one term of the bound is left, it shows the degree, or the bits, of an entry."""
+    """With sizes chosen so that one term of the bound is left, it shows the degree, or the bits, of
+    an entry.
+    """
     first, *rest = (function.gradient() for function in reference.network_functions(mlp, levels))
     theta = reference.network_functions(mlp, levels)[0].theta
     for field in rest:
         first = [
-            reference.derivative_along(f, first, theta) - reference.derivative_along(x, field, theta)
+            reference.derivative_along(f, first, theta)
+            - reference.derivative_along(x, field, theta)
             for f, x in zip(field, first, strict=True)
         ]
     monkeypatch.setattr(bounds, "PRIMES_IN_RANGE", 10**30)

@@ -1,4 +1,6 @@
-"""The commands as a user meets them: exit codes, what goes to stdout and to stderr, files, signals."""
+"""The commands as a user meets them: exit codes, what goes to stdout and to stderr, files,
+signals.
+"""
 
 from __future__ import annotations
 
@@ -93,8 +95,20 @@ def test_help_is_quick_and_says_what_there_is() -> None:
 
 def test_help_loads_nothing_heavy() -> None:
     code = "import sys, conslaw_cli.cli; print(*sys.modules)"
-    process = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    heavy = {"numpy", "sympy", "joblib", "flint", "pydantic", "rich", "yaml", "psutil", "multiprocessing"}
+    process = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    heavy = {
+        "numpy",
+        "sympy",
+        "joblib",
+        "flint",
+        "pydantic",
+        "rich",
+        "yaml",
+        "psutil",
+        "multiprocessing",
+    }
     assert not heavy & set(process.stdout.split())
 
 
@@ -128,7 +142,10 @@ def test_the_formats_are_those_there_are() -> None:
         ("count --memory 1e999", "got '1e999'"),
         ("count --memory nan", "got 'nan'"),
         ("count --activation relu", "--activation, --bias and --loss need --widths"),
-        ("count spec.yaml --widths 2,2", "either a file or --widths, not both: 'spec.yaml' and '2,2'"),
+        (
+            "count spec.yaml --widths 2,2",
+            "either a file or --widths, not both: 'spec.yaml' and '2,2'",
+        ),
         ("count --widths 3x4", "--widths: expected positive integers such as 3,4,2, got '3x4'"),
         ("count --widths 3,0,2", "got 0"),
         ("count --widths 3", "[3]"),
@@ -137,7 +154,10 @@ def test_the_formats_are_those_there_are() -> None:
         ("count --widths 3,4,2 --loss l1", "l1"),
         ("count missing.yaml", "missing.yaml: cannot be read: No such file or directory"),
         ("count .", "Is a directory"),
-        ("count -o missing/out.json", "missing/out.json: cannot be written: No such file or directory"),
+        (
+            "count -o missing/out.json",
+            "missing/out.json: cannot be written: No such file or directory",
+        ),
         ("count -o .", ".: cannot be written: Is a directory"),
         ("sweep", "Missing argument 'SPEC'"),
         ("sweep missing.yaml", "missing.yaml: cannot be read: No such file or directory"),
@@ -178,15 +198,36 @@ def test_without_arguments_the_running_examples_are_counted() -> None:
 
 def test_a_network_by_its_flags() -> None:
     result = conslaw(
-        *["count", "--widths", "3,4,2", "--activation", "linear", "--bias", "all", "--seed", "3", "--memory", "1G", "--json"]
+        *[
+            "count",
+            "--widths",
+            "3,4,2",
+            "--activation",
+            "linear",
+            "--bias",
+            "all",
+            "--seed",
+            "3",
+            "--memory",
+            "1G",
+            "--json",
+        ]
     )
     (row,) = json.loads(result.stdout)["results"]
-    assert (row["widths"], row["activation"], row["bias"], row["seed"]) == ([3, 4, 2], "linear", "all", 3)
+    assert (row["widths"], row["activation"], row["bias"], row["seed"]) == (
+        [3, 4, 2],
+        "linear",
+        "all",
+        3,
+    )
     assert result.stderr == ""
 
 
 def test_all_networks_of_a_file_in_their_order() -> None:
-    for result in (conslaw("count", write("s.yaml", SMALL), "--json"), conslaw("count", "-", "--json", stdin=SMALL)):
+    for result in (
+        conslaw("count", write("s.yaml", SMALL), "--json"),
+        conslaw("count", "-", "--json", stdin=SMALL),
+    ):
         assert result.exit_code == 0
         rows = json.loads(result.stdout)["results"]
         assert [row["widths"] for row in rows] == [[2, 3, 2], [3, 2, 2], [1, 2, 2, 1]]
@@ -204,12 +245,16 @@ def test_a_file_holds_what_stdout_would(format_: str) -> None:
 
 
 def test_explanations() -> None:
-    plain, explained = (conslaw("count", "--widths", "2,3,2", *more).stdout for more in ((), ("--explain",)))
+    plain, explained = (
+        conslaw("count", "--widths", "2,3,2", *more).stdout for more in ((), ("--explain",))
+    )
     assert len(explained) > len(plain)
 
 
 def test_a_refused_count_is_a_failed_row_and_exit_code_3() -> None:
-    result = conslaw("count", "--widths", "90000,90000,9", "--activation", "linear", "--memory", "1M", "--json")
+    result = conslaw(
+        "count", "--widths", "90000,90000,9", "--activation", "linear", "--memory", "1M", "--json"
+    )
     assert result.exit_code == 3
     assert json.loads(result.stdout)["results"][0]["verdict"] == "failed"
     assert "1 row failed. The first: linear 90000-90000-9" in result.stderr
@@ -279,7 +324,9 @@ def test_a_failed_job_is_exit_code_3_and_the_others_go_on() -> None:
     spec = write("s.yaml", SMALL + TOO_LARGE)
     result = conslaw("sweep", spec, "--memory", "1G", "--json")
     assert result.exit_code == 3
-    assert [row["verdict"] for row in json.loads(result.stdout)["results"]] == ["proved"] * 3 + ["failed"]
+    assert [row["verdict"] for row in json.loads(result.stdout)["results"]] == ["proved"] * 3 + [
+        "failed"
+    ]
     assert "1 row failed. The first: too large: " in result.stderr
     again = conslaw("sweep", spec, "--memory", "1G", "--json")
     assert again.exit_code == 3
@@ -288,7 +335,9 @@ def test_a_failed_job_is_exit_code_3_and_the_others_go_on() -> None:
 
 
 def test_the_time_limit_is_a_failed_row() -> None:
-    result = conslaw("sweep", write("s.yaml", SMALL + TOO_SLOW), "-j", "1", "--timeout", "0.5", "--json")
+    result = conslaw(
+        "sweep", write("s.yaml", SMALL + TOO_SLOW), "-j", "1", "--timeout", "0.5", "--json"
+    )
     assert result.exit_code == 3
     assert "1 row failed. The first: too slow: time limit of 0.5 s reached" in result.stderr
     assert json.loads(result.stdout)["summary"]["proved"] == 3
@@ -296,7 +345,9 @@ def test_the_time_limit_is_a_failed_row() -> None:
 
 def test_require_proof() -> None:
     assert conslaw("sweep", write("s.yaml", SMALL), "--require-proof").exit_code == 0
-    result = conslaw("sweep", write("s.yaml", SMALL + TOO_LARGE), "--memory", "1G", "--require-proof")
+    result = conslaw(
+        "sweep", write("s.yaml", SMALL + TOO_LARGE), "--memory", "1G", "--require-proof"
+    )
     assert result.exit_code == 1
     assert "1 row not proved (--require-proof). The first: too large: failed" in result.stderr
 
@@ -318,7 +369,17 @@ def test_results_must_be_a_directory() -> None:
 def test_workers_change_nothing_but_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("conslaw_cli.sweep.WORTH_A_WORKER", 1e-4)
     out = [
-        conslaw("sweep", write("s.yaml", SMALL + TOO_LARGE), "-o", f"rows {j}", "-j", j, "--memory", "1G", "--json")
+        conslaw(
+            "sweep",
+            write("s.yaml", SMALL + TOO_LARGE),
+            "-o",
+            f"rows {j}",
+            "-j",
+            j,
+            "--memory",
+            "1G",
+            "--json",
+        )
         for j in ("1", "2")
     ]
     assert without_seconds(out[0].stdout) == without_seconds(out[1].stdout)
@@ -336,7 +397,9 @@ def wait_for_rows(path: str, rows: int) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize(("workers", "number"), [("1", signal.SIGINT), ("2", signal.SIGINT), ("1", signal.SIGTERM)])
+@pytest.mark.parametrize(
+    ("workers", "number"), [("1", signal.SIGINT), ("2", signal.SIGINT), ("1", signal.SIGTERM)]
+)
 def test_an_interrupted_sweep_keeps_what_is_finished(workers: str, number: int) -> None:
     process = started("sweep", write("s.yaml", SMALL + TOO_SLOW), "-j", workers, "--memory", "20G")
     wait_for_rows("results/small.jsonl", 3)
@@ -346,7 +409,10 @@ def test_an_interrupted_sweep_keeps_what_is_finished(workers: str, number: int) 
     assert time.monotonic() - asked < 3
     assert process.returncode == 130
     assert out == ""
-    assert err.strip() == "Interrupted: 3 of 4 rows are in results/small.jsonl; the same command goes on."
+    assert (
+        err.strip()
+        == "Interrupted: 3 of 4 rows are in results/small.jsonl; the same command goes on."
+    )
     assert len(names("results/small.jsonl")) == 3
 
 
@@ -354,7 +420,11 @@ def test_an_interrupted_sweep_keeps_what_is_finished(workers: str, number: int) 
 def test_a_sweep_killed_outright_leaves_its_rows_and_no_processes(workers: str) -> None:
     process = started("sweep", write("s.yaml", SMALL + TOO_SLOW), "-j", workers, "--memory", "20G")
     wait_for_rows("results/small.jsonl", 3)
-    below = [each for each in psutil.Process(process.pid).children(recursive=True) if "tracker" not in " ".join(each.cmdline())]
+    below = [
+        each
+        for each in psutil.Process(process.pid).children(recursive=True)
+        if "tracker" not in " ".join(each.cmdline())
+    ]
     assert below
     process.kill()
     process.communicate(timeout=10)
@@ -366,7 +436,9 @@ def test_a_sweep_killed_outright_leaves_its_rows_and_no_processes(workers: str) 
 
 
 def test_an_interrupted_count_is_exit_code_130() -> None:
-    process = started(*["count", "--widths", "50,50,50,50,50", "--activation", "linear", "--memory", "20G"])
+    process = started(
+        *["count", "--widths", "50,50,50,50,50", "--activation", "linear", "--memory", "20G"]
+    )
     deadline = time.monotonic() + 10
     while not psutil.Process(process.pid).children() and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -390,14 +462,18 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 def test_a_full_disk_is_one_message() -> None:
     command = [sys.executable, "-m", "conslaw_cli", "count", "--widths", "2,2"]
     with open("/dev/full", "w") as full:
-        process = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+        process = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+        )
     assert process.returncode == 2
     assert process.stderr == "Error: standard output: cannot be written: No space left on device\n"
 
 
 def test_a_terminal_that_knows_ascii_alone_gets_its_table() -> None:
     command = [sys.executable, "-m", "conslaw_cli", "count", "--widths", "2,2", "--explain"]
-    process = subprocess.run(command, capture_output=True, env={**ENVIRONMENT, "PYTHONIOENCODING": "ascii"})
+    process = subprocess.run(
+        command, capture_output=True, env={**ENVIRONMENT, "PYTHONIOENCODING": "ascii"}
+    )
     assert (process.returncode, process.stderr) == (0, b"")
     assert process.stdout.isascii()
 
@@ -406,7 +482,9 @@ def on_a_terminal(*arguments: str) -> tuple[str, str]:
     """Run the command with stderr on a terminal; return stdout and what the terminal got."""
     ours, theirs = os.openpty()
     command = [sys.executable, "-m", "conslaw_cli", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, text=True, env=ENVIRONMENT)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=theirs, text=True, env=ENVIRONMENT
+    )
     os.close(theirs)
     seen = b""
     # Linux answers EIO once nobody has the other end open.
@@ -419,7 +497,16 @@ def on_a_terminal(*arguments: str) -> tuple[str, str]:
 
 
 def test_the_progress_bar_is_on_a_terminal_alone_and_for_long_sweeps_alone() -> None:
-    long = ("sweep", write("long.yaml", SMALL + TOO_SLOW), "-j", "1", "--timeout", "0.7", "--fresh", "--json")
+    long = (
+        "sweep",
+        write("long.yaml", SMALL + TOO_SLOW),
+        "-j",
+        "1",
+        "--timeout",
+        "0.7",
+        "--fresh",
+        "--json",
+    )
     out, seen = on_a_terminal(*long)
     assert json.loads(out)["summary"]["rows"] == 4
     assert "ETA" in seen

@@ -38,7 +38,10 @@ def laws(*arguments: str, stdin: str | None = None) -> Result:
 
 def figures(done: Result) -> list[tuple[str, int, int, int]]:
     assert done.exit_code in (0, 3), done.stderr
-    return [(row["name"], row["independent"], row["laws"], row["seed"]) for row in json.loads(done.stdout)["results"]]
+    return [
+        (row["name"], row["independent"], row["laws"], row["seed"])
+        for row in json.loads(done.stdout)["results"]
+    ]
 
 
 def test_the_formats_on_offer_are_those_there_are() -> None:
@@ -48,23 +51,49 @@ def test_the_formats_on_offer_are_those_there_are() -> None:
 def test_without_arguments_the_running_examples_are_searched() -> None:
     done = laws()
     assert done.exit_code == 0
-    assert done.stderr == (
-        "The paper's two running examples. Another one: conslaw laws --widths 3,4,2 --activation linear --degree 2\n\n"
+    assert (
+        done.stderr
+        == "The paper's two running examples. Another one: conslaw laws --widths 3,4,2 --activation"
+        " linear --degree 2\n\n"
     )
     assert "diag(U1ᵀU1 − U2U2ᵀ) = const   (4×4 diagonal, 4 laws)" in done.stdout
     assert "U1ᵀU1 − U2U2ᵀ = const   (4×4 symmetric, 10 laws)" in done.stdout
 
 
 def test_flags_describe_a_network() -> None:
-    done = laws("--widths", "2,3,3", "--activation", "linear", "--bias", "all", "--loss", "cross_entropy", "--json")
+    done = laws(
+        "--widths",
+        "2,3,3",
+        "--activation",
+        "linear",
+        "--bias",
+        "all",
+        "--loss",
+        "cross_entropy",
+        "--json",
+    )
     (row,) = json.loads(done.stdout)["results"]
-    assert (row["widths"], row["activation"], row["bias"], row["loss"]) == ([2, 3, 3], "linear", "all", "cross_entropy")
-    assert (row["independent"], row["laws"], row["degree"], row["linear"]) == (10, 10, 2, {"1": 4, "2": 16})
+    assert (row["widths"], row["activation"], row["bias"], row["loss"]) == (
+        [2, 3, 3],
+        "linear",
+        "all",
+        "cross_entropy",
+    )
+    assert (row["independent"], row["laws"], row["degree"], row["linear"]) == (
+        10,
+        10,
+        2,
+        {"1": 4, "2": 16},
+    )
 
 
 def test_the_degree_may_be_reached_or_met() -> None:
     up_to, exactly = (
-        json.loads(laws("--widths", "3,3,3", "--activation", "linear", "--degree", "4", "--json", *more).stdout)["results"][0]
+        json.loads(
+            laws(
+                "--widths", "3,3,3", "--activation", "linear", "--degree", "4", "--json", *more
+            ).stdout
+        )["results"][0]
         for more in ([], ["--homogeneous"])
     )
     assert up_to["linear"] == {"1": 0, "2": 6, "3": 0, "4": 21}
@@ -95,7 +124,10 @@ def test_standard_input_and_seed() -> None:
 
 
 def test_layers_of_a_file() -> None:
-    text = "{input: {channels: 1, length: 4}, layers: [conv1d: {channels: 1, kernel: 4, padding: circular}, flatten, dense: 1]}"
+    text = (
+        "{input: {channels: 1, length: 4}, layers: [conv1d: {channels: 1, kernel: 4, padding:"
+        " circular}, flatten, dense: 1]}"
+    )
     done = laws("-", stdin=text)
     assert done.exit_code == 0
     assert "(new)" in done.stdout
@@ -139,11 +171,20 @@ def test_degrees_that_are_no_integers(degree: str) -> None:
     ("arguments", "message"),
     [
         (["--widths", "2,0,2"], "--widths: expected positive integers, got 0"),
-        (["--widths", "2,2,2", "spec.yaml"], "give either a file or --widths, not both: 'spec.yaml' and '2,2,2'"),
+        (
+            ["--widths", "2,2,2", "spec.yaml"],
+            "give either a file or --widths, not both: 'spec.yaml' and '2,2,2'",
+        ),
         (["--bias", "all"], "--activation, --bias and --loss need --widths beside them"),
         (["nowhere.yaml"], "nowhere.yaml: cannot be read: No such file or directory"),
-        (["--widths", "2,2,2", "-o", "no/where"], "no/where: cannot be written: No such file or directory"),
-        (["--widths", "2,2,2", "--memory", "much"], "expected an amount of memory such as 8G, 512M or 1e9, got 'much'"),
+        (
+            ["--widths", "2,2,2", "-o", "no/where"],
+            "no/where: cannot be written: No such file or directory",
+        ),
+        (
+            ["--widths", "2,2,2", "--memory", "much"],
+            "expected an amount of memory such as 8G, 512M or 1e9, got 'much'",
+        ),
         (["--widths", "2,2,2", "--format", "yaml"], "'yaml' is not one of"),
     ],
 )
@@ -156,7 +197,9 @@ def test_bad_input(arguments: list[str], message: str) -> None:
 def test_a_search_that_does_not_fit_is_refused_with_what_would() -> None:
     done = laws("--widths", "5,5,5", "--activation", "linear", "--degree", "8", "--memory", "1G")
     assert (done.exit_code, done.stdout) == (3, "")
-    assert done.stderr.startswith("Error: linear 5-5-5: 1916797311 monomials of degree up to 8 need about ")
+    assert done.stderr.startswith(
+        "Error: linear 5-5-5: 1916797311 monomials of degree up to 8 need about "
+    )
     assert "the memory budget is 1 GiB; degree " in done.stderr
     assert done.stderr.endswith(" may fit\n")
 
@@ -167,7 +210,9 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0.0, False), (0.4, True)])
-def test_a_bar_is_shown_if_it_takes_a_while(seconds: float, shown: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bar_is_shown_if_it_takes_a_while(
+    seconds: float, shown: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stderr = Terminal()
     monkeypatch.setattr(sys, "stderr", stderr)
     monkeypatch.setattr(progress, "SHOW_AFTER", 0.1)

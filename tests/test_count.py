@@ -1,4 +1,6 @@
-"""The pipeline: from an architecture to a proved count, whatever the seed, the prime, or the luck of a trial."""
+"""The pipeline: from an architecture to a proved count, whatever the seed, the prime, or the luck
+of a trial.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ from conslaw_cli.report import LawCount
 PROPERTY = settings(max_examples=40, deadline=None)
 NAME = lambda case: getattr(case, "name", str(case))  # noqa: E731
 small_networks = st.builds(
-    lambda widths, kinds, bias, loss: MLP(tuple(widths), tuple(kinds[: len(widths) - 2]), bias, loss),
+    lambda widths, kinds, bias, loss: MLP(
+        tuple(widths), tuple(kinds[: len(widths) - 2]), bias, loss
+    ),
     st.lists(st.integers(1, 3), min_size=2, max_size=5),
     st.lists(st.sampled_from(["linear", "relu"]), min_size=3, max_size=3),
     st.sampled_from(BIASES),
@@ -41,7 +45,15 @@ small_networks = st.builds(
 def result(row: LawCount) -> tuple[object, ...]:
     """Return what must not depend on chance."""
     assert row.trace is not None
-    return row.verdict, row.dim_lie, row.laws, row.known_independent, row.unknown_laws, row.trace.dimensions, row.involutive
+    return (
+        row.verdict,
+        row.dim_lie,
+        row.laws,
+        row.known_independent,
+        row.unknown_laws,
+        row.trace.dimensions,
+        row.involutive,
+    )
 
 
 # ---- what every count must satisfy
@@ -67,14 +79,20 @@ def test_counts_add_up_and_do_not_depend_on_the_seed(mlp: MLP) -> None:
 
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
-    for mlp in (MLP((2, 3, 2), "linear"), MLP((4, 4, 4), "relu", "all"), MLP((1, 2, 2, 2), "linear")):
+    for mlp in (
+        MLP((2, 3, 2), "linear"),
+        MLP((4, 4, 4), "relu", "all"),
+        MLP((1, 2, 2, 2), "linear"),
+    ):
         first, second = (replace(count_laws(mlp, seed=3), seconds=0.0).to_json() for _ in range(2))
         assert json.dumps(first) == json.dumps(second)
 
 
 @PROPERTY
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=5), st.sampled_from(["linear", "relu"]))
-def test_a_network_without_biases_has_as_many_laws_as_its_reversal(widths: list[int], activation: str) -> None:
+def test_a_network_without_biases_has_as_many_laws_as_its_reversal(
+    widths: list[int], activation: str
+) -> None:
     """Their functions are each other's transposes."""
     there, back = (count_laws(MLP(tuple(order), activation)) for order in (widths, widths[::-1]))
     assert result(there) == result(back)
@@ -87,17 +105,27 @@ def test_cross_entropy_is_one_output_less_and_the_sums(mlp: MLP) -> None:
     if mlp.widths[-1] == 1:
         assert result(row) == ("proved", 0, mlp.parameters, mlp.parameters, 0, (0,), True)
         return
-    smaller = count_laws(replace(mlp, loss="mse", name="", widths=(*mlp.widths[:-1], mlp.widths[-1] - 1)))
+    smaller = count_laws(
+        replace(mlp, loss="mse", name="", widths=(*mlp.widths[:-1], mlp.widths[-1] - 1))
+    )
     sums = mlp.widths[-2] + (mlp.bias == "all")
     assert smaller.laws is not None
     assert smaller.known_independent is not None
-    assert (row.laws, row.known_independent) == (smaller.laws + sums, smaller.known_independent + sums)
-    assert (row.trace and row.trace.dimensions, row.verdict) == (smaller.trace and smaller.trace.dimensions, smaller.verdict)
+    assert (row.laws, row.known_independent) == (
+        smaller.laws + sums,
+        smaller.known_independent + sums,
+    )
+    assert (row.trace and row.trace.dimensions, row.verdict) == (
+        smaller.trace and smaller.trace.dimensions,
+        smaller.verdict,
+    )
 
 
 @pytest.mark.parametrize("activation", ["leaky_relu", "abs", "homogeneous"])
 def test_homogeneous_activations_count_alike(activation: str) -> None:
-    assert result(count_laws(MLP((2, 3, 2), activation, "all"))) == result(count_laws(MLP((2, 3, 2), "relu", "all")))
+    assert result(count_laws(MLP((2, 3, 2), activation, "all"))) == result(
+        count_laws(MLP((2, 3, 2), "relu", "all"))
+    )
 
 
 @PROPERTY
@@ -112,7 +140,9 @@ def test_logistic_loss_counts_like_squared_error(mlp: MLP) -> None:
 
 
 def chains() -> Iterator[tuple[int, ...]]:
-    """Yield chains of widths up to reversal: up to 3 hidden layers of widths 1 to 3, one hidden layer of any width to 7."""
+    """Yield chains of widths up to reversal: up to 3 hidden layers of widths 1 to 3, one hidden
+    layer of any width to 7.
+    """
     every = [widths for depth in (1, 2, 3, 4) for widths in product((1, 2, 3), repeat=depth + 1)]
     every += product(range(1, 8), repeat=3)
     yield from sorted({min(widths, widths[::-1]) for widths in every})
@@ -121,7 +151,11 @@ def chains() -> Iterator[tuple[int, ...]]:
 def test_linear_chains_have_as_many_laws_as_the_closed_form_says() -> None:
     rows = {widths: count_laws(MLP(widths, "linear")) for widths in chains()}
     assert len(rows) > 300
-    assert [widths for widths, row in rows.items() if (row.laws, row.verdict) != (laws_of_chain(widths), "proved")] == []
+    assert [
+        widths
+        for widths, row in rows.items()
+        if (row.laws, row.verdict) != (laws_of_chain(widths), "proved")
+    ] == []
 
 
 def test_the_smallest_linear_network_with_an_unknown_law() -> None:
@@ -160,8 +194,12 @@ def test_counts_that_follow_from_the_theory(mlp: MLP, laws: int) -> None:
     ],
     ids=NAME,
 )
-def test_fields_with_few_entries_each_lose_no_rank(mlp: MLP, laws: int, trace: tuple[int, ...]) -> None:
-    """Sparse rows, in more coordinates than they span: what saves time on dense ones may lose ranks here."""
+def test_fields_with_few_entries_each_lose_no_rank(
+    mlp: MLP, laws: int, trace: tuple[int, ...]
+) -> None:
+    """Sparse rows, in more coordinates than they span: what saves time on dense ones may lose ranks
+    here.
+    """
     for seed in range(4):
         row = count_laws(mlp, seed=seed)
         assert result(row) == ("proved", mlp.parameters - laws, laws, laws, 0, trace, True)
@@ -171,12 +209,19 @@ def test_fields_with_few_entries_each_lose_no_rank(mlp: MLP, laws: int, trace: t
 
 
 @PROPERTY
-@given(st.lists(st.integers(1, 4), min_size=2, max_size=5), st.sampled_from(BIASES), st.sampled_from(LOSSES))
+@given(
+    st.lists(st.integers(1, 4), min_size=2, max_size=5),
+    st.sampled_from(BIASES),
+    st.sampled_from(LOSSES),
+)
 def test_graph_and_engine_agree_on_relu_networks(widths: list[int], bias: Any, loss: Any) -> None:
     row = count_laws(MLP(tuple(widths), "relu", bias, loss))
     by_method = {bound.method: bound.value for bound in row.lower}
     assert by_method["brackets"] == by_method["paths"] == row.dim_lie
-    assert {bound.method for bound in row.upper if bound.value == row.dim_lie} >= {"known laws", "paths"}
+    assert {bound.method for bound in row.upper if bound.value == row.dim_lie} >= {
+        "known laws",
+        "paths",
+    }
 
 
 @pytest.mark.parametrize("bias", BIASES)
@@ -191,7 +236,9 @@ def test_a_huge_relu_network_is_counted_from_its_graph_alone(bias: Any) -> None:
     assert row.seconds < 1
 
 
-def test_the_answer_is_the_same_on_both_sides_of_the_engine_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_answer_is_the_same_on_both_sides_of_the_engine_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     mlp = MLP((5, 6, 7, 4), "relu", "all")
     with_engine = count_laws(mlp)
     monkeypatch.setattr(count, "ENGINE_LIMIT", mlp.parameters - 1)
@@ -203,7 +250,10 @@ def test_the_answer_is_the_same_on_both_sides_of_the_engine_limit(monkeypatch: p
 
 def test_a_network_beyond_the_budget_is_refused_before_anything_is_allocated() -> None:
     tracemalloc.start()
-    with pytest.raises(MemoryBudgetError, match=r"20001000000 parameters need about .* GiB, the memory budget is .* GiB"):
+    with pytest.raises(
+        MemoryBudgetError,
+        match=r"20001000000 parameters need about .* GiB, the memory budget is .* GiB",
+    ):
         count_laws(MLP((10**5, 10**5, 10**5, 10), "linear"))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -212,10 +262,15 @@ def test_a_network_beyond_the_budget_is_refused_before_anything_is_allocated() -
 
 @pytest.mark.parametrize(
     "layers",
-    [(Linear(300), Linear(10)), (Linear(300), Branch((Linear(300), Activation("relu"), Linear(300))), Linear(10))],
+    [
+        (Linear(300), Linear(10)),
+        (Linear(300), Branch((Linear(300), Activation("relu"), Linear(300))), Linear(10)),
+    ],
     ids=["chain", "residual"],
 )
-def test_layered_networks_are_refused_before_anything_is_allocated(layers: tuple[Layer, ...]) -> None:
+def test_layered_networks_are_refused_before_anything_is_allocated(
+    layers: tuple[Layer, ...],
+) -> None:
     network = Layers((10,), layers)
     tracemalloc.start()
     with pytest.raises(MemoryBudgetError, match=f"{network.parameters} parameters"):
@@ -234,7 +289,9 @@ def test_the_budget_is_what_was_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "mlp", [MLP((20,) * 5, "linear"), MLP((3, 60, 3), "linear", "hidden"), MLP((1, 9, 9, 2), "linear")], ids=NAME
+    "mlp",
+    [MLP((20,) * 5, "linear"), MLP((3, 60, 3), "linear", "hidden"), MLP((1, 9, 9, 2), "linear")],
+    ids=NAME,
 )
 def test_needed_memory_is_an_upper_estimate(mlp: MLP) -> None:
     tracemalloc.start()
@@ -249,14 +306,22 @@ def test_needed_memory_is_an_upper_estimate(mlp: MLP) -> None:
 
 def test_a_wrong_theorem_is_a_contradiction(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MLP, "path_rank", lambda self: self.parameters - self.hidden - 1)
-    with pytest.raises(ContradictionError, match=r"relu 3-4-2: lower bound 16 above upper bound 15"):
+    with pytest.raises(
+        ContradictionError, match=r"relu 3-4-2: lower bound 16 above upper bound 15"
+    ):
         count_laws(MLP((3, 4, 2), "relu"))
 
 
 def test_a_wrong_upper_bound_is_a_contradiction(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = bounds.from_known_laws
-    monkeypatch.setattr(bounds, "from_known_laws", lambda *args: replace(honest(*args), value=honest(*args).value - 1))
-    with pytest.raises(ContradictionError, match=r"linear 1-1-2: lower bound 2 above upper bound 1"):
+    monkeypatch.setattr(
+        bounds,
+        "from_known_laws",
+        lambda *args: replace(honest(*args), value=honest(*args).value - 1),
+    )
+    with pytest.raises(
+        ContradictionError, match=r"linear 1-1-2: lower bound 2 above upper bound 1"
+    ):
         count_laws(MLP((1, 1, 2), "linear"))
 
 
@@ -281,7 +346,11 @@ def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("nothing_known")
 def test_without_a_proof_a_count_is_computed_until_it_is_sure() -> None:
-    for mlp in (MLP((2, 2, 2), "linear"), MLP((1, 2, 2, 2), "linear"), MLP((2, 3, 2), ("linear",), "all")):
+    for mlp in (
+        MLP((2, 2, 2), "linear"),
+        MLP((1, 2, 2, 2), "linear"),
+        MLP((2, 3, 2), ("linear",), "all"),
+    ):
         row = count_laws(mlp)
         stagnation = row.upper[-1]
         assert row.verdict == "computed"
@@ -290,7 +359,11 @@ def test_without_a_proof_a_count_is_computed_until_it_is_sure() -> None:
         assert row.error_bound is not None
         assert row.error_bound == stagnation.error_bound
         assert 0 < row.error_bound < SURE == 2**-60
-        assert (stagnation.method, stagnation.kind, stagnation.value) == ("stagnation", "random", row.dim_lie)
+        assert (stagnation.method, stagnation.kind, stagnation.value) == (
+            "stagnation",
+            "random",
+            row.dim_lie,
+        )
 
 
 class Scripted:
@@ -301,13 +374,17 @@ class Scripted:
 
     def __call__(self, sampler: Sampler, trace: RankTrace) -> bool:
         call = len(self.answers)
-        self.answers.append(call in self.yes_at or (call not in self.no_at and self.honest(sampler, trace)))
+        self.answers.append(
+            call in self.yes_at or (call not in self.no_at and self.honest(sampler, trace))
+        )
         return self.answers[-1]
 
 
 @pytest.mark.usefixtures("nothing_known")
 @pytest.mark.parametrize("no_at", [set(), {0}, {1}, {0, 2, 3}])
-def test_the_error_bound_pays_for_every_trial_that_did_not_agree(no_at: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_bound_pays_for_every_trial_that_did_not_agree(
+    no_at: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     mlp, script = MLP((2, 2, 2), "linear"), Scripted(no_at)
     monkeypatch.setattr(count, "confirms", script)
     row = count_laws(mlp)
@@ -338,7 +415,9 @@ def unlucky_at_first(monkeypatch: pytest.MonkeyPatch, dimensions: tuple[int, ...
 
 
 @pytest.mark.usefixtures("nothing_known")
-def test_trials_that_agreed_with_a_wrong_rank_do_not_count_for_the_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trials_that_agreed_with_a_wrong_rank_do_not_count_for_the_right_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     mlp, script = MLP((2, 2, 2), "linear"), Scripted(yes_at={0, 1})
     unlucky_at_first(monkeypatch, (4,))
     monkeypatch.setattr(count, "confirms", script)
@@ -354,7 +433,9 @@ UNLUCKY = [(3,), (4,), (3, 4), (3, 5)]
 
 
 @pytest.mark.parametrize("seen", UNLUCKY, ids=str)
-def test_an_unlucky_first_attempt_changes_nothing(seen: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unlucky_first_attempt_changes_nothing(
+    seen: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     mlp = MLP((2, 2, 2), "linear")
     honest = result(count_laws(mlp))
     assert honest[5] == (4, 5)
@@ -364,7 +445,9 @@ def test_an_unlucky_first_attempt_changes_nothing(seen: tuple[int, ...], monkeyp
 
 @pytest.mark.usefixtures("nothing_known")
 @pytest.mark.parametrize("seen", UNLUCKY, ids=str)
-def test_an_unlucky_first_attempt_changes_nothing_without_a_proof(seen: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unlucky_first_attempt_changes_nothing_without_a_proof(
+    seen: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     mlp = MLP((2, 2, 2), "linear")
     honest = count_laws(mlp)
     unlucky_at_first(monkeypatch, seen)
@@ -385,12 +468,20 @@ def test_an_unlucky_first_attempt_changes_nothing_without_a_proof(seen: tuple[in
     ids=NAME,
 )
 @pytest.mark.parametrize("prime", [3, 5, 7])
-def test_a_prime_at_which_ranks_drop_changes_nothing(mlp: MLP, prime: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Modulo a tiny prime all ranks are too small again and again, those of the known laws as well."""
+def test_a_prime_at_which_ranks_drop_changes_nothing(
+    mlp: MLP, prime: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Modulo a tiny prime all ranks are too small again and again, those of the known laws as
+    well.
+    """
     honest = [result(count_laws(mlp, seed=seed)) for seed in range(8)]
     for seed, expected in enumerate(honest):
         draws = iter([prime])
-        monkeypatch.setattr(GradientFields, "prime", lambda _, rng, draws=draws: next(draws, None) or random_prime(rng))
+        monkeypatch.setattr(
+            GradientFields,
+            "prime",
+            lambda _, rng, draws=draws: next(draws, None) or random_prime(rng),
+        )
         assert result(count_laws(mlp, seed=seed)) == expected
 
 

@@ -1,4 +1,6 @@
-"""Maps and fields of one's own: known numbers of laws, a symbolic count to compare with, and MLPs written out as expressions."""
+"""Maps and fields of one's own: known numbers of laws, a symbolic count to compare with, and MLPs
+written out as expressions.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,10 @@ def neuron(d: int, tag: str = "") -> list[str]:
 
 @pytest.mark.parametrize("d", [2, 3, 4, 5])
 def test_a_homogeneous_neuron_has_one_law(d: int) -> None:
-    """arXiv 2307.00144, Prop. E.3: dimension d − 1, condition (23) holds, and u² − ‖v‖² is conserved."""
+    """arXiv 2307.00144, Prop.
+
+    E.3: dimension d − 1, condition (23) holds, and u² − ‖v‖² is conserved.
+    """
     custom = CustomMap((), tuple(neuron(d)))
     assert trace(custom) == (d - 1,)
     at = sampler(custom, 3)
@@ -81,18 +86,40 @@ def test_copies_of_a_neuron_have_one_law_each(copies: int) -> None:
         (phi("x1*x2*x3"), (1,)),  # part B of the authors' notebook
         (phi("u*v1, u*v2, u*v3"), (3,)),  # Example 3.8: u v
         (phi("u + 2*v"), (1,)),
-        (phi("x/sqrt(x**2 + y**2 + z**2), y/sqrt(x**2 + y**2 + z**2), z/sqrt(x**2 + y**2 + z**2)"), (2,)),  # degree 0: ‖θ‖ stays
-        (phi("(a - b)/sqrt((a - b)**2 + (b - c)**2), (b - c)/sqrt((a - b)**2 + (b - c)**2)"), (1,)),  # also a + b + c
+        (
+            phi(
+                "x/sqrt(x**2 + y**2 + z**2), y/sqrt(x**2 + y**2 + z**2), z/sqrt(x**2 + y**2 + z**2)"
+            ),
+            (2,),
+        ),  # degree 0: ‖θ‖ stays
+        (
+            phi("(a - b)/sqrt((a - b)**2 + (b - c)**2), (b - c)/sqrt((a - b)**2 + (b - c)**2)"),
+            (1,),
+        ),  # also a + b + c
         (phi("x*y, x + y"), (2,)),
         (phi("1, sqrt(2), x/x"), (0,)),
         (CustomFields((), ROTATIONS), (2,)),  # so(3) moves along spheres
         (CustomFields((), ROTATIONS[:2]), (2,)),
-        (CustomFields(("x", "y", "z"), (("1", "0", "-y/2"), ("0", "1", "x/2"))), (2, 3)),  # Heisenberg group
-        (CustomFields(tuple("xyzpq"), (("1", "0", "p", "0", "q"), tuple("00010"), tuple("00001"))), (3, 4)),
+        (
+            CustomFields(("x", "y", "z"), (("1", "0", "-y/2"), ("0", "1", "x/2"))),
+            (2, 3),
+        ),  # Heisenberg group
+        (
+            CustomFields(
+                tuple("xyzpq"), (("1", "0", "p", "0", "q"), tuple("00010"), tuple("00001"))
+            ),
+            (3, 4),
+        ),
         (CustomFields(("x", "y", "z", "w"), (("1", "y", "z", "0"), ("0", "0", "0", "1"))), (2,)),
-        (CustomFields(("x", "a", "b", "c"), (("1", "0", "0", "0"), ("0", "1", "x", "x**2/2"))), (2, 3, 4)),  # Engel, Goursat
+        (
+            CustomFields(("x", "a", "b", "c"), (("1", "0", "0", "0"), ("0", "1", "x", "x**2/2"))),
+            (2, 3, 4),
+        ),  # Engel, Goursat
         (CustomFields(("x", "y"), (("1/y", "0"), ("0", "sqrt(x)"))), (2,)),
-        (CustomFields(("x", "y", "z"), (("y/sqrt(x**2 + y**2)", "-x/sqrt(x**2 + y**2)", "0"),)), (1,)),
+        (
+            CustomFields(("x", "y", "z"), (("y/sqrt(x**2 + y**2)", "-x/sqrt(x**2 + y**2)", "0"),)),
+            (1,),
+        ),
         (RandomFields(5, 1, 3), (1,)),  # part A of the authors' notebook: 4 laws
         (RandomFields(5, 2, 3), (2, 3, 5)),  # free: W_2 gains two brackets
         (RandomFields(6, 2, 2, seed=4), (2, 3, 5, 6)),
@@ -107,23 +134,35 @@ def test_known_traces(custom: Custom, ranks: tuple[int, ...]) -> None:
 # ---- a symbolic count to compare with
 
 
-def symbolic_trace(gradients: Sequence[sympy.Matrix], symbols: Sequence[Any], point: dict[Any, Any]) -> tuple[int, ...]:
-    """Return the dimensions of W_0(θ), W_1(θ), … at a point where all entries are rational: all brackets, exact ranks."""
+def symbolic_trace(
+    gradients: Sequence[sympy.Matrix], symbols: Sequence[Any], point: dict[Any, Any]
+) -> tuple[int, ...]:
+    """Return the dimensions of W_0(θ), W_1(θ), … at a point where all entries are rational: all
+    brackets, exact ranks.
+    """
     level, rows, dimensions = list(gradients), list[sympy.Matrix](), list[int]()
     while True:
-        rows += [sympy.Matrix([sympy.nsimplify(entry.subs(point)) for entry in field]).T for field in level]
+        rows += [
+            sympy.Matrix([sympy.nsimplify(entry.subs(point)) for entry in field]).T
+            for field in level
+        ]
         assert all(entry.is_Rational for row in rows for entry in row)
         rank = sympy.Matrix.vstack(*rows).rank()
         if dimensions and rank == dimensions[-1]:
             return tuple(dimensions)
         dimensions.append(rank)
-        level = [f.jacobian(symbols) * g - g.jacobian(symbols) * f for f in gradients for g in level]
+        level = [
+            f.jacobian(symbols) * g - g.jacobian(symbols) * f for f in gradients for g in level
+        ]
 
 
 @pytest.mark.parametrize(
     ("text", "point"),
     [
-        ("u*sqrt(v1**2 + v2**2), v1/sqrt(v1**2 + v2**2), v2/sqrt(v1**2 + v2**2)", {"u": 7, "v1": 3, "v2": 4}),
+        (
+            "u*sqrt(v1**2 + v2**2), v1/sqrt(v1**2 + v2**2), v2/sqrt(v1**2 + v2**2)",
+            {"u": 7, "v1": 3, "v2": 4},
+        ),
         ("x*y/(x + z), y*z", {"x": 2, "y": 3, "z": 5}),
         ("sqrt(x)*y, sqrt(y)*z, x*z", {"x": 4, "y": 9, "z": 7}),
         ("sqrt(x + y)*z, x*y", {"x": 2, "y": 7, "z": 5}),
@@ -138,15 +177,21 @@ def test_ranks_are_those_of_symbolic_brackets(text: str, point: dict[str, int]) 
     symbols = [sympy.Symbol(name, positive=True) for name in sorted(point)]
     named = {symbol.name: symbol for symbol in symbols}
     maps = sympy.sympify(f"[{text}]", locals=named, rational=True)
-    gradients = [sympy.Matrix([sympy.diff(component, symbol) for symbol in symbols]) for component in maps]
-    assert trace(phi(text)) == symbolic_trace(gradients, symbols, {named[name]: value for name, value in point.items()})
+    gradients = [
+        sympy.Matrix([sympy.diff(component, symbol) for symbol in symbols]) for component in maps
+    ]
+    assert trace(phi(text)) == symbolic_trace(
+        gradients, symbols, {named[name]: value for name, value in point.items()}
+    )
 
 
 # ---- MLPs written out
 
 
 def written_out(mlp: MLP) -> CustomMap:
-    """Return φ of an MLP as expressions: sums of products for linear neurons, one component per path through the others."""
+    """Return φ of an MLP as expressions: sums of products for linear neurons, one component per
+    path through the others.
+    """
     values = [{("input", i): ["1"]} for i in range(mlp.widths[0])]
     variables = []
     for layer in range(1, mlp.depth + 1):
@@ -161,9 +206,13 @@ def written_out(mlp: MLP) -> CustomMap:
                 for path, terms in value.items():
                     paths.setdefault(path, []).extend(f"{term}*U{layer}_{i}_{j}" for term in terms)
             kept = layer == mlp.depth or mlp.activations[layer - 1] in ("linear", "identity")
-            following.append(paths if kept else {(*path, (layer, j)): terms for path, terms in paths.items()})
+            following.append(
+                paths if kept else {(*path, (layer, j)): terms for path, terms in paths.items()}
+            )
         values = following
-    return CustomMap(tuple(variables), tuple(" + ".join(terms) for value in values for terms in value.values()))
+    return CustomMap(
+        tuple(variables), tuple(" + ".join(terms) for value in values for terms in value.values())
+    )
 
 
 MLPS = [
@@ -188,8 +237,12 @@ def test_an_mlp_written_out_has_the_same_ranks(mlp: MLP) -> None:
     rng = np.random.default_rng(0)
     field = PrimeField(8388593)
     theta = field.random(rng, (1, mlp.parameters, 1))
-    assert trace(custom) == close(Sampler(mlp.fields(), field, theta, rng), mlp.parameters).dimensions
-    assert custom.monomial == (mlp.monomial or max(mlp.widths[1:-1], default=1) == 1)  # width 1: one path a component
+    assert (
+        trace(custom) == close(Sampler(mlp.fields(), field, theta, rng), mlp.parameters).dimensions
+    )
+    assert custom.monomial == (
+        mlp.monomial or max(mlp.widths[1:-1], default=1) == 1
+    )  # width 1: one path a component
     assert custom.scalar == mlp.scalar
     if mlp.monomial:
         assert custom.path_rank() == mlp.path_rank()
@@ -232,15 +285,21 @@ def test_sums_make_no_monomial_map(text: str) -> None:
         phi("x +")
 
 
-exponent_rows = st.lists(st.lists(st.integers(-3, 3), min_size=4, max_size=4), min_size=1, max_size=4)
+exponent_rows = st.lists(
+    st.lists(st.integers(-3, 3), min_size=4, max_size=4), min_size=1, max_size=4
+)
 
 
 @settings(max_examples=40, deadline=None)
 @given(exponent_rows, st.booleans())
 def test_known_laws_are_conserved_and_independent(rows: list[list[int]], mixed: bool) -> None:
-    """Laws c with A c = 0; with a sum among the components, only those that leave its variables alone."""
+    """Laws c with A c = 0; with a sum among the components, only those that leave its variables
+    alone.
+    """
     names = ("w", "x", "y", "z")
-    texts = ["*".join(f"{name}**({e})" for name, e in zip(names, row, strict=True)) for row in rows] + ["w + x**2"] * mixed
+    texts = [
+        "*".join(f"{name}**({e})" for name, e in zip(names, row, strict=True)) for row in rows
+    ] + ["w + x**2"] * mixed
     custom = CustomMap(names, tuple(texts))
     laws = custom.laws()
     at = sampler(custom)
@@ -254,7 +313,9 @@ def test_known_laws_are_conserved_and_independent(rows: list[list[int]], mixed: 
 
 def test_laws_have_small_integers_and_a_name() -> None:
     laws = phi("x1*x2*x3").laws()
-    assert sorted(zip(laws.law.tolist(), laws.left.tolist(), laws.coefficient.tolist(), strict=True)) == [
+    assert sorted(
+        zip(laws.law.tolist(), laws.left.tolist(), laws.coefficient.tolist(), strict=True)
+    ) == [
         (0, 0, 1),
         (0, 1, -1),
         (1, 0, 1),
@@ -283,11 +344,17 @@ def test_variables_are_found_in_natural_order() -> None:
 
 
 def test_parts_share_no_variables() -> None:
-    custom = CustomMap(("a", "b", "c", "d", "idle"), ("a*b + a", "sqrt(c)*d + sqrt(c)", "7", "b + 1e2"))
+    custom = CustomMap(
+        ("a", "b", "c", "d", "idle"), ("a*b + a", "sqrt(c)*d + sqrt(c)", "7", "b + 1e2")
+    )
     parts = custom.parts()
     assert sum(part.parameters * count for part, count in parts) == 5
     assert sum(trace(part)[-1] * count for part, count in parts) == trace(custom)[-1]
-    assert [part.components for part, _ in parts] == [("x1*x2 + x1", "x2 + 1e2"), ("sqrt(x1)*x2 + sqrt(x1)",), ("1",)]
+    assert [part.components for part, _ in parts] == [
+        ("x1*x2 + x1", "x2 + 1e2"),
+        ("sqrt(x1)*x2 + sqrt(x1)",),
+        ("1",),
+    ]
     assert sum(part.known_listed * count for part, count in parts) == custom.known_listed == 1
     assert all(part.parts() == ((part, 1),) for part, _ in parts)
 
@@ -298,7 +365,9 @@ def test_one_part_is_the_map_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    "custom", [phi("x*sqrt(y)"), CustomFields((), ROTATIONS), RandomFields(3, 2, 2, 7)], ids=lambda custom: custom.name
+    "custom",
+    [phi("x*sqrt(y)"), CustomFields((), ROTATIONS), RandomFields(3, 2, 2, 7)],
+    ids=lambda custom: custom.name,
 )
 def test_they_are_values(custom: Custom) -> None:
     again = pickle.loads(pickle.dumps(custom))
@@ -314,7 +383,9 @@ def test_descriptions_are_the_keys_of_a_spec() -> None:
     assert phi("u*v").describe() == {"phi": {"variables": ["u", "v"], "components": ["u*v"]}}
     one = CustomFields(("x", "y"), (("y", "-x"),))
     assert one.describe() == {"fields": {"variables": ["x", "y"], "components": [["y", "-x"]]}}
-    assert RandomFields(5, 1, 3, 2).describe() == {"random_fields": {"dimension": 5, "count": 1, "degree": 3, "seed": 2}}
+    assert RandomFields(5, 1, 3, 2).describe() == {
+        "random_fields": {"dimension": 5, "count": 1, "degree": 3, "seed": 2}
+    }
 
 
 def test_names_tell_different_maps_apart() -> None:
@@ -327,7 +398,11 @@ def test_names_tell_different_maps_apart() -> None:
 
 
 def test_outlines_show_components() -> None:
-    assert phi("u*v, u").outline() == [("variables u, v", "2", 2), ("component u*v", "1", 0), ("component u", "1", 0)]
+    assert phi("u*v, u").outline() == [
+        ("variables u, v", "2", 2),
+        ("component u*v", "1", 0),
+        ("component u", "1", 0),
+    ]
 
 
 # ---- random fields
@@ -353,7 +428,9 @@ def test_the_first_coefficients_of_seed_0_stay_what_they_are() -> None:
     """Results of other releases must stay comparable; NumPy has frozen this stream."""
     whole = RandomFields(1, 1, 4).polynomials()
     coefficients = [COEFFICIENTS[c] for c in np.random.RandomState(0).randint(18, size=5)]
-    assert [term.coefficient for term in whole.bases[-1].terms] == coefficients == [4, 7, -9, -6, -6]  # type: ignore[union-attr]
+    assert (
+        [term.coefficient for term in whole.bases[-1].terms] == coefficients == [4, 7, -9, -6, -6]
+    )  # type: ignore[union-attr]
 
 
 # ---- what is refused
@@ -363,35 +440,86 @@ def test_the_first_coefficients_of_seed_0_stay_what_they_are() -> None:
     ("build", "message"),
     [
         (lambda: phi(""), "phi: the list of components: expected an expression, got nothing"),
-        (lambda: phi("u*v, u^2"), "phi: the list of components, column 7: unexpected '^'; write **"),
+        (
+            lambda: phi("u*v, u^2"),
+            "phi: the list of components, column 7: unexpected '^'; write **",
+        ),
         (lambda: phi("2"), "phi: variables: expected at least one"),
         (lambda: CustomMap((), ()), "phi: components: expected at least one expression"),
-        (lambda: CustomMap(("u",), (3,)), "phi: components: expected expressions such as 'u*v', got 3"),  # type: ignore[arg-type]
-        (lambda: CustomMap(("u", "v"), ("u*v", "u*w")), "phi: component 2, column 3: unknown name 'w'; the variables are u, v"),
+        (
+            lambda: CustomMap(("u",), (3,)),  # type: ignore[arg-type]
+            "phi: components: expected expressions such as 'u*v', got 3",
+        ),
+        (
+            lambda: CustomMap(("u", "v"), ("u*v", "u*w")),
+            "phi: component 2, column 3: unknown name 'w'; the variables are u, v",
+        ),
         (lambda: CustomMap(("u", "u"), ("u",)), "phi: variables: 'u' is given twice"),
-        (lambda: CustomMap(("u v",), ("1",)), "phi: variables: expected names of letters, digits and _, got 'u v'"),
+        (
+            lambda: CustomMap(("u v",), ("1",)),
+            "phi: variables: expected names of letters, digits and _, got 'u v'",
+        ),
         (lambda: CustomMap(("ﬁ",), ("1",)), "phi: variables: expected names"),
         (lambda: CustomMap(("lambda",), ("1",)), "phi: variables: 'lambda' has another meaning"),
         (lambda: CustomMap(("sqrt",), ("1",)), "phi: variables: 'sqrt' has another meaning"),
-        (lambda: CustomMap(tuple(f"x{i}" for i in range(2001)), ("x1",)), "phi: variables: expected at most 2,000, got 2,001"),
-        (lambda: CustomMap(("x",), ("x",) * 10_001), "phi: components: expected at most 10,000 expressions, got 10,001"),
-        (lambda: CustomMap(("x",), ("x" * 19_999,) * 11), "phi: components: expected at most 200,000 characters in all"),
-        (lambda: phi("x, 1/(y - y)"), "phi: component 2, column 4: 'y - y' is zero, so there is a pole everywhere"),
+        (
+            lambda: CustomMap(tuple(f"x{i}" for i in range(2001)), ("x1",)),
+            "phi: variables: expected at most 2,000, got 2,001",
+        ),
+        (
+            lambda: CustomMap(("x",), ("x",) * 10_001),
+            "phi: components: expected at most 10,000 expressions, got 10,001",
+        ),
+        (
+            lambda: CustomMap(("x",), ("x" * 19_999,) * 11),
+            "phi: components: expected at most 200,000 characters in all",
+        ),
+        (
+            lambda: phi("x, 1/(y - y)"),
+            "phi: component 2, column 4: 'y - y' is zero, so there is a pole everywhere",
+        ),
         (lambda: phi("x, sqrt(-x**2)"), "phi: component 2, column 6: '-x**2' is not positive"),
-        (lambda: phi("sqrt(a**2 - 2*a*b + b**2)"), "phi: the root of -2*a*b + a**2 + b**2 seems to be a rational expression"),
+        (
+            lambda: phi("sqrt(a**2 - 2*a*b + b**2)"),
+            "phi: the root of -2*a*b + a**2 + b**2 seems to be a rational expression",
+        ),
         (lambda: CustomFields((), ()), "fields: fields: expected at least one expression"),
-        (lambda: CustomFields((), (("x", "y"), ("1",))), "fields: field 2 has 1 components, but 2 variables (x, y) were found"),
-        (lambda: CustomFields((), (("1", "0", "y"),)), "field 1 has 3 components, but 1 variables (y) were found: give"),
-        (lambda: CustomFields(("x", "y"), (("1", "0", "y"),)), "field 1 has 3 components, but 2 variables (x, y) are given"),
-        (lambda: CustomFields(("x",), (("1/(x - x)",),)), "fields: field 1, component 1, column 4: 'x - x' is zero"),
-        (lambda: RandomFields(0, 1, 1), "random_fields: dimension: expected an integer from 1 to 2000, got 0"),
+        (
+            lambda: CustomFields((), (("x", "y"), ("1",))),
+            "fields: field 2 has 1 components, but 2 variables (x, y) were found",
+        ),
+        (
+            lambda: CustomFields((), (("1", "0", "y"),)),
+            "field 1 has 3 components, but 1 variables (y) were found: give",
+        ),
+        (
+            lambda: CustomFields(("x", "y"), (("1", "0", "y"),)),
+            "field 1 has 3 components, but 2 variables (x, y) are given",
+        ),
+        (
+            lambda: CustomFields(("x",), (("1/(x - x)",),)),
+            "fields: field 1, component 1, column 4: 'x - x' is zero",
+        ),
+        (
+            lambda: RandomFields(0, 1, 1),
+            "random_fields: dimension: expected an integer from 1 to 2000, got 0",
+        ),
         (lambda: RandomFields(True, 1, 1), "random_fields: dimension: expected an integer"),
-        (lambda: RandomFields(5, 1, -1), "random_fields: degree: expected an integer from 0 to 100, got -1"),
+        (
+            lambda: RandomFields(5, 1, -1),
+            "random_fields: degree: expected an integer from 0 to 100, got -1",
+        ),
         (lambda: RandomFields(5, 1, 3, -1), "random_fields: seed: expected"),
-        (lambda: RandomFields(1000, 1000, 50), "random_fields: expected at most 100,000 coefficients, got more than 10^30"),
-        (lambda: RandomFields(20, 30, 3), "random_fields: expected at most 100,000 coefficients, got 1,062,600"),
+        (
+            lambda: RandomFields(1000, 1000, 50),
+            "random_fields: expected at most 100,000 coefficients, got more than 10^30",
+        ),
+        (
+            lambda: RandomFields(20, 30, 3),
+            "random_fields: expected at most 100,000 coefficients, got 1,062,600",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_refused(build: Any, message: str) -> None:
     with pytest.raises(SpecError) as caught:
         build()

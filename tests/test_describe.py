@@ -82,7 +82,10 @@ def test_other_families_and_several_architectures() -> None:
 
 
 def test_json_of_a_layered_network() -> None:
-    result = describe("input: 2\nlayers: [dense: {units: 3, bias: true}, residual: [linear, dense: 3]]\n", "--json")
+    result = describe(
+        "input: 2\nlayers: [dense: {units: 3, bias: true}, residual: [linear, dense: 3]]\n",
+        "--json",
+    )
     assert result.exit_code == 0
     assert json.loads(result.stdout) == {
         "schema": "conslaw.describe/1",
@@ -110,9 +113,15 @@ def test_json_of_a_layered_network() -> None:
 
 def test_json_of_attention_and_perceptrons() -> None:
     perceptron, attention = json.loads(describe(OTHERS, "--json").stdout)["results"]
-    assert (perceptron["widths"], perceptron["bias"], perceptron["parameters"]) == ([3, 4, 5, 2], "hidden", 51)
+    assert (perceptron["widths"], perceptron["bias"], perceptron["parameters"]) == (
+        [3, 4, 5, 2],
+        "hidden",
+        51,
+    )
     assert attention["attention"] == {"dim": 8, "heads": 2, "head_dim": 4}
-    assert sum(piece["parameters"] for piece in attention["outline"]) == attention["parameters"] == 256
+    assert (
+        sum(piece["parameters"] for piece in attention["outline"]) == attention["parameters"] == 256
+    )
 
 
 def test_the_layers_of_json_are_a_spec_of_the_same_network() -> None:
@@ -134,7 +143,10 @@ def test_a_file_is_read_by_its_path(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("input: 2\nlayers: [dense: 3, residual: [dense: 2]]", "stdin:2:20: residual: reads 3 but its last layer gives 2"),
+        (
+            "input: 2\nlayers: [dense: 3, residual: [dense: 2]]",
+            "stdin:2:20: residual: reads 3 but its last layer gives 2",
+        ),
         ("input: 2\nlayers: [dens: 3]", "stdin:2:10: unknown key 'dens' (did you mean dense?)"),
         ("input: [", "stdin:1:9: not valid YAML"),
     ],

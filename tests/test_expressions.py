@@ -1,4 +1,6 @@
-"""Expressions: what a text means, over the reals and modulo a prime, and which texts are refused, and why."""
+"""Expressions: what a text means, over the reals and modulo a prime, and which texts are refused,
+and why.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,24 @@ import sympy
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from conslaw_cli.algebraic import AlgebraicFields, gradient_fields, prove_independence, vector_fields
+from conslaw_cli.algebraic import (
+    AlgebraicFields,
+    gradient_fields,
+    prove_independence,
+    vector_fields,
+)
 from conslaw_cli.errors import SpecError
-from conslaw_cli.expressions import Expression, Graph, Prime, Sum, Term, Variable, graph, names, split
+from conslaw_cli.expressions import (
+    Expression,
+    Graph,
+    Prime,
+    Sum,
+    Term,
+    Variable,
+    graph,
+    names,
+    split,
+)
 from conslaw_cli.field import Array, PrimeField
 from conslaw_cli.jets import derivative, lift
 from conslaw_cli.programs import Compiler, Machine, multiply
@@ -23,12 +40,16 @@ from conslaw_cli.programs import Compiler, Machine, multiply
 PROPERTY = settings(max_examples=60, deadline=None)
 NAMES = ("x", "y", "z")
 SYMBOLS = {name: sympy.Symbol(name, positive=True) for name in NAMES}
-P = 8388587  # p − 1 = 2 · 19 · 220753: every residue has one cube root, every square one square root that is a square
+P = 8388587
+# p − 1 = 2 · 19 · 220753: every residue has one cube root, every square one square root that is a
+# square.
 FIELD = PrimeField(P)
 
 
 def read(*texts: str, variables: Sequence[str] = NAMES) -> Graph:
-    return graph([Expression(text, f"component {i}") for i, text in enumerate(texts, start=1)], variables)
+    return graph(
+        [Expression(text, f"component {i}") for i, text in enumerate(texts, start=1)], variables
+    )
 
 
 def refusal(*texts: str, variables: Sequence[str] = NAMES) -> str:
@@ -52,7 +73,9 @@ def joined(parts: st.SearchStrategy[str], exponents: Sequence[str]) -> st.Search
 
 leaves = st.sampled_from([*NAMES, *NAMES, "1", "2", "3", "0.5", "2/3"])
 rational = st.recursive(leaves, lambda parts: joined(parts, ("2", "3", "-1", "(-2)")), max_leaves=7)
-with_roots = st.recursive(leaves, lambda parts: joined(parts, ("2", "(1/2)", "(-3/2)", "(1/3)", "0.25")), max_leaves=6)
+with_roots = st.recursive(
+    leaves, lambda parts: joined(parts, ("2", "(1/2)", "(-3/2)", "(1/3)", "0.25")), max_leaves=6
+)
 
 
 def exact(text: str) -> Any:
@@ -76,7 +99,9 @@ def residue(number: Any, p: int = P) -> int:
 
 def machine(whole: Graph) -> Machine:
     compiler = Compiler(whole)
-    return Machine(compiler.program([compiler.sum([term], scale(whole)) for term in whole.outputs]), FIELD)
+    return Machine(
+        compiler.program([compiler.sum([term], scale(whole)) for term in whole.outputs]), FIELD
+    )
 
 
 def scale(whole: Graph) -> int:
@@ -84,12 +109,17 @@ def scale(whole: Graph) -> int:
 
 
 def real_value(whole: Graph, point: Sequence[sympy.Rational], digits: int = 30) -> Any:
-    """Evaluate a graph with one output as its definition says, in sympy's numbers. None where a base is not positive."""
+    """Evaluate a graph with one output as its definition says, in sympy's numbers.
+
+    None where a base is not positive.
+    """
     values: list[Any] = []
 
     def product(term: Term) -> Any:
         factors = [values[i] ** sympy.Rational(e.numerator, e.denominator) for i, e in term.factors]
-        return sympy.Rational(term.coefficient.numerator, term.coefficient.denominator) * sympy.prod(factors)
+        return sympy.Rational(
+            term.coefficient.numerator, term.coefficient.denominator
+        ) * sympy.prod(factors)
 
     for base in whole.bases:
         match base:
@@ -109,7 +139,9 @@ points = st.tuples(*[st.integers(1, 10**4)] * 3).map(lambda xs: [sympy.Rational(
 
 @PROPERTY
 @given(with_roots, points)
-def test_an_expression_has_the_real_value_that_sympy_gives_it(text: str, point: list[sympy.Rational]) -> None:
+def test_an_expression_has_the_real_value_that_sympy_gives_it(
+    text: str, point: list[sympy.Rational]
+) -> None:
     whole = reads(text)
     assume(not any(isinstance(base, Variable) and base.sign < 0 for base in whole.bases))
     value = real_value(whole, point)
@@ -122,7 +154,9 @@ def test_an_expression_has_the_real_value_that_sympy_gives_it(text: str, point: 
 
 @PROPERTY
 @given(rational, st.tuples(*[st.integers(1, 10**6)] * 3))
-def test_a_rational_expression_has_the_value_and_the_gradient_that_sympy_gives_it(text: str, point: tuple[int, ...]) -> None:
+def test_a_rational_expression_has_the_value_and_the_gradient_that_sympy_gives_it(
+    text: str, point: tuple[int, ...]
+) -> None:
     whole, expression = reads(text), sympy.together(exact(text))
     at = dict(zip(SYMBOLS.values(), point, strict=True))
     assume(residue(sympy.fraction(expression)[1].subs(at)) != 0)
@@ -132,7 +166,10 @@ def test_a_rational_expression_has_the_value_and_the_gradient_that_sympy_gives_i
     assume(all(made.holds(check, values).all() for check in made.program.checks))
     assert values[made.program.outputs[0], 0, 0] % P == residue(expression.subs(at) * scale(whole))
     gradient = made.combinations(values, np.ones((1, 1)))[0, :, 0] % P
-    expected = [residue(sympy.diff(expression, symbol).subs(at) * scale(whole)) for symbol in SYMBOLS.values()]
+    expected = [
+        residue(sympy.diff(expression, symbol).subs(at) * scale(whole))
+        for symbol in SYMBOLS.values()
+    ]
     assert gradient.tolist() == expected
 
 
@@ -141,7 +178,9 @@ def test_a_rational_expression_has_the_value_and_the_gradient_that_sympy_gives_i
 def test_second_derivatives_come_out_of_jets_of_order_two(text: str, seed: int) -> None:
     whole, expression = reads(text), exact(text)
     rng = np.random.default_rng(seed)
-    theta, v, w = (FIELD.reduce(rng.integers(1, 10**4, size=(1, 3, 1)).astype(float)) for _ in range(3))
+    theta, v, w = (
+        FIELD.reduce(rng.integers(1, 10**4, size=(1, 3, 1)).astype(float)) for _ in range(3)
+    )
     at = dict(zip(SYMBOLS.values(), map(int, theta.flat), strict=True))
     made = machine(whole)
     assume(all(made.holds(check, made.values(theta)).all() for check in made.program.checks))
@@ -151,7 +190,9 @@ def test_second_derivatives_come_out_of_jets_of_order_two(text: str, seed: int) 
         for i, a in enumerate(SYMBOLS.values())
         for j, b in enumerate(SYMBOLS.values())
     )
-    assert made.values(twice)[made.program.outputs[0], 0, 3] % P == residue(sympy.together(mixed).subs(at) * scale(whole))
+    assert made.values(twice)[made.program.outputs[0], 0, 3] % P == residue(
+        sympy.together(mixed).subs(at) * scale(whole)
+    )
 
 
 @PROPERTY
@@ -176,13 +217,17 @@ def test_powers_of_jets_multiply(seed: int, order: int, exponent: Fraction) -> N
         return result
 
     left, right = times(root, exponent.denominator), times(x, abs(exponent.numerator))
-    assert (multiply(FIELD, left, right) if exponent < 0 else left).tolist() == times(x, max(0, exponent.numerator)).tolist()
+    assert (multiply(FIELD, left, right) if exponent < 0 else left).tolist() == times(
+        x, max(0, exponent.numerator)
+    ).tolist()
 
 
 @PROPERTY
 @given(st.integers(0, 2**32 - 1), st.integers(0, 9))
 def test_products_of_jets_are_those_of_polynomials(seed: int, order: int) -> None:
-    """Jets of order up to 9 are split; compare a coefficient chosen at random with the sum that defines it."""
+    """Jets of order up to 9 are split; compare a coefficient chosen at random with the sum that
+    defines it.
+    """
     rng = np.random.default_rng(seed)
     a, b = FIELD.random(rng, (2, 2**order)), FIELD.random(rng, (1, 2**order))
     s = int(rng.integers(2**order))
@@ -193,7 +238,13 @@ def test_products_of_jets_are_those_of_polynomials(seed: int, order: int) -> Non
 
 @pytest.mark.parametrize(
     "text",
-    ["sqrt(x + y)*z", "x/sqrt(y**2 + z**2)", "(x + sqrt(y))**(1/3)", "sqrt(2)*x**(3/2) - y/sqrt(x*z + 1)", "sqrt(x + sqrt(2)*y)"],
+    [
+        "sqrt(x + y)*z",
+        "x/sqrt(y**2 + z**2)",
+        "(x + sqrt(y))**(1/3)",
+        "sqrt(2)*x**(3/2) - y/sqrt(x*z + 1)",
+        "sqrt(x + sqrt(2)*y)",
+    ],
 )
 def test_gradients_of_roots_are_their_derivatives_along_jets(text: str) -> None:
     """The backward sweep and the forward jets are two ways to one number."""
@@ -206,11 +257,21 @@ def test_gradients_of_roots_are_their_derivatives_along_jets(text: str) -> None:
         v = field.random(rng, theta.shape)
         along = derivative(there.machine.values(lift(theta, v)))[there.program.outputs[0], 0, 0]
         gradient = there.evaluate(field, theta, np.ones((1, 1)))
-        assert along % field.p == field.reduce(field.reduce(gradient[0, :, 0] * v[0, :, 0]).sum(keepdims=True))[0] % field.p
+        assert (
+            along % field.p
+            == field.reduce(field.reduce(gradient[0, :, 0] * v[0, :, 0]).sum(keepdims=True))[0]
+            % field.p
+        )
 
 
 @pytest.mark.parametrize(
-    "text", ["sqrt(x)*y + z**(-3/2)", "x**(1/3)*sqrt(x*y) - z", "sqrt(x**3*y)/z", "(x/y)**(1/6)*sqrt(12)*z**0.5*3**(1/2)"]
+    "text",
+    [
+        "sqrt(x)*y + z**(-3/2)",
+        "x**(1/3)*sqrt(x*y) - z",
+        "sqrt(x**3*y)/z",
+        "(x/y)**(1/6)*sqrt(12)*z**0.5*3**(1/2)",
+    ],
 )
 def test_roots_of_monomials_are_those_of_sixth_powers(text: str) -> None:
     """At θ = t^12 all roots are known: substitute first, differentiate then."""
@@ -221,7 +282,9 @@ def test_roots_of_monomials_are_those_of_sixth_powers(text: str) -> None:
     made = machine(read(text))
     theta = FIELD.reduce(np.array([float(a % P) for a in twelfth])[None, :, None])
     gradient = made.combinations(made.values(theta), np.ones((1, 1)))[0, :, 0] % P
-    expected = [sympy.nsimplify(sympy.diff(expression, symbol).subs(at)) for symbol in SYMBOLS.values()]
+    expected = [
+        sympy.nsimplify(sympy.diff(expression, symbol).subs(at)) for symbol in SYMBOLS.values()
+    ]
     assert gradient.tolist() == [residue(value * scale(read(text))) for value in expected]
 
 
@@ -261,7 +324,9 @@ def test_a_common_root_is_one_base() -> None:
 
 
 def test_signs_are_those_of_one_real_point() -> None:
-    """Positive coordinates where that is possible: |x| is x; a root of −x makes x negative, then |x| is −x."""
+    """Positive coordinates where that is possible: |x| is x; a root of −x makes x negative, then
+    |x| is −x.
+    """
     assert read("sqrt(x**2) - x").outputs[0].coefficient == 0
     both = read("sqrt(-x)*y", "sqrt(x**2) + x")
     assert both.outputs[1].coefficient == 0
@@ -280,7 +345,14 @@ def test_bases_are_shown_as_text() -> None:
 
 def test_names_are_in_natural_order_and_functions_are_none() -> None:
     texts = ["x10*x9 + sqrt(x2)", "b1*a - x1"]
-    assert names([Expression(text, "component") for text in texts]) == ["a", "b1", "x1", "x2", "x9", "x10"]
+    assert names([Expression(text, "component") for text in texts]) == [
+        "a",
+        "b1",
+        "x1",
+        "x2",
+        "x9",
+        "x10",
+    ]
 
 
 def test_commas_separate_expressions() -> None:
@@ -298,7 +370,9 @@ def placed(*texts: str, seed: int = 0) -> tuple[AlgebraicFields, PrimeField, Arr
     return there, field, theta
 
 
-@pytest.mark.parametrize("texts", [("sqrt(x + y)", "z*sqrt(y - 3)", "1/(x*z - 1)"), ("sqrt(5)*x*sqrt(y + sqrt(z))",)])
+@pytest.mark.parametrize(
+    "texts", [("sqrt(x + y)", "z*sqrt(y - 3)", "1/(x*z - 1)"), ("sqrt(5)*x*sqrt(y + sqrt(z))",)]
+)
 def test_at_a_place_every_root_is_a_root(texts: tuple[str, ...]) -> None:
     for seed in range(6):
         there, field, theta = placed(*texts, seed=seed)
@@ -306,7 +380,10 @@ def test_at_a_place_every_root_is_a_root(texts: tuple[str, ...]) -> None:
         values = there.machine.values(theta)
         for check in there.program.checks:
             assert there.machine.holds(check, values).all()
-            assert pow(int(values[check.node, 0, 0]) % field.p, (field.p - 1) // 2, field.p) == 1 or check.root == 1
+            assert (
+                pow(int(values[check.node, 0, 0]) % field.p, (field.p - 1) // 2, field.p) == 1
+                or check.root == 1
+            )
 
 
 def test_both_branches_of_a_root_are_drawn_and_points_are_reproducible() -> None:
@@ -356,10 +433,14 @@ def test_degrees_and_sizes_of_polynomial_gradients_are_not_underestimated(text: 
     assert in_probe == 1
     for entry in entries([text] if len(fields.program.outputs) else []):
         poly = sympy.Poly(entry, *SYMBOLS.values()).primitive()[1] if entry != 0 else None
-        assert poly is None or (poly.total_degree() <= in_theta and sum(map(abs, poly.coeffs())) <= 2.0 ** fields.bits())
+        assert poly is None or (
+            poly.total_degree() <= in_theta and sum(map(abs, poly.coeffs())) <= 2.0 ** fields.bits()
+        )
 
 
-@pytest.mark.parametrize("text", ["x*y/(x + z)", "1/(x**2 + y) + 1/z", "x/(y - 1/(x + 2*z))", "(x*y + 1)**3/(x - z)**2"])
+@pytest.mark.parametrize(
+    "text", ["x*y/(x + z)", "1/(x**2 + y) + 1/z", "x/(y - 1/(x + 2*z))", "(x*y + 1)**3/(x - z)**2"]
+)
 def test_degrees_of_rational_gradients_are_not_underestimated(text: str) -> None:
     """An entry vanishes where its numerator does."""
     degree = gradient_fields(read(text)).complexity.theta
@@ -377,18 +458,32 @@ def test_degrees_of_rational_gradients_are_not_underestimated(text: str) -> None
         ("sqrt(x + y)/(x + 2 + z*sqrt(x + y))", "x + y"),
     ],
 )
-def test_norms_of_gradients_with_a_root_have_at_most_twice_the_degree(text: str, radicand: str) -> None:
-    """An entry vanishes, for one sign of the root, where its norm does: the product of its two values."""
-    degree, square, root = gradient_fields(read(text)).complexity.theta, exact(radicand), sympy.Symbol("root")
+def test_norms_of_gradients_with_a_root_have_at_most_twice_the_degree(
+    text: str, radicand: str
+) -> None:
+    """An entry vanishes, for one sign of the root, where its norm does: the product of its two
+    values.
+    """
+    degree, square, root = (
+        gradient_fields(read(text)).complexity.theta,
+        exact(radicand),
+        sympy.Symbol("root"),
+    )
 
     def norm(polynomial: Any) -> Any:
-        return sympy.rem(sympy.expand(polynomial * polynomial.subs(root, -root)), root**2 - square, root)
+        return sympy.rem(
+            sympy.expand(polynomial * polynomial.subs(root, -root)), root**2 - square, root
+        )
 
     for entry in entries([text]):
-        above, below = sympy.fraction(sympy.together(entry.subs(sympy.sqrt(square), root).subs(square, root**2)))
+        above, below = sympy.fraction(
+            sympy.together(entry.subs(sympy.sqrt(square), root).subs(square, root**2))
+        )
         numerator = sympy.fraction(sympy.cancel(norm(above) / norm(below)))[0]
         assert not numerator.has(root)
-        assert numerator == 0 or sympy.Poly(numerator, *SYMBOLS.values()).total_degree() <= 2 * degree
+        assert (
+            numerator == 0 or sympy.Poly(numerator, *SYMBOLS.values()).total_degree() <= 2 * degree
+        )
 
 
 def test_roots_and_denominators_make_zeros_likelier() -> None:
@@ -506,9 +601,15 @@ def test_a_root_that_lies_in_the_field_of_the_others_is_refused(texts: tuple[str
         ("x" * 20_001, "expected at most 20,000 characters, got 20,001"),
         ("1/(x - x)", "column 4: 'x - x' is zero, so there is a pole everywhere"),
         ("0**-1", "column 1: '0' is zero, so there is a pole everywhere"),
-        ("sqrt(x - x)", "'x - x' is zero, so there is a root that is not differentiable everywhere"),
+        (
+            "sqrt(x - x)",
+            "'x - x' is zero, so there is a root that is not differentiable everywhere",
+        ),
         ("0**(1/2)", "is zero"),
-        ("1/((x + y)**2 - x**2 - 2*x*y - y**2)", "is not distinguishable from zero at any of 200 real points"),
+        (
+            "1/((x + y)**2 - x**2 - 2*x*y - y**2)",
+            "is not distinguishable from zero at any of 200 real points",
+        ),
         ("sqrt(-x**2)", "column 6: '-x**2' is not positive at any of 200 real points"),
         ("sqrt(-1)*x", "'-1' is not positive at any"),
         ("sqrt(x) + sqrt(-x)", "is not positive at any"),
@@ -525,7 +626,9 @@ def test_what_is_wrong_is_named(text: str, message: str | None) -> None:
 
 
 def test_misspelt_variables_are_corrected() -> None:
-    assert "unknown name 'weigth'; did you mean 'weight'?" in refusal("weigth*x", variables=("weight", "x"))
+    assert "unknown name 'weigth'; did you mean 'weight'?" in refusal(
+        "weigth*x", variables=("weight", "x")
+    )
     assert "did you mean 'sqrt'" in refusal("sqr*x", variables=("weight", "x"))
 
 
@@ -535,7 +638,9 @@ def test_the_component_at_fault_is_named() -> None:
 
 
 def test_too_many_roots_that_share_variables_are_refused() -> None:
-    assert "at most 10 roots of even order that share variables, got 11" in refusal(*(f"sqrt(x + {k}*y)" for k in range(1, 12)))
+    assert "at most 10 roots of even order that share variables, got 11" in refusal(
+        *(f"sqrt(x + {k}*y)" for k in range(1, 12))
+    )
 
 
 @settings(max_examples=200, deadline=None)

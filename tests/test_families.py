@@ -42,18 +42,63 @@ BATTERY: Mapping[str, Sequence[Architecture]] = {
         Layers((2,), (Linear(3), RELU, Linear(2))),
         Layers((2,), (Linear(3), Branch((Linear(2), RELU, Linear(3))), Linear(2, bias=True))),
         Layers((2,), (Linear(2), Branch((Linear(2), Linear(2))), Linear(2)), "cross_entropy"),
-        Layers((1, 5), (Convolution(2, (2,), (1,)), RELU, Convolution(1, (2,), (1,), bias=True), Flat(), Linear(2))),
-        Layers((1, 4), (Convolution(2, (3,), (1,), "circular"), Convolution(1, (2,), (2,), "same"))),
-        Layers((1, 3, 3), (Convolution(2, (2, 2), (1, 1)), RELU, Pool((2,), (1,)), Flat(), Linear(2))),
-        Layers((1, 3, 2), (Convolution(2, (2, 1), (2, 1), "same", bias=True), Convolution(1, (1, 2), (1, 1), "circular"))),
-        Layers((1, 6), (Convolution(2, (1,), (1,), bias=True), Pool((2,), (2,)), Convolution(1, (2,), (1,), bias=True))),
-        Layers((1, 3), (Convolution(1, (3,), (1,), "circular"), Convolution(1, (3,), (1,), "circular"))),
+        Layers(
+            (1, 5),
+            (
+                Convolution(2, (2,), (1,)),
+                RELU,
+                Convolution(1, (2,), (1,), bias=True),
+                Flat(),
+                Linear(2),
+            ),
+        ),
+        Layers(
+            (1, 4), (Convolution(2, (3,), (1,), "circular"), Convolution(1, (2,), (2,), "same"))
+        ),
+        Layers(
+            (1, 3, 3), (Convolution(2, (2, 2), (1, 1)), RELU, Pool((2,), (1,)), Flat(), Linear(2))
+        ),
+        Layers(
+            (1, 3, 2),
+            (
+                Convolution(2, (2, 1), (2, 1), "same", bias=True),
+                Convolution(1, (1, 2), (1, 1), "circular"),
+            ),
+        ),
+        Layers(
+            (1, 6),
+            (
+                Convolution(2, (1,), (1,), bias=True),
+                Pool((2,), (2,)),
+                Convolution(1, (2,), (1,), bias=True),
+            ),
+        ),
+        Layers(
+            (1, 3), (Convolution(1, (3,), (1,), "circular"), Convolution(1, (3,), (1,), "circular"))
+        ),
         Layers((2,), (Branch((Linear(2), Branch((Linear(2), RELU, Linear(2))), Linear(2))),)),
-        Layers((2,), (Linear(2), Branch((RELU, Linear(2))), Branch((Linear(2),)), RELU, Linear(1, bias=True))),
-        Layers((1, 2), (Convolution(2, (1,), (1,)), Flat(), Branch((Linear(2), Linear(4))), Linear(2))),
+        Layers(
+            (2,),
+            (
+                Linear(2),
+                Branch((RELU, Linear(2))),
+                Branch((Linear(2),)),
+                RELU,
+                Linear(1, bias=True),
+            ),
+        ),
+        Layers(
+            (1, 2), (Convolution(2, (1,), (1,)), Flat(), Branch((Linear(2), Linear(4))), Linear(2))
+        ),
         Layers((2,), (Branch((Linear(2), RELU, Linear(2))), Linear(1)), "cross_entropy"),
     ],
-    "attention": [Attention(1, 2, 1), Attention(2, 1, 1), Attention(2, 2, 3), Attention(3, 1, 2), Attention(2, 1, 5)],
+    "attention": [
+        Attention(1, 2, 1),
+        Attention(2, 1, 1),
+        Attention(2, 2, 3),
+        Attention(3, 1, 2),
+        Attention(2, 1, 5),
+    ],
     "custom": [
         CustomMap.from_text("u*v1, u*v2"),
         CustomMap.from_text("x**2*y, y**3*z, x + w"),
@@ -63,12 +108,16 @@ BATTERY: Mapping[str, Sequence[Architecture]] = {
     ],
 }
 every_architecture = pytest.mark.parametrize(
-    "architecture", [a for family in BATTERY.values() for a in family], ids=lambda a: f"{a.name} {getattr(a, 'loss', '')}"
+    "architecture",
+    [a for family in BATTERY.values() for a in family],
+    ids=lambda a: f"{a.name} {getattr(a, 'loss', '')}",
 )
 
 
 def sampler(architecture: Architecture, p: int, seed: int = 0) -> Sampler:
-    return Sampler.at_random_point(architecture.fields(), PrimeField(p), np.random.default_rng(seed))
+    return Sampler.at_random_point(
+        architecture.fields(), PrimeField(p), np.random.default_rng(seed)
+    )
 
 
 # ---- the battery
@@ -99,7 +148,20 @@ def test_known_laws_stay_laws_along_brackets(architecture: Architecture) -> None
 @every_architecture
 def test_three_seeds_give_one_count_between_its_bounds(architecture: Architecture) -> None:
     rows = [count_laws(architecture, seed=seed) for seed in range(3)]
-    assert len({(row.dim_lie, row.known_independent, row.verdict, row.trace and row.trace.dimensions) for row in rows}) == 1
+    assert (
+        len(
+            {
+                (
+                    row.dim_lie,
+                    row.known_independent,
+                    row.verdict,
+                    row.trace and row.trace.dimensions,
+                )
+                for row in rows
+            }
+        )
+        == 1
+    )
     for row in rows:
         assert row.unknown_laws is not None
         assert row.unknown_laws >= 0
@@ -108,7 +170,9 @@ def test_three_seeds_give_one_count_between_its_bounds(architecture: Architectur
 
 @every_architecture
 def test_two_primes_give_the_same_ranks(architecture: Architecture) -> None:
-    first, second = (close(sampler(architecture, p), architecture.parameters) for p in (8388593, 4194319))
+    first, second = (
+        close(sampler(architecture, p), architecture.parameters) for p in (8388593, 4194319)
+    )
     assert first == second
     assert confirms(sampler(architecture, 7340033), first)
     assert count_laws(architecture).dim_lie == first.rank
@@ -120,7 +184,10 @@ def test_sizes_are_those_of_what_is_made(architecture: Architecture) -> None:
     assert architecture.parameters == architecture.fields().dimension
     assert architecture.known_listed == len(laws)
     assert architecture.known_terms >= len(laws.law)
-    assert bounds.law_rank(laws, sampler(architecture, 8388593)) == count_laws(architecture).known_independent
+    assert (
+        bounds.law_rank(laws, sampler(architecture, 8388593))
+        == count_laws(architecture).known_independent
+    )
 
 
 @every_architecture
@@ -164,10 +231,16 @@ def test_segments_are_cut_at_hidden_layers_of_width_one() -> None:
     pieces = [(piece.widths, piece.activations) for piece in mlp.segments()]
     assert pieces == [((2, 3, 1), ("linear",)), ((1, 1), ()), ((1, 4, 1), ("abs",)), ((1, 2), ())]
     assert MLP((2, 3, 2), "linear", "hidden").segments() == ()
-    assert [piece.widths for piece in MLP((1, 2, 2, 2), "linear", loss="cross_entropy").segments()] == [(1, 2, 2, 1)]
+    assert [
+        piece.widths for piece in MLP((1, 2, 2, 2), "linear", loss="cross_entropy").segments()
+    ] == [(1, 2, 2, 1)]
 
 
-@pytest.mark.parametrize("widths", [w for depth in (1, 2, 3, 4) for w in product((1, 2, 3, 5), repeat=depth + 1)][::7], ids=str)
+@pytest.mark.parametrize(
+    "widths",
+    [w for depth in (1, 2, 3, 4) for w in product((1, 2, 3, 5), repeat=depth + 1)][::7],
+    ids=str,
+)
 def test_the_closed_form_of_linear_chains(widths: tuple[int, ...]) -> None:
     assert MLP(widths, "linear").closed_form() == laws_of_chain(widths)
     assert MLP(widths, "linear", "hidden").closed_form() is None
@@ -186,9 +259,15 @@ def test_the_closed_form_of_linear_chains(widths: tuple[int, ...]) -> None:
         ({"widths": (3, 10**10)}, "widths: 10000000000 is above"),
         ({"widths": (1,) * 10_002}, "widths: 10002 layers, at most 10001"),
         ({"widths": (3, 2), "activation": "tanh"}, "activation: .* got 'tanh'"),
-        ({"widths": (3, 2, 2), "activation": ("relu", "relu")}, "activation: expected 1 names?, .* got 2"),
+        (
+            {"widths": (3, 2, 2), "activation": ("relu", "relu")},
+            "activation: expected 1 names?, .* got 2",
+        ),
         ({"widths": (3, 2, 2), "activation": ("gelu",)}, "activation: .* got 'gelu'"),
-        ({"widths": (3, 2), "bias": "none"}, "bias: expected one of false, hidden, all, got 'none'"),
+        (
+            {"widths": (3, 2), "bias": "none"},
+            "bias: expected one of false, hidden, all, got 'none'",
+        ),
         ({"widths": (3, 2), "bias": True}, "bias: .* got True"),
         ({"widths": (3, 2), "bias": 0}, "bias: .* got 0"),
         ({"widths": (3, 2), "loss": "hinge"}, "loss: .* got 'hinge'"),
@@ -205,7 +284,10 @@ def test_a_wrong_value_is_named(keys: dict[str, object], message: str) -> None:
     [
         (MLP((3, 4, 2)), "relu 3-4-2"),
         (MLP((3, 4, 2), "linear", "hidden"), "linear 3-4-2 bias"),
-        (MLP((3, 4, 5, 2), ("linear", "relu"), "all", "cross_entropy"), "linear/relu 3-4-5-2 bias=all cross_entropy"),
+        (
+            MLP((3, 4, 5, 2), ("linear", "relu"), "all", "cross_entropy"),
+            "linear/relu 3-4-5-2 bias=all cross_entropy",
+        ),
         (MLP((3, 2), name="mine"), "mine"),
     ],
 )

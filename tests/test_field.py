@@ -121,17 +121,28 @@ def test_random_residues_are_centred_and_reach_both_ends(p: int) -> None:
 
 
 @pytest.mark.parametrize("inner", [1, TERMS - 1, TERMS, TERMS + 1, 2 * TERMS, 3 * TERMS + 7])
-@pytest.mark.parametrize("signs", [(1, 1), (1, -1), (-1, -1), (0, 0)], ids=["++", "+-", "--", "mixed"])
+@pytest.mark.parametrize(
+    "signs", [(1, 1), (1, -1), (-1, -1), (0, 0)], ids=["++", "+-", "--", "mixed"]
+)
 def test_products_of_the_largest_residues_are_exact(inner: int, signs: tuple[int, int]) -> None:
     field, largest = PrimeField(LARGEST), LARGEST // 2 + 1
-    a, b = (np.full(shape, float(sign * largest)) for shape, sign in zip([(2, inner), (inner, 3)], signs, strict=True))
+    a, b = (
+        np.full(shape, float(sign * largest))
+        for shape, sign in zip([(2, inner), (inner, 3)], signs, strict=True)
+    )
     if signs == (0, 0):
         a, b = (largest * rng(1).choice([-1.0, 1.0], size=x.shape) for x in (a, b))
     assert not ((exact(field.matmul(a, b)) - exact(a) @ exact(b)) % LARGEST).any()
 
 
 @PROPERTY
-@given(st.integers(0, 10**6), st.integers(1, 4), st.integers(1, 4), st.integers(1, 4), st.sampled_from(PRIMES))
+@given(
+    st.integers(0, 10**6),
+    st.integers(1, 4),
+    st.integers(1, 4),
+    st.integers(1, 4),
+    st.sampled_from(PRIMES),
+)
 def test_a_batch_of_one_is_repeated(seed: int, m: int, k: int, n: int, p: int) -> None:
     field, draw = PrimeField(p), rng(seed)
     a, b = field.random(draw, (1, m, k)), field.random(draw, (3, k, n))
@@ -178,7 +189,13 @@ def test_rank_agrees_with_plain_elimination(case: str, p: int) -> None:
 
 @pytest.mark.parametrize(
     ("rows", "columns", "rank"),
-    [(1200, 600, 550), (TERMS + 1, 40, 40), (TERMS, TERMS, TERMS), (2 * TERMS + 3, TERMS + 9, TERMS + 9), (20, 700, 17)],
+    [
+        (1200, 600, 550),
+        (TERMS + 1, 40, 40),
+        (TERMS, TERMS, TERMS),
+        (2 * TERMS + 3, TERMS + 9, TERMS + 9),
+        (20, 700, 17),
+    ],
 )
 def test_rank_of_matrices_beyond_one_part(rows: int, columns: int, rank: int) -> None:
     assert PrimeField(LARGEST).rank(of_rank(LARGEST, rows, columns, rank)) == rank
@@ -186,14 +203,18 @@ def test_rank_of_matrices_beyond_one_part(rows: int, columns: int, rank: int) ->
 
 matrices = st.tuples(st.integers(1, 40), st.integers(1, 12)).flatmap(
     lambda shape: st.lists(
-        st.lists(st.integers(-2, 2), min_size=shape[1], max_size=shape[1]), min_size=shape[0], max_size=shape[0]
+        st.lists(st.integers(-2, 2), min_size=shape[1], max_size=shape[1]),
+        min_size=shape[0],
+        max_size=shape[0],
     )
 )
 
 
 @PROPERTY
 @given(matrices, st.sampled_from(PRIMES), st.data())
-def test_rank_grows_as_in_plain_elimination_however_rows_are_split(rows: list[list[int]], p: int, data: st.DataObject) -> None:
+def test_rank_grows_as_in_plain_elimination_however_rows_are_split(
+    rows: list[list[int]], p: int, data: st.DataObject
+) -> None:
     span, start = Span(PrimeField(p)), 0
     while start < len(rows):
         stop = data.draw(st.integers(start + 1, len(rows)))
@@ -241,7 +262,9 @@ def test_full_rank_of_many_small_matrices(seed: int, rows: int, columns: int, p:
 
 @PROPERTY
 @given(matrices, st.data())
-def test_a_fold_is_linear_and_never_raises_the_rank(rows: list[list[int]], data: st.DataObject) -> None:
+def test_a_fold_is_linear_and_never_raises_the_rank(
+    rows: list[list[int]], data: st.DataObject
+) -> None:
     field = PrimeField(LARGEST)
     matrix, columns = residues(LARGEST, rows), len(rows[0])
     fold = Folding.random(field, rng(3), columns, data.draw(st.integers(1, columns)))
@@ -251,7 +274,9 @@ def test_a_fold_is_linear_and_never_raises_the_rank(rows: list[list[int]], data:
     assert not field.reduce(difference).any()
 
 
-@pytest.mark.parametrize(("columns", "kept"), [(600, 401), (600, 200), (600, 7), (50, 49), (9, 9), (300, 1)])
+@pytest.mark.parametrize(
+    ("columns", "kept"), [(600, 401), (600, 200), (600, 7), (50, 49), (9, 9), (300, 1)]
+)
 def test_a_fold_keeps_the_rank_of_generic_rows_that_fit(columns: int, kept: int) -> None:
     field = PrimeField(LARGEST)
     rows = field.random(rng(12), (kept, columns))

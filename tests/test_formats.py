@@ -65,7 +65,12 @@ SCALAR = LawCount(
 """A row with a law that is not known (1e-20 lies between 2^-67 and 2^-66)."""
 FAILED = LawCount(
     name="big|net_1",
-    architecture={"activation": ["relu", "linear"], "widths": [9, 8, 7, 3], "bias": "all", "loss": "mse"},
+    architecture={
+        "activation": ["relu", "linear"],
+        "widths": [9, 8, 7, 3],
+        "bias": "all",
+        "loss": "mse",
+    },
     seed=7,
     version="0.1.0",
     seconds=10.0,
@@ -81,14 +86,16 @@ proved: a proved lower and a proved upper bound on dim Lie meet, so the number o
 computed: the lower bound is proved, the upper bound rests on random trials, error probability below 2^-66.
 failed: no count was made.
 big|net_1 failed: time limit of 10 s reached
-"""
+"""  # noqa: E501
 
 
 # Table
 
 
 def test_table_of_one_row() -> None:
-    assert render("table", Report("count", [RELU])) == """\
+    assert (
+        render("table", Report("count", [RELU]))
+        == """\
 name         D  dim Lie  laws   known  unknown  trace  involutive  verdict
 relu 3-4-2  20       16     4  4 of 4        0     16  yes         proved
 
@@ -96,10 +103,13 @@ architecture: activation relu, widths 3-4-2, bias false, loss mse
 
 proved: a proved lower and a proved upper bound on dim Lie meet, so the number of laws is exact.
 """
+    )
 
 
 def test_table_of_a_count_has_all_rows_and_explains_their_verdicts() -> None:
-    assert render("table", COUNT) == f"""\
+    assert (
+        render("table", COUNT)
+        == f"""\
 name            activation   widths   bias    D  dim Lie  laws   known  unknown  trace  involutive  verdict
 relu 3-4-2      relu         3-4-2    false  20       16     4  4 of 4        0     16  yes         proved
 linear 1-2-2-1  linear       1-2-2-1  false   8        1     7  6 of 6        1      1  yes         computed
@@ -107,11 +117,14 @@ big|net_1       relu/linear  9-8-7-3  all     -        -     -       -        - 
 
 all of these: loss mse
 
-{VERDICTS}"""
+{VERDICTS}"""  # noqa: E501
+    )
 
 
 def test_table_of_a_sweep_has_the_totals_and_the_exceptions() -> None:
-    assert render("table", SWEEP) == f"""\
+    assert (
+        render("table", SWEEP)
+        == f"""\
 relu
 
 rows               3
@@ -128,11 +141,14 @@ linear 1-2-2-1  linear       1-2-2-1  false  8        1     7  6 of 6        1  
 
 all of these: loss mse
 
-{VERDICTS}"""
+{VERDICTS}"""  # noqa: E501
+    )
 
 
 def test_table_of_a_sweep_without_exceptions_shows_no_rows() -> None:
-    assert render("table", Report("sweep", [RELU, RELU])) == """\
+    assert (
+        render("table", Report("sweep", [RELU, RELU]))
+        == """\
 rows               2
 proved             2
 computed           0
@@ -143,6 +159,7 @@ with unknown laws  0
 
 proved: a proved lower and a proved upper bound on dim Lie meet, so the number of laws is exact.
 """
+    )
 
 
 def test_table_of_a_sweep_shows_twenty_exceptions_and_counts_the_rest() -> None:
@@ -155,7 +172,9 @@ def test_table_of_a_sweep_shows_twenty_exceptions_and_counts_the_rest() -> None:
 
 
 def test_table_that_does_not_fit_the_terminal_becomes_blocks() -> None:
-    assert render("table", Report("count", [RELU, FAILED]), width=50) == """\
+    assert (
+        render("table", Report("count", [RELU, FAILED]), width=50)
+        == """\
 relu 3-4-2
   activation  relu
   widths      3-4-2
@@ -189,6 +208,7 @@ proved: a proved lower and a proved upper bound on
 failed: no count was made.
 big|net_1 failed: time limit of 10 s reached
 """
+    )
 
 
 def test_table_becomes_blocks_at_one_column_too_few() -> None:
@@ -205,7 +225,9 @@ def test_a_terminal_that_reports_no_columns_gets_every_figure() -> None:
 def test_csv_has_the_figures_of_polynomial_laws_where_there_are_any() -> None:
     found = {"degree": 2, "linear": 4, "independent": 4, "known": 4, "new": 0, "not_polynomial": 0}
     rows = [replace(RELU, polynomial_laws=found), SCALAR]
-    header, first, second = csv.reader(io.StringIO(render("csv", Report("sweep", rows)), newline=""))
+    header, first, second = csv.reader(
+        io.StringIO(render("csv", Report("sweep", rows)), newline="")
+    )
     assert header[-6:] == [f"polynomial_{key}" for key in found]
     assert (first[-6:], second[-6:]) == (["2", "4", "4", "4", "0", "0"], [""] * 6)
 
@@ -225,8 +247,12 @@ def test_color_changes_nothing_but_ansi_sequences() -> None:
 
 
 @given(st.lists(st.text(), min_size=1, max_size=4), st.none() | st.integers(0, 200))
-def test_table_cuts_no_name_and_passes_no_control_character_on(names: list[str], width: int | None) -> None:
-    text = render("table", Report("count", [replace(RELU, name=name) for name in names]), width=width)
+def test_table_cuts_no_name_and_passes_no_control_character_on(
+    names: list[str], width: int | None
+) -> None:
+    text = render(
+        "table", Report("count", [replace(RELU, name=name) for name in names]), width=width
+    )
     for name in names:
         assert label(name).rstrip() in text
     assert all(char == "\n" or char.isprintable() for char in text)
@@ -242,8 +268,13 @@ def test_the_error_probability_is_that_of_the_worst_row() -> None:
 
 def test_json_of_a_count_has_a_schema_and_the_rows() -> None:
     text = render("json", COUNT)
-    assert json.loads(text) == {"schema": "conslaw.count/1", "results": [row.to_json() for row in ROWS]}
-    assert text.startswith('{\n  "schema": "conslaw.count/1",\n  "results": [\n    {\n      "name": ')
+    assert json.loads(text) == {
+        "schema": "conslaw.count/1",
+        "results": [row.to_json() for row in ROWS],
+    }
+    assert text.startswith(
+        '{\n  "schema": "conslaw.count/1",\n  "results": [\n    {\n      "name": '
+    )
 
 
 def test_json_of_a_sweep_has_its_summary_beside_the_results() -> None:
@@ -277,8 +308,8 @@ def test_a_row_survives_json_whatever_its_name(name: str) -> None:
 
 def test_json_needs_neither_rich_nor_csv() -> None:
     code = (
-        "import sys; from conslaw_cli.formats import Report, render; render('json', Report('sweep', []));"
-        "print(sorted({'rich', 'csv', 'numpy', 'sympy'} & set(sys.modules)))"
+        "import sys; from conslaw_cli.formats import Report, render; render('json', Report('sweep',"
+        " []));print(sorted({'rich', 'csv', 'numpy', 'sympy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
@@ -295,12 +326,12 @@ CSV_HEADER = (
 def test_csv() -> None:
     deep = replace(RELU, trace=Trace((13, 16)), involutive=False)
     assert render("csv", Report("count", [deep, SCALAR, FAILED])) == (
-        CSV_HEADER
-        + "relu 3-4-2,relu,3-4-2,false,mse,20,16,4,4,4,0,13;16,false,proved,,"
+        f"{CSV_HEADER}relu 3-4-2,relu,3-4-2,false,mse,20,16,4,4,4,0,13;16,false,proved,,"
         "brackets,known laws,,,7,0.1.0,0.25\r\n"
         "linear 1-2-2-1,linear,1-2-2-1,false,mse,8,1,7,6,6,1,1,true,computed,1e-20,"
         "brackets,known laws;stagnation,1e-20,,7,0.1.0,0.5\r\n"
-        "big|net_1,relu/linear,9-8-7-3,all,mse,,,,,,,,,failed,,,,,time limit of 10 s reached,7,0.1.0,10.0\r\n"
+        "big|net_1,relu/linear,9-8-7-3,all,mse,,,,,,,,,failed,,,,,"
+        "time limit of 10 s reached,7,0.1.0,10.0\r\n"
     )
 
 
@@ -311,7 +342,9 @@ def test_csv_columns_are_the_public_keys_in_order() -> None:
 
 def test_csv_header_is_the_union_of_the_architectures_keys() -> None:
     other = replace(RELU, architecture={"heads": 2, "bias": True, "slope": -0.5})
-    header, first, second = csv.reader(io.StringIO(render("csv", Report("count", [RELU, other])), newline=""))
+    header, first, second = csv.reader(
+        io.StringIO(render("csv", Report("count", [RELU, other])), newline="")
+    )
     assert header[:7] == ["name", "activation", "widths", "bias", "loss", "heads", "slope"]
     assert first[:7] == ["relu 3-4-2", "relu", "3-4-2", "false", "mse", "", ""]
     assert second[:7] == ["relu 3-4-2", "", "", "true", "", "2", "-0.5"]
@@ -330,7 +363,9 @@ def test_a_name_survives_csv_and_no_spreadsheet_runs_it(name: str) -> None:
     "name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "'=1", '="a"\r\n,b']
 )
 def test_a_name_that_a_spreadsheet_would_run_gets_a_quote(name: str) -> None:
-    _, row = csv.reader(io.StringIO(render("csv", Report("count", [replace(RELU, name=name)])), newline=""))
+    _, row = csv.reader(
+        io.StringIO(render("csv", Report("count", [replace(RELU, name=name)])), newline="")
+    )
     assert row[0] == "'" + name
 
 
@@ -344,7 +379,9 @@ MARKDOWN_HEAD = (
 MARKDOWN_SCALAR = (
     "| linear 1-2-2-1 | linear | 1-2-2-1 | false | 8 | 1 | 7 | 6 of 6 | 1 | 1 | yes | computed |\n"
 )
-MARKDOWN_FAILED = "| big\\|net_1 | relu/linear | 9-8-7-3 | all | - | - | - | - | - | - | - | failed |\n"
+MARKDOWN_FAILED = (
+    "| big\\|net_1 | relu/linear | 9-8-7-3 | all | - | - | - | - | - | - | - | failed |\n"
+)
 MARKDOWN_VERDICTS = "".join(f"- {line}\n" for line in VERDICTS.replace("|", "\\|").splitlines())
 
 
@@ -377,7 +414,9 @@ def test_markdown_of_a_sweep_says_where_it_comes_from() -> None:
     assert "\n\nSource: Appendix J of the paper\n\nRows: the sweep relu, counted by" in text
 
 
-def test_expected_numbers_of_laws_are_a_column_and_those_missed_are_exceptions_and_come_first() -> None:
+def test_expected_numbers_of_laws_are_a_column_and_those_missed_are_exceptions_and_come_first() -> (
+    None
+):
     report = Report("sweep", [SCALAR, RELU], expected={RELU.name: 5})
     assert [row.name for row in exceptions(report)] == [RELU.name, SCALAR.name]
     assert (summary(report)["expected"], summary(report)["as_expected"]) == (1, 0)
@@ -410,7 +449,11 @@ def test_markdown_escapes_markup() -> None:
 @given(st.text())
 def test_markdown_rows_have_as_many_cells_as_the_header(name: str) -> None:
     rows = [replace(RELU, name=name), replace(RELU, name="other", architecture={name: [name]})]
-    lines = [line for line in render("markdown", Report("count", rows)).split("\n") if line.startswith("| ")]
+    lines = [
+        line
+        for line in render("markdown", Report("count", rows)).split("\n")
+        if line.startswith("| ")
+    ]
     assert len(lines) == 4
     assert len({len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in lines}) == 1
 
@@ -419,7 +462,9 @@ def test_markdown_rows_have_as_many_cells_as_the_header(name: str) -> None:
 
 
 def test_latex_of_a_count() -> None:
-    assert render("latex", COUNT) == "% Needs \\usepackage{booktabs}.\n% In every row: loss mse.\n" + "".join(
+    assert render(
+        "latex", COUNT
+    ) == "% Needs \\usepackage{booktabs}.\n% In every row: loss mse.\n" + "".join(
         f"% {line}\n" for line in VERDICTS.splitlines()
     ) + (
         "\\begin{tabular}{llllrrrrrrll}\n\\toprule\nname & activation & widths & bias & "
@@ -430,20 +475,24 @@ linear 1-2-2-1 & linear & 1-2-2-1 & false & $8$ & $1$ & $7$ & $6$ of $6$ & $1$ &
 big\textbar{}net\_1 & relu/linear & 9-8-7-3 & all & - & - & - & - & - & - & - & failed \\
 \bottomrule
 \end{tabular}
-"""
+"""  # noqa: E501
     )
 
 
 def test_latex_of_a_sweep_says_its_totals_in_a_comment() -> None:
     lines = render("latex", SWEEP).splitlines()
-    assert lines[1:3] == ["% relu", "% rows: 3, proved: 1, computed: 1, failed: 1, with unknown laws: 1"]
+    assert lines[1:3] == [
+        "% relu",
+        "% rows: 3, proved: 1, computed: 1, failed: 1, with unknown laws: 1",
+    ]
 
 
 def test_latex_escapes_what_is_not_itself_in_text() -> None:
     name = r"[1em] 50% & a_b {c} #d $e$ ~ ^ \f <g> | h--i *"
     row = render("latex", Report("count", [replace(RELU, name=name)])).split("\\midrule\n")[1]
     assert row.startswith(
-        r"{[}1em{]} 50\% \& a\_b \{c\} \#d \$e\$ \textasciitilde{} \textasciicircum{} \textbackslash{}f "
+        r"{[}1em{]} 50\% \& a\_b \{c\} \#d \$e\$ \textasciitilde{} \textasciicircum{}"
+        r" \textbackslash{}f "
         r"\textless{}g\textgreater{} \textbar{} h-{}-i {*} & $20$ &"
     )
 
@@ -457,8 +506,12 @@ LATEX_TOKEN = re.compile(
 
 @given(st.lists(st.text(), min_size=1, max_size=3))
 def test_latex_rows_have_one_cell_per_column_and_no_stray_command(names: list[str]) -> None:
-    rows = [replace(RELU, name=name, architecture={**RELU.architecture, "note": name}) for name in names]
-    comments, body = render("latex", Report("count", rows, title=names[0])).split("\\begin{tabular}")
+    rows = [
+        replace(RELU, name=name, architecture={**RELU.architecture, "note": name}) for name in names
+    ]
+    comments, body = render("latex", Report("count", rows, title=names[0])).split(
+        "\\begin{tabular}"
+    )
     assert all(line.startswith("% ") for line in comments.splitlines())
     lines = body.split("\n")
     alignment = lines[0].strip("{}")
@@ -483,7 +536,9 @@ def test_latex_warns_of_characters_outside_ascii(name: str, warned: bool) -> Non
 def test_formats_for_people_show_control_characters_as_escapes(name: str) -> None:
     bound = Bound(16, "m\x1b", "proof", None, "s\x1b")
     rows = [
-        replace(RELU, name="n\x1b", lower=(bound,), architecture={"k\x1b": "v\x1b"}, version="0\x1b"),
+        replace(
+            RELU, name="n\x1b", lower=(bound,), architecture={"k\x1b": "v\x1b"}, version="0\x1b"
+        ),
         replace(FAILED, reason="r\x1b"),
     ]
     text = render(name, Report("sweep", rows, title="t\x1b", explain=True))
@@ -534,9 +589,13 @@ def test_summary_counts_a_proved_row_with_unknown_laws_as_an_exception() -> None
 def test_a_key_is_a_column_only_where_the_names_do_not_say_it() -> None:
     small = replace(RELU, name="relu 2-2", architecture={**RELU.architecture, "widths": [2, 2]})
     assert "widths" not in [column.header for column in columns([RELU, small], {})]
-    assert "widths" in [column.header for column in columns([RELU, replace(small, name="small")], {})]
+    assert "widths" in [
+        column.header for column in columns([RELU, replace(small, name="small")], {})
+    ]
     # 3-4-2 is a part of 13-4-2 but not a word of it.
-    assert "widths" in [column.header for column in columns([replace(RELU, name="relu 13-4-2"), small], {})]
+    assert "widths" in [
+        column.header for column in columns([replace(RELU, name="relu 13-4-2"), small], {})
+    ]
 
 
 def test_rows_of_different_families_share_one_table() -> None:
@@ -569,7 +628,13 @@ def test_a_value_as_a_cell(value: Any, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("bound", "text"),
-    [(1e-20, "below 2^-66"), (2.0**-61, "below 2^-60"), (0.4, "below 2^-1"), (0.75, "0.75"), (1.0, "1")],
+    [
+        (1e-20, "below 2^-66"),
+        (2.0**-61, "below 2^-60"),
+        (0.4, "below 2^-1"),
+        (0.75, "0.75"),
+        (1.0, "1"),
+    ],
 )
 def test_a_probability_in_powers_of_two(bound: float, text: str) -> None:
     assert probability(bound) == text
@@ -589,43 +654,37 @@ def test_a_label_is_one_printable_line() -> None:
 # Explanations
 
 MINORS = (
-    "A rank found modulo p at one point is at most the rank at generic real θ, because an exact minor that is "
-    "nonzero modulo p there is not the zero function."
+    "A rank found modulo p at one point is at most the rank at generic real θ, because an exact"
+    " minor that is nonzero modulo p there is not the zero function."
 )
 
 
 def test_explanation_of_a_proved_row() -> None:
-    assert explain(RELU) == (
-        "relu 3-4-2: D = 20 parameters. "
-        "Lower bound (brackets): modulo p = 8388593, 16 brackets have rank 16 at a random point; "
-        "hence dim Lie(W_φ)(θ) ≥ 16, proved. "
-        "Upper bound (known laws): modulo p = 8388593, the gradients of the 4 known laws have rank 4; "
-        "hence dim Lie(W_φ)(θ) ≤ D − 4 = 16, proved. "
-        f"{MINORS} "
-        "The proved bounds meet, so there are exactly "
-        "D − dim Lie(W_φ)(θ) = 20 − 16 = 4 independent conservation laws. "
-        "Known laws: 4 listed, 4 independent. The known laws are complete. "
-        "W_0(θ) has dimension 16; the iteration stops at step 0: condition (13) holds."
+    assert (
+        explain(RELU)
+        == "relu 3-4-2: D = 20 parameters. Lower bound (brackets): modulo p = 8388593, 16 brackets"
+        " have rank 16 at a random point; hence dim Lie(W_φ)(θ) ≥ 16, proved. Upper bound"
+        " (known laws): modulo p = 8388593, the gradients of the 4 known laws have rank 4;"
+        f" hence dim Lie(W_φ)(θ) ≤ D − 4 = 16, proved. {MINORS} The proved bounds meet, so there"
+        " are exactly D − dim Lie(W_φ)(θ) = 20 − 16 = 4 independent conservation laws. Known"
+        " laws: 4 listed, 4 independent. The known laws are complete. W_0(θ) has dimension 16;"
+        " the iteration stops at step 0: condition (13) holds."
     )
 
 
 def test_explanation_of_a_computed_row_states_every_probability() -> None:
-    assert explain(SCALAR) == (
-        "linear 1-2-2-1: D = 8 parameters. "
-        "Lower bound (brackets): modulo p = 8388593, 1 bracket has rank 1 at a random point; "
-        "hence dim Lie(W_φ)(θ) ≥ 1, proved. "
-        "Upper bound (known laws): modulo p = 8388593, the gradients of the 6 known laws have rank 6; "
-        "hence dim Lie(W_φ)(θ) ≤ D − 6 = 2, proved. "
-        "Upper bound (stagnation): the rank was 1 in 4 independent trials; "
-        "hence dim Lie(W_φ)(θ) ≤ D − 7 = 1, except with probability below 2^-66. "
-        f"{MINORS} "
-        "The proved bounds do not meet: the count, "
-        "D − dim Lie(W_φ)(θ) = 8 − 1 = 7 independent conservation laws, "
-        "holds except with probability below 2^-66. "
-        "Known laws: 6 listed, 6 independent. "
-        "1 law beyond the known ones exists, except with probability below 2^-66. "
-        "W_0(θ) has dimension 1; the iteration stops at step 0: condition (13) holds. "
-        "This dimension is too small with probability below 2^-66."
+    assert (
+        explain(SCALAR)
+        == "linear 1-2-2-1: D = 8 parameters. Lower bound (brackets): modulo p = 8388593, 1"
+        " bracket has rank 1 at a random point; hence dim Lie(W_φ)(θ) ≥ 1, proved. Upper bound"
+        " (known laws): modulo p = 8388593, the gradients of the 6 known laws have rank 6;"
+        " hence dim Lie(W_φ)(θ) ≤ D − 6 = 2, proved. Upper bound (stagnation): the rank was 1"
+        " in 4 independent trials; hence dim Lie(W_φ)(θ) ≤ D − 7 = 1, except with probability"
+        f" below 2^-66. {MINORS} The proved bounds do not meet: the count, D − dim Lie(W_φ)(θ) ="
+        " 8 − 1 = 7 independent conservation laws, holds except with probability below 2^-66."
+        " Known laws: 6 listed, 6 independent. 1 law beyond the known ones exists, except with"
+        " probability below 2^-66. W_0(θ) has dimension 1; the iteration stops at step 0:"
+        " condition (13) holds. This dimension is too small with probability below 2^-66."
     )
 
 
@@ -634,22 +693,32 @@ def test_explanation_of_a_failed_row_is_its_reason() -> None:
 
 
 def test_explanation_of_a_proof_without_ranks_speaks_of_no_prime() -> None:
-    paths = Bound(16, "paths", "proof", None, "the paths of the network span a space of dimension 16")
+    paths = Bound(
+        16, "paths", "proof", None, "the paths of the network span a space of dimension 16"
+    )
     text = explain(replace(RELU, lower=(paths,), upper=(paths,)))
-    assert "Lower bound (paths): the paths of the network span a space of dimension 16; hence" in text
+    assert (
+        "Lower bound (paths): the paths of the network span a space of dimension 16; hence" in text
+    )
     assert "modulo p" not in text
 
 
 def test_explanation_of_a_proved_row_with_unknown_laws() -> None:
     segments = Bound(1, "scalar segments", "proof", None, "the network is one scalar segment")
-    text = explain(replace(SCALAR, verdict="proved", error_bound=None, upper=(segments,), trace=Trace((1,))))
+    text = explain(
+        replace(SCALAR, verdict="proved", error_bound=None, upper=(segments,), trace=Trace((1,)))
+    )
     assert "1 law beyond the known ones exists. W_0" in text
     assert "probability" not in text
 
 
 def test_explanation_without_any_law_claims_nothing_about_known_ones() -> None:
-    none = replace(RELU, dim_lie=20, laws=0, known_listed=0, known_independent=0, trace=None, involutive=None)
-    assert explain(none).endswith("exactly D − dim Lie(W_φ)(θ) = 20 − 20 = 0 independent conservation laws.")
+    none = replace(
+        RELU, dim_lie=20, laws=0, known_listed=0, known_independent=0, trace=None, involutive=None
+    )
+    assert explain(none).endswith(
+        "exactly D − dim Lie(W_φ)(θ) = 20 − 20 = 0 independent conservation laws."
+    )
 
 
 @pytest.mark.parametrize(
@@ -658,8 +727,14 @@ def test_explanation_without_any_law_claims_nothing_about_known_ones() -> None:
         ((13,), "W_0(θ) has dimension 13; the iteration stops at step 0:"),
         ((13, 16), "W_0(θ), W_1(θ) have dimensions 13, 16; the iteration stops at step 1: "),
         ((13, 16, 16), "W_0(θ), W_1(θ) have dimensions 13, 16; the iteration stops at step 1:"),
-        ((5, 9, 16), "W_0(θ), W_1(θ), W_2(θ) have dimensions 5, 9, 16; the iteration stops at step 2: "),
-        ((5, 9, 12, 16), "W_0(θ), W_1(θ), W_2(θ), … have dimensions 5, 9, 12, 16; the iteration stops at"),
+        (
+            (5, 9, 16),
+            "W_0(θ), W_1(θ), W_2(θ) have dimensions 5, 9, 16; the iteration stops at step 2: ",
+        ),
+        (
+            (5, 9, 12, 16),
+            "W_0(θ), W_1(θ), W_2(θ), … have dimensions 5, 9, 12, 16; the iteration stops at",
+        ),
     ],
 )
 def test_explanation_of_a_trace(dimensions: tuple[int, ...], sentence: str) -> None:
@@ -667,7 +742,9 @@ def test_explanation_of_a_trace(dimensions: tuple[int, ...], sentence: str) -> N
 
 
 def test_what_a_theorem_leaves_open_is_said() -> None:
-    assert explain(replace(RELU, scope="Open beyond two layers.")).endswith(" Open beyond two layers.")
+    assert explain(replace(RELU, scope="Open beyond two layers.")).endswith(
+        " Open beyond two layers."
+    )
 
 
 def test_explanations_stand_below_the_table_in_the_formats_for_people() -> None:
@@ -678,4 +755,7 @@ def test_explanations_stand_below_the_table_in_the_formats_for_people() -> None:
 
 
 def test_explanations_are_wrapped_to_the_terminal() -> None:
-    assert max(map(len, render("table", Report("count", [RELU], explain=True), width=60).splitlines())) <= 60
+    assert (
+        max(map(len, render("table", Report("count", [RELU], explain=True), width=60).splitlines()))
+        <= 60
+    )

@@ -1,4 +1,6 @@
-"""Jets against plain polynomials in nilpotent variables, and against derivatives of sympy's polynomials."""
+"""Jets against plain polynomials in nilpotent variables, and against derivatives of sympy's
+polynomials.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,12 @@ def rng(seed: int) -> np.random.Generator:
 
 
 def plain(jet: NDArray[Any], p: int) -> reference.Jet:
-    """Return one jet (2^k coefficients) as a polynomial in the ε_i: bit i of an index stands for ε_i."""
-    return {frozenset(i for i in range(8) if index >> i & 1): int(c) % p for index, c in enumerate(jet)}
+    """Return one jet (2^k coefficients) as a polynomial in the ε_i: bit i of an index stands for
+    ε_i.
+    """
+    return {
+        frozenset(i for i in range(8) if index >> i & 1): int(c) % p for index, c in enumerate(jet)
+    }
 
 
 def same(x: reference.Jet, y: reference.Jet) -> bool:
@@ -41,7 +47,13 @@ def one(field: PrimeField, draw: np.random.Generator, order: int) -> Array:
 
 
 @PROPERTY
-@given(SEEDS, st.sampled_from(PRIMES), st.tuples(*[st.integers(1, 3)] * 3), st.integers(0, 3), st.sampled_from([1, 2]))
+@given(
+    SEEDS,
+    st.sampled_from(PRIMES),
+    st.tuples(*[st.integers(1, 3)] * 3),
+    st.integers(0, 3),
+    st.sampled_from([1, 2]),
+)
 def test_matrix_products_agree_with_plain_nilpotent_polynomials(
     seed: int, p: int, sizes: tuple[int, int, int], order: int, copies: int
 ) -> None:
@@ -53,7 +65,9 @@ def test_matrix_products_agree_with_plain_nilpotent_polynomials(
     for batch, i, j in product(range(2), range(m), range(n)):
         expected: reference.Jet = {}
         for left, right in zip(a[batch % copies, i], b[batch, :, j], strict=True):
-            expected = reference.add_jets(expected, reference.multiply_jets(plain(left, p), plain(right, p), p), p)
+            expected = reference.add_jets(
+                expected, reference.multiply_jets(plain(left, p), plain(right, p), p), p
+            )
         assert same(plain(found[batch, i, j], p), expected)
 
 
@@ -76,7 +90,9 @@ def test_jets_are_a_commutative_ring(seed: int, p: int, order: int) -> None:
 
     assert equal(jets.matmul(x, y), jets.matmul(y, x))
     assert equal(jets.matmul(jets.matmul(x, y), z), jets.matmul(x, jets.matmul(y, z)))
-    assert equal(jets.matmul(x, jets.reduce(y + z)), jets.reduce(jets.matmul(x, y) + jets.matmul(x, z)))
+    assert equal(
+        jets.matmul(x, jets.reduce(y + z)), jets.reduce(jets.matmul(x, y) + jets.matmul(x, z))
+    )
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
@@ -103,7 +119,9 @@ def at(poly: reference.Poly, point: list[int], p: int) -> int:
 
 
 def evaluated(poly: reference.Poly, x: Array, jets: Jets) -> Array:
-    """Evaluate a polynomial at a point (1, 3, 2^k) of jets, by sums and products alone; return 2^k coefficients."""
+    """Evaluate a polynomial at a point (1, 3, 2^k) of jets, by sums and products alone; return 2^k
+    coefficients.
+    """
     total = np.zeros((1, 1, 1, x.shape[-1]))
     for exponents, c in poly.terms():
         term = np.zeros_like(total)
@@ -125,7 +143,9 @@ def along(poly: reference.Poly, v: list[int]) -> reference.Poly:
 
 @PROPERTY
 @given(integer_polynomials, vectors, vectors)
-def test_the_newest_epsilon_holds_the_directional_derivative(poly: reference.Poly, point: list[int], v: list[int]) -> None:
+def test_the_newest_epsilon_holds_the_directional_derivative(
+    poly: reference.Poly, point: list[int], v: list[int]
+) -> None:
     p = 8388593
     found = evaluated(poly, lift(jet(point), jet(v)), Jets(PrimeField(p)))
     assert int(value(found)[0]) % p == at(poly, point, p)
@@ -137,7 +157,9 @@ def test_the_newest_epsilon_holds_the_directional_derivative(poly: reference.Pol
 def test_lifting_along_a_vector_that_depends_on_an_epsilon(
     poly: reference.Poly, point: list[int], v: list[int], w: list[int]
 ) -> None:
-    """``(x + ε_1 v) + ε_2 (w + ε_1 u)`` has at ε_1 ε_2 the second derivative along v and w, plus the first along u."""
+    """``(x + ε_1 v) + ε_2 (w + ε_1 u)`` has at ε_1 ε_2 the second derivative along v and w, plus
+    the first along u.
+    """
     p, u = 8388593, [c + 1 for c in v]
     moved = lift(lift(jet(point), jet(v)), lift(jet(w), jet(u)))
     found = evaluated(poly, moved, Jets(PrimeField(p)))
@@ -159,7 +181,9 @@ def test_lift_repeats_a_shared_point() -> None:
 @given(SEEDS)
 def test_integers_are_exact_beyond_any_word(seed: int) -> None:
     draw = rng(seed)
-    a, b = (draw.integers(0, 2**62, shape).astype(object) * 10**30 for shape in [(2, 3, 1), (3, 2, 1)])
+    a, b = (
+        draw.integers(0, 2**62, shape).astype(object) * 10**30 for shape in [(2, 3, 1), (3, 2, 1)]
+    )
     found = Integers().matmul(a[None], b[None])[0]
     for i, j in product(range(2), range(2)):
         assert found[i, j, 0] == sum(a[i, k, 0] * b[k, j, 0] for k in range(3))

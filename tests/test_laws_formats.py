@@ -1,4 +1,6 @@
-"""Polynomial laws as text: literals, and code that is run and held against the laws it was made from."""
+"""Polynomial laws as text: literals, and code that is run and held against the laws it was made
+from.
+"""
 
 # ruff: noqa: E501 - texts are compared as literals, one line to a line.
 
@@ -50,7 +52,11 @@ ARCHITECTURES: list[Any] = [
     forgetful(MLP((2, 3, 2), "linear"), 0, 1, 3),
     forgetful(MLP((2, 3, 2), "relu", "hidden")),
     *spec.parse(MIXED_DEGREES, "x.yaml").architectures,
-    *(each for each in FAMILIES if each.parameters <= 100 and isinstance(each.fields(), GradientFields)),
+    *(
+        each
+        for each in FAMILIES
+        if each.parameters <= 100 and isinstance(each.fields(), GradientFields)
+    ),
 ]
 every = pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda each: each.name)
 
@@ -67,7 +73,10 @@ def network(architecture: Any) -> Any:
 
 
 def values(laws: list[Polynomial], theta: list[int]) -> list[int]:
-    return [sum(c * int(np.prod([theta[e] for e in m], dtype=object)) for c, m in law.terms) for law in laws]
+    return [
+        sum(c * int(np.prod([theta[e] for e in m], dtype=object)) for c, m in law.terms)
+        for law in laws
+    ]
 
 
 def executed(text: str) -> dict[str, Any]:
@@ -84,7 +93,9 @@ def random_integers(size: int, seed: int) -> list[int]:
 
 
 def test_text_of_a_linear_network() -> None:
-    assert render("text", [result(MLP((3, 4, 2), "linear"))]) == """\
+    assert (
+        render("text", [result(MLP((3, 4, 2), "linear"))])
+        == """\
 linear 3-4-2: 20 parameters, laws of degree up to 2
   linearly independent: 0 of degree 1, 10 of degree 2
   functionally independent: 10 (10 known, 0 new)
@@ -94,10 +105,13 @@ linear 3-4-2: 20 parameters, laws of degree up to 2
 
 U1[i,j] leads from unit i to unit j of the next layer (x ↦ x U1 U2 …, row vectors).
 """
+    )
 
 
 def test_text_of_a_relu_network_with_biases_and_cross_entropy() -> None:
-    assert render("text", [result(MLP((2, 3, 2), "relu", "all", "cross_entropy"))]) == """\
+    assert (
+        render("text", [result(MLP((2, 3, 2), "relu", "all", "cross_entropy"))])
+        == """\
 relu 2-3-2 bias=all cross_entropy: 17 parameters, laws of degree up to 2
   linearly independent: 4 of degree 1, 13 of degree 2
   functionally independent: 7 (7 known, 0 new)
@@ -111,11 +125,14 @@ relu 2-3-2 bias=all cross_entropy: 17 parameters, laws of degree up to 2
 U1[i,j] leads from unit i to unit j of the next layer (x ↦ x U1 U2 …, row vectors).
 b1[j] is the bias of unit j.
 """
+    )
 
 
 def test_text_of_dependent_laws() -> None:
     text = render("text", [result(MLP((1, 3, 1), "linear"))])
-    assert re.sub(r"2\^-\d+", "2^-N", text) == """\
+    assert (
+        re.sub(r"2\^-\d+", "2^-N", text)
+        == """\
 linear 1-3-1: 6 parameters, laws of degree up to 2
   linearly independent: 0 of degree 1, 9 of degree 2
   of these, not polynomials in the known laws: 3 of degree 2
@@ -127,11 +144,14 @@ linear 1-3-1: 6 parameters, laws of degree up to 2
 
 U1[i,j] leads from unit i to unit j of the next layer (x ↦ x U1 U2 …, row vectors).
 """
+    )
 
 
 def test_text_of_new_laws() -> None:
     text = render("text", [result(named("circular linear conv1d, p = 4"))])
-    assert re.sub(r"2\^-\d+", "2^-N", text) == """\
+    assert (
+        re.sub(r"2\^-\d+", "2^-N", text)
+        == """\
 circular linear conv1d, p = 4: 8 parameters, laws of degree up to 2
   linearly independent: 0 of degree 1, 3 of degree 2
   of these, not polynomials in the known laws: 2 of degree 2
@@ -147,11 +167,20 @@ U1[i,j] leads from unit i to unit j of the next layer (x ↦ x U1 U2 …, row ve
 Kernels: U1[i,t,j] leads from channel i at position t of the kernel to channel j.
 new: independent of the known laws.
 """
+    )
 
 
 def test_text_of_a_missing_law_and_a_basis() -> None:
-    text = render("text", [result(MLP((1, 1, 2, 2, 1), ("relu", "linear", "linear"), name="missing"), 1), result(MLP((1, 1, 2), "linear"), basis=True)])
-    assert text == """\
+    text = render(
+        "text",
+        [
+            result(MLP((1, 1, 2, 2, 1), ("relu", "linear", "linear"), name="missing"), 1),
+            result(MLP((1, 1, 2), "linear"), basis=True),
+        ],
+    )
+    assert (
+        text
+        == """\
 missing: 9 parameters, laws of degree 1
   linearly independent: 0 of degree 1
   functionally independent: 0 (0 known, 0 new)
@@ -169,16 +198,27 @@ linear 1-1-2: 3 parameters, laws of degree up to 2
 
 U1[i,j] leads from unit i to unit j of the next layer (x ↦ x U1 U2 …, row vectors).
 """
+    )
 
 
 def test_one_law_that_is_no_polynomial() -> None:
-    assert "laws in all: 7 (proved); 1 of them is no polynomial of degree up to 2\n" in render("text", [result(MLP((1, 2, 2, 1), "linear"))])
-    assert "laws of degree 4\n" in render("text", [result(MLP((1, 2, 2, 1), "linear"), 4, homogeneous=True)])
+    assert "laws in all: 7 (proved); 1 of them is no polynomial of degree up to 2\n" in render(
+        "text", [result(MLP((1, 2, 2, 1), "linear"))]
+    )
+    assert "laws of degree 4\n" in render(
+        "text", [result(MLP((1, 2, 2, 1), "linear"), 4, homogeneous=True)]
+    )
 
 
 def test_text_of_a_root_of_known_laws() -> None:
     """The determinant of [U1; U2ᵀ], whose square is one of the balance matrix."""
-    text = render("text", [result(MLP((1, 2, 1), "linear"), 2, homogeneous=True), result(MLP((2, 3, 1), "linear"), 3, homogeneous=True)])
+    text = render(
+        "text",
+        [
+            result(MLP((1, 2, 1), "linear"), 2, homogeneous=True),
+            result(MLP((2, 3, 1), "linear"), 3, homogeneous=True),
+        ],
+    )
     assert re.sub(r"2\^-\d+", "2^-N", text).split("\n\n")[2:4] == [
         """\
 linear 2-3-1: 9 parameters, laws of degree 3
@@ -187,13 +227,23 @@ linear 2-3-1: 9 parameters, laws of degree 3
   functionally independent: 1 (1 known, 0 new)
   laws in all: 6 (proved); 5 of them are no polynomials of degree 3
   the numbers of polynomial laws rest on random trials: one is wrong with a probability below 2^-N""",
-        "  U1[1,1]·U1[2,2]·U2[3,1] − U1[1,1]·U1[2,3]·U2[2,1] − U1[1,2]·U1[2,1]·U2[3,1] + U1[1,2]·U1[2,3]·U2[1,1]"
-        " + U1[1,3]·U1[2,1]·U2[2,1] − U1[1,3]·U1[2,2]·U2[1,1] = const   (a function of the known laws)",
+        (
+            "  U1[1,1]·U1[2,2]·U2[3,1] − U1[1,1]·U1[2,3]·U2[2,1] − U1[1,2]·U1[2,1]·U2[3,1] +"
+            " U1[1,2]·U1[2,3]·U2[1,1] + U1[1,3]·U1[2,1]·U2[2,1] − U1[1,3]·U1[2,2]·U2[1,1] = const  "
+            " (a function of the known laws)"
+        ),
     ]
 
 
 def test_conventions_are_stated_once() -> None:
-    text = render("text", [result(MLP((3, 4, 2), "linear")), result(MLP((2, 3, 2), "relu", "all")), result(named("attention (4, 1, 4)"))])
+    text = render(
+        "text",
+        [
+            result(MLP((3, 4, 2), "linear")),
+            result(MLP((2, 3, 2), "relu", "all")),
+            result(named("attention (4, 1, 4)")),
+        ],
+    )
     assert [line for line in text.splitlines() if "leads from" in line] == [
         "U1[i,j] leads from unit i to unit j of the next layer (x ↦ x U1 U2 …, row vectors).",
         "Q1[i,j] leads from unit i to unit j of the next layer (x ↦ x Q1 K1, row vectors).",
@@ -215,7 +265,9 @@ def test_large_networks_stay_readable() -> None:
 def test_no_line_is_wider_than_the_terminal(architecture: Any) -> None:
     found = [result(architecture, basis=True)]
     wide, narrow = render("text", found), render("text", found, width=70)
-    assert all(len(line) <= 70 or not re.search(r"\s", line.strip()) for line in narrow.splitlines())
+    assert all(
+        len(line) <= 70 or not re.search(r"\s", line.strip()) for line in narrow.splitlines()
+    )
     assert narrow.split() == wide.split()
 
 
@@ -290,9 +342,17 @@ def test_json_has_these_keys() -> None:
 
 
 def test_json_of_new_and_missing_laws() -> None:
-    text = render("json", [result(named("circular linear conv1d, p = 4")), result(MLP((1, 2, 2, 1), "linear"), 1)])
+    text = render(
+        "json",
+        [result(named("circular linear conv1d, p = 4")), result(MLP((1, 2, 2, 1), "linear"), 1)],
+    )
     circular, exceptional = json.loads(text)["results"]
-    assert (circular["known"], circular["new"], circular["complete"], circular["basis"]) == (1, 2, True, None)
+    assert (circular["known"], circular["new"], circular["complete"], circular["basis"]) == (
+        1,
+        2,
+        True,
+        None,
+    )
     assert (circular["input"], circular["loss"]) == ([1, 4], "mse")
     assert [(law["name"], law["known"], law["new"]) for law in circular["generators"]] == [
         ("(U1ᵀU1 − Σ U2U2ᵀ)[1,1]", True, False),
@@ -300,7 +360,11 @@ def test_json_of_new_and_missing_laws() -> None:
         (None, False, True),
     ]
     assert 0 < circular["error_bound"] < 2**-60
-    assert (exceptional["laws"], exceptional["not_polynomial"], exceptional["complete"]) == (7, 7, False)
+    assert (exceptional["laws"], exceptional["not_polynomial"], exceptional["complete"]) == (
+        7,
+        7,
+        False,
+    )
 
 
 @every
@@ -312,18 +376,28 @@ def test_json_holds_the_laws(architecture: Any) -> None:
     point = dict(zip(row["parameters"], theta, strict=True))
 
     def value(law: Any) -> int:
-        return sum(int(t["coefficient"]) * int(np.prod([point[x] ** k for x, k in t["exponents"].items()], dtype=object)) for t in law["terms"])
+        return sum(
+            int(t["coefficient"])
+            * int(np.prod([point[x] ** k for x, k in t["exponents"].items()], dtype=object))
+            for t in law["terms"]
+        )
 
     assert found.search.basis is not None
-    assert list(map(value, row["generators"])) == values([law.polynomial for law in found.search.generators], theta)
-    assert list(map(value, row["basis"])) == values([law.polynomial for law in found.search.basis], theta)
+    assert list(map(value, row["generators"])) == values(
+        [law.polynomial for law in found.search.generators], theta
+    )
+    assert list(map(value, row["basis"])) == values(
+        [law.polynomial for law in found.search.basis], theta
+    )
 
 
 # ---- LaTeX
 
 
 def test_latex_literally() -> None:
-    assert render("latex", [result(MLP((1, 3, 1), "linear", "hidden", "cross_entropy", name="100% frozen"))]).splitlines()[:6] == [
+    assert render(
+        "latex", [result(MLP((1, 3, 1), "linear", "hidden", "cross_entropy", name="100% frozen"))]
+    ).splitlines()[:6] == [
         r"% Needs \usepackage{amsmath}; \allowdisplaybreaks lets long lists break.",
         "% 100% frozen: 9 parameters, laws of degree up to 2",
         "% A functionally independent generating set.",
@@ -331,7 +405,9 @@ def test_latex_literally() -> None:
         r"\theta = \mathrm{const} \qquad (\text{9 entries, 9 laws})",
         r"\end{gather*}",
     ]
-    assert render("latex", [result(named("circular linear conv1d, p = 3"), basis=True)]) == r"""% Needs \usepackage{amsmath}; \allowdisplaybreaks lets long lists break.
+    assert (
+        render("latex", [result(named("circular linear conv1d, p = 3"), basis=True)])
+        == r"""% Needs \usepackage{amsmath}; \allowdisplaybreaks lets long lists break.
 % circular linear conv1d, p = 3: 6 parameters, laws of degree up to 2
 % A functionally independent generating set.
 \begin{gather*}
@@ -350,12 +426,19 @@ U_{1}^\top U_{1} - \textstyle\sum U_{2} U_{2}^\top = \mathrm{const} \qquad (\tex
 \end{aligned}
 \end{gather*}
 """
+    )
 
 
 @every
 def test_latex_is_balanced(architecture: Any) -> None:
-    """Braces, environments and rows: an empty display or a trailing row would not compile or leave a gap."""
-    text = "\n".join(line for line in render("latex", [result(architecture, basis=True)]).splitlines() if not line.startswith("%"))
+    """Braces, environments and rows: an empty display or a trailing row would not compile or leave
+    a gap.
+    """
+    text = "\n".join(
+        line
+        for line in render("latex", [result(architecture, basis=True)]).splitlines()
+        if not line.startswith("%")
+    )
     depth = 0
     for character in text:
         depth += {"{": 1, "}": -1}.get(character, 0)
@@ -384,21 +467,36 @@ def test_python_computes_the_laws(architecture: Any) -> None:
 
 @every
 def test_python_is_conserved(architecture: Any) -> None:
-    """Derivatives of what it returns, Im laws(θ + i h e) / h, are orthogonal to gradients of the network."""
-    function, net = executed(render("python", [result(architecture)]))["laws"], network(architecture)
+    """Derivatives of what it returns, Im laws(θ + i h e) / h, are orthogonal to gradients of the
+    network.
+    """
+    function, net = (
+        executed(render("python", [result(architecture)]))["laws"],
+        network(architecture),
+    )
     rng = np.random.default_rng(0)
     theta = rng.normal(size=net.parameters)
     tiny = 1e-30
-    jacobian: NDArray[np.float64] = np.array([function(theta + 1j * tiny * e).imag / tiny for e in np.eye(net.parameters)])
-    gradients = net.gradient(Integers(), theta[None, :, None], rng.normal(size=(5, net.probe_size)))[..., 0]
-    assert np.abs(gradients @ jacobian).max(initial=0) < 1e-9 * max(1.0, np.abs(gradients).max(initial=0))
+    jacobian: NDArray[np.float64] = np.array(
+        [function(theta + 1j * tiny * e).imag / tiny for e in np.eye(net.parameters)]
+    )
+    gradients = net.gradient(
+        Integers(), theta[None, :, None], rng.normal(size=(5, net.probe_size))
+    )[..., 0]
+    assert np.abs(gradients @ jacobian).max(initial=0) < 1e-9 * max(
+        1.0, np.abs(gradients).max(initial=0)
+    )
     if architecture.known_listed and np.abs(gradients).max() > 0:
         shifted = jacobian + np.eye(*jacobian.shape)
         assert np.abs(gradients @ shifted).max() > 1e-3, "the check can fail"
 
 
 def test_python_literally() -> None:
-    assert render("python", [result(MLP((3, 4, 2), "linear")), result(MLP((2, 3, 2), "relu", "hidden"))]) == '''\
+    assert (
+        render(
+            "python", [result(MLP((3, 4, 2), "linear")), result(MLP((2, 3, 2), "relu", "hidden"))]
+        )
+        == '''\
 import numpy as np
 
 
@@ -438,48 +536,90 @@ def laws_2(theta):
         (U1**2).sum(axis=0) + b1**2 - (U2**2).sum(axis=1),
     ])
 '''.replace("bias: 17 parameters", "bias: 15 parameters")
+    )
 
 
-@pytest.mark.parametrize("architecture", [each for each in ARCHITECTURES if not isinstance(each, Forgetful)], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "architecture",
+    [each for each in ARCHITECTURES if not isinstance(each, Forgetful)],
+    ids=lambda each: each.name,
+)
 def test_families_are_computed_as_matrices(architecture: Any) -> None:
     """No family of known laws is written out entry by entry."""
     found = result(architecture)
     arrays = blocks(found.search.parameters)
-    assert all(family_code(found.search.listed, family, arrays) is not None for family in found.families)
+    assert all(
+        family_code(found.search.listed, family, arrays) is not None for family in found.families
+    )
 
 
 def test_laws_that_are_no_entries_of_matrices_are_written_out() -> None:
     """A family that looks like one on its diagonal only."""
     found = result(MLP((2, 2, 2), "linear"))
     laws = found.search.listed
-    changed = np.where((laws.law == 1) & (laws.left == laws.left[laws.law == 1][0]), 3, laws.coefficient)
+    changed = np.where(
+        (laws.law == 1) & (laws.left == laws.left[laws.law == 1][0]), 3, laws.coefficient
+    )
     wrong = replace(laws, coefficient=changed)
     (family,) = found.families
     assert family_code(laws, family, blocks(found.search.parameters)) is not None
     assert family_code(wrong, family, blocks(found.search.parameters)) is None
-    single = Laws((Family("x", "x", "1 entry", 1),), np.array([0]), np.array([2]), np.array([-1]), np.array([5]), ((1,),))
-    assert family_code(single, replace(family, every=range(1), generators=(0,)), blocks(found.search.parameters)) is None
+    single = Laws(
+        (Family("x", "x", "1 entry", 1),),
+        np.array([0]),
+        np.array([2]),
+        np.array([-1]),
+        np.array([5]),
+        ((1,),),
+    )
+    assert (
+        family_code(
+            single,
+            replace(family, every=range(1), generators=(0,)),
+            blocks(found.search.parameters),
+        )
+        is None
+    )
 
 
-@pytest.mark.parametrize("architecture", [each for each in ARCHITECTURES if each.parameters <= 40], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "architecture",
+    [each for each in ARCHITECTURES if each.parameters <= 40],
+    ids=lambda each: each.name,
+)
 def test_sympy_defines_the_laws(architecture: Any) -> None:
-    """As expressions whose derivatives are orthogonal to gradients of the network, over the integers."""
+    """As expressions whose derivatives are orthogonal to gradients of the network, over the
+    integers.
+    """
     found, net = result(architecture, basis=True), network(architecture)
     scope = executed(render("sympy", [found]))
     symbols, laws = scope["theta"], scope["laws"]
     assert found.search.basis is not None
     theta = random_integers(net.parameters, 2)
     point = dict(zip(symbols, theta, strict=True))
-    assert [law.subs(point) for law in laws] == values([law.polynomial for law in found.search.basis], theta)
+    assert [law.subs(point) for law in laws] == values(
+        [law.polynomial for law in found.search.basis], theta
+    )
     rng = np.random.default_rng(3)
     probe = rng.integers(-9, 9, size=(1, net.probe_size)).astype(object)
-    gradient = net.gradient(Integers(), np.array(theta, dtype=object)[None, :, None], probe)[0, :, 0]
+    gradient = net.gradient(Integers(), np.array(theta, dtype=object)[None, :, None], probe)[
+        0, :, 0
+    ]
     for law in laws:
-        assert sum(law.diff(x).subs(point) * int(g) for x, g in zip(symbols, gradient, strict=True) if x in law.free_symbols) == 0
+        assert (
+            sum(
+                law.diff(x).subs(point) * int(g)
+                for x, g in zip(symbols, gradient, strict=True)
+                if x in law.free_symbols
+            )
+            == 0
+        )
 
 
 def test_sympy_literally() -> None:
-    assert render("sympy", [result(MLP((1, 2, 1), "linear"))]) == """\
+    assert (
+        render("sympy", [result(MLP((1, 2, 1), "linear"))])
+        == """\
 from sympy import symbols
 
 # linear 1-2-1: 4 parameters, laws of degree up to 2
@@ -495,6 +635,7 @@ laws = [
     U1_1_2**2 - U2_2_1**2,  # (U1ᵀU1 − U2U2ᵀ)[2,2]
 ]
 """
+    )
 
 
 # ---- against count
@@ -502,5 +643,8 @@ laws = [
 
 def test_more_laws_than_there_are_is_a_contradiction() -> None:
     search, count = find_laws(MLP((2, 3, 2), "linear"), 2), count_laws(MLP((2, 3, 2), "linear"))
-    with pytest.raises(ContradictionError, match="linear 2-3-2: 6 independent polynomial laws of degree up to 2, but 5 laws in all"):
+    with pytest.raises(
+        ContradictionError,
+        match="linear 2-3-2: 6 independent polynomial laws of degree up to 2, but 5 laws in all",
+    ):
         Result(search, replace(count, laws=5))

@@ -1,4 +1,6 @@
-"""Layered networks: the engine against the oracle, their gradients, their known laws and where these come from."""
+"""Layered networks: the engine against the oracle, their gradients, their known laws and where
+these come from.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,18 @@ from conslaw_cli import spec
 from conslaw_cli.count import count_laws
 from conslaw_cli.errors import MemoryBudgetError
 from conslaw_cli.families import Architecture
-from conslaw_cli.families.layers import Activation, Branch, Convolution, Flat, Layer, LayerError, Layers, Linear, Pool, Step
+from conslaw_cli.families.layers import (
+    Activation,
+    Branch,
+    Convolution,
+    Flat,
+    Layer,
+    LayerError,
+    Layers,
+    Linear,
+    Pool,
+    Step,
+)
 from conslaw_cli.families.mlp import BIASES, LOSSES, MLP, Bias, Loss
 from conslaw_cli.field import PrimeField
 from conslaw_cli.jets import Integers, Jets
@@ -38,11 +51,15 @@ HALVED = Pool((2,), (2,))
 Shape = tuple[int, ...]
 
 
-def conv1d(channels: int, kernel: int, stride: int = 1, padding: Any = "valid", bias: bool = False) -> Convolution:
+def conv1d(
+    channels: int, kernel: int, stride: int = 1, padding: Any = "valid", bias: bool = False
+) -> Convolution:
     return Convolution(channels, (kernel,), (stride,), padding, bias)
 
 
-def conv2d(channels: int, kernel: Shape, stride: Shape = (1, 1), padding: Any = "valid", bias: bool = False) -> Convolution:
+def conv2d(
+    channels: int, kernel: Shape, stride: Shape = (1, 1), padding: Any = "valid", bias: bool = False
+) -> Convolution:
     return Convolution(channels, kernel, stride, padding, bias)
 
 
@@ -77,14 +94,30 @@ CONVOLUTIONS = [
     network((1, 3, 3), conv2d(2, (2, 1), bias=True), RELU, conv2d(1, (1, 2))),
     network((2, 2, 3), conv2d(1, (1, 2)), conv2d(1, (2, 1))),
     network((1, 3, 2), conv2d(1, (2, 3), (2, 1), "same", True), RELU, conv2d(1, (1, 2))),
-    network((1, 2, 3), conv2d(1, (2, 2), (1, 2), "circular"), conv2d(1, (2, 1), padding="circular")),
+    network(
+        (1, 2, 3), conv2d(1, (2, 2), (1, 2), "circular"), conv2d(1, (2, 1), padding="circular")
+    ),
 ]
 POOLED_AND_FLATTENED = [
     network((1, 4), conv1d(2, 2), RELU, Flat(), Linear(1)),
     network((1, 3), conv1d(2, 2), Flat(), Linear(1, True)),
     network((1, 5), conv1d(2, 2), RELU, HALVED, Flat(), Linear(1)),
-    network((1, 5), conv1d(1, 2, bias=True), Pool((2,), (1,)), conv1d(1, 2, bias=True), Flat(), Linear(1)),
-    network((1, 4), conv1d(1, 1, bias=True), HALVED, conv1d(2, 1, bias=True), HALVED, conv1d(1, 1, bias=True)),
+    network(
+        (1, 5),
+        conv1d(1, 2, bias=True),
+        Pool((2,), (1,)),
+        conv1d(1, 2, bias=True),
+        Flat(),
+        Linear(1),
+    ),
+    network(
+        (1, 4),
+        conv1d(1, 1, bias=True),
+        HALVED,
+        conv1d(2, 1, bias=True),
+        HALVED,
+        conv1d(1, 1, bias=True),
+    ),
     network((1, 3, 3), conv2d(2, (2, 2)), RELU, Pool((2,), (1,)), Flat(), Linear(1)),
     network((1, 4, 2), Pool((2, 1), (2, 1)), conv2d(1, (2, 2)), Flat(), Linear(2)),
     network((2, 2), Flat(), Linear(2), RELU, Linear(1)),
@@ -99,10 +132,21 @@ RESIDUAL = [
     network(1, Linear(2), residual(Linear(2)), Linear(1)),
     network(1, Linear(2), residual(Linear(2)), RELU, Linear(1)),
     network(2, residual(Linear(2)), Linear(2)),
-    network(1, Linear(1), residual(Linear(1), RELU, Linear(1)), residual(Linear(1), RELU, Linear(1)), Linear(1)),
+    network(
+        1,
+        Linear(1),
+        residual(Linear(1), RELU, Linear(1)),
+        residual(Linear(1), RELU, Linear(1)),
+        Linear(1),
+    ),
     network(1, Linear(2), residual(residual(Linear(1), RELU, Linear(2))), Linear(1)),
     network(1, Linear(2), residual(residual(Linear(2)), Linear(2))),
-    network(1, Linear(1), residual(Linear(1), residual(Linear(2), RELU, Linear(1)), Linear(1)), Linear(1)),
+    network(
+        1,
+        Linear(1),
+        residual(Linear(1), residual(Linear(2), RELU, Linear(1)), Linear(1)),
+        Linear(1),
+    ),
     network(1, Linear(1), residual(Linear(1), residual(Linear(1))), Linear(1)),
     network(1, Linear(2), residual(Linear(2), residual(Linear(2))), Linear(1)),
     network(1, Linear(2), residual(RELU, Linear(2)), Linear(1)),
@@ -110,10 +154,18 @@ RESIDUAL = [
     network(1, Linear(2), residual(RELU), Linear(2)),
     network(1, Linear(2), residual(IDENTITY), Linear(2)),
     network((1, 3), conv1d(2, 1), residual(conv1d(1, 1), RELU, conv1d(2, 1)), conv1d(1, 1)),
-    network((1, 3), conv1d(1, 2, padding="same"), residual(conv1d(1, 2, padding="same")), conv1d(1, 2)),
+    network(
+        (1, 3), conv1d(1, 2, padding="same"), residual(conv1d(1, 2, padding="same")), conv1d(1, 2)
+    ),
     network((1, 2), conv1d(2, 1), Flat(), residual(Linear(1), RELU, Linear(4)), Linear(1)),
     network((1, 2), conv1d(1, 1), Flat(), residual(Linear(1), Linear(2)), Linear(1)),
-    network((1, 2), conv1d(1, 1), Flat(), residual(Linear(2), residual(Linear(1), RELU, Linear(2))), Linear(1)),
+    network(
+        (1, 2),
+        conv1d(1, 1),
+        Flat(),
+        residual(Linear(2), residual(Linear(1), RELU, Linear(2))),
+        Linear(1),
+    ),
     network((1, 2), conv1d(1, 1), residual(Pool((1,), (1,)), conv1d(1, 1)), conv1d(1, 2)),
 ]
 ODD = [
@@ -151,9 +203,19 @@ def agrees(layers: Layers) -> None:
     expected, row = oracle_layers.count(phi, known), count_laws(layers)
     assert row.trace is not None
     trace = list(row.trace.dimensions)
-    while len(trace) > 1 and trace[-1] == trace[-2]:  # the engine also lists the level by which it saw the iteration stop
+    while (
+        len(trace) > 1 and trace[-1] == trace[-2]
+    ):  # the engine also lists the level by which it saw the iteration stop
         trace.pop()
-    found = (row.parameters, tuple(trace), row.dim_lie, row.laws, row.known_listed, row.known_independent, row.unknown_laws)
+    found = (
+        row.parameters,
+        tuple(trace),
+        row.dim_lie,
+        row.laws,
+        row.known_listed,
+        row.known_independent,
+        row.unknown_laws,
+    )
     unknown = expected.laws - expected.known_independent
     assert found == (
         expected.parameters,
@@ -216,7 +278,9 @@ def _drawn_branch(random: Random, shape: Shape, nesting: int) -> list[Layer]:
     layers = drawn(random, shape, nesting, random.randint(0, 2))
     bias, ones = random.random() < 0.3, (1,) * (len(shape) - 1)
     if behind(shape, layers) != shape:
-        layers.append(Convolution(shape[0], ones, ones, "valid", bias) if ones else Linear(shape[0], bias))
+        layers.append(
+            Convolution(shape[0], ones, ones, "valid", bias) if ones else Linear(shape[0], bias)
+        )
     return layers
 
 
@@ -229,7 +293,9 @@ def behind(shape: Shape, layers: Sequence[Layer]) -> Shape:
 
 
 def small(shape: Shape, layers: Sequence[Layer]) -> bool:
-    parameters = sum(step.parameters for step in walk(shape, layers) if not isinstance(step.layer, Branch))
+    parameters = sum(
+        step.parameters for step in walk(shape, layers) if not isinstance(step.layer, Branch)
+    )
     return parameters <= 9 and prod(behind(shape, layers)) <= 9
 
 
@@ -246,11 +312,15 @@ def test_engine_agrees_with_oracle_on_random_networks(layers: Layers) -> None:
 def perceptrons(draw: st.DrawFn) -> MLP:
     widths = draw(st.lists(st.integers(1, 4), min_size=2, max_size=5))
     activations = tuple(draw(st.sampled_from(["linear", "relu", "leaky_relu"])) for _ in widths[2:])
-    return MLP(tuple(widths), activations, draw(st.sampled_from(BIASES)), draw(st.sampled_from(LOSSES)))
+    return MLP(
+        tuple(widths), activations, draw(st.sampled_from(BIASES)), draw(st.sampled_from(LOSSES))
+    )
 
 
 def in_layers(mlp: MLP, spelled_out: bool = False) -> Layers:
-    """Write the same network layer by layer; ``spelled_out``: with identities where nothing happens."""
+    """Write the same network layer by layer; ``spelled_out``: with identities where nothing
+    happens.
+    """
     layers: list[Layer] = [IDENTITY] if spelled_out else []
     for i, units in enumerate(mlp.widths[1:]):
         hidden = i < mlp.depth - 1
@@ -264,7 +334,16 @@ def in_layers(mlp: MLP, spelled_out: bool = False) -> Layers:
 def counted(row: LawCount) -> tuple[object, ...]:
     known = (row.known_listed, row.known_independent, row.unknown_laws)
     dimensions = row.trace.dimensions if row.trace else ()
-    return row.parameters, row.dim_lie, row.laws, *known, row.involutive, row.verdict, row.scope, dimensions
+    return (
+        row.parameters,
+        row.dim_lie,
+        row.laws,
+        *known,
+        row.involutive,
+        row.verdict,
+        row.scope,
+        dimensions,
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -277,7 +356,9 @@ def test_a_perceptron_in_layers_counts_the_same(mlp: MLP, spelled_out: bool) -> 
 @settings(max_examples=60, deadline=None)
 @given(perceptrons(), st.booleans())
 def test_a_perceptron_in_layers_is_recognised(mlp: MLP, spelled_out: bool) -> None:
-    """As one with the same parameters, gates, loss and laws; a bias that no layer has may be called by another word."""
+    """As one with the same parameters, gates, loss and laws; a bias that no layer has may be called
+    by another word.
+    """
     found = in_layers(mlp, spelled_out).mlp()
     assert found is not None
     assert found.network() == mlp.network()
@@ -316,46 +397,72 @@ def test_the_gradient_is_the_symbolic_derivative(layers: Layers) -> None:
     probe = [draw.randint(-9, 9) for _ in range(engine.probe_size)]
     f = function(layers, probe, gens, sums)
     expected = [value_at(f.diff(x), theta) for x in gens]
-    found = engine.gradient(Integers(), np.array(theta, dtype=object)[None, :, None], np.array([probe], dtype=object))
+    found = engine.gradient(
+        Integers(), np.array(theta, dtype=object)[None, :, None], np.array([probe], dtype=object)
+    )
     assert [QQ(x.numerator, x.denominator) for x in found.ravel().tolist()] == expected
 
 
-def function(layers: Layers, probe: Sequence[int], gens: Sequence[oracle.Poly], sums: Sequence[oracle_layers.Sum]) -> oracle.Poly:
-    """Return F(·; a) for the probe a: inputs, slopes and output weights, in the order of the program."""
+def function(
+    layers: Layers,
+    probe: Sequence[int],
+    gens: Sequence[oracle.Poly],
+    sums: Sequence[oracle_layers.Sum],
+) -> oracle.Poly:
+    """Return F(·; a) for the probe a: inputs, slopes and output weights, in the order of the
+    program.
+    """
     named, weights = named_probe(layers, probe), list(probe[len(probe) - len(sums) :])
     if layers.loss == "cross_entropy":
         weights[-1] = -sum(weights[:-1])
     total = 0 * gens[0]
     for w, value in zip(weights, sums, strict=True):
-        total += sum((poly * (w * prod(named[key] for key in keys)) for keys, poly in value.items()), start=0 * total)
+        total += sum(
+            (poly * (w * prod(named[key] for key in keys)) for keys, poly in value.items()),
+            start=0 * total,
+        )
     return total
 
 
 def named_probe(layers: Layers, probe: Sequence[int]) -> dict[object, int]:
     """Name the inputs and the slopes as the oracle does."""
     places = np.ndindex(*layers.input)
-    named: dict[object, int] = {("input", place): x for place, x in zip(places, probe, strict=False)}
+    named: dict[object, int] = {
+        ("input", place): x for place, x in zip(places, probe, strict=False)
+    }
     slopes = probe[prod(layers.input) :]
     return named | {("slope", n): x for n, x in enumerate(slopes, start=1)}
 
 
 def value_at(poly: oracle.Poly, theta: Sequence[int]) -> Any:
-    return sum(c * prod(x**e for x, e in zip(theta, exponents, strict=True)) for exponents, c in poly.terms())
+    return sum(
+        c * prod(x**e for x, e in zip(theta, exponents, strict=True))
+        for exponents, c in poly.terms()
+    )
 
 
 @every_network
 def test_the_gradient_mod_p_is_the_rational_gradient_reduced(layers: Layers) -> None:
     engine, field, draw = layers.fields().network, PrimeField(8388593), np.random.default_rng(1)
-    theta, probes = field.random(draw, (1, engine.parameters, 1)), field.random(draw, (3, engine.probe_size))
+    theta, probes = (
+        field.random(draw, (1, engine.parameters, 1)),
+        field.random(draw, (3, engine.probe_size)),
+    )
     integers = np.vectorize(int, otypes=[object])
-    reduced = np.vectorize(lambda x: float(x.numerator * pow(int(x.denominator), -1, field.p) % field.p))
-    expected = reduced(engine.gradient(Integers(), integers(theta).repeat(3, axis=0), integers(probes)))
+    reduced = np.vectorize(
+        lambda x: float(x.numerator * pow(int(x.denominator), -1, field.p) % field.p)
+    )
+    expected = reduced(
+        engine.gradient(Integers(), integers(theta).repeat(3, axis=0), integers(probes))
+    )
     assert np.array_equal(engine.gradient(Jets(field), theta, probes) % field.p, expected)
 
 
 @every_network
 def test_degrees_and_terms_bound_those_of_the_function(layers: Layers) -> None:
-    """What the error probability rests on: degrees of an entry of a field, and the sum of its coefficients."""
+    """What the error probability rests on: degrees of an entry of a field, and the sum of its
+    coefficients.
+    """
     gens, sums = oracle_layers.outputs(layers)
     fields = layers.fields()
     in_theta, in_probe = fields.degree()
@@ -364,7 +471,9 @@ def test_degrees_and_terms_bound_those_of_the_function(layers: Layers) -> None:
     assert in_probe >= 1 + max(len(key) for value in sums for key in value)
     ones = [1] * len(gens)
     polys = [poly for value in sums for poly in value.values()]
-    assert 2.0 ** fields.bits() * (1 + 1e-9) >= max(int(sum(value_at(poly.diff(x), ones) for poly in polys)) for x in gens)
+    assert 2.0 ** fields.bits() * (1 + 1e-9) >= max(
+        int(sum(value_at(poly.diff(x), ones) for poly in polys)) for x in gens
+    )
 
 
 # ---- known laws, from the wiring
@@ -377,14 +486,23 @@ def families(layers: Layers) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("layers", "expected"),
     [
-        (network(3, residual(Linear(2), RELU, Linear(3))), [("diag(U1ᵀU1 − U2U2ᵀ)", "2×2 diagonal")]),
+        (
+            network(3, residual(Linear(2), RELU, Linear(3))),
+            [("diag(U1ᵀU1 − U2U2ᵀ)", "2×2 diagonal")],
+        ),
         (
             network(2, Linear(3), residual(Linear(4), RELU, Linear(3)), Linear(2)),
-            [("U1ᵀU1 + U3ᵀU3 − U2U2ᵀ − U4U4ᵀ", "3×3 symmetric"), ("diag(U2ᵀU2 − U3U3ᵀ)", "4×4 diagonal")],
+            [
+                ("U1ᵀU1 + U3ᵀU3 − U2U2ᵀ − U4U4ᵀ", "3×3 symmetric"),
+                ("diag(U2ᵀU2 − U3U3ᵀ)", "4×4 diagonal"),
+            ],
         ),
         (
             network(2, Linear(3), residual(Linear(4), RELU, Linear(3)), RELU, Linear(2)),
-            [("diag(U1ᵀU1 + U3ᵀU3 − U2U2ᵀ − U4U4ᵀ)", "3×3 diagonal"), ("diag(U2ᵀU2 − U3U3ᵀ)", "4×4 diagonal")],
+            [
+                ("diag(U1ᵀU1 + U3ᵀU3 − U2U2ᵀ − U4U4ᵀ)", "3×3 diagonal"),
+                ("diag(U2ᵀU2 − U3U3ᵀ)", "4×4 diagonal"),
+            ],
         ),
         (
             network(2, Linear(3), residual(RELU, Linear(3)), Linear(2)),
@@ -392,7 +510,12 @@ def families(layers: Layers) -> list[tuple[str, str]]:
         ),
         (network(2, Linear(3), residual(Linear(3), RELU)), []),
         (
-            network(1, Linear(2), residual(Linear(3, True), residual(Linear(4), Linear(3)), Linear(2)), Linear(1)),
+            network(
+                1,
+                Linear(2),
+                residual(Linear(3, True), residual(Linear(4), Linear(3)), Linear(2)),
+                Linear(1),
+            ),
             [
                 ("U1ᵀU1 + U5ᵀU5 − U2U2ᵀ − U6U6ᵀ", "2×2 symmetric"),
                 ("U2ᵀU2 + b2ᵀb2 + U4ᵀU4 − U3U3ᵀ − U5U5ᵀ", "3×3 symmetric"),
@@ -401,29 +524,47 @@ def families(layers: Layers) -> list[tuple[str, str]]:
         ),
         (
             network(2, residual(Linear(3), residual(Linear(2), RELU, Linear(3)), Linear(2))),
-            [("U1ᵀU1 + U3ᵀU3 − U2U2ᵀ − U4U4ᵀ", "3×3 symmetric"), ("diag(U2ᵀU2 − U3U3ᵀ)", "2×2 diagonal")],
+            [
+                ("U1ᵀU1 + U3ᵀU3 − U2U2ᵀ − U4U4ᵀ", "3×3 symmetric"),
+                ("diag(U2ᵀU2 − U3U3ᵀ)", "2×2 diagonal"),
+            ],
         ),
         (
             network((1, 4), conv1d(2, 2, bias=True), RELU, conv1d(3, 2)),
             [("diag(U1ᵀU1 + b1ᵀb1 − Σ U2U2ᵀ)", "2×2 diagonal")],
         ),
         (network((1, 4), conv1d(2, 2), conv1d(3, 2)), [("U1ᵀU1 − Σ U2U2ᵀ", "2×2 symmetric")]),
-        (network((1, 4), conv1d(2, 2), Pool((3,), (1,)), Flat(), Linear(3)), [("U1ᵀU1 − U2U2ᵀ", "2×2 symmetric")]),
+        (
+            network((1, 4), conv1d(2, 2), Pool((3,), (1,)), Flat(), Linear(3)),
+            [("U1ᵀU1 − U2U2ᵀ", "2×2 symmetric")],
+        ),
         (
             network((1, 4), conv1d(2, 1), Flat(), residual(Linear(3), RELU, Linear(8)), Linear(1)),
-            [("U1ᵀU1 + U3ᵀU3 − Σ U2U2ᵀ − Σ U4U4ᵀ", "2×2 symmetric"), ("diag(U2ᵀU2 − U3U3ᵀ)", "3×3 diagonal")],
+            [
+                ("U1ᵀU1 + U3ᵀU3 − Σ U2U2ᵀ − Σ U4U4ᵀ", "2×2 symmetric"),
+                ("diag(U2ᵀU2 − U3U3ᵀ)", "3×3 diagonal"),
+            ],
         ),
         (
             network(2, Linear(2), RELU, Linear(3, True), loss="cross_entropy"),
             [("diag(U1ᵀU1 − U2U2ᵀ)", "2×2 diagonal"), ("U2·1", "2 row sums"), ("b2·1", "1 sum")],
         ),
-        (network(2, Linear(2), RELU, Linear(3), RELU, loss="cross_entropy"), [("diag(U1ᵀU1 − U2U2ᵀ)", "2×2 diagonal")]),
+        (
+            network(2, Linear(2), RELU, Linear(3), RELU, loss="cross_entropy"),
+            [("diag(U1ᵀU1 − U2U2ᵀ)", "2×2 diagonal")],
+        ),
         (
             network((1, 3), conv1d(1, 2), RELU, conv1d(2, 2), loss="cross_entropy"),
             [("diag(U1ᵀU1 − Σ U2U2ᵀ)", "1×1 diagonal"), ("U2·1", "2 row sums")],
         ),
-        (network((1, 4), conv1d(1, 2), RELU, conv1d(2, 2), loss="cross_entropy"), [("diag(U1ᵀU1 − Σ U2U2ᵀ)", "1×1 diagonal")]),
-        (network(2, residual(Linear(2), Linear(2)), Linear(1), loss="cross_entropy"), [("θ", "10 entries")]),
+        (
+            network((1, 4), conv1d(1, 2), RELU, conv1d(2, 2), loss="cross_entropy"),
+            [("diag(U1ᵀU1 − Σ U2U2ᵀ)", "1×1 diagonal")],
+        ),
+        (
+            network(2, residual(Linear(2), Linear(2)), Linear(1), loss="cross_entropy"),
+            [("θ", "10 entries")],
+        ),
     ],
     ids=lambda case: getattr(case, "name", ""),
 )
@@ -436,7 +577,9 @@ def law(layers: Layers, name: str) -> dict[str, int]:
     laws, names = layers.laws(), layers.fields().network.parameter_names()
     index = [laws.name(i) for i in range(len(laws))].index(name)
     found: dict[str, int] = {}
-    for i, left, right, c in zip(laws.law, laws.left, laws.right, laws.coefficient.tolist(), strict=True):
+    for i, left, right, c in zip(
+        laws.law, laws.left, laws.right, laws.coefficient.tolist(), strict=True
+    ):
         if i == index:
             key = " ".join(sorted([names[left], names[right]]))
             found[key] = found.get(key, 0) + c
@@ -444,7 +587,9 @@ def law(layers: Layers, name: str) -> dict[str, int]:
 
 
 def test_a_channel_sums_over_taps_and_a_flattened_one_over_positions() -> None:
-    """Two channels at two positions each: inputs 3 and 4 of the dense layer are the second channel."""
+    """Two channels at two positions each: inputs 3 and 4 of the dense layer are the second
+    channel.
+    """
     layers = network((1, 3), conv1d(2, 2), Flat(), Linear(1, True))
     assert law(layers, "(U1ᵀU1 − Σ U2U2ᵀ)[2,2]") == {
         "U1[1,1,2] U1[1,1,2]": 1,
@@ -496,8 +641,13 @@ def test_sizes_of_the_laws(layers: Layers) -> None:
 def test_gradients_of_laws_agree_with_symbolic_ones(layers: Layers) -> None:
     phi, laws = oracle_layers.layered(layers), layers.laws()
     point = np.random.default_rng(0).integers(-50, 50, len(phi.gens))
-    expected = [[evaluated(h.diff(x), phi.gens, point.tolist()) for x in phi.gens] for h in law_polynomials(laws, phi.gens)]
-    found = np.concatenate([np.empty((0, len(point))), *laws.gradients(point.astype(np.float64), 4)])
+    expected = [
+        [evaluated(h.diff(x), phi.gens, point.tolist()) for x in phi.gens]
+        for h in law_polynomials(laws, phi.gens)
+    ]
+    found = np.concatenate(
+        [np.empty((0, len(point))), *laws.gradients(point.astype(np.float64), 4)]
+    )
     assert np.array_equal(found, np.array(expected, dtype=np.float64).reshape(found.shape))
 
 
@@ -525,7 +675,12 @@ def test_a_branch_that_mixes_the_units_of_its_space_differently_leaves_no_law() 
 @every_network
 def test_parameters_are_named_and_counted_layer_by_layer(layers: Layers) -> None:
     engine = layers.fields().network
-    assert layers.parameters == engine.parameters == len(oracle_layers.layered(layers).gens) == len(set(engine.parameter_names()))
+    assert (
+        layers.parameters
+        == engine.parameters
+        == len(oracle_layers.layered(layers).gens)
+        == len(set(engine.parameter_names()))
+    )
     assert sum(parameters for _, _, parameters in layers.outline()) == layers.parameters
 
 
@@ -583,7 +738,9 @@ SWEEP = spec.load(str(FAMILIES))
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """Return the rows of the sweep by name; one thread for the BLAS, which waits for its others if cores are busy."""
+    """Return the rows of the sweep by name; one thread for the BLAS, which waits for its others if
+    cores are busy.
+    """
     output = str(tmp_path_factory.mktemp("families") / "rows.jsonl")
     command = [sys.executable, "-m", "conslaw_cli", "sweep", str(FAMILIES), "--json", "-o", output]
     env = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
@@ -591,9 +748,15 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     return {row["name"]: row for row in json.loads(done.stdout)["results"]}
 
 
-@pytest.mark.parametrize("architecture", SWEEP.architectures, ids=lambda architecture: architecture.name)
-def test_families_have_the_expected_number_of_laws(architecture: Architecture, rows: dict[str, dict[str, Any]]) -> None:
-    """Layered ones are proved, but for circular linear convolutions: these have laws beyond those of their junction."""
+@pytest.mark.parametrize(
+    "architecture", SWEEP.architectures, ids=lambda architecture: architecture.name
+)
+def test_families_have_the_expected_number_of_laws(
+    architecture: Architecture, rows: dict[str, dict[str, Any]]
+) -> None:
+    """Layered ones are proved, but for circular linear convolutions: these have laws beyond those
+    of their junction.
+    """
     row = rows[architecture.name]
     assert row["laws"] == SWEEP.expected[architecture.name]
     if architecture.name.startswith("circular linear conv1d"):

@@ -1,4 +1,6 @@
-"""A network's function and gradient against the same network written plainly as sympy polynomials."""
+"""A network's function and gradient against the same network written plainly as sympy
+polynomials.
+"""
 
 from __future__ import annotations
 
@@ -47,23 +49,34 @@ def symbols(values: tuple[Any, ...]) -> NDArray[Any]:
 def batch(mlp: MLP, seed: int, count: int = 3) -> tuple[Array, Array]:
     """Draw one θ (1, D, 1) and some probes."""
     draw, network = np.random.default_rng(seed), mlp.network()
-    return FIELD.random(draw, (1, network.parameters, 1)), FIELD.random(draw, (count, network.probe_size))
+    return FIELD.random(draw, (1, network.parameters, 1)), FIELD.random(
+        draw, (count, network.probe_size)
+    )
 
 
 @every_small_network
 def test_the_output_is_the_network_written_plainly(mlp: MLP) -> None:
     function, network = network_function(mlp), mlp.network()
-    outputs = network.value(Integers(), symbols(function.theta)[None, :, None], symbols(function.probe)[None])
+    outputs = network.value(
+        Integers(), symbols(function.theta)[None, :, None], symbols(function.probe)[None]
+    )
     weights = list(function.probe[len(function.probe) - network.outputs :])
     if mlp.loss == "cross_entropy":
         weights[-1] = -sum(weights[:-1])
-    assert sum((w * y for w, y in zip(weights, outputs.ravel(), strict=True)), start=0 * function.value) == function.value
+    assert (
+        sum(
+            (w * y for w, y in zip(weights, outputs.ravel(), strict=True)), start=0 * function.value
+        )
+        == function.value
+    )
 
 
 @every_small_network
 def test_the_gradient_is_the_symbolic_derivative(mlp: MLP) -> None:
     function = network_function(mlp)
-    found = mlp.network().gradient(Integers(), symbols(function.theta)[None, :, None], symbols(function.probe)[None])
+    found = mlp.network().gradient(
+        Integers(), symbols(function.theta)[None, :, None], symbols(function.probe)[None]
+    )
     assert all(x - y == 0 for x, y in zip(found.ravel(), function.gradient(), strict=True))
 
 
@@ -71,15 +84,21 @@ def test_the_gradient_is_the_symbolic_derivative(mlp: MLP) -> None:
 def test_the_gradient_mod_p_is_the_integer_gradient_reduced(mlp: MLP) -> None:
     theta, probes = batch(mlp, seed=1)
     integers = np.vectorize(int, otypes=[object])
-    expected = mlp.network().gradient(Integers(), integers(theta).repeat(3, axis=0), integers(probes)) % P
-    assert np.array_equal(mlp.network().gradient(Jets(FIELD), theta, probes) % P, expected.astype(np.float64))
+    expected = (
+        mlp.network().gradient(Integers(), integers(theta).repeat(3, axis=0), integers(probes)) % P
+    )
+    assert np.array_equal(
+        mlp.network().gradient(Jets(FIELD), theta, probes) % P, expected.astype(np.float64)
+    )
 
 
 @every_small_network
 def test_parameters_are_named_layer_by_layer_rows_first(mlp: MLP) -> None:
     expected = []
     for layer, (inputs, outputs) in enumerate(pairwise(mlp.widths), start=1):
-        expected += [f"U{layer}[{i},{j}]" for i in range(1, inputs + 1) for j in range(1, outputs + 1)]
+        expected += [
+            f"U{layer}[{i},{j}]" for i in range(1, inputs + 1) for j in range(1, outputs + 1)
+        ]
         if mlp.bias == "all" or (mlp.bias == "hidden" and layer < mlp.depth):
             expected += [f"b{layer}[{j}]" for j in range(1, outputs + 1)]
     assert mlp.network().parameter_names() == expected
@@ -88,18 +107,24 @@ def test_parameters_are_named_layer_by_layer_rows_first(mlp: MLP) -> None:
 
 @PROPERTY
 @given(st.sampled_from(SMALL), st.integers(0, 10**6))
-def test_the_jet_of_a_gradient_is_a_symmetric_matrix_times_the_direction(mlp: MLP, seed: int) -> None:
+def test_the_jet_of_a_gradient_is_a_symmetric_matrix_times_the_direction(
+    mlp: MLP, seed: int
+) -> None:
     """The derivative of a gradient is the Hessian: ``<u, Hv> = <v, Hu>``."""
     (theta, probes), network = batch(mlp, seed, count=1), mlp.network()
     u, v = FIELD.random(np.random.default_rng(seed + 1), (2, 1, network.parameters, 1))
-    hu, hv = (derivative(network.gradient(Jets(FIELD), lift(theta, x), probes))[0, :, 0] for x in (u, v))
+    hu, hv = (
+        derivative(network.gradient(Jets(FIELD), lift(theta, x), probes))[0, :, 0] for x in (u, v)
+    )
     assert FIELD.matmul(u[0].T, hv[:, None]) % P == FIELD.matmul(v[0].T, hu[:, None]) % P
 
 
 @PROPERTY
 @given(st.sampled_from(SMALL), st.integers(0, 10**6))
 def test_fields_are_linear_in_each_part_of_the_probe(mlp: MLP, seed: int) -> None:
-    """W_φ is a linear space: gradients add up when the input of the probe, or its output weights, do."""
+    """W_φ is a linear space: gradients add up when the input of the probe, or its output weights,
+    do.
+    """
     (theta, probes), network = batch(mlp, seed), mlp.network()
     for part in (slice(0, network.inputs), slice(network.inputs + network.gates, None)):
         probes[1:] = probes[0]
@@ -132,7 +157,9 @@ def test_permuted_hidden_neurons_compute_the_same(mlp: MLP, seed: int, data: st.
     moved = probes.copy()
     moved[:, network.inputs : network.inputs + network.gates] = probes[:, gates]
     first = network.gradient(Jets(FIELD), theta, probes)
-    assert not FIELD.reduce(network.gradient(Jets(FIELD), theta[:, where], moved) - first[:, where]).any()
+    assert not FIELD.reduce(
+        network.gradient(Jets(FIELD), theta[:, where], moved) - first[:, where]
+    ).any()
 
 
 # ---- degrees and sizes that the error bounds rest on
@@ -141,18 +168,25 @@ def test_permuted_hidden_neurons_compute_the_same(mlp: MLP, seed: int, data: st.
 def degree_in(function: Function, variables: tuple[Any, ...]) -> int:
     gens = function.value.ring.gens
     places = [gens.index(x) for x in variables]
-    return max((sum(exponents[i] for i in places) for exponents in function.value.monoms()), default=0)
+    return max(
+        (sum(exponents[i] for i in places) for exponents in function.value.monoms()), default=0
+    )
 
 
 @every_small_network
 def test_degrees_are_those_of_the_polynomial(mlp: MLP) -> None:
-    """An upper bound is what the error needs; without biases and with a free output it is attained."""
+    """An upper bound is what the error needs; without biases and with a free output it is
+    attained.
+    """
     function, fields = network_function(mlp), GradientFields(mlp.network())
     in_theta, in_probe = fields.degree()
     assert in_theta + 1 >= degree_in(function, function.theta)
     assert in_probe >= degree_in(function, function.probe)
     if mlp.widths[-1] > 1:
-        assert (in_theta + 1, in_probe) == (degree_in(function, function.theta), degree_in(function, function.probe))
+        assert (in_theta + 1, in_probe) == (
+            degree_in(function, function.theta),
+            degree_in(function, function.probe),
+        )
 
 
 @every_small_network

@@ -1,4 +1,6 @@
-"""The engine against the oracle on small networks of every kind, and the oracle against its definitions."""
+"""The engine against the oracle on small networks of every kind, and the oracle against its
+definitions.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ LOSSES: tuple[Loss, ...] = ("mse", "cross_entropy")
 
 
 def small_networks() -> Iterator[MLP]:
-    """Yield all networks of depth 1 to 4, widths 1 to 3 and at most 7 parameters, linear, ReLU and mixed."""
+    """Yield all networks of depth 1 to 4, widths 1 to 3 and at most 7 parameters, linear, ReLU and
+    mixed.
+    """
     for depth in (1, 2, 3, 4):
         for kinds in product(("linear", "relu"), repeat=depth - 1):
             for widths, bias, loss in product(product((1, 2, 3), repeat=depth + 1), BIASES, LOSSES):
@@ -60,7 +64,8 @@ SELECTED = [
     MLP((1, 3, 1), "linear"),
     MLP((1, 3, 1, 2), "linear"),
     MLP((1, 3, 2), "linear", loss="cross_entropy"),
-    # Linear networks with a law beyond the known ones, also where cross-entropy leaves one output.
+    # Linear networks with a law beyond the known ones, also where cross-entropy leaves one
+    # output.
     MLP((1, 2, 2, 1), "linear"),
     MLP((1, 2, 3, 1), "linear"),
     MLP((1, 2, 2, 2, 1), "linear"),
@@ -93,7 +98,9 @@ NETWORKS = list(dict.fromkeys([*small_networks(), *SELECTED]))
 
 
 def without_repeated_end(dimensions: tuple[int, ...]) -> tuple[int, ...]:
-    """Drop repeated final entries: the engine lists the one by which it saw the iteration stop, if it had to."""
+    """Drop repeated final entries: the engine lists the one by which it saw the iteration stop, if
+    it had to.
+    """
     while len(dimensions) > 1 and dimensions[-1] == dimensions[-2]:
         dimensions = dimensions[:-1]
     return dimensions
@@ -126,7 +133,9 @@ def test_engine_agrees_with_oracle(network: MLP) -> None:
 
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
 def test_known_laws_are_laws(network: MLP) -> None:
-    """The program's own laws, as polynomials: they are the oracle's, and orthogonal to every field."""
+    """The program's own laws, as polynomials: they are the oracle's, and orthogonal to every
+    field.
+    """
     theta = oracle.Parameters(network)
     fields, known = oracle.generators(network, theta), oracle.known_laws(network, theta)
     listed = engine_laws(network, theta)
@@ -138,8 +147,13 @@ def test_known_laws_are_laws(network: MLP) -> None:
 def engine_laws(network: MLP, theta: oracle.Parameters) -> list[oracle.Poly]:
     laws = network.laws()
     polynomials = [0 * theta.gens[0]] * len(laws)
-    factors = [*theta.gens, theta.gens[0].ring.one]  # index −1 is the factor of a term of degree one
-    for law, left, right, coefficient in zip(laws.law, laws.left, laws.right, laws.coefficient, strict=True):
+    factors = [
+        *theta.gens,
+        theta.gens[0].ring.one,
+    ]  # index −1 is the factor of a term of degree one
+    for law, left, right, coefficient in zip(
+        laws.law, laws.left, laws.right, laws.coefficient, strict=True
+    ):
         polynomials[law] += int(coefficient) * factors[left] * factors[right]
     return polynomials
 
@@ -147,11 +161,19 @@ def engine_laws(network: MLP, theta: oracle.Parameters) -> list[oracle.Poly]:
 def test_exceptional_linear_network() -> None:
     """Widths 1-2-2-1: one field, so 7 laws; the known ones have rank 6."""
     expected = oracle.count(MLP((1, 2, 2, 1), "linear"))
-    assert (expected.trace, expected.laws, expected.known_listed, expected.known_independent) == ((1,), 7, 6, 6)
+    assert (expected.trace, expected.laws, expected.known_listed, expected.known_independent) == (
+        (1,),
+        7,
+        6,
+        6,
+    )
 
 
 @PROPERTY
-@given(st.sampled_from([network for network in NETWORKS if network.parameters <= 8]), st.integers(0, 100))
+@given(
+    st.sampled_from([network for network in NETWORKS if network.parameters <= 8]),
+    st.integers(0, 100),
+)
 def test_oracle_does_not_depend_on_the_point(network: MLP, seed: int) -> None:
     assert oracle.count(network, seed) == oracle.count(network)
 
@@ -167,17 +189,25 @@ def test_linear_reparametrisation_is_the_affine_map(widths: tuple[int, ...], bia
     linear, constant = Matrix.eye(widths[0]), Matrix.zeros(1, widths[0])
     for rows, biases in zip(theta.weights, theta.biases, strict=True):
         matrix = Matrix([[entry.as_expr() for entry in row] for row in rows])
-        offset = Matrix([[b.as_expr() for b in biases]]) if biases else Matrix.zeros(1, len(rows[0]))
+        offset = (
+            Matrix([[b.as_expr() for b in biases]]) if biases else Matrix.zeros(1, len(rows[0]))
+        )
         linear, constant = linear * matrix, constant * matrix + offset
     entries = [entry.expand() for entry in (*linear, *constant) if entry != 0]
-    components = [poly.as_expr() for output in oracle.reparametrisation(network, theta) for poly in output.values()]
+    components = [
+        poly.as_expr()
+        for output in oracle.reparametrisation(network, theta)
+        for poly in output.values()
+    ]
     assert sorted(components, key=str) == sorted(entries, key=str)
 
 
 @pytest.mark.parametrize("widths", [(2, 3), (2, 3, 2), (2, 1, 3, 2), (1, 2, 2, 2, 1)])
 @pytest.mark.parametrize("bias", BIASES)
 def test_relu_reparametrisation_lists_the_paths(widths: tuple[int, ...], bias: Bias) -> None:
-    """Eq. (15): one component for every choice of one neuron per layer, from an input or a bias on."""
+    """Eq. (15): one component for every choice of one neuron per layer, from an input or a bias
+    on.
+    """
     network = MLP(widths, "relu", bias)
     theta = oracle.Parameters(network)
     paths = []
@@ -186,14 +216,18 @@ def test_relu_reparametrisation_lists_the_paths(widths: tuple[int, ...], bias: B
             edges = [theta.weights[start + i][a][b] for i, (a, b) in enumerate(pairwise(neurons))]
             source = theta.biases[start - 1] if start else [1] * widths[0]
             paths += [prod([source[neurons[0]], *edges])] if source else []
-    components = [poly for output in oracle.reparametrisation(network, theta) for poly in output.values()]
+    components = [
+        poly for output in oracle.reparametrisation(network, theta) for poly in output.values()
+    ]
     assert len(components) == len(paths) == len(set(components))
     assert set(components) == set(paths)
 
 
 @pytest.mark.parametrize(("bias", "dimension"), [(False, 2 * 3 * 4), ("all", 2 * 3 * (4 + 1) + 2)])
 def test_two_layer_relu_has_the_published_number_of_components(bias: Bias, dimension: int) -> None:
-    """n outputs, r neurons, m inputs: d = rnm, and d = rn(m + 1) + n with all biases (arXiv, Theorem B.9)."""
+    """n outputs, r neurons, m inputs: d = rnm, and d = rn(m + 1) + n with all biases (arXiv,
+    Theorem B.9).
+    """
     network = MLP((4, 3, 2), "relu", bias)
     assert sum(map(len, oracle.reparametrisation(network, oracle.Parameters(network)))) == dimension
 
@@ -214,7 +248,11 @@ def test_mixed_reparametrisation_separates_homogeneous_neurons_only() -> None:
     [
         (MLP((2, 2, 2), "relu"), MLP((2, 2, 2), "linear"), "off the diagonal"),
         (MLP((2, 2, 2), "linear"), MLP((2, 2, 2), "linear", loss="cross_entropy"), "sums of rows"),
-        (MLP((2, 2, 2), "relu", "all"), MLP((2, 2, 2), "relu", "all", "cross_entropy"), "sums of rows"),
+        (
+            MLP((2, 2, 2), "relu", "all"),
+            MLP((2, 2, 2), "relu", "all", "cross_entropy"),
+            "sums of rows",
+        ),
     ],
 )
 def test_laws_of_another_network_are_not_laws(network: MLP, other: MLP, why: str) -> None:
@@ -250,7 +288,10 @@ def test_bracket_is_antisymmetric(f: oracle.Field, g: oracle.Field) -> None:
 @PROPERTY
 @given(FIELDS, FIELDS, FIELDS)
 def test_bracket_satisfies_jacobi(f: oracle.Field, g: oracle.Field, h: oracle.Field) -> None:
-    cyclic = [oracle.bracket(a, oracle.bracket(b, c, GENS), GENS) for a, b, c in ((f, g, h), (g, h, f), (h, f, g))]
+    cyclic = [
+        oracle.bracket(a, oracle.bracket(b, c, GENS), GENS)
+        for a, b, c in ((f, g, h), (g, h, f), (h, f, g))
+    ]
     assert add(*cyclic) == ZERO
 
 
@@ -263,7 +304,9 @@ def test_bracket_of_linear_fields_is_the_commutator(entries: list[list[int]]) ->
 
 
 def linear(matrix: Any) -> oracle.Field:
-    return tuple(sum((int(matrix[i, j]) * GENS[j] for j in range(3)), 0 * GENS[0]) for i in range(3))
+    return tuple(
+        sum((int(matrix[i, j]) * GENS[j] for j in range(3)), 0 * GENS[0]) for i in range(3)
+    )
 
 
 @PROPERTY
@@ -289,7 +332,9 @@ SLOPES = {"linear": 1.0, "leaky_relu": 0.1, "relu": 0.0}
 
 
 class Training:
-    """A network with ReLU or identity activations, a random data set, and the gradient flow of its cost."""
+    """A network with ReLU or identity activations, a random data set, and the gradient flow of its
+    cost.
+    """
 
     def __init__(self, network: MLP, seed: int) -> None:
         rng = np.random.default_rng(seed)
@@ -303,7 +348,12 @@ class Training:
     def cost(self, points: NDArray[Any]) -> NDArray[Any]:
         """Return the training cost at each row of an array of points, real or complex."""
         values, used = self.inputs[None], 0
-        for kind, rows, biases in zip((*self.network.activations, "linear"), self.theta.weights, self.theta.biases, strict=True):
+        for kind, rows, biases in zip(
+            (*self.network.activations, "linear"),
+            self.theta.weights,
+            self.theta.biases,
+            strict=True,
+        ):
             shape = (len(points), len(rows), len(rows[0]))
             weights = points[:, used : (used := used + shape[1] * shape[2])].reshape(shape)
             values = values @ weights
@@ -318,7 +368,9 @@ class Training:
         return mean
 
     def gradient(self, point: Array) -> Array:
-        """Return the gradient of the cost: Im cost(θ + i h e_j) / h, exact to rounding as the cost is analytic."""
+        """Return the gradient of the cost: Im cost(θ + i h e_j) / h, exact to rounding as the cost
+        is analytic.
+        """
         tiny = 1e-30
         result: Array = self.cost(point + 1j * tiny * np.eye(len(point))).imag / tiny
         return result
@@ -349,10 +401,11 @@ class Training:
     ids=lambda network: network.name,
 )
 def test_gradient_flow_keeps_the_laws_and_nothing_else(network: MLP) -> None:
-    """Laws stay; an incoming norm alone, and laws that only linear layers or cross-entropy have, do not.
+    """Laws stay; an incoming norm alone, and laws that only linear layers or cross-entropy have, do
+    not.
 
-    Seed 6 gives data on which every hidden neuron is switched on by some inputs and off by others; with fewer
-    gate patterns more is conserved.
+    Seed 6 gives data on which every hidden neuron is switched on by some inputs and off by others;
+    with fewer gate patterns more is conserved.
     """
     training = Training(network, seed=6)
     theta, start, end = training.theta, list(training.start), list(training.flow(time=1, steps=500))

@@ -1,18 +1,30 @@
-"""The missing laws of scalar linear networks are no polynomials: the certificate of ``p_curvature.py``, and that it can fail."""
+"""The missing laws of scalar linear networks are no polynomials: the certificate of
+``p_curvature.py``, and that it can fail.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import oracle
 import pytest
-from p_curvature import certificate, determinant, interpolated, jacobian, no_common_factor, powers, rank
+from p_curvature import (
+    certificate,
+    determinant,
+    interpolated,
+    jacobian,
+    no_common_factor,
+    powers,
+    rank,
+)
 
 from conslaw_cli.count import count_laws
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.polynomials import find_laws
 
 
-@pytest.mark.parametrize(("widths", "p"), [((1, 2, 2, 1), 101), ((1, 2, 2, 2, 1), 31), ((1, 3, 3, 1), 17)])
+@pytest.mark.parametrize(
+    ("widths", "p"), [((1, 2, 2, 1), 101), ((1, 2, 2, 2, 1), 31), ((1, 3, 3, 1), 17)]
+)
 def test_missing_laws_are_no_polynomials_of_degree_below_p(widths: tuple[int, ...], p: int) -> None:
     row = count_laws(MLP(widths, "linear"))
     assert row.unknown_laws
@@ -20,7 +32,9 @@ def test_missing_laws_are_no_polynomials_of_degree_below_p(widths: tuple[int, ..
 
 
 def test_a_determinant_is_a_law_that_is_no_polynomial_in_the_known_ones() -> None:
-    """1-2-3-1: the layer of width 3 is as wide as its neighbours together, so det [U2; U3ᵀ] is a law of degree 3."""
+    """1-2-3-1: the layer of width 3 is as wide as its neighbours together, so det [U2; U3ᵀ] is a
+    law of degree 3.
+    """
     network = MLP((1, 2, 3, 1), "linear")
     found = find_laws(network, 3, basis=True)
     assert (dict(found.linear), dict(found.products)) == ({1: 0, 2: 9, 3: 1}, {1: 0, 2: 9, 3: 0})
@@ -36,8 +50,12 @@ def test_a_determinant_is_a_law_that_is_no_polynomial_in_the_known_ones() -> Non
     assert certificate((1, 2, 3, 1), 101) == (True, False)
 
 
-@pytest.mark.parametrize("widths", [(1, 1, 1), (1, 1, 1, 1), (1, 1, 1, 1, 1), (1, 2, 1), (1, 3, 1), (1, 2, 1, 1)])
-def test_a_field_all_of_whose_laws_are_polynomials_is_closed_under_powers(widths: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    "widths", [(1, 1, 1), (1, 1, 1, 1), (1, 1, 1, 1, 1), (1, 2, 1), (1, 3, 1), (1, 2, 1, 1)]
+)
+def test_a_field_all_of_whose_laws_are_polynomials_is_closed_under_powers(
+    widths: tuple[int, ...],
+) -> None:
     """Nothing is missing, and X^p is a multiple of X: the rank can be too small."""
     network, p, rng = MLP(widths, "linear"), 101, np.random.default_rng(0)
     assert count_laws(network).unknown_laws == 0
@@ -46,8 +64,12 @@ def test_a_field_all_of_whose_laws_are_polynomials_is_closed_under_powers(widths
 
 
 @pytest.mark.parametrize("widths", [(1, 2, 1), (1, 3, 1), (1, 1, 2, 1)])
-def test_laws_beyond_polynomials_in_the_known_ones_are_not_excluded(widths: tuple[int, ...]) -> None:
-    """u_i v_j − u_j v_i is a common factor of the minors, or there are more known laws than independent ones."""
+def test_laws_beyond_polynomials_in_the_known_ones_are_not_excluded(
+    widths: tuple[int, ...],
+) -> None:
+    """u_i v_j − u_j v_i is a common factor of the minors, or there are more known laws than
+    independent ones.
+    """
     found = find_laws(MLP(widths, "linear"), 2)
     assert found.linear != found.products
     assert certificate(widths, 101) == (True, False)
@@ -63,7 +85,9 @@ def test_powers_are_derivatives_along_the_field() -> None:
     entries = list(theta.gens)
     for k in range(5):
         assert [oracle.evaluate(x, point.tolist()) % p for x in entries] == found[k].tolist()
-        entries = [sum(x.diff(g) * f for g, f in zip(theta.gens, field, strict=True)) for x in entries]
+        entries = [
+            sum(x.diff(g) * f for g, f in zip(theta.gens, field, strict=True)) for x in entries
+        ]
 
 
 def test_power_p_is_a_derivation() -> None:
@@ -78,7 +102,9 @@ def test_power_p_is_a_derivation() -> None:
 
 
 def test_a_common_factor_is_seen() -> None:
-    """The minors of (u_1² − v_1², u_1 u_2 − v_1 v_2, u_2² − v_2²) share the factor u_1 v_2 − u_2 v_1."""
+    """The minors of (u_1² − v_1², u_1 u_2 − v_1 v_2, u_2² − v_2²) share the factor u_1 v_2 − u_2
+    v_1.
+    """
     assert not no_common_factor(MLP((1, 2, 1), "linear"), 101, np.random.default_rng(0))
     assert no_common_factor(MLP((1, 2, 2, 1), "linear"), 101, np.random.default_rng(0))
 

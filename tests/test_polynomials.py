@@ -1,4 +1,6 @@
-"""The search for polynomial laws against the same problem solved plainly, and against what theory and ``count`` say."""
+"""The search for polynomial laws against the same problem solved plainly, and against what theory
+and ``count`` say.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ Monomial = tuple[int, ...]
 
 
 class Plain:
-    """All polynomials up to a degree that are conserved, by comparing coefficients and eliminating over the rationals."""
+    """All polynomials up to a degree that are conserved, by comparing coefficients and eliminating
+    over the rationals.
+    """
 
     def __init__(self, network: MLP) -> None:
         self.theta = oracle.Parameters(network)
@@ -65,8 +69,14 @@ class Plain:
         return result
 
     def dimension(self, degrees: Iterable[int]) -> int:
-        """Return the number of linearly independent laws among the polynomials with terms of these degrees."""
-        unknowns = [m for d in degrees for m in combinations_with_replacement(range(len(self.theta.gens)), d)]
+        """Return the number of linearly independent laws among the polynomials with terms of these
+        degrees.
+        """
+        unknowns = [
+            m
+            for d in degrees
+            for m in combinations_with_replacement(range(len(self.theta.gens)), d)
+        ]
         equations: dict[object, dict[int, Any]] = {}
         for k, monomial in enumerate(unknowns):
             along = oracle.gradient(self.product(monomial), self.theta.gens)
@@ -74,7 +84,9 @@ class Plain:
                 change = sum((along[e] * field[e] for e in set(monomial)), self.zero)
                 for exponents, c in change.terms():
                     equations.setdefault((f, exponents), {})[k] = QQ(c)
-        system = DomainMatrix(dict(enumerate(equations.values())), (len(equations), len(unknowns)), QQ)
+        system = DomainMatrix(
+            dict(enumerate(equations.values())), (len(equations), len(unknowns)), QQ
+        )
         return len(unknowns) - int(system.rank())
 
 
@@ -82,7 +94,9 @@ def check_against_plain(network: MLP, degree: int) -> None:
     """Equal dimensions degree by degree, and a basis of laws: equal spaces."""
     plain, found = Plain(network), find_laws(network, degree, basis=True)
     up_to = [plain.dimension(range(1, d + 1)) for d in range(degree + 1)]
-    assert dict(found.linear) == {d + 1: higher - lower for d, (lower, higher) in enumerate(pairwise(up_to))}
+    assert dict(found.linear) == {
+        d + 1: higher - lower for d, (lower, higher) in enumerate(pairwise(up_to))
+    }
     assert found.basis is not None
     laws = [plain.polynomial(law.polynomial.terms) for law in found.basis]
     assert all(oracle.is_law(h, plain.fields, plain.theta.gens) for h in laws)
@@ -96,20 +110,30 @@ def independent(laws: Iterable[Polynomial]) -> int:
     """Return the rank of polynomials as vectors of coefficients."""
     columns: dict[Monomial, int] = {}
     rows = [{columns.setdefault(m, len(columns)): QQ(c) for c, m in law.terms} for law in laws]
-    return int(DomainMatrix(dict(enumerate(rows)), (len(rows), len(columns)), QQ).rank()) if rows else 0
+    return (
+        int(DomainMatrix(dict(enumerate(rows)), (len(rows), len(columns)), QQ).rank())
+        if rows
+        else 0
+    )
 
 
-@pytest.mark.parametrize("network", [network for network in NETWORKS if network.parameters <= 6], ids=lambda n: n.name)
+@pytest.mark.parametrize(
+    "network", [network for network in NETWORKS if network.parameters <= 6], ids=lambda n: n.name
+)
 def test_quadratic_laws_are_those_of_the_plain_system(network: MLP) -> None:
     check_against_plain(network, 2)
 
 
-@pytest.mark.parametrize("network", [network for network in NETWORKS if network.parameters > 6], ids=lambda n: n.name)
+@pytest.mark.parametrize(
+    "network", [network for network in NETWORKS if network.parameters > 6], ids=lambda n: n.name
+)
 def test_quadratic_laws_of_larger_networks(network: MLP) -> None:
     assert sum(find_laws(network, 2).linear.values()) == Plain(network).dimension((1, 2))
 
 
-@pytest.mark.parametrize("network", [network for network in NETWORKS if network.parameters <= 5], ids=lambda n: n.name)
+@pytest.mark.parametrize(
+    "network", [network for network in NETWORKS if network.parameters <= 5], ids=lambda n: n.name
+)
 def test_cubic_laws_are_those_of_the_plain_system(network: MLP) -> None:
     check_against_plain(network, 3)
 
@@ -145,11 +169,22 @@ def notebook(activation: str) -> list[MLP]:
 EXAMPLES = spec.load(str(CONFIGS / "examples.yaml"))
 
 
-@pytest.mark.parametrize("network", [*EXAMPLES.architectures, *notebook("linear"), *notebook("relu")], ids=lambda n: n.name)
+@pytest.mark.parametrize(
+    "network",
+    [*EXAMPLES.architectures, *notebook("linear"), *notebook("relu")],
+    ids=lambda n: n.name,
+)
 def test_quadratic_laws_are_the_known_ones(network: MLP) -> None:
-    """Up to dependence. Linearly, one more kind of law exists for widths 1-r-1: ``u_i v_j − u_j v_i``."""
+    """Up to dependence.
+
+    Linearly, one more kind of law exists for widths 1-r-1: ``u_i v_j − u_j v_i``.
+    """
     found, row = find_laws(network, 2), count_laws(network)
-    rotations = comb(network.widths[1], 2) if network.widths[0] == network.widths[2:][0] == 1 and len(network.widths) == 3 else 0
+    rotations = (
+        comb(network.widths[1], 2)
+        if network.widths[0] == network.widths[2:][0] == 1 and len(network.widths) == 3
+        else 0
+    )
     if network.activations[0] not in ("linear", "identity"):
         rotations = 0
     assert (found.linear, found.products) == (
@@ -161,12 +196,16 @@ def test_quadratic_laws_are_the_known_ones(network: MLP) -> None:
     assert all(law.known and law.name for law in found.generators)
 
 
-FAMILIES = [a for a in spec.load(str(CONFIGS / "families.yaml")).architectures if a.parameters <= 100]
+FAMILIES = [
+    a for a in spec.load(str(CONFIGS / "families.yaml")).architectures if a.parameters <= 100
+]
 
 
 @pytest.mark.parametrize("architecture", FAMILIES, ids=lambda a: a.name)
 def test_quadratic_laws_are_all_laws_of_other_families(architecture: Architecture) -> None:
-    """All but one law that is no polynomial of degree two; circular convolutions have more than the known ones."""
+    """All but one law that is no polynomial of degree two; circular convolutions have more than the
+    known ones.
+    """
     found, row = find_laws(architecture, 2), count_laws(architecture)
     assert row.laws is not None
     not_quadratic = {"mixed 1-1-2-2-1": 1, "one random cubic field in dimension 5": 4}
@@ -182,7 +221,9 @@ def test_powers_and_products_of_laws_are_laws() -> None:
 
 
 def test_degree_one_laws_come_first() -> None:
-    """Cross-entropy keeps the row sums of U2; one of the six entries of the symmetric matrix depends on them and the others."""
+    """Cross-entropy keeps the row sums of U2; one of the six entries of the symmetric matrix
+    depends on them and the others.
+    """
     found = find_laws(MLP((1, 3, 2), "linear", loss="cross_entropy"), 2)
     assert [law.polynomial.degree for law in found.generators] == [1] * 3 + [2] * 5
 
@@ -195,7 +236,9 @@ def test_a_network_that_never_moves_keeps_every_polynomial() -> None:
 
 def test_the_exceptional_law_is_no_polynomial_of_small_degree() -> None:
     found = find_laws(MLP((1, 2, 2, 1), "linear"), 7)
-    assert dict(found.linear) == dict(found.products) == {1: 0, 2: 6, 3: 0, 4: 21, 5: 0, 6: 56, 7: 0}
+    assert (
+        dict(found.linear) == dict(found.products) == {1: 0, 2: 6, 3: 0, 4: 21, 5: 0, 6: 56, 7: 0}
+    )
     assert found.error_bound == 0.0
 
 
@@ -217,10 +260,16 @@ class Forgetful:
         kept = np.isin(laws.law, self.remembered)
         renumbered = np.searchsorted(self.remembered, laws.law[kept])
         entries = tuple(laws.entries[i] for i in self.remembered)
-        of_family = np.repeat(np.arange(len(laws.families)), [family.size for family in laws.families])
+        of_family = np.repeat(
+            np.arange(len(laws.families)), [family.size for family in laws.families]
+        )
         sizes = np.bincount(of_family[list(self.remembered)], minlength=len(laws.families)).tolist()
-        families = tuple(replace(family, size=size) for family, size in zip(laws.families, sizes, strict=True))
-        return Laws(families, renumbered, laws.left[kept], laws.right[kept], laws.coefficient[kept], entries)
+        families = tuple(
+            replace(family, size=size) for family, size in zip(laws.families, sizes, strict=True)
+        )
+        return Laws(
+            families, renumbered, laws.left[kept], laws.right[kept], laws.coefficient[kept], entries
+        )
 
 
 def forgetful(network: MLP, *remembered: int) -> Any:
@@ -244,14 +293,22 @@ def forgetful(network: MLP, *remembered: int) -> Any:
 )
 def test_forgotten_laws_are_found_again(network: MLP, remembered: tuple[int, ...]) -> None:
     """Lifted, verified, carried over the orbits and marked as new."""
-    known, found = find_laws(network, 2, basis=True), find_laws(forgetful(network, *remembered), 2, basis=True)
+    known, found = (
+        find_laws(network, 2, basis=True),
+        find_laws(forgetful(network, *remembered), 2, basis=True),
+    )
     plain = Plain(network)
     new = [law for law in found.generators if not law.known]
     assert (found.linear, found.independent) == (known.linear, known.independent)
     assert (found.known, len(new)) == (len(remembered), known.independent - len(remembered))
-    assert sorted(law.index for law in found.generators if law.index is not None) == list(range(len(remembered)))
+    assert sorted(law.index for law in found.generators if law.index is not None) == list(
+        range(len(remembered))
+    )
     assert all(law.name is None and law.index is None for law in new)
-    assert all(oracle.is_law(plain.polynomial(law.polynomial.terms), plain.fields, plain.theta.gens) for law in found.generators)
+    assert all(
+        oracle.is_law(plain.polynomial(law.polynomial.terms), plain.fields, plain.theta.gens)
+        for law in found.generators
+    )
     assert found.basis is not None
     assert known.basis is not None
     together = [law.polynomial for law in (*found.basis, *known.basis)]
@@ -263,20 +320,32 @@ def test_forgotten_laws_are_found_again(network: MLP, remembered: tuple[int, ...
 def test_found_laws_are_as_simple_as_the_known_ones() -> None:
     """Entries of the balance matrices again, up to sign: the shortest laws of their classes."""
     network = MLP((2, 3, 2), "linear")
-    off_diagonal = {law.polynomial.terms for law in find_laws(network, 2).generators if len(law.polynomial.terms) == 4}
+    off_diagonal = {
+        law.polynomial.terms
+        for law in find_laws(network, 2).generators
+        if len(law.polynomial.terms) == 4
+    }
     found = find_laws(forgetful(network), 2).generators
     assert max(abs(c) for law in found for c, _ in law.polynomial.terms) == 1
     assert {law.polynomial.terms for law in found} >= {
-        (Polynomial.of([c for c, _ in terms], [m for _, m in terms])).terms for terms in off_diagonal
+        (Polynomial.of([c for c, _ in terms], [m for _, m in terms])).terms
+        for terms in off_diagonal
     }
 
 
 def test_laws_of_a_circular_convolution_are_its_autocorrelations() -> None:
-    """``Σ_i u_i u_{i+k} − Σ_i v_i v_{i+k}`` for every shift k: one law for each real Fourier mode."""
+    """``Σ_i u_i u_{i+k} − Σ_i v_i v_{i+k}`` for every shift k: one law for each real Fourier
+    mode.
+    """
     p = 5
     architecture = next(a for a in FAMILIES if a.name == f"circular linear conv1d, p = {p}")
     found = find_laws(architecture, 2)
-    assert (dict(found.linear), dict(found.products), found.independent, found.known) == ({1: 0, 2: 3}, {1: 0, 2: 1}, 3, 1)
+    assert (dict(found.linear), dict(found.products), found.independent, found.known) == (
+        {1: 0, 2: 3},
+        {1: 0, 2: 1},
+        3,
+        1,
+    )
     shifts = [
         Polynomial.of(
             [1] * p + [-1] * p, [(s + i, s + (i + k) % p) for s in (0, p) for i in range(p)]
@@ -284,16 +353,24 @@ def test_laws_of_a_circular_convolution_are_its_autocorrelations() -> None:
         for k in range(p // 2 + 1)
     ]
     collected = [gathered(law) for law in shifts]
-    assert independent([*collected, *(law.polynomial for law in found.generators)]) == independent(collected) == 3
+    assert (
+        independent([*collected, *(law.polynomial for law in found.generators)])
+        == independent(collected)
+        == 3
+    )
 
 
 def test_laws_may_mix_degrees() -> None:
-    """``F = x u (1 + v) w`` keeps ``u² − (1 + v)²``: around a residual branch, φ is not homogeneous."""
+    """``F = x u (1 + v) w`` keeps ``u² − (1 + v)²``: around a residual branch, φ is not
+    homogeneous.
+    """
     text = "{input: 1, layers: [dense: 1, residual: [dense: 1]]}"
     (architecture,) = spec.parse(text, "residual.yaml").architectures
     found = find_laws(architecture, 2)
     assert (dict(found.linear), found.independent, found.known) == ({1: 0, 2: 1}, 1, 0)
-    assert [law.polynomial for law in found.generators] == [Polynomial(((1, (0, 0)), (-2, (1,)), (-1, (1, 1))))]
+    assert [law.polynomial for law in found.generators] == [
+        Polynomial(((1, (0, 0)), (-2, (1,)), (-1, (1, 1))))
+    ]
     assert find_laws(architecture, 2, homogeneous=True).generators == ()
     assert dict(find_laws(architecture, 4).linear) == {1: 0, 2: 1, 3: 0, 4: 1}
 
@@ -311,7 +388,9 @@ def gathered(polynomial: Polynomial) -> Polynomial:
 
 @dataclass(frozen=True, slots=True)
 class Rotated(Network):
-    """``F(Qθ; a)``, where Q is an integer multiple of a rotation of pairs of parameters: laws are ``h(Qθ)`` for laws h of F."""
+    """``F(Qθ; a)``, where Q is an integer multiple of a rotation of pairs of parameters: laws are
+    ``h(Qθ)`` for laws h of F.
+    """
 
     p: int = 1
     q: int = 0
@@ -327,8 +406,12 @@ class Rotated(Network):
     def _turned(self, ring: Ring, x: NDArray[Any], sign: int) -> NDArray[Any]:
         even, odd = x[:, ::2], x[:, 1::2]
         turned = np.empty_like(x)
-        turned[:, ::2] = ring.reduce(ring.reduce(even * self.p) + ring.reduce(odd * (sign * self.q)))
-        turned[:, 1::2] = ring.reduce(ring.reduce(odd * self.p) - ring.reduce(even * (sign * self.q)))
+        turned[:, ::2] = ring.reduce(
+            ring.reduce(even * self.p) + ring.reduce(odd * (sign * self.q))
+        )
+        turned[:, 1::2] = ring.reduce(
+            ring.reduce(odd * self.p) - ring.reduce(even * (sign * self.q))
+        )
         return turned
 
 
@@ -338,7 +421,9 @@ class Identity:
     def forward(self, at: object, h: NDArray[Any]) -> NDArray[Any]:
         return h
 
-    def backward(self, at: object, h: object, delta: NDArray[Any], gradient: object) -> NDArray[Any]:
+    def backward(
+        self, at: object, h: object, delta: NDArray[Any], gradient: object
+    ) -> NDArray[Any]:
         return delta
 
     def degree(self) -> tuple[int, int]:
@@ -365,7 +450,11 @@ class Turned:
     def fields(self) -> GradientFields:
         n = self.network.network()
         blocks: Any = (*n.blocks, Identity())
-        return GradientFields(Rotated(blocks, n.parameters, n.inputs, n.outputs, n.gates, n.zero_sum, p=self.p, q=self.q))
+        return GradientFields(
+            Rotated(
+                blocks, n.parameters, n.inputs, n.outputs, n.gates, n.zero_sum, p=self.p, q=self.q
+            )
+        )
 
 
 def turned(network: MLP, p: int, q: int) -> Any:
@@ -373,7 +462,9 @@ def turned(network: MLP, p: int, q: int) -> Any:
 
 
 def test_large_coefficients_take_several_primes() -> None:
-    """u² − v² at (p u + q v, p v − q u): its coefficients p² − q² and 4 p q have far more digits than one prime can tell."""
+    """u² − v² at (p u + q v, p v − q u): its coefficients p² − q² and 4 p q have far more digits
+    than one prime can tell.
+    """
     p, q = 3_000_017, 1_234_567
     found = find_laws(turned(MLP((1, 1, 1), "linear"), p, q), 2)
     square, product = p * p - q * q, 4 * p * q
@@ -390,7 +481,9 @@ def test_a_network_without_symmetries_is_searched_whole() -> None:
 
 
 def primes_then_random(monkeypatch: pytest.MonkeyPatch, primes: Sequence[int]) -> list[int]:
-    """Let the search draw these primes first; return the list that what is left of them can be seen in."""
+    """Let the search draw these primes first; return the list that what is left of them can be seen
+    in.
+    """
     left = list(primes)
 
     def draw(rng: np.random.Generator) -> int:
@@ -403,22 +496,35 @@ def primes_then_random(monkeypatch: pytest.MonkeyPatch, primes: Sequence[int]) -
 
 @pytest.mark.parametrize(
     "network",
-    [MLP((2, 3, 2), "linear"), MLP((2, 2, 2), "linear", "all"), forgetful(MLP((2, 2, 2), "linear"))],
+    [
+        MLP((2, 3, 2), "linear"),
+        MLP((2, 2, 2), "linear", "all"),
+        forgetful(MLP((2, 2, 2), "linear")),
+    ],
     ids=lambda network: network.name,
 )
 def test_an_unlucky_prime_only_costs_time(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Modulo 3 and 5 there are many more solutions; none of them lifts, so the search begins again."""
+    """Modulo 3 and 5 there are many more solutions; none of them lifts, so the search begins
+    again.
+    """
     expected = find_laws(network, 3)
     left = primes_then_random(monkeypatch, [3, random_prime(np.random.default_rng(0)), 5])
     found = find_laws(network, 3)
     assert not left
-    assert (found.linear, found.independent, found.known) == (expected.linear, expected.independent, expected.known)
+    assert (found.linear, found.independent, found.known) == (
+        expected.linear,
+        expected.independent,
+        expected.known,
+    )
 
 
 def test_nothing_is_reported_if_all_primes_are_unlucky(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(polynomials, "random_prime", lambda rng: 3)
     monkeypatch.setattr(network_module, "random_prime", lambda rng: 3)
-    with pytest.raises(ContradictionError, match=r"linear 2-2-2: nullspaces of degree 3 and what lifts from them do not agree"):
+    with pytest.raises(
+        ContradictionError,
+        match=r"linear 2-2-2: nullspaces of degree 3 and what lifts from them do not agree",
+    ):
         find_laws(MLP((2, 2, 2), "linear"), 3)
 
 
@@ -439,7 +545,9 @@ def test_a_false_law_stops_the_search() -> None:
 
 @pytest.mark.parametrize("degree", [0, -1, MAX_DEGREE + 1, 10**30, 1.5, True, "2"])
 def test_degrees_that_are_none(degree: Any) -> None:
-    with pytest.raises(SpecError, match=re.escape(f"degree: expected an integer from 1 to 40, got {degree}")):
+    with pytest.raises(
+        SpecError, match=re.escape(f"degree: expected an integer from 1 to 40, got {degree}")
+    ):
         find_laws(MLP((2, 2, 2), "linear"), degree)
 
 
@@ -447,7 +555,8 @@ def test_a_search_that_does_not_fit_says_what_does() -> None:
     with pytest.raises(MemoryBudgetError) as caught:
         find_laws(MLP((5, 5, 5), "linear"), 8, memory=1 << 30)
     assert re.fullmatch(
-        r"linear 5-5-5: 1916797311 monomials of degree up to 8 need about \S+ GiB, the memory budget is 1 GiB; "
+        r"linear 5-5-5: 1916797311 monomials of degree up to 8 need about \S+ GiB, the memory"
+        r" budget is 1 GiB; "
         r"degree [45] may fit",
         str(caught.value),
     )
@@ -458,13 +567,22 @@ def test_a_search_that_does_not_fit_says_what_does() -> None:
 @pytest.mark.parametrize(("bias", "memory"), [(False, 6 << 20), ("all", 400 << 20)])
 def test_a_class_that_does_not_fit_is_refused_before_it_is_solved(bias: Any, memory: int) -> None:
     network = MLP((1, 2, 2, 1), "linear", bias)
-    with pytest.raises(MemoryBudgetError, match=r"a class of \d+ monomials of degree 8 need .*; degree [67] may fit"):
-        find_laws(network, 8, memory=memory, progress=lambda what, done: pytest.fail(f"{what} has begun"))
+    with pytest.raises(
+        MemoryBudgetError,
+        match=r"a class of \d+ monomials of degree 8 need .*; degree [67] may fit",
+    ):
+        find_laws(
+            network, 8, memory=memory, progress=lambda what, done: pytest.fail(f"{what} has begun")
+        )
 
 
 def test_progress_rises() -> None:
     seen: list[tuple[str, float]] = []
-    find_laws(forgetful(MLP((2, 3, 2), "linear")), 3, progress=lambda what, done: seen.append((what, done)))
+    find_laws(
+        forgetful(MLP((2, 3, 2), "linear")),
+        3,
+        progress=lambda what, done: seen.append((what, done)),
+    )
     assert {what for what, _ in seen} == {"degree 1", "degree 2", "degree 3", "lifting"}
     for what in {what for what, _ in seen}:
         steps = [done for each, done in seen if each == what]
@@ -529,19 +647,32 @@ def test_monomials_are_multisets(parameters: int, degree: int) -> None:
 
 
 @PROPERTY
-@given(st.sampled_from([n for n in NETWORKS if n.parameters <= 8]), st.integers(1, 4), st.booleans())
+@given(
+    st.sampled_from([n for n in NETWORKS if n.parameters <= 8]), st.integers(1, 4), st.booleans()
+)
 def test_classes_are_sets_of_odd_labels(network: MLP, degree: int, mixed: bool) -> None:
     found = symmetry(network.network())
-    rows = monomials_up_to(network.parameters, degree) if mixed else monomials(network.parameters, degree)
+    rows = (
+        monomials_up_to(network.parameters, degree)
+        if mixed
+        else monomials(network.parameters, degree)
+    )
     split = classes(rows, found, np.random.default_rng(0))
     labels = [*found.labels.tolist(), []]
     borne = [Counter(x for e in row for x in labels[e] if x != NONE) for row in rows.tolist()]
     odd = [sorted(label for label, n in each.items() if n % 2) for each in borne]
     of_class = [split.labels(index).tolist() for index in range(len(split.members))]
-    assert all(odd[member] == of_class[index] for index in range(len(split.members)) for member in split.members[index])
+    assert all(
+        odd[member] == of_class[index]
+        for index in range(len(split.members))
+        for member in split.members[index]
+    )
     assert len(set(map(tuple, of_class))) == len(of_class)
     kinds = [tuple(sorted(found.kinds[each].tolist())) for each in of_class]
-    assert all(len({kinds[index] for index in split.orbits[orbit]}) == 1 for orbit in range(len(split.orbits)))
+    assert all(
+        len({kinds[index] for index in split.orbits[orbit]}) == 1
+        for orbit in range(len(split.orbits))
+    )
     assert len(set(kinds)) == len(split.orbits)
     assert split.error_bound == 0.0
 
@@ -553,7 +684,10 @@ def test_many_labels_are_told_apart_by_random_words() -> None:
     assert len(found.kinds) > 128
     assert 0 < split.error_bound < 2**-90
     assert len(split.members) == comb(network.parameters, 2) + 1
-    assert odd_labels(split.monomials[split.members[0]], found).max() == NONE or len(split.members[0]) == 1
+    assert (
+        odd_labels(split.monomials[split.members[0]], found).max() == NONE
+        or len(split.members[0]) == 1
+    )
 
 
 @PROPERTY
@@ -565,8 +699,14 @@ def test_inverses(seed: int, size: int) -> None:
 
 
 @PROPERTY
-@given(st.integers(0, 10**6), st.sampled_from([n for n in NETWORKS if n.parameters <= 6]), st.integers(1, 4))
-def test_equations_are_derivatives_of_monomials_along_fields(seed: int, network: MLP, degree: int) -> None:
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from([n for n in NETWORKS if n.parameters <= 6]),
+    st.integers(1, 4),
+)
+def test_equations_are_derivatives_of_monomials_along_fields(
+    seed: int, network: MLP, degree: int
+) -> None:
     """Against exact integers, where θ and the probe are the representatives of the residues."""
     rng, net = np.random.default_rng(seed), network.network()
     points = Points.draw(GradientFields(net), FIELD, rng, 2)
@@ -575,7 +715,9 @@ def test_equations_are_derivatives_of_monomials_along_fields(seed: int, network:
     for k, row in enumerate(points.equations(rows, 2).astype(int).tolist()):
         theta = points.theta[k].astype(int).tolist()
         for value, monomial in zip(row, rows.tolist(), strict=True):
-            change = Polynomial(((1, tuple(e for e in monomial if e < network.parameters)),)).gradient(theta)
+            change = Polynomial(
+                ((1, tuple(e for e in monomial if e < network.parameters)),)
+            ).gradient(theta)
             assert (sum(x * int(gradient[k, e]) for e, x in change.items()) - value) % FIELD.p == 0
 
 

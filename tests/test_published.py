@@ -52,9 +52,13 @@ def test_published_count(network: MLP, expected: dict[str, object]) -> None:
     assert (row.verdict, row.unknown_laws) == ("proved", 0)
 
 
-@pytest.mark.parametrize("experiment", PUBLISHED["experiments"], ids=lambda experiment: experiment["config"])
+@pytest.mark.parametrize(
+    "experiment", PUBLISHED["experiments"], ids=lambda experiment: experiment["config"]
+)
 def test_published_experiment(experiment: dict[str, Any]) -> None:
-    """No network of the experiment has a law beyond the known ones: dim Lie(W_φ)(θ) = D − N, proved."""
+    """No network of the experiment has a law beyond the known ones: dim Lie(W_φ)(θ) = D − N,
+    proved.
+    """
     architectures = spec.load(str(ROOT / experiment["config"])).architectures
     rows = [count_laws(architecture) for architecture in architectures]
     assert len(rows) >= experiment["architectures"]

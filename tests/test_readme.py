@@ -22,13 +22,17 @@ def blocks(language: str) -> list[str]:
 CONSOLE = [block.partition("\n") for block in blocks("console") if block.startswith("$ conslaw ")]
 
 
-@pytest.mark.parametrize(("line", "output"), [(a, c) for a, _, c in CONSOLE], ids=lambda text: text[:50])
+@pytest.mark.parametrize(
+    ("line", "output"), [(a, c) for a, _, c in CONSOLE], ids=lambda text: text[:50]
+)
 def test_command(line: str, output: str, tmp_path: Path) -> None:
     (tmp_path / "configs").symlink_to(ROOT / "configs")
     words = shlex.split(line)[2:]
     env = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
     command = [sys.executable, "-m", "conslaw_cli", *words]
-    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True
+    )
     assert done.stdout == output or not output
 
 

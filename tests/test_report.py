@@ -27,12 +27,16 @@ BOUNDS = st.lists(BOUND, max_size=3).map(tuple)
 TRACE = st.builds(Trace, st.lists(COUNT, min_size=1).map(tuple), ERROR)
 ARCHITECTURE = st.fixed_dictionaries(
     {
-        "activation": st.sampled_from(("relu", "linear")) | st.lists(st.sampled_from(("relu", "linear"))),
+        "activation": (
+            st.sampled_from(("relu", "linear")) | st.lists(st.sampled_from(("relu", "linear")))
+        ),
         "widths": st.lists(st.integers(1, 10**9), min_size=2),
         "bias": st.sampled_from((False, "hidden", "all")),
         "loss": st.sampled_from(("mse", "logistic", "cross_entropy")),
     }
-) | st.fixed_dictionaries({"heads": st.integers(1, 9), "residual": st.booleans(), "scale": PROBABILITY})
+) | st.fixed_dictionaries(
+    {"heads": st.integers(1, 9), "residual": st.booleans(), "scale": PROBABILITY}
+)
 RUN: dict[str, st.SearchStrategy[Any]] = {
     "name": st.text(),
     "architecture": ARCHITECTURE,
@@ -105,7 +109,15 @@ def test_the_keys_of_a_row_are_the_public_ones_in_order(row: LawCount) -> None:
 
 def test_a_failed_row_has_no_counts_and_says_why() -> None:
     row = LawCount("a", MLP, 0, "1", 0.5, "failed", reason="time limit of 10 s reached").to_json()
-    counts = ("parameters", "dim_lie", "laws", "known_listed", "known_independent", "unknown_laws", "trace")
+    counts = (
+        "parameters",
+        "dim_lie",
+        "laws",
+        "known_listed",
+        "known_independent",
+        "unknown_laws",
+        "trace",
+    )
     assert [row[key] for key in counts] == [None] * 7
     assert row["evidence"] == {"reason": "time limit of 10 s reached"}
 

@@ -60,7 +60,9 @@ def test_a_network_written_as_flags_reads_as_itself(network: MLP) -> None:
     one = isinstance(network.activation, str) or len(network.activation) == 1
     activation = network.activations[0] if one and network.activations else "relu"
     activation = activation if one else ",".join(network.activations)
-    flags = from_flags(",".join(map(str, network.widths)), activation, str(network.bias).lower(), network.loss)
+    flags = from_flags(
+        ",".join(map(str, network.widths)), activation, str(network.bias).lower(), network.loss
+    )
     assert flags.widths == network.widths
     assert flags.activations == network.activations or not network.activations
     assert (flags.bias, flags.loss) == (network.bias, network.loss)
@@ -90,10 +92,19 @@ def test_every_key_of_an_architecture() -> None:
 
 @pytest.mark.parametrize(
     ("written", "meant"),
-    [("true", "hidden"), ("True", "hidden"), ("hidden", "hidden"), ("all", "all"), ("false", False), ("none", False)],
+    [
+        ("true", "hidden"),
+        ("True", "hidden"),
+        ("hidden", "hidden"),
+        ("all", "all"),
+        ("false", False),
+        ("none", False),
+    ],
 )
 def test_bias(written: str, meant: Any) -> None:
-    assert parse(f"{{widths: [1, 2, 1], bias: {written}}}", "s.yaml").architectures == (MLP((1, 2, 1), bias=meant),)
+    assert parse(f"{{widths: [1, 2, 1], bias: {written}}}", "s.yaml").architectures == (
+        MLP((1, 2, 1), bias=meant),
+    )
     assert from_flags("1,2,1", "relu", written.lower(), "mse").bias == meant
 
 
@@ -136,7 +147,9 @@ def test_a_grid_is_the_product_of_its_alternatives() -> None:
         for bias in (False, "all")
         for loss in ("mse", "cross_entropy")
     ]
-    by_layer = [MLP(widths, "linear") for depth in (1, 2) for widths in product((8, 9), repeat=depth + 1)]
+    by_layer = [
+        MLP(widths, "linear") for depth in (1, 2) for widths in product((8, 9), repeat=depth + 1)
+    ]
     assert list(parse(text, "s.yaml").architectures) == listed + by_layer
 
 
@@ -144,19 +157,35 @@ widths_of_layers = st.lists(st.integers(1, 9), min_size=1, max_size=4, unique=Tr
 
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=3), widths_of_layers)
-def test_up_to_reversal_keeps_one_of_each_chain_and_its_reversal(depths: list[int], widths: list[int]) -> None:
+def test_up_to_reversal_keeps_one_of_each_chain_and_its_reversal(
+    depths: list[int], widths: list[int]
+) -> None:
     grid = {"depth": depths, "widths": widths, "activation": "linear"}
     every = {a.widths for a in parse(json.dumps({"grid": grid}), "s.yaml").architectures}  # type: ignore[attr-defined]
     folded = parse(json.dumps({"grid": {**grid, "up_to_reversal": True}}), "s.yaml").architectures
     kept = [a.widths for a in folded]  # type: ignore[attr-defined]
     assert every == {chain for depth in depths for chain in product(widths, repeat=depth + 1)}
-    assert {min(chain, chain[::-1]) for chain in every} == {min(chain, chain[::-1]) for chain in kept}
+    assert {min(chain, chain[::-1]) for chain in every} == {
+        min(chain, chain[::-1]) for chain in kept
+    }
     assert len({min(chain, chain[::-1]) for chain in kept}) == len(kept)
 
 
-@given(st.lists(st.integers(1, 4), min_size=1, max_size=3, unique=True), widths_of_layers, st.booleans())
-def test_a_sweep_is_counted_exactly_before_it_is_built(depths: list[int], widths: list[int], folded: bool) -> None:
-    grid = {"depth": depths, "widths": widths, "activation": "linear", "up_to_reversal": folded, "loss": ["mse", "logistic"]}
+@given(
+    st.lists(st.integers(1, 4), min_size=1, max_size=3, unique=True),
+    widths_of_layers,
+    st.booleans(),
+)
+def test_a_sweep_is_counted_exactly_before_it_is_built(
+    depths: list[int], widths: list[int], folded: bool
+) -> None:
+    grid = {
+        "depth": depths,
+        "widths": widths,
+        "activation": "linear",
+        "up_to_reversal": folded,
+        "loss": ["mse", "logistic"],
+    }
     text = json.dumps({"grid": grid})
     rows = parse(text, "s.yaml").architectures
     for limit, what, number in (
@@ -165,7 +194,10 @@ def test_a_sweep_is_counted_exactly_before_it_is_built(depths: list[int], widths
     ):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(spec, limit, 0)
-            assert message(text) == f"s.yaml:1:10: grid: expected at most 0 {what} in a sweep, got {number:,}"
+            assert (
+                message(text)
+                == f"s.yaml:1:10: grid: expected at most 0 {what} in a sweep, got {number:,}"
+            )
 
 
 # ---- random draws
@@ -188,13 +220,16 @@ def notebook(upper: int, with_bias: bool) -> list[tuple[tuple[int, ...], bool]]:
 def test_the_notebooks_draws(name: str, upper: int, with_bias: bool) -> None:
     drawn = load(str(CONFIGS / f"{name}.yaml")).architectures[:50]
     expected = [
-        MLP(widths, name, "hidden" if bias else False).describe() for widths, bias in notebook(upper, with_bias)
+        MLP(widths, name, "hidden" if bias else False).describe()
+        for widths, bias in notebook(upper, with_bias)
     ]
     assert [architecture.describe() for architecture in drawn] == expected
 
 
 def test_the_first_draws_of_the_notebook_as_literals() -> None:
-    linear, relu = (load(str(CONFIGS / f"{name}.yaml")).architectures for name in ("linear", "relu"))
+    linear, relu = (
+        load(str(CONFIGS / f"{name}.yaml")).architectures for name in ("linear", "relu")
+    )
     assert [row.name for row in linear[:3]] == [
         "notebook 01: linear 5-3-2",
         "notebook 02: linear 5-3-4-2",
@@ -245,7 +280,10 @@ def test_bias_probability_at_its_ends() -> None:
 
 
 def test_the_papers_experiments() -> None:
-    for name, widths, biases in (("linear", range(2, 7), {False}), ("relu", range(2, 11), {False, "hidden"})):
+    for name, widths, biases in (
+        ("linear", range(2, 7), {False}),
+        ("relu", range(2, 11), {False, "hidden"}),
+    ):
         sweep = load(str(CONFIGS / f"{name}.yaml"))
         assert (sweep.name, len(sweep.architectures)) == (name, 100)
         paper = [row.describe() for row in sweep.architectures[50:]]
@@ -261,16 +299,23 @@ def test_every_example_has_its_count() -> None:
     for row in sweep.architectures:
         m, *hidden, n = row.describe()["widths"]
         if row.describe()["activation"] != "linear":
-            assert sweep.expected[row.name] == sum(hidden), "Proposition 4.1: one law for each hidden neuron"
+            assert sweep.expected[row.name] == sum(hidden), (
+                "Proposition 4.1: one law for each hidden neuron"
+            )
         elif len(hidden) == 1:
             r, rk = hidden[0], min(n + m, hidden[0])
             assert sweep.expected[row.name] == rk * (2 * r + 1 - rk) // 2, "Proposition 4.2"
         else:
-            assert sweep.expected[row.name] == sum(r * (r + 1) // 2 for r in hidden), "Proposition 4.1"
+            assert sweep.expected[row.name] == sum(r * (r + 1) // 2 for r in hidden), (
+                "Proposition 4.1"
+            )
 
 
 def test_the_atlas_is_complete_up_to_reversal() -> None:
-    chains = [tuple(row.describe()["widths"]) for row in load(str(CONFIGS / "atlas-linear.yaml")).architectures]
+    chains = [
+        tuple(row.describe()["widths"])
+        for row in load(str(CONFIGS / "atlas-linear.yaml")).architectures
+    ]
     assert len(chains) == len(set(chains)) == 4858
     limits = {0: 4, 1: 8, 2: 6, 3: 4, 4: 4, 5: 3, 6: 2}
     expected = {
@@ -289,8 +334,8 @@ KINDS = (
     "or a sweep (keys architectures, grid, random), got"
 )
 TOP = (
-    "architectures, grid, random, name, source, seed, laws, expect, widths, activation, bias, loss, "
-    "input, layers, attention, phi, fields, random_fields"
+    "architectures, grid, random, name, source, seed, laws, expect, widths, activation, bias, loss,"
+    " input, layers, attention, phi, fields, random_fields"
 )
 BIAS = "bias: expected one of false, none, true, hidden, all, got"
 DRAW = "count: 3, depth: 2, widths: 3"
@@ -309,33 +354,63 @@ MISTAKES = {
     "widths: [NaN, 2]": f"1:10: {WIDTH} 'NaN'",
     "widths: [-.inf, 2]": f"1:10: {WIDTH} -.inf",
     f"widths: [1{'0' * 30}, 2]": f"1:10: {WIDTH} 1{'0' * 30}",
-    f"widths: [{'9' * 5000}, 2]": f"1:10: widths: expected a number of at most 300 digits, got '{'9' * 60}…' (5000 digits)",
-    "widths: [, 2]": "1:10: not valid YAML: while parsing a flow node: expected the node content, but found ','",
+    f"widths: [{'9' * 5000}, 2]": (
+        f"1:10: widths: expected a number of at most 300 digits, got '{'9' * 60}…' (5000 digits)"
+    ),
+    "widths: [, 2]": (
+        "1:10: not valid YAML: while parsing a flow node: expected the node content, but found ','"
+    ),
     "widths: [[3, 4, 2]]": f"1:10: {WIDTH} a list of 3",
     "widths: 3x4": "1:9: widths: expected a list of widths such as [3, 4, 2], got '3x4'",
     "widths: []": "1:9: widths: expected a list of widths such as [3, 4, 2], got an empty list",
     "widths:": "1:8: widths: expected a list of widths such as [3, 4, 2], got nothing",
     "widths: ~": "1:9: widths: expected a list of widths such as [3, 4, 2], got ~",
-    "widths: {from: 1, to: 3}": "1:9: widths: expected a list of widths such as [3, 4, 2], got a mapping",
+    "widths: {from: 1, to: 3}": (
+        "1:9: widths: expected a list of widths such as [3, 4, 2], got a mapping"
+    ),
     "widths: [3]": "1:9: widths: need an input and an output width, got [3]",
     # the other keys of a network
-    "widths: [3, 4, 2]\nactivation: rellu": "2:13: activation: expected one of linear, identity, relu, leaky_relu, abs, homogeneous, got 'rellu' (did you mean relu?)",
+    "widths: [3, 4, 2]\nactivation: rellu": (
+        "2:13: activation: expected one of linear, identity, relu, leaky_relu, abs, homogeneous,"
+        " got 'rellu' (did you mean relu?)"
+    ),
     "{widths: [3, 4, 2], bias: yes}": f"1:27: {BIAS} 'yes' (did you mean true?)",
     "{widths: [3, 4, 2], bias: off}": f"1:27: {BIAS} 'off' (did you mean false?)",
     "{widths: [3, 4, 2], bias: 1}": f"1:27: {BIAS} 1",
-    "{widths: [3, 4, 2], loss: mae}": "1:27: loss: expected one of mse, logistic, cross_entropy, got 'mae' (did you mean mse?)",
+    "{widths: [3, 4, 2], loss: mae}": (
+        "1:27: loss: expected one of mse, logistic, cross_entropy, got 'mae' (did you mean mse?)"
+    ),
     "{widths: [3, 4, 2], expect: -1}": "1:29: expect: expected an integer of at least 0, got -1",
-    "{widths: [3, 4, 2], seed: 4294967296}": "1:27: seed: expected an integer from 0 to 4294967295, got 4294967296",
-    '{widths: [3, 4, 2], name: "a\\e[31m"}': "1:27: name: expected one line of text, at most 200 characters, got 'a\\x1b[31m'",
-    '{widths: [3, 4, 2], name: "\\uD800"}': "1:27: name: expected one line of text, at most 200 characters, got '\\ud800'",
+    "{widths: [3, 4, 2], seed: 4294967296}": (
+        "1:27: seed: expected an integer from 0 to 4294967295, got 4294967296"
+    ),
+    '{widths: [3, 4, 2], name: "a\\e[31m"}': (
+        "1:27: name: expected one line of text, at most 200 characters, got 'a\\x1b[31m'"
+    ),
+    '{widths: [3, 4, 2], name: "\\uD800"}': (
+        "1:27: name: expected one line of text, at most 200 characters, got '\\ud800'"
+    ),
     "{widths: [3, 4, 2], source: []}": "1:29: source: expected text, got an empty list",
     # keys
     "width: [3, 4, 2]": f"1:1: unknown key 'width' (did you mean widths?); expected one of {TOP}",
-    "architectrues: []": f"1:1: unknown key 'architectrues' (did you mean architectures?); expected one of {TOP}",
-    "{widths: [1, 1], 3: 4}": "1:18: unknown key '3'; expected one of widths, activation, bias, loss, name, source, expect, seed",
-    "{widths: [1, 1], <<: {}}": "1:18: unknown key '<<'; expected one of widths, activation, bias, loss, name, source, expect, seed",
-    "{grid: {depth: 1, widths: 1}, widths: [1, 1]}": "1:31: unknown key 'widths'; expected one of name, source, seed, laws, architectures, grid, random",
-    "widths: [1, 2]\nbias: all\nwidths: [3, 4]": "3:1: key 'widths' is given twice, first on line 1",
+    "architectrues: []": (
+        f"1:1: unknown key 'architectrues' (did you mean architectures?); expected one of {TOP}"
+    ),
+    "{widths: [1, 1], 3: 4}": (
+        "1:18: unknown key '3'; expected one of widths, activation, bias, loss, name, source,"
+        " expect, seed"
+    ),
+    "{widths: [1, 1], <<: {}}": (
+        "1:18: unknown key '<<'; expected one of widths, activation, bias, loss, name, source,"
+        " expect, seed"
+    ),
+    "{grid: {depth: 1, widths: 1}, widths: [1, 1]}": (
+        "1:31: unknown key 'widths'; expected one of name, source, seed, laws, architectures, grid,"
+        " random"
+    ),
+    "widths: [1, 2]\nbias: all\nwidths: [3, 4]": (
+        "3:1: key 'widths' is given twice, first on line 1"
+    ),
     "? [a]\n: 1": "1:3: expected a key, got a list of 1",
     "architectures:\n  - {bias: all}": "2:5: architectures: key 'widths' is missing",
     # documents
@@ -346,49 +421,112 @@ MISTAKES = {
     "3,4,2": f"1:1: {KINDS} '3,4,2'",
     "name: only": f"1:1: {KINDS} a mapping",
     "--- {widths: [1, 1]}\n--- {widths: [1, 2]}": "2:1: a second document; expected one per file",
-    "widths: [1, 2": "1:14: not valid YAML: while parsing a flow sequence: expected ',' or ']', but got '<stream end>'",
-    "widths: [1, 2]\n\tbias: all": "2:1: not valid YAML: while scanning for the next token: found character '\\t' that cannot start any token",
+    "widths: [1, 2": (
+        "1:14: not valid YAML: while parsing a flow sequence: expected ',' or ']', but got '<stream"
+        " end>'"
+    ),
+    "widths: [1, 2]\n\tbias: all": (
+        "2:1: not valid YAML: while scanning for the next token: found character '\\t' that cannot"
+        " start any token"
+    ),
     "widths: a: b": "1:10: not valid YAML: mapping values are not allowed here",
     "widths: [1, 2]\nname: a\0b": "2:8: not valid YAML: character '\\x00' is not allowed",
     'name: "\\UFFFFFFFF"': "1:10: not valid YAML: an escape or a version number is out of range",
-    "!!python/object/apply:os.system [ls]": "1:1: tag 'tag:yaml.org,2002:python/object/apply:os.system': tags are not supported",
+    "!!python/object/apply:os.system [ls]": (
+        "1:1: tag 'tag:yaml.org,2002:python/object/apply:os.system': tags are not supported"
+    ),
     "widths: !mine [1, 2]": "1:9: tag '!mine': tags are not supported",
     "a: &a [1, *a]": "1:11: alias *a stands inside its own anchor",
     "a: *b": "1:4: alias *b: no anchor &b stands before it",
     "[" * 100_000: "1:21: nested more than 20 levels deep",
     # sweeps
     "architectures: []": "1:16: architectures: expected a list of architectures, got an empty list",
-    "architectures: {widths: [1, 2]}": "1:16: architectures: expected a list of architectures, got a mapping",
-    "architectures: [3]": "1:17: architectures: expected a mapping with keys such as widths, activation, bias, loss, got 3",
-    "{name: ../up, grid: {depth: 1, widths: 1}}": "1:8: name: expected a name of letters, digits, '.', '_' and '-', for the file of results, got '../up'",
-    "architectures:\n- {widths: [1, 2], name: a}\n- {widths: [2, 2], name: a}": "3:3: architectures: name 'a' belongs to an earlier, different architecture",
-    "architectures:\n- {widths: [1, 2], expect: 0}\n- {widths: [1, 2], expect: 1}": "3:3: architectures: expect 1, but 0 was expected for the same 'relu 1-2'",
+    "architectures: {widths: [1, 2]}": (
+        "1:16: architectures: expected a list of architectures, got a mapping"
+    ),
+    "architectures: [3]": (
+        "1:17: architectures: expected a mapping with keys such as widths, activation, bias, loss,"
+        " got 3"
+    ),
+    "{name: ../up, grid: {depth: 1, widths: 1}}": (
+        "1:8: name: expected a name of letters, digits, '.', '_' and '-', for the file of results,"
+        " got '../up'"
+    ),
+    "architectures:\n- {widths: [1, 2], name: a}\n- {widths: [2, 2], name: a}": (
+        "3:3: architectures: name 'a' belongs to an earlier, different architecture"
+    ),
+    "architectures:\n- {widths: [1, 2], expect: 0}\n- {widths: [1, 2], expect: 1}": (
+        "3:3: architectures: expect 1, but 0 was expected for the same 'relu 1-2'"
+    ),
     # grids
     "grid: []": "1:7: grid: expected a list of one or more values, got an empty list",
-    "grid: 7": "1:7: grid: expected a mapping with keys such as depth, widths, up_to_reversal, activation, got 7",
+    "grid: 7": (
+        "1:7: grid: expected a mapping with keys such as depth, widths, up_to_reversal, activation,"
+        " got 7"
+    ),
     "grid: {depth: 2}": "1:7: grid: key 'widths' is missing",
-    "grid: {widths: [5]}": "1:17: widths: expected a list of widths such as [3, 4, 2] (without depth, every alternative is one), got 5",
-    "grid: {widths: {from: 1, to: 4}}": "1:16: widths: expected a list of width lists such as [[3, 4, 2], [2, 2]] (or of numbers, with depth), got a mapping",
+    "grid: {widths: [5]}": (
+        "1:17: widths: expected a list of widths such as [3, 4, 2] (without depth, every"
+        " alternative is one), got 5"
+    ),
+    "grid: {widths: {from: 1, to: 4}}": (
+        "1:16: widths: expected a list of width lists such as [[3, 4, 2], [2, 2]] (or of numbers,"
+        " with depth), got a mapping"
+    ),
     "grid: {depth: 0, widths: 1}": "1:15: depth: expected an integer from 1 to 10000, got 0",
-    "grid: {depth: {from: 4, to: 1}, widths: 3}": "1:15: depth: expected 'from' at most 'to', got 4 and 1",
+    "grid: {depth: {from: 4, to: 1}, widths: 3}": (
+        "1:15: depth: expected 'from' at most 'to', got 4 and 1"
+    ),
     "grid: {depth: {from: 4}, widths: 3}": "1:15: depth: key 'to' is missing",
-    "grid: {depth: 1..4, widths: 3}": "1:15: depth: expected an integer from 1 to 10000, got '1..4'",
-    "grid: {depth: 2, widths: {from: 1, to: 10000}}": "1:7: grid: expected at most 200,000 architectures in a sweep, got 1,000,000,000,000",
-    "grid: {depth: 10000, widths: {from: 1, to: 1000000000}}": "1:7: grid: expected at most 200,000 architectures in a sweep, got more than 10^30",
-    "grid: {depth: {from: 1, to: 10000}, widths: 1}": "1:7: grid: expected at most 2,000,000 widths in a sweep, got 50,015,000",
-    "grid: {depth: 3, widths: [1, 2], activation: [[relu], linear]}": "1:46: activation: expected 2 names, one per hidden layer, got 1: ['relu']",
-    "grid: {depth: 3, widths: [1, 2], bias: [], activation: [[]]}": "1:40: bias: expected a list of one or more values, got an empty list\ns.yaml:1:57: activation: expected a list of activations, one per hidden layer, got an empty list",
-    "grid: {depth: 2, widths: 1, up_to_reversal: true, bias: all}": "1:29: up_to_reversal: expected no biases, one activation for all layers and no cross_entropy; other networks may have other laws than their reversals",
+    "grid: {depth: 1..4, widths: 3}": (
+        "1:15: depth: expected an integer from 1 to 10000, got '1..4'"
+    ),
+    "grid: {depth: 2, widths: {from: 1, to: 10000}}": (
+        "1:7: grid: expected at most 200,000 architectures in a sweep, got 1,000,000,000,000"
+    ),
+    "grid: {depth: 10000, widths: {from: 1, to: 1000000000}}": (
+        "1:7: grid: expected at most 200,000 architectures in a sweep, got more than 10^30"
+    ),
+    "grid: {depth: {from: 1, to: 10000}, widths: 1}": (
+        "1:7: grid: expected at most 2,000,000 widths in a sweep, got 50,015,000"
+    ),
+    "grid: {depth: 3, widths: [1, 2], activation: [[relu], linear]}": (
+        "1:46: activation: expected 2 names, one per hidden layer, got 1: ['relu']"
+    ),
+    "grid: {depth: 3, widths: [1, 2], bias: [], activation: [[]]}": (
+        "1:40: bias: expected a list of one or more values, got an empty list\ns.yaml:1:57:"
+        " activation: expected a list of activations, one per hidden layer, got an empty list"
+    ),
+    "grid: {depth: 2, widths: 1, up_to_reversal: true, bias: all}": (
+        "1:29: up_to_reversal: expected no biases, one activation for all layers and no"
+        " cross_entropy; other networks may have other laws than their reversals"
+    ),
     # random draws
-    "random: {count: 3}": "1:9: random: key 'depth' is missing\ns.yaml:1:9: random: key 'widths' is missing",
-    "random: {count: 1000000000000, depth: 2, widths: 3}": "1:9: random: expected at most 200,000 architectures in a sweep, got 1,000,000,000,000",
-    "random: {count: 1000, depth: {from: 2, to: 5000}, widths: 3}": "1:9: random: expected at most 2,000,000 widths in a sweep, got 5,001,000",
-    f"random: {{{DRAW}, bias_probability: 1.5}}": "1:59: bias_probability: expected a probability from 0 to 1, got 1.5",
-    f"random: {{{DRAW}, bias_probability: .nan}}": "1:59: bias_probability: expected a probability from 0 to 1, got .nan",
-    f"random: {{{DRAW}, bias_probability: true}}": "1:59: bias_probability: expected a probability from 0 to 1, got true",
-    f"random: {{{DRAW}, rng: legacy}}": "1:46: rng: expected one of numpy, numpy-legacy, got 'legacy' (did you mean numpy-legacy?)",
+    "random: {count: 3}": (
+        "1:9: random: key 'depth' is missing\ns.yaml:1:9: random: key 'widths' is missing"
+    ),
+    "random: {count: 1000000000000, depth: 2, widths: 3}": (
+        "1:9: random: expected at most 200,000 architectures in a sweep, got 1,000,000,000,000"
+    ),
+    "random: {count: 1000, depth: {from: 2, to: 5000}, widths: 3}": (
+        "1:9: random: expected at most 2,000,000 widths in a sweep, got 5,001,000"
+    ),
+    f"random: {{{DRAW}, bias_probability: 1.5}}": (
+        "1:59: bias_probability: expected a probability from 0 to 1, got 1.5"
+    ),
+    f"random: {{{DRAW}, bias_probability: .nan}}": (
+        "1:59: bias_probability: expected a probability from 0 to 1, got .nan"
+    ),
+    f"random: {{{DRAW}, bias_probability: true}}": (
+        "1:59: bias_probability: expected a probability from 0 to 1, got true"
+    ),
+    f"random: {{{DRAW}, rng: legacy}}": (
+        "1:46: rng: expected one of numpy, numpy-legacy, got 'legacy' (did you mean numpy-legacy?)"
+    ),
     "random: {count: 3, depth: 2, widths: [3, 4]}": f"1:38: {WIDTH} a list of 2",
-    f"random: [{{{DRAW}}}, {{{DRAW}}}]": "1:43: random: name 'random' belongs to earlier draws; expected one of its own",
+    f"random: [{{{DRAW}}}, {{{DRAW}}}]": (
+        "1:43: random: name 'random' belongs to earlier draws; expected one of its own"
+    ),
 }
 
 
@@ -407,9 +545,14 @@ grid: {depth: 0}
     assert message(text).splitlines() == [
         f"s.yaml:2:15: {WIDTH} 0",
         f"s.yaml:2:21: {WIDTH} 'x'",
-        "s.yaml:2:25: unknown key 'bais' (did you mean bias?); expected one of widths, activation, bias, loss, "
-        "name, source, expect",
-        "s.yaml:3:28: loss: expected one of mse, logistic, cross_entropy, got 'mae' (did you mean mse?)",
+        (
+            "s.yaml:2:25: unknown key 'bais' (did you mean bias?); expected one of widths,"
+            " activation, bias, loss, name, source, expect"
+        ),
+        (
+            "s.yaml:3:28: loss: expected one of mse, logistic, cross_entropy, got 'mae' (did you"
+            " mean mse?)"
+        ),
         "s.yaml:4:15: depth: expected an integer from 1 to 10000, got 0",
         "s.yaml:4:7: grid: key 'widths' is missing",
     ]
@@ -421,27 +564,57 @@ def test_many_faults_are_cut() -> None:
 
 
 def test_aliases_may_repeat_but_not_explode() -> None:
-    assert names("architectures: [{widths: &w [3, 4, 2]}, {widths: *w, bias: all}]") == ["relu 3-4-2", "relu 3-4-2 bias=all"]
-    bomb = "a: &a [lol]\n" + "".join(f"{c}: &{c} [{', '.join([f'*{p}'] * 9)}]\n" for p, c in zip("abcdefgh", "bcdefghi", strict=True))
+    assert names("architectures: [{widths: &w [3, 4, 2]}, {widths: *w, bias: all}]") == [
+        "relu 3-4-2",
+        "relu 3-4-2 bias=all",
+    ]
+    bomb = "a: &a [lol]\n" + "".join(
+        f"{c}: &{c} [{', '.join([f'*{p}'] * 9)}]\n"
+        for p, c in zip("abcdefgh", "bcdefghi", strict=True)
+    )
     assert message(bomb) == "s.yaml:7:12: more than 200,000 values, aliases written out"
 
 
 @pytest.mark.parametrize(
     ("flags", "expected"),
     [
-        (("3x4", "relu", "none", "mse"), "--widths: expected positive integers such as 3,4,2, got '3x4'"),
-        (("3,,2", "relu", "none", "mse"), "--widths: expected positive integers such as 3,4,2, got '3,,2'"),
-        (("3,-1", "relu", "none", "mse"), "--widths: expected positive integers such as 3,4,2, got '3,-1'"),
-        (("3,2.5", "relu", "none", "mse"), "--widths: expected positive integers such as 3,4,2, got '3,2.5'"),
-        (("٣,2", "relu", "none", "mse"), "--widths: expected positive integers such as 3,4,2, got '٣,2'"),
+        (
+            ("3x4", "relu", "none", "mse"),
+            "--widths: expected positive integers such as 3,4,2, got '3x4'",
+        ),
+        (
+            ("3,,2", "relu", "none", "mse"),
+            "--widths: expected positive integers such as 3,4,2, got '3,,2'",
+        ),
+        (
+            ("3,-1", "relu", "none", "mse"),
+            "--widths: expected positive integers such as 3,4,2, got '3,-1'",
+        ),
+        (
+            ("3,2.5", "relu", "none", "mse"),
+            "--widths: expected positive integers such as 3,4,2, got '3,2.5'",
+        ),
+        (
+            ("٣,2", "relu", "none", "mse"),
+            "--widths: expected positive integers such as 3,4,2, got '٣,2'",
+        ),
         (("", "relu", "none", "mse"), "--widths: expected positive integers such as 3,4,2, got ''"),
         (("3,0", "relu", "none", "mse"), "--widths: expected positive integers, got 0"),
         (("3", "relu", "none", "mse"), "--widths: need an input and an output width, got [3]"),
-        (("3,4,2", "relu", "yes", "mse"), "--bias: expected one of false, none, true, hidden, all, got 'yes'"),
-        (("3,4,2", "relu", "all", "mae"), "--loss: expected one of mse, logistic, cross_entropy, got 'mae' (did you mean mse?)"),
+        (
+            ("3,4,2", "relu", "yes", "mse"),
+            "--bias: expected one of false, none, true, hidden, all, got 'yes'",
+        ),
+        (
+            ("3,4,2", "relu", "all", "mae"),
+            "--loss: expected one of mse, logistic, cross_entropy, got 'mae' (did you mean mse?)",
+        ),
         (
             ("3,4,4,2", "relu,tanh", "all", "mse"),
-            "--activation: expected one of linear, identity, relu, leaky_relu, abs, homogeneous, got 'tanh'",
+            (
+                "--activation: expected one of linear, identity, relu, leaky_relu, abs,"
+                " homogeneous, got 'tanh'"
+            ),
         ),
     ],
 )
@@ -451,7 +624,23 @@ def test_a_mistake_in_a_flag_is_reported(flags: tuple[str, str, str, str], expec
     assert str(caught.value) == expected
 
 
-words = ["widths", "grid", "random", "architectures", "depth", "name", "from", "to", "relu", "&a", "*a", "!t", "1", "-1", "1.5"]
+words = [
+    "widths",
+    "grid",
+    "random",
+    "architectures",
+    "depth",
+    "name",
+    "from",
+    "to",
+    "relu",
+    "&a",
+    "*a",
+    "!t",
+    "1",
+    "-1",
+    "1.5",
+]
 signs = [": ", "- ", " ", "\n", "\n  ", "---", *":-[]{},'\"\\#|>?%"]
 pieces = st.sampled_from(words + signs)
 
@@ -489,7 +678,9 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fault("-") == "stdin: expected a spec, but standard input is closed"
 
 
-def test_a_large_file_is_refused_without_reading_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_file_is_refused_without_reading_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "large.yaml"
     with path.open("wb") as file:
         file.truncate(100_000_000)
@@ -509,7 +700,9 @@ def test_a_file_of_the_largest_size_is_read(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert fault(str(tmp_path)) == f"{tmp_path}: cannot be read: Is a directory"
-    assert fault(str(tmp_path / "no")) == f"{tmp_path}/no: cannot be read: No such file or directory"
+    assert (
+        fault(str(tmp_path / "no")) == f"{tmp_path}/no: cannot be read: No such file or directory"
+    )
     assert fault("") == "'': cannot be read: Is a directory"
     assert fault("a\0b") == "'a\\x00b': cannot be read: embedded null byte"
 

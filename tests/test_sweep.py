@@ -1,4 +1,6 @@
-"""What a sweep promises: one row for every job, whatever happens to jobs, workers, the file or the power."""
+"""What a sweep promises: one row for every job, whatever happens to jobs, workers, the file or the
+power.
+"""
 
 from __future__ import annotations
 
@@ -31,15 +33,29 @@ WORTH_WORKERS = 5.0
 
 
 def jobs_for(*inputs: int, cost: float = 0.0) -> list[Job]:
-    """Return a job for the linear network n-2-1 for each n of the inputs, which tells the fakes what to do."""
-    return [replace(job, cost=cost) for job in plan([MLP((n, 2, 1), "linear") for n in inputs], seed=0)]
+    """Return a job for the linear network n-2-1 for each n of the inputs, which tells the fakes
+    what to do.
+    """
+    return [
+        replace(job, cost=cost) for job in plan([MLP((n, 2, 1), "linear") for n in inputs], seed=0)
+    ]
 
 
 def fake(architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
-    return LawCount(architecture.name, architecture.describe(), seed, VERSION, 0.0, "proved", laws=architecture.widths[0])
+    return LawCount(
+        architecture.name,
+        architecture.describe(),
+        seed,
+        VERSION,
+        0.0,
+        "proved",
+        laws=architecture.widths[0],
+    )
 
 
-def rows_of(jobs: list[Job], count: Callable[..., LawCount], workers: int = 1, **limits: float) -> dict[int, LawCount]:
+def rows_of(
+    jobs: list[Job], count: Callable[..., LawCount], workers: int = 1, **limits: float
+) -> dict[int, LawCount]:
     """Run the jobs; return their rows by the number of inputs."""
     found = list(run(jobs, Limits(**limits), workers, count))  # type: ignore[arg-type]
     rows = {row.architecture["widths"][0]: row for _, row in found}
@@ -55,17 +71,27 @@ def without_seconds(row: LawCount) -> LawCount:
 
 
 def test_rows_do_not_depend_on_the_number_of_workers() -> None:
-    architectures = [MLP((2, 3, 2), "linear"), MLP((1, 2, 2, 1), "linear"), MLP((3, 2, 2), "relu", "hidden")]
+    architectures = [
+        MLP((2, 3, 2), "linear"),
+        MLP((1, 2, 2, 1), "linear"),
+        MLP((3, 2, 2), "relu", "hidden"),
+    ]
     jobs = [replace(job, cost=WORTH_WORKERS) for job in plan(architectures, seed=7)]
     found = [
-        sorted((without_seconds(row) for _, row in run(jobs, NO_LIMITS, workers)), key=lambda row: row.name) for workers in (1, 2)
+        sorted(
+            (without_seconds(row) for _, row in run(jobs, NO_LIMITS, workers)),
+            key=lambda row: row.name,
+        )
+        for workers in (1, 2)
     ]
     assert found[0] == found[1]
     assert [row.verdict for row in found[0]] == ["proved"] * 3
 
 
 def parent(architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
-    return replace(fake(architecture, seed=seed, memory=memory), parameters=os.getppid(), dim_lie=memory)
+    return replace(
+        fake(architecture, seed=seed, memory=memory), parameters=os.getppid(), dim_lie=memory
+    )
 
 
 def test_a_small_sweep_starts_no_workers() -> None:
@@ -89,7 +115,11 @@ def greedy(architecture: MLP, *, seed: int, memory: int) -> LawCount:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_job_may_use_the_whole_budget_whatever_the_number_of_workers(workers: int) -> None:
     rows = rows_of(jobs_for(100, 900, 1100, cost=WORTH_WORKERS), greedy, workers, memory=1000)
-    assert {n: row.verdict for n, row in rows.items()} == {100: "proved", 900: "proved", 1100: "failed"}
+    assert {n: row.verdict for n, row in rows.items()} == {
+        100: "proved",
+        900: "proved",
+        1100: "failed",
+    }
     assert rows[1100].reason == "1100 bytes, the budget is 1000"
 
 
@@ -114,7 +144,9 @@ def unlucky(architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_job_that_fails_has_a_reason_and_the_others_a_count(workers: int) -> None:
     rows = rows_of(jobs_for(*range(1, 10), cost=WORTH_WORKERS), unlucky, workers)
-    reasons = {n: re.sub(r"\(test_sweep.py:\d+\)", "(place)", row.reason or "") for n, row in rows.items()}
+    reasons = {
+        n: re.sub(r"\(test_sweep.py:\d+\)", "(place)", row.reason or "") for n, row in rows.items()
+    }
     assert reasons == {
         1: "ContradictionError: lower bound 3 above upper bound 2 (place)",
         2: "ZeroDivisionError: of a kind nobody thought of (place)",
@@ -129,7 +161,9 @@ def test_a_job_that_fails_has_a_reason_and_the_others_a_count(workers: int) -> N
     assert LawCount.from_json(rows[4].to_json()) == rows[4]
 
 
-def mortal(flag: Path, victim: Callable[[], int], architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
+def mortal(
+    flag: Path, victim: Callable[[], int], architecture: MLP, *, seed: int, memory: int | None
+) -> LawCount:
     """Kill a process, the first time that the network with 3 inputs is counted."""
     if architecture.widths[0] == 3 and not flag.exists():
         flag.touch()
@@ -163,7 +197,11 @@ def test_the_time_limit_stops_code_that_holds_the_interpreter() -> None:
     start = time.monotonic()
     rows = rows_of(jobs_for(1, 2, 3), stuck, seconds=0.3)
     assert time.monotonic() - start < 3
-    assert {n: row.reason for n, row in rows.items()} == {1: None, 2: "time limit of 0.3 s reached", 3: None}
+    assert {n: row.reason for n, row in rows.items()} == {
+        1: None,
+        2: "time limit of 0.3 s reached",
+        3: None,
+    }
     assert rows[2].seconds == pytest.approx(0.3, abs=0.5)
 
 
@@ -203,7 +241,25 @@ def warnings() -> list[str]:
 
 def row(name: str, **changes: object) -> LawCount:
     trace, bound = Trace((3,)), Bound(3, "brackets", "proof", 7, "3 fields")
-    counted = LawCount(name, {"widths": [2, 2]}, 0, "1", 0.5, "proved", 4, 3, 1, 1, 1, 0, trace, True, None, (bound,), (bound,))
+    counted = LawCount(
+        name,
+        {"widths": [2, 2]},
+        0,
+        "1",
+        0.5,
+        "proved",
+        4,
+        3,
+        1,
+        1,
+        1,
+        0,
+        trace,
+        True,
+        None,
+        (bound,),
+        (bound,),
+    )
     return replace(counted, **changes)  # type: ignore[arg-type]
 
 
@@ -241,7 +297,9 @@ def test_rows_are_found_by_job_and_name_and_version(tmp_path: Path) -> None:
 
 
 @given(cut=st.integers(min_value=1))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_a_file_cut_anywhere_keeps_every_whole_line(tmp_path: Path, cut: int) -> None:
     path, names = tmp_path / "s.jsonl", ("a", "b", "c")
     path.unlink(missing_ok=True)
@@ -259,7 +317,9 @@ def test_a_file_cut_anywhere_keeps_every_whole_line(tmp_path: Path, cut: int) ->
     assert bool(warned) == (len(left) not in (0, *ends, *(end + 1 for end in ends)))
 
 
-def test_unreadable_and_foreign_lines_are_kept_with_a_warning(tmp_path: Path, warnings: list[str]) -> None:
+def test_unreadable_and_foreign_lines_are_kept_with_a_warning(
+    tmp_path: Path, warnings: list[str]
+) -> None:
     path = tmp_path / "s.jsonl"
     odd = b'what is this?\n{"name": "no row", "job": "k"}\n[[' + b"[" * 5000 + b"\n"
     path.write_bytes(odd + filled(path, "foreign", "a"))
@@ -273,7 +333,9 @@ def test_unreadable_and_foreign_lines_are_kept_with_a_warning(tmp_path: Path, wa
     assert json.loads(rest[-1])["name"] == "foreign"
 
 
-@pytest.mark.parametrize("text", ["# A report\n\nby mistake\n", "one line", '{"results": []}\n', "\0\0\0"])
+@pytest.mark.parametrize(
+    "text", ["# A report\n\nby mistake\n", "one line", '{"results": []}\n', "\0\0\0"]
+)
 def test_a_file_that_is_no_store_is_refused_and_left_alone(tmp_path: Path, text: str) -> None:
     path = tmp_path / "report.md"
     path.write_text(text)
@@ -381,7 +443,9 @@ def test_a_sweep_counts_only_what_is_missing(three: tuple[list[Job], Path]) -> N
     assert len(stored(other_seed, path)) == 3
 
 
-def test_an_interrupted_sweep_ends_in_the_same_file(three: tuple[list[Job], Path], tmp_path: Path) -> None:
+def test_an_interrupted_sweep_ends_in_the_same_file(
+    three: tuple[list[Job], Path], tmp_path: Path
+) -> None:
     jobs, path = three
     stored(jobs, tmp_path / "at once.jsonl")
     assert len(stored(jobs[::-1], path, rows=1)) == 1

@@ -1,4 +1,6 @@
-"""Labels and permutations are symmetries of W_φ, on networks of every kind; a wrong one would lose laws unseen."""
+"""Labels and permutations are symmetries of W_φ, on networks of every kind; a wrong one would lose
+laws unseen.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,11 @@ from conslaw_cli.symmetry import NONE, Symmetry, symmetry
 
 FIELD = PrimeField(8388593)
 FAMILIES = spec.load(str(Path(__file__).parent.parent / "configs" / "families.yaml")).architectures
-OTHERS = [each for each in FAMILIES if each.parameters <= 100 and isinstance(each.fields(), GradientFields)]
+OTHERS = [
+    each
+    for each in FAMILIES
+    if each.parameters <= 100 and isinstance(each.fields(), GradientFields)
+]
 LAYERS = """
 architectures:
   - {name: biases around a residual branch, input: 2, layers:
@@ -42,7 +48,9 @@ architectures:
 
 
 def chains() -> list[MLP]:
-    """Return networks of depth 1 to 3 with widths 1 to 3, every mixture of activations, biases and losses."""
+    """Return networks of depth 1 to 3 with widths 1 to 3, every mixture of activations, biases and
+    losses.
+    """
     return [
         MLP(widths, kinds, bias, loss)
         for depth in (1, 2, 3)
@@ -52,11 +60,18 @@ def chains() -> list[MLP]:
     ]
 
 
-NETWORKS: list[Architecture] = [*chains(), *OTHERS, *spec.parse(LAYERS, "layers.yaml").architectures]
+NETWORKS: list[Architecture] = [
+    *chains(),
+    *OTHERS,
+    *spec.parse(LAYERS, "layers.yaml").architectures,
+]
 sampled = st.sampled_from(NETWORKS)
 deep = st.builds(
     lambda widths, linear, bias, loss: MLP(
-        tuple(widths), tuple("linear" if flag else "relu" for flag in linear[: len(widths) - 2]), bias, loss
+        tuple(widths),
+        tuple("linear" if flag else "relu" for flag in linear[: len(widths) - 2]),
+        bias,
+        loss,
     ),
     st.lists(st.integers(1, 3), min_size=4, max_size=6),
     st.lists(st.booleans(), min_size=4, max_size=4),
@@ -93,7 +108,9 @@ def check_flips(architecture: Architecture, rng: np.random.Generator) -> None:
     net = network(architecture)
     found, theta = symmetry(net), FIELD.random(rng, (net.parameters,))
     signs = flips(found, rng.integers(2, size=len(found.kinds)))
-    assert same_span(span(net, signs * theta, rng), signs * span(net, theta, rng)), architecture.name
+    assert same_span(span(net, signs * theta, rng), signs * span(net, theta, rng)), (
+        architecture.name
+    )
 
 
 def check_permutations(architecture: Architecture, rng: np.random.Generator) -> None:
@@ -145,7 +162,9 @@ def test_a_wrong_flip_does_not() -> None:
 
 @THOROUGH
 @given(sampled, st.integers(1, 3), st.integers(0, 10**6))
-def test_carrying_labels_carries_classes(architecture: Architecture, degree: int, seed: int) -> None:
+def test_carrying_labels_carries_classes(
+    architecture: Architecture, degree: int, seed: int
+) -> None:
     """The image of a class under ``carry`` is the class with the labels that it was carried to."""
     found = symmetry(network(architecture))
     if architecture.parameters > 12:

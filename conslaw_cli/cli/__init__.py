@@ -1,7 +1,8 @@
-"""The command ``conslaw``: one click command per file; each parses, calls the library, prints and exits.
+"""The command ``conslaw``: one click command per file; each parses, calls the library, prints and
+exits.
 
-Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 requirement not met, 2 usage or spec,
-3 some job failed, 130 interrupted.
+Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 requirement not met, 2 usage
+or spec, 3 some job failed, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from conslaw_cli.errors import ConslawError
 _EPILOG = """
 Exit codes: 0 done, 1 requirement not met, 2 usage or spec, 3 some job failed, 130 interrupted.
 
-Completion in bash: eval "$(_CONSLAW_COMPLETE=bash_source conslaw)" in ~/.bashrc; zsh_source and fish_source
-are for the other shells.
+Completion in bash: eval "$(_CONSLAW_COMPLETE=bash_source conslaw)" in ~/.bashrc; zsh_source and
+fish_source are for the other shells.
 """
 
 
@@ -53,9 +54,18 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=_EPILOG,
 )
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Show the version.",
+)
 def main() -> None:
-    """Count, find and certify the conservation laws of gradient flows of neural networks, exactly."""
+    """Count, find and certify the conservation laws of gradient flows of neural networks,
+    exactly.
+    """
 
 
 main.add_command(count)

@@ -1,4 +1,6 @@
-"""The ways to say which architectures a command is for: a file, flags, or nothing for the paper's examples."""
+"""The ways to say which architectures a command is for: a file, flags, or nothing for the paper's
+examples.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,15 @@ def asking(command: F) -> F:
     options = (
         click.argument("spec", required=False),
         click.option("--widths", help="Neurons per layer from input to output, such as 3,4,2."),
-        click.option("--activation", help="linear, relu, …; linear,relu: one per hidden layer. [default: relu]"),
+        click.option(
+            "--activation",
+            help="linear, relu, …; linear,relu: one per hidden layer. [default: relu]",
+        ),
         click.option("--bias", help="false, hidden (or true) or all. [default: false]"),
         click.option("--loss", help="mse, logistic or cross_entropy. [default: mse]"),
-        click.option("--phi", help='Your own φ instead of a network: its components, such as "u*v1, u*v2".'),
+        click.option(
+            "--phi", help='Your own φ instead of a network: its components, such as "u*v1, u*v2".'
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -40,7 +47,8 @@ def asked(
 ) -> Sweep:
     """Return the architectures of a file, or of flags; without either the paper's examples.
 
-    another: a command line for another one, shown with the examples. Raise SpecError or click.UsageError on anything wrong.
+    another: a command line for another one, shown with the examples. Raise SpecError or
+    click.UsageError on anything wrong.
     """
     from conslaw_cli.spec import Sweep, from_flags, load
 
@@ -48,11 +56,15 @@ def asked(
         raise click.UsageError("--activation, --bias and --loss need --widths beside them")
     given = {"a file": spec, "--widths": widths, "--phi": phi}
     if len(ways := [way for way, value in given.items() if value is not None]) > 1:
-        raise click.UsageError(f"give either {' or '.join(ways)}, not both: {given[ways[0]]!r} and {given[ways[1]]!r}")
+        raise click.UsageError(
+            f"give either {' or '.join(ways)}, not both: {given[ways[0]]!r} and {given[ways[1]]!r}"
+        )
     if spec is not None:
         return load(spec)
     if widths is not None:
-        return Sweep("flags", (from_flags(widths, activation or "relu", bias or "false", loss or "mse"),))
+        return Sweep(
+            "flags", (from_flags(widths, activation or "relu", bias or "false", loss or "mse"),)
+        )
     if phi is not None:
         from conslaw_cli.families.custom import CustomMap
 

@@ -28,7 +28,8 @@ def count(
     format_: str,
     **ways: str | None,
 ) -> None:
-    """Count the independent conservation laws of the architectures in the YAML file SPEC ("-": stdin).
+    """Count the independent conservation laws of the architectures in the YAML file SPEC ("-":
+    stdin).
 
     Or of the network that --widths and the other flags describe.
 

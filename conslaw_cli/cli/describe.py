@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 @click.argument("spec")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def describe(spec: str, as_json: bool) -> None:
-    """Show the layers of the architectures in the YAML file SPEC ("-": stdin), their shapes and how many parameters they have."""
+    """Show the layers of the architectures in the YAML file SPEC ("-": stdin), their shapes and how
+    many parameters they have.
+    """
     from conslaw_cli.spec import load
 
     architectures = load(spec).architectures
@@ -22,18 +24,33 @@ def describe(spec: str, as_json: bool) -> None:
         import json
 
         rows = [_as_json(architecture) for architecture in architectures]
-        click.echo(json.dumps({"schema": "conslaw.describe/1", "results": rows}, indent=2, ensure_ascii=False))
+        click.echo(
+            json.dumps(
+                {"schema": "conslaw.describe/1", "results": rows}, indent=2, ensure_ascii=False
+            )
+        )
     else:
         click.echo("\n\n".join(map(_as_text, architectures)))
 
 
 def _as_json(architecture: Architecture) -> dict[str, object]:
-    pieces = [{"layer": what.strip(), "shape": shape, "parameters": n} for what, shape, n in architecture.outline()]
-    return {"name": architecture.name, **architecture.describe(), "outline": pieces, "parameters": architecture.parameters}
+    pieces = [
+        {"layer": what.strip(), "shape": shape, "parameters": n}
+        for what, shape, n in architecture.outline()
+    ]
+    return {
+        "name": architecture.name,
+        **architecture.describe(),
+        "outline": pieces,
+        "parameters": architecture.parameters,
+    }
 
 
 def _as_text(architecture: Architecture) -> str:
-    rows = [("layer", "shape", "parameters"), *((a, b, str(n)) for a, b, n in architecture.outline())]
+    rows = [
+        ("layer", "shape", "parameters"),
+        *((a, b, str(n)) for a, b, n in architecture.outline()),
+    ]
     rows.append(("total", "", str(architecture.parameters)))
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {n:>{widths[2]}}" for a, b, n in rows]

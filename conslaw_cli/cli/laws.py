@@ -26,7 +26,11 @@ _ANOTHER = "conslaw laws --widths 3,4,2 --activation linear --degree 2"
 @click.option("--homogeneous", is_flag=True, help="Of exactly that degree, not up to it.")
 @click.option("--all", "basis", is_flag=True, help="List a linear basis as well.")
 @click.option("-o", "--output", metavar="FILE", help="Write there instead of stdout.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of the random choices. [default: the spec's, or 0]")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    help="Of the random choices. [default: the spec's, or 0]",
+)
 @click.option("--memory", type=Bytes(), help="Budget, such as 8G. [default: half of what is free]")
 @click.option("--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("--json", "format_", flag_value="json", help="Short for --format json.")
@@ -43,11 +47,14 @@ def laws(
     format_: str,
     **ways: str | None,
 ) -> None:
-    """Find the polynomial conservation laws of the architectures in the YAML file SPEC ("-": stdin), exactly.
+    """Find the polynomial conservation laws of the architectures in the YAML file SPEC ("-":
+    stdin), exactly.
 
-    Or of the network that --widths and the other flags describe; without either, of the paper's two running examples.
+    Or of the network that --widths and the other flags describe; without either, of the paper's two
+    running examples.
 
-    A functionally independent generating set is printed: matrices of known laws by their formula, new laws written out.
+    A functionally independent generating set is printed: matrices of known laws by their formula,
+    new laws written out.
 
     \b
     conslaw laws --widths 3,4,2 --activation linear
@@ -71,9 +78,16 @@ def laws(
 
 
 def _found(
-    architecture: Architecture, degree: int, homogeneous: bool, basis: bool, seed: int, memory: int | None
+    architecture: Architecture,
+    degree: int,
+    homogeneous: bool,
+    basis: bool,
+    seed: int,
+    memory: int | None,
 ) -> Result | None:
-    """Return the laws of one architecture; None if they could not be found, and say why: the others shall not be lost."""
+    """Return the laws of one architecture; None if they could not be found, and say why: the others
+    shall not be lost.
+    """
     from conslaw_cli.count import count_laws
     from conslaw_cli.formats.laws import Result
     from conslaw_cli.polynomials import find_laws
@@ -81,7 +95,13 @@ def _found(
     try:
         with search_progress(architecture.name) as progress:
             search = find_laws(
-                architecture, degree, homogeneous=homogeneous, basis=basis, seed=seed, memory=memory, progress=progress
+                architecture,
+                degree,
+                homogeneous=homogeneous,
+                basis=basis,
+                seed=seed,
+                memory=memory,
+                progress=progress,
             )
             return Result(search, count_laws(architecture, seed=seed, memory=memory))
     except ConslawError as error:

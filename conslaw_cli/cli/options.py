@@ -36,7 +36,9 @@ class Bytes(click.ParamType[int]):
         found = _SIZE.fullmatch(str(value).strip())
         size = float(found[1]) * 1024.0 ** " KMGT".index(found[2].upper() or " ") if found else 0.0
         if not 1 <= size < 2.0**63:
-            self.fail(f"expected an amount of memory such as 8G, 512M or 1e9, got {value!r}", param, ctx)
+            self.fail(
+                f"expected an amount of memory such as 8G, 512M or 1e9, got {value!r}", param, ctx
+            )
         return int(size)
 
 
@@ -45,7 +47,9 @@ class Seconds(click.ParamType[float]):
 
     name = "seconds"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
         """Return the seconds; at most 10^6, which is what the system's waits can take."""
         try:
             seconds = float(value)
@@ -59,9 +63,17 @@ class Seconds(click.ParamType[float]):
 def counting(command: F) -> F:
     """Add the options that every command which counts has."""
     options = (
-        click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of the random choices. [default: the spec's, or 0]"),
-        click.option("--memory", type=Bytes(), help="Budget, such as 8G. [default: half of what is free]"),
-        click.option("--format", "format_", type=click.Choice(FORMATS), default="table", show_default=True),
+        click.option(
+            "--seed",
+            type=click.IntRange(0, 2**32 - 1),
+            help="Of the random choices. [default: the spec's, or 0]",
+        ),
+        click.option(
+            "--memory", type=Bytes(), help="Budget, such as 8G. [default: half of what is free]"
+        ),
+        click.option(
+            "--format", "format_", type=click.Choice(FORMATS), default="table", show_default=True
+        ),
         click.option("--json", "format_", flag_value="json", help="Short for --format json."),
     )
     for option in reversed(options):
@@ -77,7 +89,9 @@ def show(report: Report, format_: str, file: str | None = None) -> None:
 
 
 def write(render: Callable[[int | None, bool], str], file: str | None) -> None:
-    """Write the text that ``render`` returns for a width and whether to use colors to a file, or to stdout for None and "-"."""
+    """Write the text that ``render`` returns for a width and whether to use colors to a file, or to
+    stdout for None and "-".
+    """
     if file not in (None, "-"):
         _save(render(None, False), str(file))
         return
@@ -89,7 +103,9 @@ def write(render: Callable[[int | None, bool], str], file: str | None) -> None:
 def check_writable(file: str | None) -> None:
     """Raise SpecError if :func:`show` could not write there, before anything is computed for it."""
     # Opening and closing a pipe would already be an empty answer to who reads it.
-    if file in (None, "-") or (os.path.exists(str(file)) and not os.path.isfile(str(file)) and not os.path.isdir(str(file))):
+    if file in (None, "-") or (
+        os.path.exists(str(file)) and not os.path.isfile(str(file)) and not os.path.isdir(str(file))
+    ):
         return
     try:
         existed = os.path.lexists(str(file))
@@ -101,7 +117,9 @@ def check_writable(file: str | None) -> None:
         raise _unwritable(str(file), error) from None
 
 
-def exit_code(rows: Sequence[LawCount], expected: Mapping[str, int], require_proof: bool = False) -> int:
+def exit_code(
+    rows: Sequence[LawCount], expected: Mapping[str, int], require_proof: bool = False
+) -> int:
     """Say on stderr what is wrong with the rows and return the exit code that says so.
 
     expected: numbers of laws that the spec says are right, by name.
@@ -112,7 +130,9 @@ def exit_code(rows: Sequence[LawCount], expected: Mapping[str, int], require_pro
         for row in rows
         if row.laws is not None and row.laws != expected.get(row.name, row.laws)
     ]
-    unproved = [f"{row.name}: {row.verdict}" for row in rows if require_proof and row.verdict != "proved"]
+    unproved = [
+        f"{row.name}: {row.verdict}" for row in rows if require_proof and row.verdict != "proved"
+    ]
     _complain(failed, "failed")
     _complain(wrong, "not as the spec expects")
     _complain(unproved, "not proved (--require-proof)")
@@ -121,7 +141,10 @@ def exit_code(rows: Sequence[LawCount], expected: Mapping[str, int], require_pro
 
 def _complain(rows: Sequence[str], what: str) -> None:
     if rows:
-        click.echo(f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} {what}. The first: {rows[0]}", err=True)
+        click.echo(
+            f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} {what}. The first: {rows[0]}",
+            err=True,
+        )
 
 
 def _width(terminal: bool) -> int | None:
@@ -159,6 +182,9 @@ def _print(text: str) -> None:
 
 
 def pin_blas() -> None:
-    """Let NumPy's BLAS use one thread: the cores are for the workers. It reads this when it is loaded."""
+    """Let NumPy's BLAS use one thread: the cores are for the workers.
+
+    It reads this when it is loaded.
+    """
     for library in ("OMP", "OPENBLAS", "MKL", "BLIS"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")

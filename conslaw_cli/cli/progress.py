@@ -22,7 +22,8 @@ Rows = Iterable[tuple["Job", "LawCount"]]
 
 
 def progress(rows: Rows, jobs: Sequence[Job]) -> Iterator[tuple[Job, LawCount]]:
-    """Yield the rows of the jobs as they come; if stderr is a terminal and it takes a while, show a bar.
+    """Yield the rows of the jobs as they come; if stderr is a terminal and it takes a while, show a
+    bar.
 
     The bar and its ETA go by estimated work, not by the number of rows: long jobs come first.
     """
@@ -41,7 +42,10 @@ def progress(rows: Rows, jobs: Sequence[Job]) -> Iterator[tuple[Job, LawCount]]:
 
 @contextlib.contextmanager
 def _soon(bar: Progress, seconds: float) -> Iterator[None]:
-    """Show a bar after some seconds. A job may be silent for minutes, so another thread starts it."""
+    """Show a bar after some seconds.
+
+    A job may be silent for minutes, so another thread starts it.
+    """
     timer = threading.Timer(seconds, bar.start)
     timer.start()
     try:
@@ -54,7 +58,9 @@ def _soon(bar: Progress, seconds: float) -> Iterator[None]:
 
 @contextlib.contextmanager
 def search_progress(name: str) -> Iterator[Callable[[str, float], None]]:
-    """Give what a search calls with its step and how much of it is done; if it takes a while, show a bar on a terminal."""
+    """Give what a search calls with its step and how much of it is done; if it takes a while, show
+    a bar on a terminal.
+    """
     if not sys.stderr.isatty():
         yield lambda what, done: None
         return
@@ -66,7 +72,13 @@ def search_progress(name: str) -> Iterator[Callable[[str, float], None]]:
 
 def _bar() -> Progress:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     return Progress(
         BarColumn(),
@@ -82,5 +94,7 @@ def _bar() -> Progress:
 
 
 def _counts(verdicts: Counter[str], rows: int) -> str:
-    parts = [f"{verdicts[each]} {each}" for each in ("proved", "computed", "failed") if verdicts[each]]
+    parts = [
+        f"{verdicts[each]} {each}" for each in ("proved", "computed", "failed") if verdicts[each]
+    ]
     return " · ".join([f"{verdicts.total()}/{rows}", *parts])

@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Count many architectures, resuming where it stopped.")
 @click.argument("spec")
-@click.option("-j", "--jobs", "workers", type=click.IntRange(1, 1024), help="[default: one per core]")
-@click.option("-o", "--output", metavar="FILE", help="Keep the rows there. [default: results/NAME.jsonl]")
+@click.option(
+    "-j", "--jobs", "workers", type=click.IntRange(1, 1024), help="[default: one per core]"
+)
+@click.option(
+    "-o", "--output", metavar="FILE", help="Keep the rows there. [default: results/NAME.jsonl]"
+)
 @click.option("--fresh", is_flag=True, help="Count everything again.")
 @click.option("--timeout", type=Seconds(), help="Time limit for each architecture.")
 @click.option("--require-proof", is_flag=True, help="Exit with 1 if any row is not proved.")
@@ -41,7 +45,8 @@ def sweep(
 ) -> None:
     """Count the conservation laws of all architectures of the YAML file SPEC ("-": stdin).
 
-    Each row is added to results/NAME.jsonl as it finishes; a rerun counts only what is missing there.
+    Each row is added to results/NAME.jsonl as it finishes; a rerun counts only what is missing
+    there.
     """
     pin_blas()
     # Batch systems end a job with SIGTERM, as people do with Ctrl-C.
@@ -60,11 +65,23 @@ def sweep(
         if fresh:
             store.drop(job.id for job in jobs)
         rows = _rows(ctx, jobs, store, Limits(timeout, memory), workers)
-    show(Report("sweep", rows, asked.name, source=asked.source, expected=asked.expected, sources=asked.sources), format_)
+    show(
+        Report(
+            "sweep",
+            rows,
+            asked.name,
+            source=asked.source,
+            expected=asked.expected,
+            sources=asked.sources,
+        ),
+        format_,
+    )
     ctx.exit(exit_code(rows, asked.expected, require_proof))
 
 
-def _rows(ctx: click.Context, jobs: list[Job], store: Store, limits: Limits, workers: int | None) -> list[LawCount]:
+def _rows(
+    ctx: click.Context, jobs: list[Job], store: Store, limits: Limits, workers: int | None
+) -> list[LawCount]:
     """Return the rows of all jobs, in their order; show how far it is on a terminal."""
     from conslaw_cli.cli.progress import progress
     from conslaw_cli.sweep import missing, resume
@@ -78,7 +95,10 @@ def _rows(ctx: click.Context, jobs: list[Job], store: Store, limits: Limits, wor
             pass
     except KeyboardInterrupt:
         done = len(jobs) - len(missing(jobs, store))
-        _warn(f"\nInterrupted: {done} of {len(jobs)} rows are in {store.path}; the same command goes on.")
+        _warn(
+            f"\nInterrupted: {done} of {len(jobs)} rows are in {store.path}; the same command"
+            " goes on."
+        )
         ctx.exit(130)
     return [row for job in jobs if (row := store.get(job.id))]
 
@@ -87,7 +107,9 @@ def _default_path(name: str) -> str:
     try:
         os.makedirs("results", exist_ok=True)
     except OSError as error:
-        raise SpecError(f"results: cannot be made a directory: {error.strerror} (-o names a file)") from None
+        raise SpecError(
+            f"results: cannot be made a directory: {error.strerror} (-o names a file)"
+        ) from None
     return os.path.join("results", f"{name}.jsonl")
 
 

@@ -1,4 +1,7 @@
-"""Families of architectures: one file each. The keys that name them in YAML stand in ``_FAMILIES`` of spec.py."""
+"""Families of architectures: one file each.
+
+The keys that name them in YAML stand in ``_FAMILIES`` of spec.py.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,9 @@ class Architecture(Protocol):
 
     @property
     def held(self) -> int:
-        """Numbers that evaluating one field holds besides D of them, where these are not of the same order."""
+        """Numbers that evaluating one field holds besides D of them, where these are not of the
+        same order.
+        """
         ...
 
     @property
@@ -48,7 +53,9 @@ class Architecture(Protocol):
 
     @property
     def scope(self) -> str | None:
-        """What is open between φ and the network's own gradients, as a sentence; None for nothing."""
+        """What is open between φ and the network's own gradients, as a sentence; None for
+        nothing.
+        """
         ...
 
     @property
@@ -78,7 +85,9 @@ class Architecture(Protocol):
         ...
 
     def parts(self) -> Sequence[tuple[Architecture, int]]:
-        """Return architectures on disjoint parameters, and how often each occurs, whose direct sum this is: often just itself."""
+        """Return architectures on disjoint parameters, and how often each occurs, whose direct sum
+        this is: often just itself.
+        """
         ...
 
     def path_rank(self) -> int:
@@ -86,5 +95,7 @@ class Architecture(Protocol):
         ...
 
     def segments(self) -> Sequence[Architecture]:
-        """Return pieces s with ``dim Lie(W_φ) ≤ Σ_s dim Lie(W_{f_s}) − (pieces − 1)``; empty if no such theorem applies."""
+        """Return pieces s with ``dim Lie(W_φ) ≤ Σ_s dim Lie(W_{f_s}) − (pieces − 1)``; empty if no
+        such theorem applies.
+        """
         ...

@@ -1,11 +1,13 @@
 """One layer of multi-head attention, by its reparametrisation.
 
-With queries, keys, values and outputs of H heads, an attention layer depends on its parameters only through
-``φ = (Q_h K_h, V_h O_h)_{h ≤ H}`` with ``Q_h, V_h ∈ R^{dim × head_dim}``, ``K_h, O_h ∈ R^{head_dim × dim}`` (row vectors; the
-softmax acts on ``x Q_h K_h x'^T``). Each of the 2H products is a linear network dim–head_dim–dim on parameters of its own, so
-Lie(W_φ)(θ) is the direct sum of theirs and every count is 2H times that of one: by Prop. 4.2 with c(n, m, r) = r(r+1)/2 for
-r ≤ n + m and (n+m)r − (n+m)(n+m−1)/2 otherwise, 2H·c(dim, dim, head_dim) laws ("Transformative or Conservative?
-Conservation laws for ResNets and Transformers", ICML 2025, arXiv 2506.06194, Cor. 3.9, complete for H = 1).
+With queries, keys, values and outputs of H heads, an attention layer depends on its parameters only
+through ``φ = (Q_h K_h, V_h O_h)_{h ≤ H}`` with ``Q_h, V_h ∈ R^{dim × head_dim}``, ``K_h, O_h ∈
+R^{head_dim × dim}`` (row vectors; the softmax acts on ``x Q_h K_h x'^T``). Each of the 2H products
+is a linear network dim–head_dim–dim on parameters of its own, so Lie(W_φ)(θ) is the direct sum of
+theirs and every count is 2H times that of one: by Prop. 4.2 with c(n, m, r) = r(r+1)/2 for r ≤ n +
+m and (n+m)r − (n+m)(n+m−1)/2 otherwise, 2H·c(dim, dim, head_dim) laws ("Transformative or
+Conservative? Conservation laws for ResNets and Transformers", ICML 2025, arXiv 2506.06194, Cor.
+3.9, complete for H = 1).
 """
 
 from __future__ import annotations
@@ -90,7 +92,10 @@ class Attention:
     @property
     def scope(self) -> str:
         """φ is a factor of the layer; how much of it data can move is not part of the count."""
-        return "The count is that of φ = (Q_h K_h, V_h O_h)_h, on which the layer depends (arXiv 2506.06194)."
+        return (
+            "The count is that of φ = (Q_h K_h, V_h O_h)_h, on which the layer depends (arXiv"
+            " 2506.06194)."
+        )
 
     @property
     def scalar(self) -> bool:
@@ -119,6 +124,13 @@ class Attention:
             left, right = ("Q", "K") if i % 2 == 0 else ("V", "O")
             head = str(i // 2 + 1)
             first = Dense(2 * i * size, self.dim, self.head_dim, None, head, symbol=left)
-            branches.append((first, Dense((2 * i + 1) * size, self.head_dim, self.dim, None, head, symbol=right)))
+            branches.append(
+                (
+                    first,
+                    Dense((2 * i + 1) * size, self.head_dim, self.dim, None, head, symbol=right),
+                )
+            )
         ends = (self.dim,) * (2 * self.heads)
-        return Network((Parallel(tuple(branches), ends, ends),), self.parameters, sum(ends), sum(ends), 0)
+        return Network(
+            (Parallel(tuple(branches), ends, ends),), self.parameters, sum(ends), sum(ends), 0
+        )

@@ -1,22 +1,29 @@
-"""Maps and vector fields of one's own: φ given by expressions, vector fields given by expressions or drawn at random.
+"""Maps and vector fields of one's own: φ given by expressions, vector fields given by expressions
+or drawn at random.
 
-Custom maps. φ has algebraic components (expressions.py): polynomials, quotients, roots and rational powers, e.g. Example E.2
-of arXiv 2307.00144, ``(u‖v‖, v/‖v‖)``. ``W_φ`` is spanned by their gradients; constant components add nothing, a variable
-that no component contains is a law. The laws counted are those near real points where every denominator is nonzero and the
-base of every fractional power positive; positive variables are preferred, where that leaves a choice (``sqrt(x**2)`` is x).
+Custom maps. φ has algebraic components (expressions.py): polynomials, quotients, roots and rational
+powers, e.g. Example E.2 of arXiv 2307.00144, ``(u‖v‖, v/‖v‖)``. ``W_φ`` is spanned by their
+gradients; constant components add nothing, a variable that no component contains is a law. The laws
+counted are those near real points where every denominator is nonzero and the base of every
+fractional power positive; positive variables are preferred, where that leaves a choice
+(``sqrt(x**2)`` is x).
 
-Vector fields. A given space W of fields takes the place of ``W_φ``: laws are functions h with ``<∇h, χ> = 0`` for all χ ∈ W,
-and ``D − dim Lie(W)(θ)`` of them are independent near a generic θ, as in Theorem 3.3 of the paper.
+Vector fields. A given space W of fields takes the place of ``W_φ``: laws are functions h with
+``<∇h, χ> = 0`` for all χ ∈ W, and ``D − dim Lie(W)(θ)`` of them are independent near a generic θ,
+as in Theorem 3.3 of the paper.
 
-Known laws. Let A have a row of exponents for every component of φ that is monomial, a constant times powers of variables with
-any rational exponents, and a unit row for every variable of the others. For c in the kernel of A, ``Σ_e c_e θ_e^2`` is a law:
-``<(c_e θ_e)_e, ∇θ^a> = <c, a> θ^a``. If φ is monomial these are complete: in the coordinates ``y_e = θ_e^2 / 2`` laws are the
-functions that are constant along the rows of A, and ``dim Lie(W_φ)(θ) = rank A`` where no θ_e is zero.
+Known laws. Let A have a row of exponents for every component of φ that is monomial, a constant
+times powers of variables with any rational exponents, and a unit row for every variable of the
+others. For c in the kernel of A, ``Σ_e c_e θ_e^2`` is a law: ``<(c_e θ_e)_e, ∇θ^a> = <c, a> θ^a``.
+If φ is monomial these are complete: in the coordinates ``y_e = θ_e^2 / 2`` laws are the functions
+that are constant along the rows of A, and ``dim Lie(W_φ)(θ) = rank A`` where no θ_e is zero.
 
-Upper bounds. A single field has nothing to be bracketed with: ``[χ, χ] = 0``, so ``dim Lie(W)(θ) ≤ 1`` (``scalar``).
+Upper bounds. A single field has nothing to be bracketed with: ``[χ, χ] = 0``, so ``dim Lie(W)(θ) ≤
+1`` (``scalar``).
 
-Random fields. Part A of the authors' notebook: every entry is a polynomial with a nonzero coefficient from −9 to 9 at every
-monomial up to a degree, drawn with the frozen stream of NumPy's RandomState.
+Random fields. Part A of the authors' notebook: every entry is a polynomial with a nonzero
+coefficient from −9 to 9 at every monomial up to a degree, drawn with the frozen stream of NumPy's
+RandomState.
 """
 
 from __future__ import annotations
@@ -37,9 +44,25 @@ from typing import Any
 import numpy as np
 from flint import fmpz_mat
 
-from conslaw_cli.algebraic import AlgebraicFields, components, gradient_fields, prove_independence, vector_fields
+from conslaw_cli.algebraic import (
+    AlgebraicFields,
+    components,
+    gradient_fields,
+    prove_independence,
+    vector_fields,
+)
 from conslaw_cli.errors import SpecError
-from conslaw_cli.expressions import Base, Expression, Graph, Sum, Term, Variable, graph, names, split
+from conslaw_cli.expressions import (
+    Base,
+    Expression,
+    Graph,
+    Sum,
+    Term,
+    Variable,
+    graph,
+    names,
+    split,
+)
 from conslaw_cli.laws import Family, Laws, join
 
 MAX_VARIABLES = 2000
@@ -105,12 +128,13 @@ class _WithoutKnownLaws:
 class CustomMap(_WithoutKnownLaws):
     """A map φ to be counted.
 
-    variables: names of θ_1, …, θ_D; by default the names that occur, in natural order (x2 before x10).
+    variables: names of θ_1, …, θ_D; by default the names that occur, in natural order (x2 before
+    x10).
     components: one expression for each component.
     name: a label; by default it is made from the components.
 
-    Raise SpecError, its message beginning with "phi: ", if a component is no expression in the variables or is undefined
-    everywhere, or if the sign of one of its roots cannot be decided.
+    Raise SpecError, its message beginning with "phi: ", if a component is no expression in the
+    variables or is undefined everywhere, or if the sign of one of its roots cannot be decided.
     """
 
     variables: tuple[str, ...]
@@ -133,7 +157,9 @@ class CustomMap(_WithoutKnownLaws):
     @classmethod
     def from_text(cls, text: str) -> CustomMap:
         """Return the map whose components a text gives, separated by commas."""
-        return cls((), with_prefix("phi", lambda: split(Expression(text, "the list of components"))))
+        return cls(
+            (), with_prefix("phi", lambda: split(Expression(text, "the list of components")))
+        )
 
     @property
     def parameters(self) -> int:
@@ -161,11 +187,17 @@ class CustomMap(_WithoutKnownLaws):
 
     def outline(self) -> list[tuple[str, str, int]]:
         """Return the variables and the components."""
-        variables = (f"variables {_shortened(', '.join(self.variables))}", str(self.parameters), self.parameters)
+        variables = (
+            f"variables {_shortened(', '.join(self.variables))}",
+            str(self.parameters),
+            self.parameters,
+        )
         return [variables, *((f"component {_shortened(text)}", "1", 0) for text in self.components)]
 
     def parts(self) -> tuple[tuple[CustomMap, int], ...]:
-        """Return the maps of components that share variables, renamed so that copies are equal, and of idle variables."""
+        """Return the maps of components that share variables, renamed so that copies are equal, and
+        of idle variables.
+        """
         return _parts(self)
 
     def fields(self) -> AlgebraicFields:
@@ -210,7 +242,8 @@ class CustomMap(_WithoutKnownLaws):
 class CustomFields(_WithoutKnownLaws):
     """A space of vector fields to be counted.
 
-    variables: names of θ_1, …, θ_D; by default the names that occur, in natural order, if there are D.
+    variables: names of θ_1, …, θ_D; by default the names that occur, in natural order, if there are
+    D.
     components: for each field its D entries, expressions in the variables.
     name: a label; by default it is made from the fields.
 
@@ -235,8 +268,13 @@ class CustomFields(_WithoutKnownLaws):
         _check_variables(self.variables)
         for number, field in enumerate(self.components, start=1):
             if len(field) != len(self.variables):
-                where = "were found: give variables if these are not all" if inferred else "are given"
-                listed = f"{len(self.variables)} variables ({_shortened(', '.join(self.variables))}) {where}"
+                where = (
+                    "were found: give variables if these are not all" if inferred else "are given"
+                )
+                listed = (
+                    f"{len(self.variables)} variables ({_shortened(', '.join(self.variables))})"
+                    f" {where}"
+                )
                 raise SpecError(f"field {number} has {len(field)} components, but {listed}")
         fields = _given(self.variables, self.components)
         prove_independence(fields, lambda base: fields.graph.text(base, self.variables))
@@ -253,7 +291,12 @@ class CustomFields(_WithoutKnownLaws):
 
     def describe(self) -> dict[str, Any]:
         """Return the JSON-ready keys that define the fields (all but their name)."""
-        return {"fields": {"variables": list(self.variables), "components": [list(field) for field in self.components]}}
+        return {
+            "fields": {
+                "variables": list(self.variables),
+                "components": [list(field) for field in self.components],
+            }
+        }
 
     def parameter_names(self) -> tuple[str, ...]:
         """Return the names of the variables."""
@@ -261,8 +304,18 @@ class CustomFields(_WithoutKnownLaws):
 
     def outline(self) -> list[tuple[str, str, int]]:
         """Return the variables and the fields."""
-        variables = (f"variables {_shortened(', '.join(self.variables))}", str(self.parameters), self.parameters)
-        return [variables, *((f"field {_shortened(', '.join(field))}", str(len(field)), 0) for field in self.components)]
+        variables = (
+            f"variables {_shortened(', '.join(self.variables))}",
+            str(self.parameters),
+            self.parameters,
+        )
+        return [
+            variables,
+            *(
+                (f"field {_shortened(', '.join(field))}", str(len(field)), 0)
+                for field in self.components
+            ),
+        ]
 
     def parts(self) -> tuple[tuple[CustomFields, int], ...]:
         """One part: itself."""
@@ -275,7 +328,8 @@ class CustomFields(_WithoutKnownLaws):
 
 @dataclass(frozen=True, slots=True)
 class RandomFields(_WithoutKnownLaws):
-    """Random polynomial vector fields (module docstring): ``count`` fields on R^dimension, of a degree, decided by a seed.
+    """Random polynomial vector fields (module docstring): ``count`` fields on R^dimension, of a
+    degree, decided by a seed.
 
     Raise SpecError, its message beginning with "random_fields: ", if a number is out of range.
     """
@@ -287,14 +341,24 @@ class RandomFields(_WithoutKnownLaws):
     name: str = ""
 
     def __post_init__(self) -> None:
-        for key, least, most in (("dimension", 1, MAX_VARIABLES), ("count", 1, 10**6), ("degree", 0, 100), ("seed", 0, MAX_SEED)):
+        for key, least, most in (
+            ("dimension", 1, MAX_VARIABLES),
+            ("count", 1, 10**6),
+            ("degree", 0, 100),
+            ("seed", 0, MAX_SEED),
+        ):
             value = getattr(self, key)
             if type(value) is not int or not least <= value <= most:
-                raise SpecError(f"random_fields: {key}: expected an integer from {least} to {most}, got {value!r}")
+                raise SpecError(
+                    f"random_fields: {key}: expected an integer from {least} to {most}, got"
+                    f" {value!r}"
+                )
         size = self.count * self.dimension * comb(self.dimension + self.degree, self.degree)
         if size > MAX_COEFFICIENTS:
             shown = f"{size:,}" if size < 10**30 else "more than 10^30"
-            raise SpecError(f"random_fields: expected at most {MAX_COEFFICIENTS:,} coefficients, got {shown}")
+            raise SpecError(
+                f"random_fields: expected at most {MAX_COEFFICIENTS:,} coefficients, got {shown}"
+            )
         if not self.name:
             about = f"of degree {self.degree} in R^{self.dimension}, seed {self.seed}"
             object.__setattr__(self, "name", f"{self.count} random fields {about}")
@@ -311,7 +375,11 @@ class RandomFields(_WithoutKnownLaws):
 
     def describe(self) -> dict[str, Any]:
         """Return the JSON-ready keys that define the fields (all but their name)."""
-        return {"random_fields": {key: getattr(self, key) for key in ("dimension", "count", "degree", "seed")}}
+        return {
+            "random_fields": {
+                key: getattr(self, key) for key in ("dimension", "count", "degree", "seed")
+            }
+        }
 
     def parameter_names(self) -> tuple[str, ...]:
         """Return the names of the variables."""
@@ -320,7 +388,10 @@ class RandomFields(_WithoutKnownLaws):
     def outline(self) -> list[tuple[str, str, int]]:
         """Return the variables and the fields."""
         variables = ("variables", str(self.dimension), self.dimension)
-        return [variables, (f"{self.count} random fields of degree {self.degree}", str(self.dimension), 0)]
+        return [
+            variables,
+            (f"{self.count} random fields of degree {self.degree}", str(self.dimension), 0),
+        ]
 
     def parts(self) -> tuple[tuple[RandomFields, int], ...]:
         """One part: itself."""
@@ -337,12 +408,19 @@ class RandomFields(_WithoutKnownLaws):
             for degree in range(self.degree + 1)
             for chosen in combinations_with_replacement(range(self.dimension), degree)
         ]
-        draws = np.random.RandomState(self.seed).randint(len(COEFFICIENTS), size=(self.count * self.dimension, len(monomials)))
+        draws = np.random.RandomState(self.seed).randint(
+            len(COEFFICIENTS), size=(self.count * self.dimension, len(monomials))
+        )
         bases: list[Base] = [Variable(i, 1) for i in range(self.dimension)]
         outputs = []
         for row in draws.tolist():
-            terms = tuple(Term(Fraction(COEFFICIENTS[c]), factors) for c, factors in zip(row, monomials, strict=True))
-            outputs.append(Term(Fraction(1), ((len(bases), Fraction(1)),)) if len(terms) > 1 else terms[0])
+            terms = tuple(
+                Term(Fraction(COEFFICIENTS[c]), factors)
+                for c, factors in zip(row, monomials, strict=True)
+            )
+            outputs.append(
+                Term(Fraction(1), ((len(bases), Fraction(1)),)) if len(terms) > 1 else terms[0]
+            )
             bases += [Sum(terms)] if len(terms) > 1 else []
         return Graph(self.dimension, tuple(bases), tuple(outputs))
 
@@ -389,7 +467,10 @@ def _renamed(texts: Sequence[str]) -> CustomMap:
     """Return the map with its variables called x1, x2, … in the order in which they appear."""
     found = {name: None for text in texts for name in _NAME.findall(text) if name != "sqrt"}
     new = {"sqrt": "sqrt"} | {name: f"x{number}" for number, name in enumerate(found, start=1)}
-    return CustomMap(tuple(new.values())[1:], tuple(_NAME.sub(lambda match: new[match[0]], text) for text in texts))
+    return CustomMap(
+        tuple(new.values())[1:],
+        tuple(_NAME.sub(lambda match: new[match[0]], text) for text in texts),
+    )
 
 
 def _is_monomial(whole: Graph, term: Term) -> bool:
@@ -403,7 +484,13 @@ def _exponents(phi: CustomMap) -> fmpz_mat:
     supports, rows, others = whole.supports(), list[dict[int, Fraction]](), set[int]()
     for term in components(whole):
         if _is_monomial(whole, term):
-            rows.append({base.index: e for i, e in term.factors if isinstance(base := whole.bases[i], Variable)})
+            rows.append(
+                {
+                    base.index: e
+                    for i, e in term.factors
+                    if isinstance(base := whole.bases[i], Variable)
+                }
+            )
         else:
             others = others.union(*(supports[i] for i, _ in term.factors))
     rows += [{index: Fraction(1)} for index in sorted(others)]
@@ -417,13 +504,17 @@ def _exponents(phi: CustomMap) -> fmpz_mat:
 
 @lru_cache(maxsize=64)
 def _kernel(phi: CustomMap) -> tuple[tuple[tuple[int, int], ...], ...]:
-    """Return a basis of the kernel of A as (variable, integer) pairs; none where integers are too large for exact products."""
+    """Return a basis of the kernel of A as (variable, integer) pairs; none where integers are too
+    large for exact products.
+    """
     echelon, denominator, rank = _exponents(phi).rref()
     rows = [[int(echelon[i, j]) for j in range(phi.parameters)] for i in range(rank)]
     pivots = [next(j for j, entry in enumerate(row) if entry) for row in rows]
     basis = []
     for free in sorted(set(range(phi.parameters)) - set(pivots)):
-        vector = {free: int(denominator)} | {pivot: -row[free] for pivot, row in zip(pivots, rows, strict=True) if row[free]}
+        vector = {free: int(denominator)} | {
+            pivot: -row[free] for pivot, row in zip(pivots, rows, strict=True) if row[free]
+        }
         common = gcd(*vector.values()) * (1 if vector[min(vector)] > 0 else -1)
         basis.append(tuple((e, vector[e] // common) for e in sorted(vector)))
     exact = all(abs(c) < MAX_COEFFICIENT for law in basis for _, c in law)
@@ -446,12 +537,16 @@ def _check_texts(key: str, texts: Sequence[str]) -> None:
     if not texts:
         raise SpecError(f"{key}: expected at least one expression")
     if len(texts) > MAX_COMPONENTS:
-        raise SpecError(f"{key}: expected at most {MAX_COMPONENTS:,} expressions, got {len(texts):,}")
+        raise SpecError(
+            f"{key}: expected at most {MAX_COMPONENTS:,} expressions, got {len(texts):,}"
+        )
     for text in texts:
         if type(text) is not str:
             raise SpecError(f"{key}: expected expressions such as 'u*v', got {text!r}")
     if (size := sum(map(len, texts))) > MAX_CHARACTERS:
-        raise SpecError(f"{key}: expected at most {MAX_CHARACTERS:,} characters in all, got {size:,}")
+        raise SpecError(
+            f"{key}: expected at most {MAX_CHARACTERS:,} characters in all, got {size:,}"
+        )
 
 
 def _check_variables(variables: Sequence[str]) -> None:
@@ -460,8 +555,14 @@ def _check_variables(variables: Sequence[str]) -> None:
     if len(variables) > MAX_VARIABLES:
         raise SpecError(f"variables: expected at most {MAX_VARIABLES:,}, got {len(variables):,}")
     for name in variables:
-        if type(name) is not str or not name.isidentifier() or unicodedata.normalize("NFKC", name) != name:
-            raise SpecError(f"variables: expected names of letters, digits and _, got {_shortened(repr(name))}")
+        if (
+            type(name) is not str
+            or not name.isidentifier()
+            or unicodedata.normalize("NFKC", name) != name
+        ):
+            raise SpecError(
+                f"variables: expected names of letters, digits and _, got {_shortened(repr(name))}"
+            )
         if keyword.iskeyword(name) or name == "sqrt":
             raise SpecError(f"variables: {name!r} has another meaning; choose another name")
     repeated = {name for name in variables if variables.count(name) > 1}
@@ -470,7 +571,9 @@ def _check_variables(variables: Sequence[str]) -> None:
 
 
 def _label(kind: str, variables: Sequence[str], parts: Sequence[str]) -> str:
-    """Return a name that tells different maps apart, also where it is too long to show everything."""
+    """Return a name that tells different maps apart, also where it is too long to show
+    everything.
+    """
     text = f"{kind}({', '.join(variables)}) = ({', '.join(parts)})"
     if len(text) <= _NAME_LENGTH:
         return text

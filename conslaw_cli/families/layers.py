@@ -1,10 +1,11 @@
 """Networks given layer by layer: dense, convolutional, residual, pooled.
 
-φ is that of the free-gate network: the coefficients, as polynomials in θ, of the distinct monomials in the input, the output
-weights and one free factor per activated unit (and position). The known laws are those of the junctions (wiring.py): of a linear
-space the symmetric matrix, of an activated one its diagonal, for convolutions summed over kernel positions ("Transformative or
-Conservative? Conservation laws for ResNets and Transformers", ICML 2025, arXiv 2506.06194, Thm 3.6 for channels, Prop. 3.2 for
-residual branches).
+φ is that of the free-gate network: the coefficients, as polynomials in θ, of the distinct monomials
+in the input, the output weights and one free factor per activated unit (and position). The known
+laws are those of the junctions (wiring.py): of a linear space the symmetric matrix, of an activated
+one its diagonal, for convolutions summed over kernel positions ("Transformative or Conservative?
+Conservation laws for ResNets and Transformers", ICML 2025, arXiv 2506.06194, Thm 3.6 for channels,
+Prop. 3.2 for residual branches).
 """
 
 from __future__ import annotations
@@ -28,11 +29,13 @@ Shape = tuple[int, ...]
 """(units,) or (channels, length) or (channels, height, width)."""
 Padding = Literal["valid", "same", "circular"]
 FREE_GATES = (
-    "The count is that of the φ whose gates are free factors; whether the gradients of the network itself span W_φ is "
-    "not part of the count."
+    "The count is that of the φ whose gates are free factors; whether the gradients of the network"
+    " itself span W_φ is not part of the count."
 )
 LISTED_UP_TO = 10**5
-"""Parameters beyond which nothing is listed to estimate the memory: ranks of this size need 160 GB at least."""
+"""Parameters beyond which nothing is listed to estimate the memory: ranks of this size need 160 GB
+at least.
+"""
 MAX_UNITS = 10**7
 """Values a layer may hold: what is larger is refused before any index is made."""
 
@@ -62,7 +65,9 @@ class Activation:
 
 @dataclass(frozen=True, slots=True)
 class Convolution:
-    """A convolution with ``channels`` outputs; kernel and stride have one entry per spatial dimension."""
+    """A convolution with ``channels`` outputs; kernel and stride have one entry per spatial
+    dimension.
+    """
 
     channels: int
     kernel: tuple[int, ...]
@@ -96,7 +101,9 @@ Layer = Linear | Activation | Convolution | Pool | Flat | Branch
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One layer with the shapes before and behind it; ``path`` has one index per level of nesting."""
+    """One layer with the shapes before and behind it; ``path`` has one index per level of
+    nesting.
+    """
 
     path: tuple[int, ...]
     layer: Layer
@@ -133,7 +140,11 @@ class Layers:
 
     def describe(self) -> dict[str, Any]:
         """Return the JSON-ready keys that define the architecture (all but its name)."""
-        return {"input": list(self.input), "layers": [_jsonable(layer) for layer in self.layers], "loss": self.loss}
+        return {
+            "input": list(self.input),
+            "layers": [_jsonable(layer) for layer in self.layers],
+            "loss": self.loss,
+        }
 
     @property
     def parameters(self) -> int:
@@ -142,7 +153,9 @@ class Layers:
 
     @property
     def known_listed(self) -> int:
-        """Number of known laws listed; 0 for a network beyond every budget, whose laws are not worth listing."""
+        """Number of known laws listed; 0 for a network beyond every budget, whose laws are not
+        worth listing.
+        """
         return self._listed()[0]
 
     @property
@@ -157,8 +170,12 @@ class Layers:
         return self._network().listed() if self.parameters <= LISTED_UP_TO else (0, 0)
 
     def mlp(self) -> MLP | None:
-        """Return the same network as an MLP if it is one: dense layers, an activation or none behind each but the last."""
-        if len(self.input) != 1 or any(isinstance(layer, Convolution | Pool | Branch) for layer in self.layers):
+        """Return the same network as an MLP if it is one: dense layers, an activation or none
+        behind each but the last.
+        """
+        if len(self.input) != 1 or any(
+            isinstance(layer, Convolution | Pool | Branch) for layer in self.layers
+        ):
             return None
         groups: list[tuple[Linear, str]] = []
         for layer in self.layers:
@@ -174,8 +191,15 @@ class Layers:
         biases = {dense.bias for dense, _ in hidden}
         if behind != "linear" or len(biases) > 1 or (last.bias and biases == {False}):
             return None
-        bias: Literal[False, "hidden", "all"] = "all" if last.bias else ("hidden" if biases == {True} else False)
-        return MLP((*self.input, *(dense.units for dense, _ in groups)), tuple(name for _, name in hidden), bias, self.loss)
+        bias: Literal[False, "hidden", "all"] = (
+            "all" if last.bias else ("hidden" if biases == {True} else False)
+        )
+        return MLP(
+            (*self.input, *(dense.units for dense, _ in groups)),
+            tuple(name for _, name in hidden),
+            bias,
+            self.loss,
+        )
 
     @property
     def monomial(self) -> bool:
@@ -189,7 +213,10 @@ class Layers:
         mlp = self.mlp()
         if mlp is not None:
             return mlp.scope
-        gated = any(isinstance(step.layer, Activation) and step.layer.name in HOMOGENEOUS for step in self.steps())
+        gated = any(
+            isinstance(step.layer, Activation) and step.layer.name in HOMOGENEOUS
+            for step in self.steps()
+        )
         return FREE_GATES if gated else None
 
     @property
@@ -242,7 +269,9 @@ class Layers:
 
     @property
     def held(self) -> int:
-        """Numbers that evaluating one field holds besides θ and the gradient: every layer's values, and its windows."""
+        """Numbers that evaluating one field holds besides θ and the gradient: every layer's values,
+        and its windows.
+        """
         return sum(prod(step.after) + _taps(step) for step in self.steps())
 
     def _network(self) -> Network:
@@ -257,7 +286,16 @@ class Layers:
             blocks.append(Flatten(prod(output[1:])))
         zero_sum = self.loss == "cross_entropy"
         positions = prod(self.input[1:])
-        return Network(tuple(blocks), build.offset, prod(self.input), prod(output), build.gates, zero_sum, positions, self.held)
+        return Network(
+            tuple(blocks),
+            build.offset,
+            prod(self.input),
+            prod(output),
+            build.gates,
+            zero_sum,
+            positions,
+            self.held,
+        )
 
 
 @lru_cache(maxsize=4)
@@ -293,11 +331,18 @@ class _Build:
                 return [self._dense(shape[0], units, bias, 1)]
             case Convolution(channels, kernel, stride, padding, bias):
                 index = _windows(shape[1:], kernel, stride, padding)
-                return [Patches(index), self._dense(shape[0] * prod(kernel), channels, bias, prod(kernel))]
+                return [
+                    Patches(index),
+                    self._dense(shape[0] * prod(kernel), channels, bias, prod(kernel)),
+                ]
             case Activation(name):
                 return [self._gate(shape)] if name in HOMOGENEOUS else []
             case Pool(kernel, stride):
-                return [AveragePool(_windows(shape[1:], _every(kernel, shape), _every(stride, shape), "valid"))]
+                return [
+                    AveragePool(
+                        _windows(shape[1:], _every(kernel, shape), _every(stride, shape), "valid")
+                    )
+                ]
             case Flat():
                 return [Flatten(prod(shape[1:]))] if prod(shape[1:]) > 1 else []
             case Branch(layers):
@@ -320,7 +365,11 @@ def _steps(layers: Sequence[Layer], shape: Shape, path: tuple[int, ...]) -> Sequ
     for i, layer in enumerate(layers):
         here = (*path, i)
         inner = _steps(layer.layers, shape, here) if isinstance(layer, Branch) else []
-        after = _after_branch(shape, inner, here) if isinstance(layer, Branch) else _after(layer, shape, here)
+        after = (
+            _after_branch(shape, inner, here)
+            if isinstance(layer, Branch)
+            else _after(layer, shape, here)
+        )
         steps += [*inner, Step(here, layer, shape, after, _parameters(layer, shape, inner))]
         shape = after
     return steps
@@ -338,12 +387,19 @@ def _parameters(layer: Layer, shape: Shape, inner: Sequence[Step]) -> int:
 
 
 def _after_branch(shape: Shape, inner: Sequence[Step], path: tuple[int, ...]) -> Shape:
-    """Return the shape behind a residual branch. Raise LayerError if it is not the one before it."""
+    """Return the shape behind a residual branch.
+
+    Raise LayerError if it is not the one before it.
+    """
     if not inner:
         raise LayerError(path, "residual: expected at least one layer")
     after = inner[-1].after
     if after != shape:
-        raise LayerError(path, f"residual: reads {show(shape)} but its last layer gives {show(after)}; they must agree")
+        raise LayerError(
+            path,
+            f"residual: reads {show(shape)} but its last layer gives {show(after)}; they must"
+            " agree",
+        )
     return after
 
 
@@ -352,12 +408,22 @@ def _after(layer: Layer, shape: Shape, path: tuple[int, ...]) -> Shape:
     match layer:
         case Linear(units):
             if len(shape) != 1:
-                raise LayerError(path, f"dense: expected a vector, got {show(shape)}; put flatten before it")
+                raise LayerError(
+                    path, f"dense: expected a vector, got {show(shape)}; put flatten before it"
+                )
             after: Shape = (units,)
         case Convolution(channels, kernel, stride, padding):
-            after = (channels, *_outputs(shape, kernel, stride, padding, f"conv{len(kernel)}d", path))
+            after = (
+                channels,
+                *_outputs(shape, kernel, stride, padding, f"conv{len(kernel)}d", path),
+            )
         case Pool(kernel, stride):
-            after = (shape[0], *_outputs(shape, _every(kernel, shape), _every(stride, shape), "valid", "avg_pool", path))
+            after = (
+                shape[0],
+                *_outputs(
+                    shape, _every(kernel, shape), _every(stride, shape), "valid", "avg_pool", path
+                ),
+            )
         case Flat():
             after = (prod(shape),)
         case Activation() | Branch():
@@ -371,22 +437,34 @@ def _every(sizes: Shape, shape: Shape) -> Shape:
     return sizes * (len(shape) - 1) if len(sizes) == 1 else sizes
 
 
-def _outputs(shape: Shape, kernel: Shape, stride: Shape, padding: str, what: str, path: tuple[int, ...]) -> Shape:
+def _outputs(
+    shape: Shape, kernel: Shape, stride: Shape, padding: str, what: str, path: tuple[int, ...]
+) -> Shape:
     if len(shape) == 1 or len(shape) != len(kernel) + 1:
-        raise LayerError(path, f"{what}: expected channels and {len(kernel) or 1} spatial sizes, got {show(shape)}")
+        raise LayerError(
+            path,
+            f"{what}: expected channels and {len(kernel) or 1} spatial sizes, got {show(shape)}",
+        )
     if len(stride) != len(kernel):
         raise LayerError(path, f"{what}: expected one stride or {len(kernel)}, got {len(stride)}")
     if padding == "valid" and any(k > n for n, k in zip(shape[1:], kernel, strict=True)):
-        raise LayerError(path, f"{what}: the kernel {show(kernel)} is larger than what it reads, {show(shape)}")
+        raise LayerError(
+            path, f"{what}: the kernel {show(kernel)} is larger than what it reads, {show(shape)}"
+        )
     if prod(kernel) * prod(shape) > MAX_UNITS:
-        raise LayerError(path, f"{what}: {prod(kernel) * prod(shape):,} taps, at most {MAX_UNITS:,} are supported")
+        raise LayerError(
+            path,
+            f"{what}: {prod(kernel) * prod(shape):,} taps, at most {MAX_UNITS:,} are supported",
+        )
     if padding == "valid":
         return tuple((n - k) // s + 1 for n, k, s in zip(shape[1:], kernel, stride, strict=True))
     return tuple(-(-n // s) for n, s in zip(shape[1:], stride, strict=True))
 
 
 def _windows(sizes: Shape, kernel: Shape, stride: Shape, padding: Padding) -> NDArray[np.intp]:
-    """Return, per tap and output position, the input position read, or ``prod(sizes)`` for a zero."""
+    """Return, per tap and output position, the input position read, or ``prod(sizes)`` for a
+    zero.
+    """
     counts = _outputs((1, *sizes), kernel, stride, padding, "", ())
     place = np.zeros((1, 1), dtype=np.intp)
     inside = np.ones((1, 1), dtype=np.bool_)
@@ -395,13 +473,19 @@ def _windows(sizes: Shape, kernel: Shape, stride: Shape, padding: Padding) -> ND
         at = np.arange(k)[:, None] + np.arange(count) * s - before
         at = at % n if padding == "circular" else at
         place = (place[:, None, :, None] * n + at[None, :, None, :]).reshape(len(place) * k, -1)
-        inside = (inside[:, None, :, None] & ((at >= 0) & (at < n))[None, :, None, :]).reshape(place.shape)
+        inside = (inside[:, None, :, None] & ((at >= 0) & (at < n))[None, :, None, :]).reshape(
+            place.shape
+        )
     return np.where(inside, place, prod(sizes))
 
 
 def _check_size(path: tuple[int, ...], shape: Shape, what: str) -> None:
     if prod(shape) > MAX_UNITS or any(n > MAX_WIDTH for n in shape):
-        raise LayerError(path, f"{what} of {prod(shape):,} values ({show(shape)}), at most {MAX_UNITS:,} are supported")
+        raise LayerError(
+            path,
+            f"{what} of {prod(shape):,} values ({show(shape)}), at most {MAX_UNITS:,} are"
+            " supported",
+        )
 
 
 def show(shape: Shape) -> str:
@@ -416,7 +500,12 @@ def _jsonable(layer: Layer) -> Any:
         case Activation(name):
             return name
         case Convolution(channels, kernel, stride, padding, bias):
-            rest = {"kernel": list(kernel), "stride": list(stride), "padding": padding, "bias": bias}
+            rest = {
+                "kernel": list(kernel),
+                "stride": list(stride),
+                "padding": padding,
+                "bias": bias,
+            }
             return {f"conv{len(kernel)}d": {"channels": channels, **rest}}
         case Pool(kernel, stride):
             return {"avg_pool": {"kernel": list(kernel), "stride": list(stride)}}
@@ -431,7 +520,9 @@ def _summary(layers: Sequence[Layer]) -> str:
 
 
 def title(layer: Layer) -> str:
-    """Return a short name of a layer, such as ``conv2d 8 3×3`` or ``residual[dense 4 relu dense 3]``."""
+    """Return a short name of a layer, such as ``conv2d 8 3×3`` or ``residual[dense 4 relu dense
+    3]``.
+    """
     match layer:
         case Linear(units, bias):
             return f"dense {units}" + "+b" * bias

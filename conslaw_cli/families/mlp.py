@@ -1,25 +1,29 @@
 """Multi-layer perceptrons: linear, ReLU and mixed networks, with or without biases.
 
-Network. ``widths = (n_0, …, n_q)`` from input to output, weight matrices ``U_l ∈ R^{n_{l-1} × n_l}``, row vectors
-``h_l = σ_l(h_{l-1} U_l + b_l)`` for the hidden layers ``l < q`` and ``g(θ, x) = h_{q-1} U_q + b_q``: without activations and
-biases ``g(θ, x) = x U_1 ⋯ U_q``. (The paper lets the same product act on column vectors, so its n_0 is the output.)
+Network. ``widths = (n_0, …, n_q)`` from input to output, weight matrices ``U_l ∈ R^{n_{l-1} ×
+n_l}``, row vectors ``h_l = σ_l(h_{l-1} U_l + b_l)`` for the hidden layers ``l < q`` and ``g(θ, x) =
+h_{q-1} U_q + b_q``: without activations and biases ``g(θ, x) = x U_1 ⋯ U_q``. (The paper lets the
+same product act on column vectors, so its n_0 is the output.)
 
-Reparametrisation. ``σ_l`` linear: φ is the product of the matrices. ``σ_l`` positively homogeneous of
-degree one (ReLU, leaky ReLU, …): φ_ReLU, indexed by the paths of the network (paper, eq. (15)); it is
-the same for all such activations. Mixed networks have one path variable for every homogeneous neuron.
+Reparametrisation. ``σ_l`` linear: φ is the product of the matrices. ``σ_l`` positively homogeneous
+of degree one (ReLU, leaky ReLU, …): φ_ReLU, indexed by the paths of the network (paper, eq. (15));
+it is the same for all such activations. Mixed networks have one path variable for every homogeneous
+neuron.
 
 Known laws. Every hidden layer is a junction written by ``(U_l, b_l)`` and read by ``U_{l+1}``: see
-``laws.py``. Linear layers keep the symmetric matrix ``U_l^T U_l + b_l^T b_l − U_{l+1} U_{l+1}^T``, homogeneous
-ones its diagonal (Prop. 4.1). For biases in linear networks use homogeneous coordinates: ``b_l`` is a
-row of ``U_l`` that reads a unit which is constantly 1. The map ``U_l → U_l e^{tS}, b_l → b_l e^{tS},
-U_{l+1} → e^{-tS} U_{l+1}`` leaves the network function unchanged for every symmetric S, so its generator
-is orthogonal to every field of W_φ; it is the gradient of ``tr S(U_l^T U_l + b_l^T b_l − U_{l+1} U_{l+1}^T)/2``.
+``laws.py``. Linear layers keep the symmetric matrix ``U_l^T U_l + b_l^T b_l − U_{l+1} U_{l+1}^T``,
+homogeneous ones its diagonal (Prop. 4.1). For biases in linear networks use homogeneous
+coordinates: ``b_l`` is a row of ``U_l`` that reads a unit which is constantly 1. The map ``U_l →
+U_l e^{tS}, b_l → b_l e^{tS}, U_{l+1} → e^{-tS} U_{l+1}`` leaves the network function unchanged for
+every symmetric S, so its generator is orthogonal to every field of W_φ; it is the gradient of ``tr
+S(U_l^T U_l + b_l^T b_l − U_{l+1} U_{l+1}^T)/2``.
 
-Loss. Squared error and logistic loss satisfy condition (9): output probes are free. The gradient of the
-cross-entropy of a softmax lies in the hyperplane ``Σ w_i = 0`` and spans it (arXiv 2307.00144, Remark B.6).
-Rotate the outputs by an orthogonal Q whose first column is constant: gradient flow is equivariant, and the
-first column of ``U_q Q`` (and of ``b_q Q``) meets no field at all. So the row sums of ``U_q`` and the sum of ``b_q``
-are conserved, and everything else is the same network with one output less under squared error.
+Loss. Squared error and logistic loss satisfy condition (9): output probes are free. The gradient of
+the cross-entropy of a softmax lies in the hyperplane ``Σ w_i = 0`` and spans it (arXiv 2307.00144,
+Remark B.6). Rotate the outputs by an orthogonal Q whose first column is constant: gradient flow is
+equivariant, and the first column of ``U_q Q`` (and of ``b_q Q``) meets no field at all. So the row
+sums of ``U_q`` and the sum of ``b_q`` are conserved, and everything else is the same network with
+one output less under squared error.
 """
 
 from __future__ import annotations
@@ -45,8 +49,8 @@ ACTIVATIONS = LINEAR + HOMOGENEOUS
 BIASES: tuple[Bias, ...] = (False, "hidden", "all")
 LOSSES: tuple[Loss, ...] = ("mse", "logistic", "cross_entropy")
 DEEP_RELU = (
-    "The count is that of φ_ReLU: that the gradients of the network itself span W_φ is proved for linear and "
-    "two-layer ReLU networks and open for deeper ReLU networks (paper, section 2.4)."
+    "The count is that of φ_ReLU: that the gradients of the network itself span W_φ is proved for"
+    " linear and two-layer ReLU networks and open for deeper ReLU networks (paper, section 2.4)."
 )
 MAX_WIDTH = 10**9
 MAX_DEPTH = 10**4
@@ -110,7 +114,10 @@ class MLP:
     def parameters(self) -> int:
         """D: weights and biases."""
         weights = sum(a * b for a, b in pairwise(self.widths))
-        return weights + {False: 0, "hidden": self.hidden, "all": self.hidden + self.widths[-1]}[self.bias]
+        return (
+            weights
+            + {False: 0, "hidden": self.hidden, "all": self.hidden + self.widths[-1]}[self.bias]
+        )
 
     @property
     def frozen(self) -> bool:
@@ -138,7 +145,10 @@ class MLP:
     def known_terms(self) -> int:
         """Number of monomials in :meth:`laws`, up to a few: what listing them would take."""
         around = (a + b + 1 for a, b in zip(self.widths, self.widths[2:], strict=False))
-        kept = (n * (n + 1) // 2 if a in LINEAR else n for n, a in zip(self.widths[1:-1], self.activations, strict=True))
+        kept = (
+            n * (n + 1) // 2 if a in LINEAR else n
+            for n, a in zip(self.widths[1:-1], self.activations, strict=True)
+        )
         return sum(a * b for a, b in zip(around, kept, strict=True)) + self.parameters
 
     def network(self) -> Network:
@@ -159,13 +169,22 @@ class MLP:
     @property
     def scope(self) -> str | None:
         """What section 2.4 of the paper leaves open."""
-        return DEEP_RELU if self.depth > 2 and any(a not in LINEAR for a in self.activations) else None
+        return (
+            DEEP_RELU if self.depth > 2 and any(a not in LINEAR for a in self.activations) else None
+        )
 
     @property
     def scalar(self) -> bool:
-        """Whether φ has one component: width 1 to width 1, linear, without biases, under squared error."""
+        """Whether φ has one component: width 1 to width 1, linear, without biases, under squared
+        error.
+        """
         ends = self.widths[0] == self.widths[-1] == 1
-        return ends and not self.bias and self.loss != "cross_entropy" and all(a in LINEAR for a in self.activations)
+        return (
+            ends
+            and not self.bias
+            and self.loss != "cross_entropy"
+            and all(a in LINEAR for a in self.activations)
+        )
 
     def fields(self) -> GradientFields:
         """Return the gradients ``∇_θ F(θ; a)``."""
@@ -176,7 +195,8 @@ class MLP:
         return self.network().laws()
 
     def squared(self) -> MLP | None:
-        """Return the network under squared error with the same Lie algebra trace, None if nothing moves.
+        """Return the network under squared error with the same Lie algebra trace, None if nothing
+        moves.
 
         The same network, or with one output less for cross-entropy (module docstring).
         """
@@ -201,12 +221,20 @@ class MLP:
         for layer, (inputs, outputs) in enumerate(pairwise(self.widths), start=1):
             biased = self.bias == "all" or (self.bias == "hidden" and layer < self.depth)
             activation = f" {self.activations[layer - 1]}" if layer < self.depth else ""
-            rows.append((f"dense {outputs}{'+b' * biased}{activation}", str(outputs), (inputs + biased) * outputs))
+            rows.append(
+                (
+                    f"dense {outputs}{'+b' * biased}{activation}",
+                    str(outputs),
+                    (inputs + biased) * outputs,
+                )
+            )
         return rows
 
     @property
     def image_dimension(self) -> int | None:
-        """The dimension of the image of φ: matrices of rank at most r form a variety of dimension r(n + m − r)."""
+        """The dimension of the image of φ: matrices of rank at most r form a variety of dimension
+        r(n + m − r).
+        """
         network = self.squared()
         if network is None or network.bias or any(a not in LINEAR for a in network.activations):
             return None
@@ -218,24 +246,28 @@ class MLP:
         return ((self, 1),)
 
     def path_rank(self) -> int:
-        """Return the rank of the path-edge incidence matrix of the graph; ``monomial`` networks only.
+        """Return the rank of the path-edge incidence matrix of the graph; ``monomial`` networks
+        only.
 
-        The paths from inputs and biases to outputs span the flows that are conserved at every hidden neuron. Every edge lies on
-        a path and every neuron is joined to an output, so the conservation equations are independent, one per neuron.
+        The paths from inputs and biases to outputs span the flows that are conserved at every
+        hidden neuron. Every edge lies on a path and every neuron is joined to an output, so the
+        conservation equations are independent, one per neuron.
         """
         network = self.squared()
         return 0 if network is None else network.parameters - network.hidden
 
     def segments(self) -> tuple[MLP, ...]:
-        """Return the pieces of a chain without biases between its layers of width 1; empty if there are biases.
+        """Return the pieces of a chain without biases between its layers of width 1; empty if there
+        are biases.
 
-        Cut the network at its hidden layers of width 1 into segments with maps f_s(θ_s). F is a product of the inner segments'
-        values with the end segments' probes, so the θ_s-part of a field of W_φ is a combination, with functions as
-        coefficients, of fields of W_{f_s}. Hence W_φ lies in the involutive distribution Δ = ⊕_s Lie(W_{f_s}), as
-        does Lie(W_φ).
-        A segment that is one function, from width 1 to width 1 without gates, has one field and nothing to bracket it with: it
-        counts 1. Along ∇⟨c, f_s⟩ the law of the cut behind (before) the segment changes by 2⟨c, f_s⟩ (by minus that), so
-        the cuts' laws are independent on Δ: with m cuts, ``dim Lie(W_φ)(θ) ≤ Σ_s dim Lie(W_{f_s})(θ_s) − m``.
+        Cut the network at its hidden layers of width 1 into segments with maps f_s(θ_s). F is a
+        product of the inner segments' values with the end segments' probes, so the θ_s-part of a
+        field of W_φ is a combination, with functions as coefficients, of fields of W_{f_s}. Hence
+        W_φ lies in the involutive distribution Δ = ⊕_s Lie(W_{f_s}), as does Lie(W_φ). A segment
+        that is one function, from width 1 to width 1 without gates, has one field and nothing to
+        bracket it with: it counts 1. Along ∇⟨c, f_s⟩ the law of the cut behind (before) the segment
+        changes by 2⟨c, f_s⟩ (by minus that), so the cuts' laws are independent on Δ: with m cuts,
+        ``dim Lie(W_φ)(θ) ≤ Σ_s dim Lie(W_{f_s})(θ_s) − m``.
         """
         network = self.squared()
         if network is None or network.bias:
@@ -245,14 +277,19 @@ class MLP:
         return tuple(MLP(widths[a : b + 1], activations[a : b - 1]) for a, b in pairwise(cuts))
 
     def closed_form(self) -> int | None:
-        """Return the number of laws of a linear chain by a formula; None for other networks. A conjecture: nothing rests on it.
+        """Return the number of laws of a linear chain by a formula; None for other networks. A
+        conjecture: nothing rests on it.
 
-        Cut the chain at its hidden layers of width 1; a piece with widths n from 1 to 1 has D − 1 laws, any other
-        ``Σ_i n_i(n_i + 1)/2 − k_i(k_i + 1)/2`` over its hidden layers, ``k_i = max(0, n_i − n_{i−1} − n_{i+1})``; each cut
-        adds 1. For two matrices this is Prop. 4.2.
+        Cut the chain at its hidden layers of width 1; a piece with widths n from 1 to 1 has D − 1
+        laws, any other ``Σ_i n_i(n_i + 1)/2 − k_i(k_i + 1)/2`` over its hidden layers, ``k_i =
+        max(0, n_i − n_{i−1} − n_{i+1})``; each cut adds 1. For two matrices this is Prop. 4.2.
         """
         segments = self.segments()
-        if not segments or any(a not in LINEAR for a in self.activations) or self.loss == "cross_entropy":
+        if (
+            not segments
+            or any(a not in LINEAR for a in self.activations)
+            or self.loss == "cross_entropy"
+        ):
             return None
         return sum(segment._piece() for segment in segments) + len(segments) - 1
 
@@ -260,10 +297,15 @@ class MLP:
         if self.scalar:
             return self.parameters - 1
         around = zip(self.widths, self.widths[1:], self.widths[2:], strict=False)
-        return sum(n * (n + 1) // 2 - comb(max(0, n - before - after) + 1, 2) for before, n, after in around)
+        return sum(
+            n * (n + 1) // 2 - comb(max(0, n - before - after) + 1, 2)
+            for before, n, after in around
+        )
 
     def _default_name(self) -> str:
-        activation = self.activation if isinstance(self.activation, str) else "/".join(self.activation)
+        activation = (
+            self.activation if isinstance(self.activation, str) else "/".join(self.activation)
+        )
         bias = {False: "", "hidden": " bias", "all": " bias=all"}[self.bias]
         loss = "" if self.loss == "mse" else f" {self.loss}"
         return f"{activation} {'-'.join(map(str, self.widths))}{bias}{loss}"
@@ -284,8 +326,8 @@ def _check_widths(widths: Sequence[int]) -> None:
 def _check_activation(activation: str | tuple[str, ...], hidden: int) -> None:
     if isinstance(activation, tuple) and len(activation) != hidden:
         raise SpecError(
-            f"activation: expected {hidden} {'name' if hidden == 1 else 'names'}, one per hidden layer, "
-            f"got {len(activation)}: {list(activation)}"
+            f"activation: expected {hidden} {'name' if hidden == 1 else 'names'}, one per hidden"
+            f" layer, got {len(activation)}: {list(activation)}"
         )
     for name in (activation,) if isinstance(activation, str) else activation:
         _check_choice("activation", name, ACTIVATIONS)

@@ -15,9 +15,10 @@ NAMES = ("table", "json", "csv", "markdown", "latex")
 class Report:
     """The rows of one command, in the order they are shown.
 
-    ``title``: a sweep's name; ``source``: where it comes from; ``sources``: where a row comes from, by its name (Markdown
-    only). ``expected``: the number of laws of a row, by its name, where it is known beforehand. ``explain``: add a
-    paragraph per row; LaTeX has it as comments, while JSON and CSV, whose rows carry their evidence always, stay the same.
+    ``title``: a sweep's name; ``source``: where it comes from; ``sources``: where a row comes from,
+    by its name (Markdown only). ``expected``: the number of laws of a row, by its name, where it is
+    known beforehand. ``explain``: add a paragraph per row; LaTeX has it as comments, while JSON and
+    CSV, whose rows carry their evidence always, stay the same.
     """
 
     command: Literal["count", "sweep"]
@@ -33,16 +34,20 @@ def render(name: str, report: Report, *, width: int | None = None, color: bool =
     """Return ``report`` in the format ``name``, ending in exactly one newline (CSV: CR LF).
 
     name: one of NAMES; raise KeyError for another.
-    width: columns of the terminal, or None where lines may be of any length (only ``table`` heeds it).
+    width: columns of the terminal, or None where lines may be of any length (only ``table`` heeds
+    it).
     color: allow ANSI sequences (only ``table`` heeds it).
     """
     text = _RENDERERS[name](report, width, color)
-    # A lone surrogate has no UTF-8. As a backslash escape it does, and inside JSON that is its own notation.
+    # A lone surrogate has no UTF-8. As a backslash escape it does, and inside JSON that is its
+    # own notation.
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def summary(report: Report) -> dict[str, Any]:
-    """Return how many rows ended how, and the names of the ``exceptions``: see :func:`exceptions`."""
+    """Return how many rows ended how, and the names of the ``exceptions``: see
+    :func:`exceptions`.
+    """
     rows, expected = report.rows, report.expected
     verdicts = [row.verdict for row in rows]
     compared = [row for row in rows if row.name in expected]
@@ -59,12 +64,20 @@ def summary(report: Report) -> dict[str, Any]:
 
 
 def exceptions(report: Report) -> list[LawCount]:
-    """Return the rows that are not proved, have unknown laws or are not as expected: these first, then by verdict."""
+    """Return the rows that are not proved, have unknown laws or are not as expected: these first,
+    then by verdict.
+    """
     worst_first = ("failed", "computed", "proved")
     expected = report.expected
     unexpected = {row.name for row in report.rows if row.laws != expected.get(row.name, row.laws)}
-    found = [row for row in report.rows if row.verdict != "proved" or row.unknown_laws or row.name in unexpected]
-    return sorted(found, key=lambda row: (row.name not in unexpected, worst_first.index(row.verdict)))
+    found = [
+        row
+        for row in report.rows
+        if row.verdict != "proved" or row.unknown_laws or row.name in unexpected
+    ]
+    return sorted(
+        found, key=lambda row: (row.name not in unexpected, worst_first.index(row.verdict))
+    )
 
 
 def _table(report: Report, width: int | None, color: bool) -> str:

@@ -1,7 +1,7 @@
 """CSV for spreadsheets and scripts (RFC 4180): one record per row, keys as in ``LawCount.to_json``.
 
-The evidence is flattened to the methods of the bounds; lists are ``3-4-2`` (``13;20`` for the trace, whose
-entries are not factors of one thing); null is empty.
+The evidence is flattened to the methods of the bounds; lists are ``3-4-2`` (``13;20`` for the
+trace, whose entries are not factors of one thing); null is empty.
 """
 
 from __future__ import annotations
@@ -41,12 +41,17 @@ _UNSAFE = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 
 
 def render_csv(report: Report) -> str:
-    """Return CSV with CR LF line ends. Texts that a spreadsheet would run begin with a single quote."""
+    """Return CSV with CR LF line ends.
+
+    Texts that a spreadsheet would run begin with a single quote.
+    """
     keys = architecture_keys(report.rows)
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     polynomial = _POLYNOMIAL if any(row.polynomial_laws for row in report.rows) else ()
-    writer.writerow(["name", *map(_cell, keys), *_FIGURES, *(f"polynomial_{key}" for key in polynomial)])
+    writer.writerow(
+        ["name", *map(_cell, keys), *_FIGURES, *(f"polynomial_{key}" for key in polynomial)]
+    )
     for row in report.rows:
         architecture = [row.architecture.get(key) for key in keys]
         figures = [figure(row) for figure in _FIGURES.values()]

@@ -1,4 +1,6 @@
-"""``--explain``: one paragraph per row on what its count rests on, made of the bounds' own words."""
+"""``--explain``: one paragraph per row on what its count rests on, made of the bounds' own
+words.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,15 @@ from conslaw_cli.report import Bound, LawCount
 
 _LIE = "dim Lie(W_φ)(θ)"
 _MINORS = (
-    "A rank found modulo p at one point is at most the rank at generic real θ, because an exact minor that is "
-    "nonzero modulo p there is not the zero function."
+    "A rank found modulo p at one point is at most the rank at generic real θ, because an exact"
+    " minor that is nonzero modulo p there is not the zero function."
 )
 
 
 def explain(row: LawCount) -> str:
-    """Return one line of text: the bounds with their numbers, what follows from them, and what does not."""
+    """Return one line of text: the bounds with their numbers, what follows from them, and what does
+    not.
+    """
     name = label(row.name)
     if row.verdict == "failed":
         return f"{name}: no count. The reason: {reason(row)}"
@@ -50,7 +54,9 @@ def _conclusion(row: LawCount) -> str:
     difference = f"D − {_LIE} = {row.parameters} − {row.dim_lie} = {laws}"
     if row.verdict == "proved":
         return f"The proved bounds meet, so there are exactly {difference}."
-    return f"The proved bounds do not meet: the count, {difference}, holds {_except(row.error_bound)}."
+    return (
+        f"The proved bounds do not meet: the count, {difference}, holds {_except(row.error_bound)}."
+    )
 
 
 def _laws(row: LawCount) -> list[str]:
@@ -69,8 +75,9 @@ def _trace(row: LawCount) -> list[str]:
         return []
     if not row.trace.complete:
         return [
-            f"W_0(θ), W_1(θ), … have dimensions {', '.join(map(str, row.trace.dimensions[:-1]))}, …; "
-            f"the iteration stops at {row.trace.dimensions[-1]}, after more steps than were computed."
+            f"W_0(θ), W_1(θ), … have dimensions {', '.join(map(str, row.trace.dimensions[:-1]))},"
+            f" …; the iteration stops at {row.trace.dimensions[-1]}, after more steps than were"
+            " computed."
         ]
     dimensions = row.trace.dimensions
     step = dimensions.index(dimensions[-1])

@@ -1,4 +1,6 @@
-"""JSON for programs: one object under a schema name; a row's keys are those of ``LawCount.to_json``."""
+"""JSON for programs: one object under a schema name; a row's keys are those of
+``LawCount.to_json``.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,10 @@ from conslaw_cli.formats import Report, summary
 
 
 def render_json(report: Report) -> str:
-    """Return strict JSON, in UTF-8 rather than escapes. Raise ValueError for a NaN or an infinity."""
+    """Return strict JSON, in UTF-8 rather than escapes.
+
+    Raise ValueError for a NaN or an infinity.
+    """
     value: dict[str, Any] = {"schema": f"conslaw.{report.command}/1"}
     if report.command == "sweep":
         value["summary"] = summary(report)

@@ -26,20 +26,28 @@ _SPECIAL = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
 }
-"""What is not itself in text; brackets and stars too, as ``\\\\`` would read one after it as its option."""
+"""What is not itself in text; brackets and stars too, as ``\\\\`` would read one after it as its
+option.
+"""
 _HEADERS = {"D": "$D$", "dim Lie": r"$\dim \mathrm{Lie}$"}
 
 
 def render_latex(report: Report) -> str:
-    """Return a complete ``tabular`` of all rows, after comments that say what it needs and what it means."""
+    """Return a complete ``tabular`` of all rows, after comments that say what it needs and what it
+    means.
+    """
     table = columns(report.rows, report.expected)
     lines = [
         *(f"% {line}" for line in _comments(report)),
         rf"\begin{{tabular}}{{{''.join('r' if column.figures else 'l' for column in table)}}}",
         r"\toprule",
-        " & ".join(_HEADERS.get(column.header, _escape(column.header)) for column in table) + r" \\",
+        " & ".join(_HEADERS.get(column.header, _escape(column.header)) for column in table)
+        + r" \\",
         r"\midrule",
-        *(" & ".join(_cell(column, index) for column in table) + r" \\" for index in range(len(report.rows))),
+        *(
+            " & ".join(_cell(column, index) for column in table) + r" \\"
+            for index in range(len(report.rows))
+        ),
         r"\bottomrule",
         r"\end{tabular}",
     ]

@@ -1,4 +1,6 @@
-"""GitHub Markdown: the table of all rows, what its verdicts mean, and for a sweep a page with its summary."""
+"""GitHub Markdown: the table of all rows, what its verdicts mean, and for a sweep a page with its
+summary.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ _MARKUP = re.compile(r"[\\`*\[\]<>|~&$#]|(?<![^\W_])_|_(?![^\W_])")
 
 
 def render_markdown(report: Report) -> str:
-    """Return a table of all rows, under a heading and a line on its source if the report has a title."""
+    """Return a table of all rows, under a heading and a line on its source if the report has a
+    title.
+    """
     rows = report.rows
     blocks = _heading(report) if report.title else []
     blocks += _sweep(report) if report.command == "sweep" else []
@@ -54,7 +58,13 @@ def _sweep(report: Report) -> list[str]:
 def _table(report: Report, rows: Sequence[LawCount]) -> str:
     table = columns(rows, report.expected)
     if any(row.name in report.sources for row in rows):
-        table.append(Column("source", tuple(label(" ".join(report.sources.get(row.name, "").split())) for row in rows), False))
+        table.append(
+            Column(
+                "source",
+                tuple(label(" ".join(report.sources.get(row.name, "").split())) for row in rows),
+                False,
+            )
+        )
     lines = [
         [_escape(column.header) for column in table],
         ["--:" if column.figures else "---" for column in table],

@@ -58,7 +58,10 @@ def _sweep_head(report: Report) -> list[list[str]]:
     return [
         [label(report.title)] if report.title else [],
         [f"{key:<{key_width}}{_GAP}{number:>{number_width}}" for key, number in numbers.items()],
-        [f"{plural(found, 'exception')} (not proved, with unknown laws, or not as expected)" + (":" if found else ".")],
+        [
+            f"{plural(found, 'exception')} (not proved, with unknown laws, or not as expected)"
+            + (":" if found else ".")
+        ],
     ]
 
 

@@ -1,4 +1,6 @@
-"""What the formats for people share: how a value reads, which columns rows need, what a verdict means."""
+"""What the formats for people share: how a value reads, which columns rows need, what a verdict
+means.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ NONE = "-"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table. ``figures``: its cells are counts, set to the right and as mathematics."""
+    """One column of a table. ``figures``: its cells are counts, set to the right and as
+    mathematics.
+    """
 
     header: str
     cells: tuple[str, ...]
@@ -27,7 +31,9 @@ class Column:
 
 
 def label(text: str) -> str:
-    """Return one printable line: control characters, line ends and their like become backslash escapes."""
+    """Return one printable line: control characters, line ends and their like become backslash
+    escapes.
+    """
     return "".join(char if char.isprintable() else _escape(char) for char in text)
 
 
@@ -36,7 +42,9 @@ def _escape(char: str) -> str:
 
 
 def value_text(value: Any) -> str:
-    """Return a value as a cell: integers of a list joined by ``-``, names by ``/``; None is empty."""
+    """Return a value as a cell: integers of a list joined by ``-``, names by ``/``; None is
+    empty.
+    """
     if value is None:
         return ""
     if isinstance(value, str):
@@ -51,7 +59,8 @@ def value_text(value: Any) -> str:
 
 def probability(bound: float) -> str:
     """Return ``below 2^-k`` for the largest k that is true of a probability."""
-    # frexp gives bound = m · 2^e with m < 1, so ``below`` holds; 0.0 is a positive number that underflowed.
+    # frexp gives bound = m · 2^e with m < 1, so ``below`` holds; 0.0 is a positive number that
+    # underflowed.
     exponent = math.frexp(bound)[1] if bound else -1074
     return f"below 2^{exponent}" if exponent < 0 else f"{bound:.3g}"
 
@@ -69,24 +78,50 @@ def architecture_keys(rows: Sequence[LawCount]) -> list[str]:
 def shared_architecture(rows: Sequence[LawCount]) -> str:
     """Return the keys that have one value in all rows, as ``activation relu, bias false``."""
     first = rows[0].architecture if rows else {}
-    return ", ".join(f"{label(key)} {_texts(rows, key)[0]}" for key in first if _shared(rows, key) and not _nested(rows, key))
+    return ", ".join(
+        f"{label(key)} {_texts(rows, key)[0]}"
+        for key in first
+        if _shared(rows, key) and not _nested(rows, key)
+    )
 
 
 def columns(rows: Sequence[LawCount], expected: Mapping[str, int]) -> list[Column]:
     """Return the columns that tell the rows apart, and their figures.
 
-    An architecture key gets a column where it varies, unless the names say its values already or it is a nested value.
+    An architecture key gets a column where it varies, unless the names say its values already or it
+    is a nested value.
     """
-    told = [key for key in architecture_keys(rows) if _shared(rows, key) or _named(rows, key) or _nested(rows, key)]
+    told = [
+        key
+        for key in architecture_keys(rows)
+        if _shared(rows, key) or _named(rows, key) or _nested(rows, key)
+    ]
     own = [key for key in architecture_keys(rows) if key not in told]
     return [
         Column("name", tuple(label(row.name) for row in rows), False),
         *(Column(label(key), _texts(rows, key), False) for key in own),
-        *(Column(header, tuple(map(cell, rows)), figures) for header, cell, figures in _FIGURES[:3]),
-        *([Column("expected", _expected(rows, expected), True)] if any(row.name in expected for row in rows) else []),
-        *(Column(header, tuple(map(cell, rows)), figures) for header, cell, figures in _FIGURES[3:-1]),
-        *([Column("polynomial", tuple(map(_polynomial, rows)), True)] if any(row.polynomial_laws for row in rows) else []),
-        *(Column(header, tuple(map(cell, rows)), figures) for header, cell, figures in _FIGURES[-1:]),
+        *(
+            Column(header, tuple(map(cell, rows)), figures)
+            for header, cell, figures in _FIGURES[:3]
+        ),
+        *(
+            [Column("expected", _expected(rows, expected), True)]
+            if any(row.name in expected for row in rows)
+            else []
+        ),
+        *(
+            Column(header, tuple(map(cell, rows)), figures)
+            for header, cell, figures in _FIGURES[3:-1]
+        ),
+        *(
+            [Column("polynomial", tuple(map(_polynomial, rows)), True)]
+            if any(row.polynomial_laws for row in rows)
+            else []
+        ),
+        *(
+            Column(header, tuple(map(cell, rows)), figures)
+            for header, cell, figures in _FIGURES[-1:]
+        ),
     ]
 
 
@@ -104,13 +139,21 @@ def _shared(rows: Sequence[LawCount], key: str) -> bool:
 
 def _named(rows: Sequence[LawCount], key: str) -> bool:
     words = [re.split(r"[\s=,;]+", label(row.name)) for row in rows]
-    return all(not text or text in said for said, text in zip(words, _texts(rows, key), strict=True))
+    return all(
+        not text or text in said for said, text in zip(words, _texts(rows, key), strict=True)
+    )
 
 
 def _nested(rows: Sequence[LawCount], key: str) -> bool:
-    """Whether a key holds more than a table has room for: mappings, or lists with them. JSON and CSV show it."""
+    """Whether a key holds more than a table has room for: mappings, or lists with them.
+
+    JSON and CSV show it.
+    """
     values = [row.architecture.get(key) for row in rows]
-    return any(isinstance(v, dict) or (isinstance(v, list) and any(isinstance(e, dict | list) for e in v)) for v in values)
+    return any(
+        isinstance(v, dict) or (isinstance(v, list) and any(isinstance(e, dict | list) for e in v))
+        for v in values
+    )
 
 
 def _count(key: str) -> Callable[[LawCount], str]:
@@ -118,13 +161,21 @@ def _count(key: str) -> Callable[[LawCount], str]:
 
 
 def _known(row: LawCount) -> str:
-    return NONE if row.known_independent is None else f"{row.known_independent} of {row.known_listed}"
+    return (
+        NONE if row.known_independent is None else f"{row.known_independent} of {row.known_listed}"
+    )
 
 
 def _polynomial(row: LawCount) -> str:
-    """Return how many independent laws are polynomials of the degree searched, and how many of these are new."""
+    """Return how many independent laws are polynomials of the degree searched, and how many of
+    these are new.
+    """
     found = row.polynomial_laws
-    return NONE if found is None else f"{found['independent']} ({found['new']} new) of degree ≤ {found['degree']}"
+    return (
+        NONE
+        if found is None
+        else f"{found['independent']} ({found['new']} new) of degree ≤ {found['degree']}"
+    )
 
 
 def _trace(row: LawCount) -> str:
@@ -153,10 +204,15 @@ _FIGURES: tuple[tuple[str, Callable[[LawCount], str], bool], ...] = (
 def verdict_lines(rows: Sequence[LawCount]) -> list[str]:
     """Return what each verdict that occurs means, one line per verdict."""
     present = {row.verdict for row in rows}
-    errors = [row.error_bound for row in rows if row.verdict == "computed" and row.error_bound is not None]
+    errors = [
+        row.error_bound for row in rows if row.verdict == "computed" and row.error_bound is not None
+    ]
     error = f", error probability {probability(max(errors))}" if errors else ""
     meaning = {
-        "proved": "a proved lower and a proved upper bound on dim Lie meet, so the number of laws is exact.",
+        "proved": (
+            "a proved lower and a proved upper bound on dim Lie meet, so the number of laws is"
+            " exact."
+        ),
         "computed": f"the lower bound is proved, the upper bound rests on random trials{error}.",
         "failed": "no count was made.",
     }
@@ -175,7 +231,11 @@ def reason(row: LawCount) -> str:
 
 def totals(report: Report) -> dict[str, int]:
     """Return the numbers of a sweep's summary under the words for people."""
-    counts = {key.replace("_", " "): count for key, count in summary(report).items() if isinstance(count, int)}
+    counts = {
+        key.replace("_", " "): count
+        for key, count in summary(report).items()
+        if isinstance(count, int)
+    }
     if not counts["expected"]:
         del counts["expected"], counts["as expected"]
     return counts

@@ -1,7 +1,8 @@
-"""Times of the engine and of whole commands, as one table: ``python -m tests.bench`` from the root of the repository.
+"""Times of the engine and of whole commands, as one table: ``python -m tests.bench`` from the root
+of the repository.
 
-``--quick`` measures every command once and leaves out the network of 10,000 parameters. Nothing is asserted: times depend on the
-machine, which the table describes.
+``--quick`` measures every command once and leaves out the network of 10,000 parameters. Nothing is
+asserted: times depend on the machine, which the table describes.
 """
 
 from __future__ import annotations
@@ -40,21 +41,33 @@ def machine() -> str:
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     model = models[0] if models else platform.processor() or platform.machine()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{model}, {cores} cores; {platform.system()}; Python {platform.python_version()}, numpy {np.__version__}"
+    return (
+        f"{model}, {cores} cores; {platform.system()}; Python {platform.python_version()}, numpy"
+        f" {np.__version__}"
+    )
 
 
 def engine() -> Iterator[Row]:
     """Time counts alone, on one core, nothing but the engine loaded."""
     from conslaw_cli import count_laws, spec
 
-    count_laws(spec.load(str(ROOT / "configs/linear.yaml")).architectures[0])  # what is imported on first use
+    count_laws(
+        spec.load(str(ROOT / "configs/linear.yaml")).architectures[0]
+    )  # what is imported on first use
     for name, goal in (("linear", "< 0.3 s"), ("relu", "< 1.5 s")):
         architectures = spec.load(str(ROOT / f"configs/{name}.yaml")).architectures
-        notebook = [architecture for architecture in architectures if architecture.name.startswith("notebook")]
+        notebook = [
+            architecture
+            for architecture in architectures
+            if architecture.name.startswith("notebook")
+        ]
         start = time.perf_counter()
         verdicts = [count_laws(architecture).verdict for architecture in notebook]
         seconds = time.perf_counter() - start
-        what = f"{len(notebook)} {name} networks of the notebook, {verdicts.count('proved')} proved, one core"
+        what = (
+            f"{len(notebook)} {name} networks of the notebook, {verdicts.count('proved')} proved,"
+            " one core"
+        )
         yield what, f"{seconds:.3f} s", goal
     every = spec.load(str(ROOT / "configs/atlas-linear.yaml")).architectures
     atlas = [a for a in every if len(widths := a.describe()["widths"]) <= 6 and max(widths) <= 4]
@@ -78,11 +91,17 @@ def polynomials() -> Iterator[Row]:
 
 
 def layers() -> Iterator[Row]:
-    """Time networks given layer by layer, on one core; against the same networks given by their widths."""
+    """Time networks given layer by layer, on one core; against the same networks given by their
+    widths.
+    """
     from conslaw_cli import Attention, Layers, count_laws, spec
     from conslaw_cli.families.layers import Activation, Convolution, Linear
 
-    draws = [a for a in spec.load(str(ROOT / "configs/relu.yaml")).architectures if not a.describe()["bias"]]
+    draws = [
+        a
+        for a in spec.load(str(ROOT / "configs/relu.yaml")).architectures
+        if not a.describe()["bias"]
+    ]
     layered = []
     for widths in (a.describe()["widths"] for a in draws):
         parts = [part for width in widths[1:] for part in (Linear(width), Activation("relu"))]
@@ -96,13 +115,21 @@ def layers() -> Iterator[Row]:
     convolutions = [Convolution(channels, (3, 3), (1, 1)) for channels in (8, 4)]
     network = Layers((3, 6, 6), (convolutions[0], Activation("relu"), convolutions[1]))
     yield f"{network.name}", f"{timed(partial(count_laws, network)):.2f} s", "< 5 s"
-    yield "attention (64, 4, 16)", f"{timed(partial(count_laws, Attention(64, 4, 16))):.2f} s", "< 60 s"
+    yield (
+        "attention (64, 4, 16)",
+        f"{timed(partial(count_laws, Attention(64, 4, 16))):.2f} s",
+        "< 60 s",
+    )
 
 
 def large() -> Row:
     """Count 50-50-50-50-50 in a process of its own, on all cores."""
     verdict, seconds, memory = run([sys.executable, "-c", LARGE]).split()
-    return f"linear 50-50-50-50-50, {verdict}", f"{float(seconds):.1f} s, {float(memory):.2f} GiB", "< 60 s, < 3 GB"
+    return (
+        f"linear 50-50-50-50-50, {verdict}",
+        f"{float(seconds):.1f} s, {float(memory):.2f} GiB",
+        "< 60 s, < 3 GB",
+    )
 
 
 def commands(repeat: int) -> Iterator[Row]:
@@ -123,7 +150,9 @@ def commands(repeat: int) -> Iterator[Row]:
 def run(command: list[str]) -> str:
     """Run a command without our own limits on threads; return its output."""
     env = {key: value for key, value in os.environ.items() if key not in ONE_CORE}
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=env).stdout
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=True, env=env
+    ).stdout
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -140,7 +169,13 @@ def main() -> None:
         sys.exit("usage: python -m tests.bench [--quick]")
     os.environ.update(ONE_CORE)
     sys.path.insert(0, str(ROOT))
-    rows: list[Row] = [("measured", "figure", "goal"), *engine(), *polynomials(), *layers(), *commands(1 if quick else 5)]
+    rows: list[Row] = [
+        ("measured", "figure", "goal"),
+        *engine(),
+        *polynomials(),
+        *layers(),
+        *commands(1 if quick else 5),
+    ]
     rows += [] if quick else [large()]
     wide = [max(len(row[column]) for row in rows) for column in range(2)]
     print(machine(), end="\n\n")

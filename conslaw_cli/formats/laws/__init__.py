@@ -1,4 +1,7 @@
-"""Formats for polynomial laws, one file each: results become text. No format knows how they came about."""
+"""Formats for polynomial laws, one file each: results become text.
+
+No format knows how they came about.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +18,22 @@ NAMES = ("text", "json", "latex", "sympy", "python")
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The polynomial laws of an architecture, and how many laws it has in all. Raise ContradictionError if these are fewer."""
+    """The polynomial laws of an architecture, and how many laws it has in all.
+
+    Raise ContradictionError if these are fewer.
+    """
 
     search: LawSearch
     count: LawCount
 
     def __post_init__(self) -> None:
         if self.not_polynomial < 0:
-            found = f"{self.search.independent} independent polynomial laws of {degrees(self.search)}"
-            raise ContradictionError(f"{self.count.name}: {found}, but {self.count.laws} laws in all")
+            found = (
+                f"{self.search.independent} independent polynomial laws of {degrees(self.search)}"
+            )
+            raise ContradictionError(
+                f"{self.count.name}: {found}, but {self.count.laws} laws in all"
+            )
 
     @property
     def not_polynomial(self) -> int:
@@ -44,13 +54,23 @@ class Result:
         for family in self.search.listed.families:
             own = tuple(sorted(i for i in kept if start <= i < start + family.size))
             if own:
-                found.append(Members(family.text, family.latex, family.shape, range(start, start + family.size), own))
+                found.append(
+                    Members(
+                        family.text,
+                        family.latex,
+                        family.shape,
+                        range(start, start + family.size),
+                        own,
+                    )
+                )
             start += family.size
         return found
 
     @property
     def others(self) -> list[Law]:
-        """The generators that are not among the known laws: new ones, and functions of known ones."""
+        """The generators that are not among the known laws: new ones, and functions of known
+        ones.
+        """
         return [law for law in self.search.generators if law.index is None]
 
 
@@ -76,12 +96,19 @@ class Members:
 def title(result: Result) -> str:
     """Return the name, the number of parameters and the degree searched, in one line."""
     search = result.search
-    return f"{label(search.architecture.name)}: {search.architecture.parameters} parameters, laws of {degrees(search)}"
+    return (
+        f"{label(search.architecture.name)}: {search.architecture.parameters} parameters, laws of"
+        f" {degrees(search)}"
+    )
 
 
 def degrees(search: LawSearch) -> str:
     """Return the degrees searched, in words."""
-    return f"degree {search.degree}" if search.homogeneous or search.degree == 1 else f"degree up to {search.degree}"
+    return (
+        f"degree {search.degree}"
+        if search.homogeneous or search.degree == 1
+        else f"degree up to {search.degree}"
+    )
 
 
 def origin(law: Law) -> str:
@@ -97,20 +124,24 @@ def suffixes(results: Sequence[Result]) -> list[str]:
 def expression(polynomial: Polynomial, names: Sequence[str]) -> str:
     """Return a polynomial as Python code."""
     first, *rest = (_term(c, monomial, names) for c, monomial in polynomial.terms)
-    return f"{'-' * first[0]}{first[1]}" + "".join(f" {'-' if negative else '+'} {code}" for negative, code in rest)
+    return f"{'-' * first[0]}{first[1]}" + "".join(
+        f" {'-' if negative else '+'} {code}" for negative, code in rest
+    )
 
 
 def _term(coefficient: int, monomial: Sequence[int], names: Sequence[str]) -> tuple[bool, str]:
     powers = {e: monomial.count(e) for e in monomial}
     factors = [names[e] + (f"**{power}" if power > 1 else "") for e, power in powers.items()]
-    return coefficient < 0, "*".join([*([str(abs(coefficient))] if abs(coefficient) != 1 else []), *factors])
+    return coefficient < 0, "*".join(
+        [*([str(abs(coefficient))] if abs(coefficient) != 1 else []), *factors]
+    )
 
 
 def render(name: str, results: Sequence[Result], *, width: int | None = None) -> str:
     """Return the results in the format ``name``, ending in one newline.
 
-    name: one of NAMES; raise KeyError for another. width: columns of the terminal, or None where lines may be of any length (only
-    ``text`` heeds it).
+    name: one of NAMES; raise KeyError for another. width: columns of the terminal, or None where
+    lines may be of any length (only ``text`` heeds it).
     """
     text = _RENDERERS[name](results, width)
     # A lone surrogate has no UTF-8. As a backslash escape it does.

@@ -1,8 +1,10 @@
-"""Families of known laws as NumPy expressions in the arrays of parameters, read off the laws themselves.
+"""Families of known laws as NumPy expressions in the arrays of parameters, read off the laws
+themselves.
 
-A family of quadratic laws has the entries of ``Σ ± M M^T``, where row i of M holds parameters of unit i. Each array of
-parameters is tried as such an M, by its first axis (``M = U``) or its last (``M = U^T``), against the squares in the family's
-diagonal; then all entries are compared, so an expression that is returned is the family.
+A family of quadratic laws has the entries of ``Σ ± M M^T``, where row i of M holds parameters of
+unit i. Each array of parameters is tried as such an M, by its first axis (``M = U``) or its last
+(``M = U^T``), against the squares in the family's diagonal; then all entries are compared, so an
+expression that is returned is the family.
 """
 
 from __future__ import annotations
@@ -43,7 +45,9 @@ class Block:
         return f"{self.name}[{','.join(str(int(i)) for i in index)}]"
 
     def matrices(self, units: int) -> Iterator[Factor]:
-        """Yield the ways to read the array as a matrix with one row per unit, the plain ones first."""
+        """Yield the ways to read the array as a matrix with one row per unit, the plain ones
+        first.
+        """
         if (self.stop - self.start) % units:
             return
         if len(self.shape) == 1:
@@ -58,15 +62,25 @@ class Block:
         yield self._columns(units, f"{self.name}.reshape(-1, {units})")
 
     def _rows(self, units: int, code: str) -> Factor:
-        return Factor(np.arange(self.start, self.stop).reshape(units, -1), f"{code} @ {code}.T", f"({code}**2).sum(axis=1)")
+        return Factor(
+            np.arange(self.start, self.stop).reshape(units, -1),
+            f"{code} @ {code}.T",
+            f"({code}**2).sum(axis=1)",
+        )
 
     def _columns(self, units: int, code: str) -> Factor:
-        return Factor(np.arange(self.start, self.stop).reshape(-1, units).T, f"{code}.T @ {code}", f"({code}**2).sum(axis=0)")
+        return Factor(
+            np.arange(self.start, self.stop).reshape(-1, units).T,
+            f"{code}.T @ {code}",
+            f"({code}**2).sum(axis=0)",
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """A matrix M of parameter indices, one row per unit; expressions of ``M M^T`` and of its diagonal."""
+    """A matrix M of parameter indices, one row per unit; expressions of ``M M^T`` and of its
+    diagonal.
+    """
 
     index: Index
     gram: str
@@ -74,7 +88,9 @@ class Factor:
 
 
 def blocks(names: Sequence[str]) -> list[Block]:
-    """Return the arrays behind names such as ``U1[2,3]``, which count from 1, row by row; plain names are one vector θ."""
+    """Return the arrays behind names such as ``U1[2,3]``, which count from 1, row by row; plain
+    names are one vector θ.
+    """
     if not any("[" in name for name in names):
         return [Block("theta", 0, (len(names),))]
     found: list[Block] = []
@@ -89,7 +105,9 @@ def blocks(names: Sequence[str]) -> list[Block]:
 
 
 def family_code(laws: Laws, family: Members, arrays: Sequence[Block]) -> str | None:
-    """Return an expression of a family's generators, a vector; None if they are no entries of matrices as above."""
+    """Return an expression of a family's generators, a vector; None if they are no entries of
+    matrices as above.
+    """
     entries = [laws.entries[i] for i in family.every]
     terms = _terms(laws, family.every)
     if not entries[0]:
@@ -101,7 +119,10 @@ def family_code(laws: Laws, family: Members, arrays: Sequence[Block]) -> str | N
     if [_expanded(found, entry) for entry in entries] != terms:
         return None
     diagonal = all(i == j for i, j in entries)
-    signed = "".join(f" {'+' if sign > 0 else '-'} {factor.diagonal if diagonal else factor.gram}" for sign, factor in found)
+    signed = "".join(
+        f" {'+' if sign > 0 else '-'} {factor.diagonal if diagonal else factor.gram}"
+        for sign, factor in found
+    )
     return _selected(signed.removeprefix(" + "), family, entries, diagonal, units)
 
 
@@ -109,7 +130,9 @@ def _terms(laws: Laws, every: range) -> list[Terms]:
     terms = [Terms() for _ in every]
     inside = np.flatnonzero((laws.law >= every.start) & (laws.law < every.stop))
     columns = (laws.law, laws.coefficient, laws.left, laws.right)
-    for law, coefficient, left, right in zip(*(column[inside].tolist() for column in columns), strict=True):
+    for law, coefficient, left, right in zip(
+        *(column[inside].tolist() for column in columns), strict=True
+    ):
         terms[law - every.start][coefficient, min(left, right), max(left, right)] += 1
     return terms
 
@@ -122,7 +145,11 @@ def _factors(
     for sign in (1, -1):
         for array in arrays:
             for factor in array.matrices(units):
-                if all(term[sign, e, e] for i, term in squares.items() for e in factor.index[i - 1].tolist()):
+                if all(
+                    term[sign, e, e]
+                    for i, term in squares.items()
+                    for e in factor.index[i - 1].tolist()
+                ):
                     yield sign, factor
                     break
 
@@ -136,7 +163,9 @@ def _expanded(factors: Sequence[tuple[int, Factor]], entry: tuple[int, ...]) -> 
     )
 
 
-def _selected(code: str, family: Members, entries: Sequence[tuple[int, ...]], diagonal: bool, units: int) -> str:
+def _selected(
+    code: str, family: Members, entries: Sequence[tuple[int, ...]], diagonal: bool, units: int
+) -> str:
     """Return the entries of a matrix, or of a diagonal, that are generators."""
     chosen = [entries[i - family.every.start] for i in family.generators]
     everything = len(chosen) == (units if diagonal else units * (units + 1) // 2)
@@ -148,7 +177,9 @@ def _selected(code: str, family: Members, entries: Sequence[tuple[int, ...]], di
 
 
 def _sums(terms: Sequence[Terms], family: Members, arrays: Sequence[Block]) -> str | None:
-    """Return an expression of laws of degree one: the sums of an array's rows, or all parameters."""
+    """Return an expression of laws of degree one: the sums of an array's rows, or all
+    parameters.
+    """
     chosen = [i - family.every.start for i in family.generators]
     if terms == [Terms([(1, -1, e)]) for e in range(arrays[-1].stop)] and len(chosen) == len(terms):
         return "theta"
@@ -158,6 +189,10 @@ def _sums(terms: Sequence[Terms], family: Members, arrays: Sequence[Block]) -> s
         if terms == [Terms((1, -1, e) for e in row) for row in index.tolist()]:
             if len(array.shape) == 1:
                 return f"[{array.name}.sum()]"
-            code = f"{array.name}.reshape({units}, -1).sum(axis=1)" if len(array.shape) > 2 else f"{array.name}.sum(axis=1)"
+            code = (
+                f"{array.name}.reshape({units}, -1).sum(axis=1)"
+                if len(array.shape) > 2
+                else f"{array.name}.sum(axis=1)"
+            )
             return code if len(chosen) == len(terms) else f"{code}[{chosen}]"
     return None

@@ -11,7 +11,10 @@ from conslaw_cli.polynomials import Law
 
 
 def render_json(results: Sequence[Result]) -> str:
-    """Return strict JSON, in UTF-8 rather than escapes. Raise ValueError for a NaN or an infinity."""
+    """Return strict JSON, in UTF-8 rather than escapes.
+
+    Raise ValueError for a NaN or an infinity.
+    """
     value = {"schema": "conslaw.laws/1", "results": list(map(_result, results))}
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -34,7 +37,9 @@ def _result(result: Result) -> dict[str, Any]:
         "error_bound": result.error_bound,
         "parameters": list(search.parameters),
         "generators": [_law(law, search.parameters) for law in search.generators],
-        "basis": None if search.basis is None else [_law(law, search.parameters) for law in search.basis],
+        "basis": (
+            None if search.basis is None else [_law(law, search.parameters) for law in search.basis]
+        ),
         "seed": search.seed,
         "version": result.count.version,
         "seconds": search.seconds,
@@ -46,4 +51,10 @@ def _law(law: Law, names: Sequence[str]) -> dict[str, Any]:
         {"coefficient": coefficient, "exponents": {names[e]: monomial.count(e) for e in monomial}}
         for coefficient, monomial in law.polynomial.terms
     ]
-    return {"name": law.name, "known": law.known, "new": law.new, "degree": law.polynomial.degree, "terms": terms}
+    return {
+        "name": law.name,
+        "known": law.known,
+        "new": law.new,
+        "degree": law.polynomial.degree,
+        "terms": terms,
+    }

@@ -25,7 +25,10 @@ def _display(result: Result) -> str:
     if search.basis is not None:
         basis = [_equation(law.polynomial, search.parameters) for law in search.basis]
         displays.append(("A linear basis.", basis))
-    parts = [f"% {what}\n{_gather(lines)}" if lines else f"% {what} Empty: there are no such laws." for what, lines in displays]
+    parts = [
+        f"% {what}\n{_gather(lines)}" if lines else f"% {what} Empty: there are no such laws."
+        for what, lines in displays
+    ]
     return "\n".join([comment, *parts])
 
 
@@ -39,7 +42,10 @@ def _generators(result: Result) -> Iterator[str]:
         size = family.size.replace("×", r"$\times$")
         yield rf"{family.latex} = \mathrm{{const}} \qquad (\text{{{size}}})"
     for law in result.others:
-        yield rf"{_equation(law.polynomial, result.search.parameters)} \qquad (\text{{{origin(law)}}})"
+        yield (
+            rf"{_equation(law.polynomial, result.search.parameters)} \qquad"
+            rf" (\text{{{origin(law)}}})"
+        )
 
 
 def _equation(polynomial: Polynomial, names: Sequence[str]) -> str:
@@ -58,7 +64,9 @@ def _equation(polynomial: Polynomial, names: Sequence[str]) -> str:
 
 def _term(coefficient: int, monomial: Sequence[int], names: Sequence[str]) -> str:
     powers = {e: monomial.count(e) for e in monomial}
-    factors = [_symbol(names[e]) + (f"^{{{power}}}" if power > 1 else "") for e, power in powers.items()]
+    factors = [
+        _symbol(names[e]) + (f"^{{{power}}}" if power > 1 else "") for e, power in powers.items()
+    ]
     size = "" if abs(coefficient) == 1 else f"{abs(coefficient)} "
     return f"{'-' if coefficient < 0 else '+'} {size}{' '.join(factors)}"
 

@@ -1,4 +1,6 @@
-"""Python: a function ``laws(theta)`` in NumPy, for a training loop; families of laws are computed as matrices."""
+"""Python: a function ``laws(theta)`` in NumPy, for a training loop; families of laws are computed
+as matrices.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,22 @@ from conslaw_cli.polynomials import Law
 _WIDTH = 110
 _PYTORCH = [
     "From PyTorch's layers, whose weights have the outputs first:",
-    "    parts = [x for layer in layers for x in (layer.weight.movedim(0, -1), layer.bias) if x is not None]",
+    (
+        "    parts = [x for layer in layers for x in (layer.weight.movedim(0, -1), layer.bias) if x"
+        " is not None]"
+    ),
     "    theta = torch.cat([x.flatten() for x in parts]).detach().numpy()",
 ]
 
 
 def render_python(results: Sequence[Result]) -> str:
-    """Return the text of a module with a function ``laws`` (``laws_1``, ``laws_2``, … for several results)."""
-    functions = ["\n".join(_function(result, suffix)) for result, suffix in zip(results, suffixes(results), strict=True)]
+    """Return the text of a module with a function ``laws`` (``laws_1``, ``laws_2``, … for several
+    results).
+    """
+    functions = [
+        "\n".join(_function(result, suffix))
+        for result, suffix in zip(results, suffixes(results), strict=True)
+    ]
     return "\n\n\n".join(["import numpy as np", *functions]) + "\n"
 
 
@@ -30,7 +40,10 @@ def _function(result: Result, suffix: str) -> Iterator[str]:
     yield f"def laws{suffix}(theta):"
     yield from _indented(f'"""{_quoted(title(result))}.\n\n{_help(result, arrays)}\n"""')
     yield "    theta = np.asarray(theta)"
-    yield from (f"    {array.name} = theta[{array.start}:{array.stop}].reshape({_shape(array)})" for array in arrays)
+    yield from (
+        f"    {array.name} = theta[{array.start}:{array.stop}].reshape({_shape(array)})"
+        for array in arrays
+    )
     entries = [_family(family, result, arrays) for family in result.families]
     if result.others:
         entries.append(_scalars(result.others, arrays))
@@ -53,13 +66,19 @@ def _shape(array: Block) -> str:
 
 def _help(result: Result, arrays: Sequence[Block]) -> str:
     size = len(result.search.parameters)
-    lines = [f"Return {len(result.search.generators)} functionally independent quantities that training by gradient flow keeps."]
+    lines = [
+        f"Return {len(result.search.generators)} functionally independent quantities that training"
+        " by gradient flow keeps."
+    ]
     if arrays[0].name == "theta":
         lines.append(f"theta: {size} numbers, the variables {', '.join(result.search.parameters)}.")
     else:
         order = ", ".join(f"{array.name} ({' × '.join(map(str, array.shape))})" for array in arrays)
         lines.append(f"theta: {size} numbers, the entries of {order}, each row by row;")
-        lines.append(f"{arrays[0].name}[i, j] leads from unit i to unit j of the next layer; units are counted from 0 here.")
+        lines.append(
+            f"{arrays[0].name}[i, j] leads from unit i to unit j of the next layer; units are"
+            " counted from 0 here."
+        )
     text = [piece for line in lines for piece in textwrap.wrap(line, _WIDTH)]
     layered = all(array.name[0] in "Ub" for array in arrays)
     return "\n".join([*text, *(_PYTORCH if layered else [])])
@@ -73,15 +92,25 @@ def _family(family: Members, result: Result, arrays: Sequence[Block]) -> str:
     code = family_code(result.search.listed, family, arrays)
     if code is not None:
         return _wrapped(f"{code},")
-    return _scalars([law for law in result.search.generators if law.index in family.generators], arrays)
+    return _scalars(
+        [law for law in result.search.generators if law.index in family.generators], arrays
+    )
 
 
 def _scalars(laws: Sequence[Law], arrays: Sequence[Block]) -> str:
     names = [array.entry(e) for array in arrays for e in range(prod(array.shape))]
-    lines = [line for law in laws for line in _indented(_wrapped(f"{expression(law.polynomial, names)},"))]
+    lines = [
+        line
+        for law in laws
+        for line in _indented(_wrapped(f"{expression(law.polynomial, names)},"))
+    ]
     return "\n".join(["[", *lines, "],"])
 
 
 def _wrapped(code: str) -> str:
     """Break inside brackets, where a line may end anywhere."""
-    return "\n".join(textwrap.wrap(code, _WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False))
+    return "\n".join(
+        textwrap.wrap(
+            code, _WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+        )
+    )

@@ -10,11 +10,15 @@ from conslaw_cli.polynomials import Law
 
 
 def render_sympy(results: Sequence[Result]) -> str:
-    """Return Python text that defines ``laws``, a list of expressions (``laws_1``, ``laws_2``, … for several results).
+    """Return Python text that defines ``laws``, a list of expressions (``laws_1``, ``laws_2``, …
+    for several results).
 
     The list holds the linear basis if the search has one, else the generators.
     """
-    scripts = ["\n".join(_script(result, suffix)) for result, suffix in zip(results, suffixes(results), strict=True)]
+    scripts = [
+        "\n".join(_script(result, suffix))
+        for result, suffix in zip(results, suffixes(results), strict=True)
+    ]
     return "\n\n".join(["from sympy import symbols", *scripts]) + "\n"
 
 
@@ -24,10 +28,14 @@ def _script(result: Result, suffix: str) -> Iterator[str]:
     laws = search.generators if search.basis is None else search.basis
     yield f"# {title(result)}"
     yield f"theta{suffix} = symbols("
-    yield from (f'    "{" ".join(names[start : start + 10])} "' for start in range(0, len(names), 10))
+    yield from (
+        f'    "{" ".join(names[start : start + 10])} "' for start in range(0, len(names), 10)
+    )
     yield ")"
     yield "("
-    yield from (f"    {', '.join(names[start : start + 10])}," for start in range(0, len(names), 10))
+    yield from (
+        f"    {', '.join(names[start : start + 10])}," for start in range(0, len(names), 10)
+    )
     yield f") = theta{suffix}"
     yield f"laws{suffix} = ["
     yield from (f"    {expression(law.polynomial, names)},{_comment(law)}" for law in laws)

@@ -13,23 +13,32 @@ _POWERS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def render_text(results: Sequence[Result], width: int | None) -> str:
-    """Return the figures, a generating set and, if the search has one, a linear basis of every result.
+    """Return the figures, a generating set and, if the search has one, a linear basis of every
+    result.
 
     width: longer lines are wrapped; None leaves them as long as they are.
     """
     blocks = ["\n".join(_wrapped(_lines(result), width)) for result in results]
     conventions = list(dict.fromkeys(line for result in results for line in _conventions(result)))
-    return "\n\n".join([*blocks, *(["\n".join(_wrapped(conventions, width))] if conventions else [])]) + "\n"
+    return (
+        "\n\n".join([*blocks, *(["\n".join(_wrapped(conventions, width))] if conventions else [])])
+        + "\n"
+    )
 
 
 def _lines(result: Result) -> Iterator[str]:
     yield title(result)
     yield from (f"  {line}" for line in _figures(result))
     laws = [f"{family.text} = const   ({family.size})" for family in result.families]
-    laws += [f"{formula(law.polynomial, result.search.parameters)} = const   ({origin(law)})" for law in result.others]
+    laws += [
+        f"{formula(law.polynomial, result.search.parameters)} = const   ({origin(law)})"
+        for law in result.others
+    ]
     if laws:
         yield ""
-        if result.search.homogeneous and any(law.polynomial.degree < result.search.degree for law in result.search.generators):
+        if result.search.homogeneous and any(
+            law.polynomial.degree < result.search.degree for law in result.search.generators
+        ):
             yield f"  The laws of degree {result.search.degree} are polynomials in these:"
         yield from (f"  {line}" for line in laws)
     if result.search.basis:
@@ -42,26 +51,43 @@ def _figures(result: Result) -> Iterator[str]:
     search = result.search
     counts = ", ".join(f"{number} of degree {degree}" for degree, number in search.linear.items())
     yield f"linearly independent: {counts}"
-    others = {d: number - search.products[d] for d, number in search.linear.items() if number > search.products[d]}
+    others = {
+        d: number - search.products[d]
+        for d, number in search.linear.items()
+        if number > search.products[d]
+    }
     if others:
         counts = ", ".join(f"{number} of degree {degree}" for degree, number in others.items())
         yield f"of these, not polynomials in the known laws: {counts}"
-    yield f"functionally independent: {search.independent} ({search.known} known, {search.independent - search.known} new)"
+    yield (
+        f"functionally independent: {search.independent} ({search.known} known,"
+        f" {search.independent - search.known} new)"
+    )
     yield _comparison(result)
     if search.architecture.monomial and not search.homogeneous and search.degree >= 2:
         yield "complete: φ is a monomial map, so all laws are functions of those of degree up to 2"
     if search.error_bound:
         chance = probability(search.error_bound)
-        yield f"the numbers of polynomial laws rest on random trials: one is wrong with a probability {chance}"
+        yield (
+            "the numbers of polynomial laws rest on random trials: one is wrong with a probability"
+            f" {chance}"
+        )
 
 
 def _comparison(result: Result) -> str:
     row = result.count
-    sure = "proved" if row.error_bound is None else f"computed, error probability {probability(row.error_bound)}"
+    sure = (
+        "proved"
+        if row.error_bound is None
+        else f"computed, error probability {probability(row.error_bound)}"
+    )
     if result.not_polynomial == 0:
         return f"laws in all: {row.laws} ({sure}); all of them are found"
     verb = "is no polynomial" if result.not_polynomial == 1 else "are no polynomials"
-    return f"laws in all: {row.laws} ({sure}); {result.not_polynomial} of them {verb} of {degrees(result.search)}"
+    return (
+        f"laws in all: {row.laws} ({sure}); {result.not_polynomial} of them {verb} of"
+        f" {degrees(result.search)}"
+    )
 
 
 def _listed(law: Law, result: Result) -> str:
@@ -92,12 +118,17 @@ def _conventions(result: Result) -> Iterator[str]:
 def formula(polynomial: Polynomial, names: Sequence[str]) -> str:
     """Return a polynomial in the names of the parameters."""
     first, *rest = (_term(c, monomial, names) for c, monomial in polynomial.terms)
-    return f"{'−' * first[0]}{first[1]}" + "".join(f" {'−' if negative else '+'} {text}" for negative, text in rest)
+    return f"{'−' * first[0]}{first[1]}" + "".join(
+        f" {'−' if negative else '+'} {text}" for negative, text in rest
+    )
 
 
 def _term(coefficient: int, monomial: Sequence[int], names: Sequence[str]) -> tuple[bool, str]:
     powers = {e: monomial.count(e) for e in monomial}
-    factors = [names[e] + (str(power).translate(_POWERS) if power > 1 else "") for e, power in powers.items()]
+    factors = [
+        names[e] + (str(power).translate(_POWERS) if power > 1 else "")
+        for e, power in powers.items()
+    ]
     size = [str(abs(coefficient))] if abs(coefficient) != 1 else []
     return coefficient < 0, "·".join([*size, *factors])
 
@@ -108,4 +139,10 @@ def _wrapped(lines: Iterator[str] | Sequence[str], width: int | None) -> Iterato
             yield line
             continue
         indent = " " * (len(line) - len(line.lstrip()) + 2)
-        yield from textwrap.wrap(line, max(width, 20), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+        yield from textwrap.wrap(
+            line,
+            max(width, 20),
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )

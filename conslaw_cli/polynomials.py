@@ -21,6 +21,7 @@ from math import comb, gcd, prod
 
 import numpy as np
 
+from conslaw_cli import checks
 from conslaw_cli.closure import Fields
 from conslaw_cli.count import SURE, budget_of, check_budget, job_key
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError, SpecError
@@ -177,10 +178,11 @@ def find_laws(
     """Find all polynomial laws of exactly ``degree`` (homogeneous), or up to it, constants
     excluded.
 
-    basis: also list a full linear basis. Raise SpecError for a degree outside 1 … MAX_DEGREE and
-    MemoryBudgetError, with the degree that would fit, before anything large is allocated.
+    basis: also list a full linear basis. Raise SpecError for a degree outside 1 … MAX_DEGREE, or
+    another value that is none, and MemoryBudgetError, with the degree that would fit, before anything large is allocated.
     """
     start = time.perf_counter()
+    checks.job(architecture, seed, memory)
     check_degree(degree)
     check_search(architecture, degree, memory)
     rng = np.random.default_rng(int(job_key(architecture, seed), 16))

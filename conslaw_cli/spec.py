@@ -22,7 +22,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from conslaw_cli import custom_spec, layer_spec, readers
+from conslaw_cli import checks, custom_spec, layer_spec, readers
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families import Architecture
 from conslaw_cli.families.layers import LayerError
@@ -38,7 +38,6 @@ MAX_WIDTHS = 2_000_000
 """Most widths of all architectures of a sweep together; with MAX_ARCHITECTURES this bounds its
 memory.
 """
-MAX_SEED = 2**32 - 1
 MAX_POLYNOMIAL_DEGREE = 40
 _COUNTED_UP_TO = 10**30
 _FAULTS_SHOWN = 20
@@ -418,7 +417,7 @@ _BIASES: dict[str, Bias] = {
     "all": "all",
 }
 
-_seed = readers.integer(0, MAX_SEED)
+_seed = readers.integer(0, checks.MAX_SEED)
 _width = readers.integer(1, MAX_WIDTH)
 _widths = readers.list_of(_width, "widths such as [3, 4, 2]")
 _chain = readers.list_of(
@@ -436,9 +435,14 @@ def _activation(node: Node) -> str | tuple[str, ...]:
     return activation
 
 
+def _activation_of_one(node: Node) -> str | tuple[str, ...]:
+    """Read the activation of one network: an empty list if it has no hidden layer."""
+    return () if node.value == [] else _activation(node)
+
+
 _FAMILIES: dict[str, _Family] = {
     "widths": _Family(
-        {"widths": _widths, "activation": _activation, "bias": _bias, "loss": _loss}, MLP
+        {"widths": _widths, "activation": _activation_of_one, "bias": _bias, "loss": _loss}, MLP
     ),
     "layers": _Family(
         {"input": layer_spec.shape, "layers": layer_spec.layers, "loss": _loss},

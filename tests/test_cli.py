@@ -146,7 +146,7 @@ def test_the_formats_are_those_there_are() -> None:
             "count spec.yaml --widths 2,2",
             "either a file or --widths, not both: 'spec.yaml' and '2,2'",
         ),
-        ("count --widths 3x4", "--widths: expected positive integers such as 3,4,2, got '3x4'"),
+        ("count --widths 3y4", "--widths: expected positive integers such as 3,4,2, got '3y4'"),
         ("count --widths 3,0,2", "got 0"),
         ("count --widths 3", "[3]"),
         ("count --widths 3,4,2 --activation gelu", "gelu"),

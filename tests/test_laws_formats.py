@@ -185,6 +185,7 @@ missing: 9 parameters, laws of degree 1
   linearly independent: 0 of degree 1
   functionally independent: 0 (0 known, 0 new)
   laws in all: 8 (proved); 8 of them are no polynomials of degree 1
+  a higher degree may find more: --degree 2; laws that are no polynomials are not searched
 
 linear 1-1-2: 3 parameters, laws of degree up to 2
   linearly independent: 0 of degree 1, 1 of degree 2
@@ -226,6 +227,7 @@ linear 2-3-1: 9 parameters, laws of degree 3
   of these, not polynomials in the known laws: 1 of degree 3
   functionally independent: 1 (1 known, 0 new)
   laws in all: 6 (proved); 5 of them are no polynomials of degree 3
+  without --homogeneous laws of lower degrees are found too
   the numbers of polynomial laws rest on random trials: one is wrong with a probability below 2^-N""",
         (
             "  U1[1,1]·U1[2,2]·U2[3,1] − U1[1,1]·U1[2,3]·U2[2,1] − U1[1,2]·U1[2,1]·U2[3,1] +"

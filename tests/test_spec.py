@@ -579,8 +579,8 @@ def test_aliases_may_repeat_but_not_explode() -> None:
     ("flags", "expected"),
     [
         (
-            ("3x4", "relu", "none", "mse"),
-            "--widths: expected positive integers such as 3,4,2, got '3x4'",
+            ("3x4-2", "relu", "none", "mse"),
+            "--widths: expected positive integers such as 3,4,2, got '3x4-2'",
         ),
         (
             ("3,,2", "relu", "none", "mse"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from conslaw_cli.formats.laws import Result, expression, suffixes, title
+from conslaw_cli.formats.laws import Result, expression, origin, suffixes, title
 from conslaw_cli.polynomials import Law
 
 
@@ -38,7 +38,7 @@ def _script(result: Result, suffix: str) -> Iterator[str]:
     )
     yield f") = theta{suffix}"
     yield f"laws{suffix} = ["
-    yield from (f"    {expression(law.polynomial, names)},{_comment(law)}" for law in laws)
+    yield from (f"    {expression(law.polynomial, names)},{_comment(law, result)}" for law in laws)
     yield "]"
 
 
@@ -48,7 +48,7 @@ def _name(name: str) -> str:
     return f"{plain}_" if re.fullmatch(r"(theta|laws)(_\d+)?|symbols", plain) else plain
 
 
-def _comment(law: Law) -> str:
+def _comment(law: Law, result: Result) -> str:
     if law.name is not None:
         return f"  # {law.name}"
-    return "  # new" if law.new else ""
+    return f"  # {origin(law, result)}" if law.new else ""

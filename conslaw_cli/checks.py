@@ -67,14 +67,12 @@ def job(architecture: object, seed: object, memory: object) -> None:
     """Raise SpecError unless these are an architecture, a seed and a memory budget (or None)."""
     if isinstance(architecture, type) or not callable(getattr(architecture, "describe", None)):
         raise SpecError(
-            "architecture: expected one such as MLP((3, 4, 2), 'relu'), got"
-            f" {shown(architecture)}"
+            f"architecture: expected one such as MLP((3, 4, 2), 'relu'), got {shown(architecture)}"
         )
     integer("seed", seed, 0, MAX_SEED)
     if memory is not None and (type(memory) is not int or memory < 0):
         raise SpecError(
-            "memory: expected a number of bytes, an integer such as 8 * 2**30, got"
-            f" {shown(memory)}"
+            f"memory: expected a number of bytes, an integer such as 8 * 2**30, got {shown(memory)}"
         )
 
 

@@ -179,7 +179,8 @@ def find_laws(
     excluded.
 
     basis: also list a full linear basis. Raise SpecError for a degree outside 1 … MAX_DEGREE, or
-    another value that is none, and MemoryBudgetError, with the degree that would fit, before anything large is allocated.
+    another wrong argument, and MemoryBudgetError, with the degree that would fit, before anything
+    large is allocated.
     """
     start = time.perf_counter()
     checks.job(architecture, seed, memory)

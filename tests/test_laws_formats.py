@@ -22,6 +22,7 @@ from conslaw_cli import __version__, spec
 from conslaw_cli.count import count_laws
 from conslaw_cli.errors import ContradictionError
 from conslaw_cli.families import Architecture
+from conslaw_cli.families.custom import CustomMap
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.formats.laws import NAMES, Result, render
 from conslaw_cli.formats.laws.arrays import blocks, family_code
@@ -235,6 +236,55 @@ linear 2-3-1: 9 parameters, laws of degree 3
             " (a function of the known laws)"
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        "phi: b1*c1 + b2*c2",
+        "phi: U1*Q1 + bias*b",
+        "phi: 'b*c, b**2 + U1**3'",  # no law
+        "fields: [[b, -a]]\n",
+        "fields: {variables: [U1, b], components: [['-U1', U1]]}",
+    ],
+)
+def test_laws_of_ones_own_map_are_found_and_have_no_legend(own: str) -> None:
+    """No theory lists laws of them, and they have no arrays whose entries a legend explains."""
+    (architecture,) = spec.parse(own, "x.yaml").architectures
+    found = result(architecture, basis=True)
+    text = render("text", [found])
+    assert text.count("   (found)") == found.search.independent == found.count.laws
+    assert f"functionally independent: {found.search.independent} found\n" in text
+    for word in ("new", "known", "bias of unit", "leads from", "Kernels"):
+        assert word not in text.partition("\n")[2]
+    assert render("latex", [found]).count(r"(\text{found})") == found.search.independent
+    assert "new" not in render("sympy", [found])
+
+
+def test_laws_beyond_those_that_a_theory_lists_are_new() -> None:
+    """Also of one's own map: φ = x y + z² has one law beside that of the idle variable u, which the
+    theory lists.
+    """
+    monomial = result(CustomMap.from_text("x*y, x**2*y**2"))
+    assert "functionally independent: 1 (1 known, 0 new)" in render("text", [monomial])
+    idle = result(CustomMap(("x", "y", "z", "u"), ("x*y + z**2",)))
+    text = render("text", [idle])
+    assert "(1 known, " in text
+    assert "(new)" in text
+    assert "(found)" not in text
+    assert text.endswith("\nnew: independent of the known laws.\n")
+
+
+def test_what_to_try_next_where_laws_are_missing() -> None:
+    cubes = CustomMap.from_text("u**3 - v**3")  # 1/u + 1/v is conserved
+    for degree in (2, 3):
+        text = render("text", [result(cubes, degree)])
+        assert f"1 of them is no polynomial of degree up to {degree}\n" in text
+        assert f"--degree {degree + 1}; laws that are no polynomials are not searched\n" in text
+    last = render("text", [result(cubes, 40)])
+    assert "--degree" not in last
+    assert "  laws that are no polynomials are not searched\n" in last
+    assert "not searched" not in render("text", [result(MLP((2, 2, 2), "linear"))])
 
 
 def test_conventions_are_stated_once() -> None:

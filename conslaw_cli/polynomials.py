@@ -24,7 +24,7 @@ import numpy as np
 from conslaw_cli import checks
 from conslaw_cli.closure import Fields
 from conslaw_cli.count import SURE, budget_of, check_budget, job_key
-from conslaw_cli.errors import ContradictionError, MemoryBudgetError
+from conslaw_cli.errors import ContradictionError, MemoryBudgetError, SpecError
 from conslaw_cli.families import Architecture
 from conslaw_cli.field import PRIMES_IN_RANGE, SMALLEST_PRIME, Array, PrimeField, Span, random_prime
 from conslaw_cli.jets import Integers

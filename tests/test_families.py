@@ -289,6 +289,7 @@ def test_a_wrong_value_is_named(keys: dict[str, object], message: str) -> None:
             "linear/relu 3-4-5-2 bias=all cross_entropy",
         ),
         (MLP((3, 2), name="mine"), "mine"),
+        (MLP((3, 2), (), "all"), "3-2 bias=all"),
     ],
 )
 def test_names(mlp: MLP, name: str) -> None:

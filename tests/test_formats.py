@@ -737,14 +737,8 @@ def test_where_no_theory_lists_laws_unknown_does_not_mean_new(name: str) -> None
 
 
 def test_polynomial_laws_are_new_only_where_a_theory_lists_others() -> None:
-    figures = {
-        "degree": 2,
-        "linear": 1,
-        "independent": 1,
-        "known": 0,
-        "new": 1,
-        "not_polynomial": 0,
-    }
+    keys = ("degree", "linear", "independent", "known", "new", "not_polynomial")
+    figures = dict(zip(keys, (2, 1, 1, 0, 1, 0), strict=True))
     new, found = (replace(row, polynomial_laws=figures) for row in (SCALAR, OWN))
     text = render("table", Report("count", [new, found]))
     assert "  1 (1 new) of degree ≤ 2  " in text

@@ -325,7 +325,7 @@ class MLP:
         )
         bias = {False: "", "hidden": " bias", "all": " bias=all"}[self.bias]
         loss = "" if self.loss == "mse" else f" {self.loss}"
-        return f"{activation} {'-'.join(map(str, self.widths))}{bias}{loss}"
+        return f"{activation} {'-'.join(map(str, self.widths))}{bias}{loss}".lstrip()
 
 
 def _checked_widths(given: object) -> tuple[int, ...]:

@@ -52,18 +52,9 @@ from conslaw_cli.algebraic import (
     vector_fields,
 )
 from conslaw_cli.errors import SpecError
-from conslaw_cli.expressions import (
-    Base,
-    Expression,
-    Graph,
-    Sum,
-    Term,
-    Variable,
-    graph,
-    names,
-    split,
-)
+from conslaw_cli.expressions import Expression, graph, names, split
 from conslaw_cli.laws import Family, Laws, join
+from conslaw_cli.terms import Base, Graph, Sum, Term, Variable
 
 MAX_VARIABLES = 2000
 MAX_COMPONENTS = 10_000

@@ -1,0 +1,111 @@
+"""Sums of products of powers: the normal form of algebraic expressions (expressions.py builds it).
+
+A term is a rational coefficient times powers, with rational exponents, of bases; a base is a
+variable, a prime number or a sum of two or more terms with coprime integer coefficients. At the
+base point, a real point near which the expressions are meant, every base is positive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+Factors = tuple[tuple[int, Fraction], ...]
+"""Powers of bases: pairs of a base's index and a nonzero exponent, by ascending index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """``coefficient · ∏ base^exponent``. Prime bases have exponents between 0 and 1."""
+
+    coefficient: Fraction
+    factors: Factors = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """The base ``sign · θ_index``, positive at the base point."""
+
+    index: int
+    sign: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prime:
+    """A prime number, of which only roots are bases."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A sum of terms with coprime integer coefficients, positive at the base point."""
+
+    terms: tuple[Term, ...]
+
+
+Base = Variable | Prime | Sum
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Expressions in ``variables`` variables. Every base comes after those that it is made of."""
+
+    variables: int
+    bases: tuple[Base, ...]
+    outputs: tuple[Term, ...]
+
+    def supports(self) -> list[frozenset[int]]:
+        """Return the variables that each base depends on."""
+        supports = list[frozenset[int]]()
+        for base in self.bases:
+            below = (
+                {i for term in base.terms for i, _ in term.factors}
+                if isinstance(base, Sum)
+                else set[int]()
+            )
+            own = {base.index} if isinstance(base, Variable) else set[int]()
+            supports.append(frozenset(own.union(*(supports[i] for i in below))))
+        return supports
+
+    def text(self, index: int, names: Sequence[str]) -> str:
+        """Return a base as text."""
+        base = self.bases[index]
+        if isinstance(base, Sum):
+            return " + ".join(self._term_text(term, names) for term in base.terms).replace(
+                "+ -", "- "
+            )
+        return (
+            ("-" if base.sign < 0 else "") + names[base.index]
+            if isinstance(base, Variable)
+            else str(base.value)
+        )
+
+    def _term_text(self, term: Term, names: Sequence[str]) -> str:
+        def powered(i: int, e: Fraction) -> str:
+            inner = self.text(i, names)
+            shown = inner if inner.isidentifier() or inner.isdigit() else f"({inner})"
+            return (
+                shown
+                if e == 1
+                else f"{shown}**{e}"
+                if e.denominator == 1 and e > 0
+                else f"{shown}**({e})"
+            )
+
+        parts = [powered(i, e) for i, e in term.factors]
+        sign = (
+            {1: "", -1: "-"}.get(int(term.coefficient), f"{term.coefficient}*")
+            if parts
+            else str(term.coefficient)
+        )
+        return sign + "*".join(parts)
+
+
+class UndefinedError(Exception):
+    """An expression is not defined, or not certainly, at this base point."""
+
+
+class LimitError(Exception):
+    """An expression is undefined everywhere or beyond the limits."""

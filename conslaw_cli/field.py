@@ -115,15 +115,7 @@ class PrimeField:
         """
         span = Span(self)
         span.add(rows)
-        free = np.setdiff1d(
-            np.arange(rows.shape[1]), [i for pivots, _ in span.blocks for i in pivots]
-        )
-        basis = np.zeros((len(free), rows.shape[1]))
-        basis[np.arange(len(free)), free] = 1
-        # Back-substitution: the last block's rows are zero in the pivot columns of all others.
-        for pivots, echelon in reversed(span.blocks):
-            basis[:, pivots] = -self.matmul(basis, echelon.T)
-        return basis
+        return span.nullspace(rows.shape[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +183,16 @@ class Span:
                 self.blocks.append((pivots, basis))
                 self.rank += len(pivots)
         return self.rank - before
+
+    def nullspace(self, columns: int) -> Array:
+        """Return a basis of the vectors orthogonal to all rows, as :meth:`PrimeField.nullspace`."""
+        free = np.setdiff1d(np.arange(columns), [i for pivots, _ in self.blocks for i in pivots])
+        basis = np.zeros((len(free), columns))
+        basis[np.arange(len(free)), free] = 1
+        # Back-substitution: the last block's rows are zero in the pivot columns of all others.
+        for pivots, echelon in reversed(self.blocks):
+            basis[:, pivots] = -self.field.matmul(basis, echelon.T)
+        return basis
 
     def reduced(self) -> tuple[NDArray[np.intp], Array]:
         """Return pivot columns and rows with the identity in all of them."""

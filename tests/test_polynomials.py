@@ -24,17 +24,26 @@ from sympy import QQ
 from sympy.polys.matrices import DomainMatrix
 from test_oracle import NETWORKS
 
+from conslaw_cli import count, polynomials, spec
 from conslaw_cli import network as network_module
-from conslaw_cli import polynomials, spec
 from conslaw_cli.count import count_laws
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError, SpecError
 from conslaw_cli.families import Architecture
+from conslaw_cli.families.custom import CustomMap
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.field import Array, PrimeField, random_prime
 from conslaw_cli.jets import Integers, Ring
 from conslaw_cli.laws import Laws, join
 from conslaw_cli.lifting import combine, rational, reconstruct, short
-from conslaw_cli.monomials import Points, classes, inverses, monomials, monomials_up_to, odd_labels
+from conslaw_cli.monomials import (
+    Points,
+    classes,
+    inverses,
+    largest_class,
+    monomials,
+    monomials_up_to,
+    odd_labels,
+)
 from conslaw_cli.network import GradientFields, Network
 from conslaw_cli.polynomials import MAX_DEGREE, LawSearch, Polynomial, find_laws
 from conslaw_cli.symmetry import NONE, symmetry
@@ -576,6 +585,107 @@ def test_a_class_that_does_not_fit_is_refused_before_it_is_solved(bias: Any, mem
         )
 
 
+class Begun(Exception):
+    """A search has got past all checks."""
+
+
+def begin(architecture: Any, degree: int, memory: int | None, homogeneous: bool) -> None:
+    """Start a search, and stop it as soon as it does something."""
+
+    def stop(what: str, done: float) -> None:
+        raise Begun
+
+    find_laws(architecture, degree, homogeneous=homogeneous, memory=memory, progress=stop)
+
+
+def refusal(architecture: Any, degree: int, memory: int, homogeneous: bool) -> tuple[str, int]:
+    """Return why a search is refused, and the degree that may fit."""
+    with pytest.raises(MemoryBudgetError) as caught:
+        begin(architecture, degree, memory, homogeneous)
+    found = re.fullmatch(r"(.*); degree (\d+) may fit", str(caught.value))
+    assert found, str(caught.value)
+    return found[1], int(found[2])
+
+
+@pytest.mark.parametrize("homogeneous", [False, True])
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        MLP((2, 2, 2), "linear"),
+        MLP((2, 2, 2), "relu"),
+        MLP((2, 2, 1), "linear"),
+        MLP((2, 2, 2), "linear", "all"),
+        MLP((3, 3, 3), "linear"),
+        MLP((4, 4, 4), "relu", "all"),
+        MLP((2, 3), "linear", loss="cross_entropy"),
+        MLP((4, 1), "relu", "all", "cross_entropy"),
+        CustomMap((), ("x*y + z*w",)),
+        CustomMap((), ("u*sqrt(v**2 + w**2)",)),
+    ],
+    ids=lambda value: value.name,
+)
+def test_the_degree_that_may_fit_fits(architecture: Any, homogeneous: bool) -> None:
+    """And the next one does not: monomials, classes and products of known laws are held against the
+    budget at once.
+    """
+    for memory in (1 << 20, 10 << 20):
+        _, fits = refusal(architecture, MAX_DEGREE, memory, homogeneous)
+        with pytest.raises(Begun):
+            begin(architecture, fits, memory, homogeneous)
+        assert refusal(architecture, fits + 1, memory, homogeneous)[1] == fits
+
+
+@pytest.mark.parametrize(
+    ("architecture", "degree", "what"),
+    [
+        (MLP((4, 4, 4), "relu"), 5, "435897 monomials of degree up to 5"),
+        (CustomMap((), ("x*y + z*w",)), 10, "a class of 1000 monomials of degree 10"),
+        (
+            MLP((4, 1), "relu", "all", "cross_entropy"),
+            12,
+            "1820 products of known laws of degree 12",
+        ),
+    ],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
+def test_every_step_of_a_search_is_held_against_the_budget(
+    architecture: Any, degree: int, what: str
+) -> None:
+    """Numbers by hand: comb(32 + 5, 5) monomials, comb(4 + 10, 10) − 1 in one class, comb(5 + 12 −
+    1, 12) products of five laws.
+    """
+    why, _ = refusal(architecture, degree, 20 << 20, False)
+    assert why.startswith(f"{architecture.name}: {what} need about ")
+
+
+def test_a_budget_stays_the_same_during_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default is a share of what is free, which becomes less while a search allocates."""
+    asked = []
+
+    def free() -> int:
+        asked.append(None)
+        return 2 << 30 if len(asked) == 1 else 0
+
+    monkeypatch.setattr(count, "default_memory", free)
+    with pytest.raises(Begun):
+        begin(CustomMap((), ("x*y + z*w",)), 16, None, False)  # a class of 4844 monomials
+    assert len(asked) == 1
+
+
+def test_one_large_class_reports_how_much_of_it_is_done() -> None:
+    seen: list[float] = []
+
+    def note(what: str, done: float) -> None:
+        seen.append(done)
+        if 0 < done < 1:
+            raise Begun
+
+    with pytest.raises(Begun):
+        find_laws(CustomMap((), ("x*y + z*w",)), 10, progress=note)
+    # A class of 1000 monomials: 511 of the 1003 rows are done, at a share of their square.
+    assert seen[-1] == pytest.approx((511 / 1003) ** 2)
+
+
 def test_progress_rises() -> None:
     seen: list[tuple[str, float]] = []
     find_laws(
@@ -675,6 +785,26 @@ def test_classes_are_sets_of_odd_labels(network: MLP, degree: int, mixed: bool) 
     )
     assert len(set(kinds)) == len(split.orbits)
     assert split.error_bound == 0.0
+
+
+@PROPERTY
+@given(
+    st.sampled_from([n for n in NETWORKS if n.parameters <= 8]), st.integers(1, 5), st.booleans()
+)
+def test_the_largest_class_is_counted_without_listing(
+    network: MLP, degree: int, up_to: bool
+) -> None:
+    found = symmetry(network.network())
+    list_them = monomials_up_to if up_to else monomials
+    split = classes(list_them(network.parameters, degree), found, np.random.default_rng(0))
+    assert largest_class(found, degree, up_to) == split.sizes.max()
+
+
+def test_classes_under_many_independent_labels_are_not_counted() -> None:
+    """ReLU networks without biases have a label for each parameter."""
+    assert largest_class(symmetry(MLP((2, 4, 1), "relu").network()), 2, False) == 12
+    assert largest_class(symmetry(MLP((1, 6, 1), "relu").network()), 2, False) == 12
+    assert largest_class(symmetry(MLP((1, 7, 1), "relu").network()), 2, False) is None
 
 
 def test_many_labels_are_told_apart_by_random_words() -> None:

@@ -184,16 +184,6 @@ class Span:
                 self.rank += len(pivots)
         return self.rank - before
 
-    def nullspace(self, columns: int) -> Array:
-        """Return a basis of the vectors orthogonal to all rows, as :meth:`PrimeField.nullspace`."""
-        free = np.setdiff1d(np.arange(columns), [i for pivots, _ in self.blocks for i in pivots])
-        basis = np.zeros((len(free), columns))
-        basis[np.arange(len(free)), free] = 1
-        # Back-substitution: the last block's rows are zero in the pivot columns of all others.
-        for pivots, echelon in reversed(self.blocks):
-            basis[:, pivots] = -self.field.matmul(basis, echelon.T)
-        return basis
-
     def reduced(self) -> tuple[NDArray[np.intp], Array]:
         """Return pivot columns and rows with the identity in all of them."""
         done = list[tuple[NDArray[np.intp], Array]]()
@@ -206,6 +196,16 @@ class Span:
         if not done:
             return np.empty(0, np.intp), np.empty((0, 0))
         return np.concatenate([p for p, _ in done]), np.concatenate([rows for _, rows in done])
+
+    def nullspace(self, columns: int) -> Array:
+        """Return a basis (k, columns) of the vectors that all rows annihilate (see PrimeField)."""
+        free = np.setdiff1d(np.arange(columns), [i for pivots, _ in self.blocks for i in pivots])
+        basis = np.zeros((len(free), columns))
+        basis[np.arange(len(free)), free] = 1
+        # Back-substitution: the last block's rows are zero in the pivot columns of all others.
+        for pivots, echelon in reversed(self.blocks):
+            basis[:, pivots] = -self.field.matmul(basis, echelon.T)
+        return basis
 
     def _echelon(self, rows: Array) -> tuple[NDArray[np.intp], Array]:
         """Return pivot columns and the reduced echelon rows of at most TERMS rows (which are

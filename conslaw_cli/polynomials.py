@@ -23,6 +23,7 @@ from math import comb, gcd, prod
 import numpy as np
 from numpy.typing import NDArray
 
+from conslaw_cli.algebraic import AlgebraicFields
 from conslaw_cli.closure import Fields
 from conslaw_cli.count import SMALL_MEMORY, SURE, budget_of, check_budget, job_key
 from conslaw_cli.errors import ContradictionError, SpecError
@@ -63,8 +64,6 @@ MAX_TRIALS = 5
 VERIFY_BITS = 62
 VERIFY_POINTS = 2
 VERIFY_PRIMES = 12
-EXACT = 1 << 100_000
-"""A modulus larger than any integer that occurs: x % EXACT is 0 for x = 0 only."""
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and how much of it is done, from 0 to 1, by estimated work."""
@@ -557,11 +556,11 @@ class _Search:
     ) -> list[int]:
         """Return the largest outcome of a rank computation: its size is a lower bound for the rank.
 
-        Where it is below ``enough``, an upper bound, the trial is repeated until all of them
-        missing a larger rank is less probable than SURE. degree, norm: of the matrix' entries, as
-        polynomials in what is random.
+        Where it is below ``enough``, an upper bound, the trial is repeated, at a prime of its own,
+        until all of them missing a larger rank is less probable than SURE. degree, norm: of the
+        matrix' entries, as polynomials in what is random.
         """
-        best, error = trial(self.over), 1.0
+        best, error = trial(PrimeField(random_prime(self.rng))), 1.0
         while (
             len(best) < enough
             and (error := error * _miss(len(best) + 1, degree, math.log2(norm))) > SURE
@@ -662,12 +661,11 @@ class _Search:
         """Bound the probability that a polynomial that is no law passes :meth:`is_law`
         (Schwartz-Zippel).
         """
-        in_theta, in_probe = self.fields.degree()
-        degree = polynomial.degree + in_theta + in_probe
-        if isinstance(self.fields, GradientFields):
-            return float(degree / 2.0**VERIFY_BITS) ** len(self.points)
-        bits = math.log2(polynomial.degree * polynomial.norm) + self.fields.bits()
-        return _miss(1, degree, bits) ** len(self.points)
+        if isinstance(self.fields, AlgebraicFields):
+            degree, bits = self.fields.along(polynomial.degree, polynomial.norm)
+            return _miss(1, degree, bits) ** len(self.points)
+        degree = polynomial.degree + sum(self.fields.degree())
+        return float(degree / 2.0**VERIFY_BITS) ** len(self.points)
 
     def _polynomial(self, vector: Sequence[int], rows: Monomials) -> Polynomial:
         constant, places = self.fields.dimension, [i for i, c in enumerate(vector) if c]
@@ -708,7 +706,9 @@ class _Search:
         for fields with roots.
         """
         return all(
-            sum(value * fields[e] for e, value in polynomial.gradient(theta).items()) % modulus == 0
+            _vanishes(
+                sum(value * fields[e] for e, value in polynomial.gradient(theta).items()), modulus
+            )
             for theta, fields, modulus in self.points
         )
 
@@ -763,27 +763,29 @@ def _miss(size: int, degree: int, entry: float) -> float:
     )
 
 
+def _vanishes(x: int, modulus: int | None) -> bool:
+    return x == 0 if modulus is None else x % modulus == 0
+
+
 def _simplicity(law: Law) -> tuple[int, int, int]:
     """Sort key: low degree, few terms, small coefficients."""
     terms = law.polynomial.terms
     return law.polynomial.degree, len(terms), max(abs(c) for c, _ in terms)
 
 
-Point = tuple[list[int], list[int], int]
-"""θ, a field's values there, and the modulus in which they are meant: one beyond all numbers for
-integers.
-"""
+Point = tuple[list[int], list[int], int | None]
+"""θ, a field's values there, and the modulus in which they are meant, None for integers."""
 
 
 def _integer_points(network: Network, rng: np.random.Generator) -> list[Point]:
     """Return ``∇F(θ; a)`` at random integers of VERIFY_BITS bits."""
-    points = []
+    points: list[Point] = []
     for _ in range(VERIFY_POINTS):
         limit = 2 ** (VERIFY_BITS - 1)
         theta = rng.integers(-limit, limit, size=network.parameters).astype(object)
         probe = rng.integers(-limit, limit, size=(1, network.probe_size)).astype(object)
         gradient = network.gradient(Integers(), theta[None, :, None], probe)
-        points.append((theta.tolist(), gradient[0, :, 0].tolist(), EXACT))
+        points.append((theta.tolist(), gradient[0, :, 0].tolist(), None))
     return points
 
 
@@ -791,7 +793,7 @@ def _residue_points(fields: Fields, rng: np.random.Generator) -> list[Point]:
     """Return random fields at random points modulo random primes: fields with roots have no integer
     values.
     """
-    points = []
+    points: list[Point] = []
     for _ in range(VERIFY_PRIMES):
         over = PrimeField(fields.prime(rng))
         theta, values = scattered(fields, over, rng, 1)

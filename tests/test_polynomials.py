@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations_with_replacement, pairwise, product
-from math import comb
+from math import comb, prod
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from test_oracle import NETWORKS
 
 from conslaw_cli import count, polynomials, spec
 from conslaw_cli import network as network_module
+from conslaw_cli.algebraic import Complexity
 from conslaw_cli.count import count_laws
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError, SpecError
 from conslaw_cli.families import Architecture
@@ -46,7 +47,7 @@ from conslaw_cli.monomials import (
 )
 from conslaw_cli.network import GradientFields, Network
 from conslaw_cli.polynomials import MAX_DEGREE, LawSearch, Polynomial, find_laws
-from conslaw_cli.symmetry import NONE, symmetry
+from conslaw_cli.symmetry import NONE, Symmetry, symmetry
 from conslaw_cli.wiring import Space
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -547,6 +548,210 @@ def test_a_false_law_stops_the_search() -> None:
     wrong: Any = Wrong(MLP((2, 2, 2), "relu"))
     with pytest.raises(ContradictionError, match="relu 2-2-2: a known law is not conserved"):
         find_laws(wrong, 2)
+
+
+def test_a_prime_drawn_twice_tells_nothing_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does one modulo which a class has more solutions."""
+    p = random_prime(np.random.default_rng(0))
+    left = primes_then_random(monkeypatch, [p, p, 3])
+    network = turned(MLP((1, 1, 1), "linear"), 3_000_017, 1_234_567)
+    assert max(abs(c) for c, _ in find_laws(network, 2).generators[0].polynomial.terms) > 2**40
+    assert not left
+
+
+def test_a_permutation_that_is_wrong_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Laws that are carried over to other neurons are verified like those that were lifted."""
+    right = Symmetry.carry
+
+    def wrong(self: Symmetry, source: Any, target: Any) -> Any:
+        image = right(self, source, target)
+        image[[0, 3]] = image[[3, 0]]
+        return image
+
+    monkeypatch.setattr(Symmetry, "carry", wrong)
+    with pytest.raises(ContradictionError, match=r"linear 2-3-2: .* is not conserved"):
+        find_laws(forgetful(MLP((2, 3, 2), "linear")), 2)
+
+
+# ---- what is sure, and how sure the rest is
+
+ROOT = CustomMap((), ("u*sqrt(v**2 + w**2)", "v/sqrt(v**2 + w**2)", "w/sqrt(v**2 + w**2)"))
+"""Keeps ``u² − v² − w²``."""
+
+
+def near(x: float, rel: float = 1e-12) -> Any:
+    """Return what equals numbers near x; by default any two below 1e-12 are taken for equal."""
+    return pytest.approx(x, rel=rel, abs=0)
+
+
+def begun(architecture: Any, seed: int = 0) -> Any:
+    """Return a search that has drawn its prime and its points."""
+    rng = np.random.default_rng(seed)
+    plan = polynomials._Plan(architecture, False, None, rng)
+    return polynomials._Search(plan, rng, lambda what, done: None)
+
+
+@pytest.mark.parametrize("bits", [0, 16, 32, 53, 64, 1000, 100_000])
+def test_laws_are_verified_over_the_integers(bits: int) -> None:
+    """Multiples of what is no law are none, whatever modulus they vanish at."""
+    search = begun(MLP((2, 2, 2), "linear"))
+    law = search.known[0].polynomial.terms
+    assert search.is_law(Polynomial(tuple((c << bits, m) for c, m in law)))
+    assert not search.is_law(Polynomial(tuple((c << bits, m) for c, m in law[1:])))
+    assert not search.is_law(Polynomial(((1 << bits, (0, 0)),)))
+
+
+def test_laws_are_verified_at_all_points() -> None:
+    """What is conserved at all but the last of them is no law."""
+    search = begun(MLP((2, 2, 2), "linear"))
+    assert len(search.points) == 2
+    for _, fields, _ in search.points:
+        vanishes_there = Polynomial(((fields[1], (0,)), (-fields[0], (1,))))
+        assert not search.is_law(vanishes_there)
+    search = begun(ROOT)
+    moduli = [modulus for _, _, modulus in search.points]
+    assert len(set(moduli)) == len(moduli) == 12
+    for modulus in moduli:
+        assert not search.is_law(Polynomial(((prod(moduli) // modulus, (0, 0)),)))
+    assert search.is_law(Polynomial(((1, (0, 0)), (-1, (1, 1)), (-1, (2, 2)))))
+
+
+def test_integer_points_are_spread_over_62_bits() -> None:
+    """Those are the values that the probability of a false law counts."""
+    drawn = [x for theta, _, _ in begun(MLP((5, 5, 5), "linear")).points for x in theta]
+    assert len(drawn) == len(set(drawn)) == 100
+    assert -(2**61) <= min(drawn) < -(2**60)
+    assert 2**60 < max(drawn) < 2**61
+
+
+def test_a_false_law_of_a_network_passes_with_this_probability() -> None:
+    """relu 2-3-3-1: F is of degree 3 in θ, 2 + 2 in the probe, so ``⟨∇h, ∇F⟩`` of degree at most
+    4 + 2 + 4 for a quartic h, at two points out of 2^62 values each.
+    """
+    found = begun(MLP((2, 3, 3, 1), "relu"))._false_law(Polynomial(((7, (0, 0, 1, 2)),)))
+    assert found == near((10 / 2**62) ** 2, 1e-12)
+
+
+def test_a_false_law_of_a_map_with_roots_passes_with_this_probability() -> None:
+    """Fields of degree 3 with 10 bits in three coordinates, zeros 65 times as likely as those of
+    polynomials, half of all primes; ``u² − v² − w²`` has degree 2 and norm 3.
+
+    The degree is (2 + 3) · 65 = 325; the size (log2(2 · 3) + 10 + log2(4)) · 2 = 29.1699 bits. So a
+    point misses with a probability of 29.1699/22/268216 + 325/2^22 = 8.24294e-5, and all twelve of
+    them with 9.8399e-50.
+    """
+    search = begun(ROOT)
+    size = Complexity(3, 10.0, spread=65.0, primes=268_216 / 2)
+    search.fields = replace(search.fields, complexity=size)
+    found = search._false_law(Polynomial(((1, (0, 0)), (-1, (1, 1)), (-1, (2, 2)))))
+    assert found == near(9.8399e-50, 1e-4)
+
+
+def test_what_is_lifted_is_as_sure_as_its_verification() -> None:
+    """Three laws of a circular convolution, each of degree 2 against fields of degree 1 in θ and 2
+    in the probe; all ranks reach their bounds.
+    """
+    architecture = next(a for a in FAMILIES if a.name == "circular linear conv1d, p = 4")
+    assert find_laws(architecture, 2).error_bound == near(3 * (5 / 2**62) ** 2)
+    (law,) = find_laws(ROOT, 2).generators
+    assert find_laws(ROOT, 2).error_bound == begun(ROOT)._false_law(law.polynomial) > 0
+
+
+def test_dependent_known_laws_are_as_sure_as_their_ranks() -> None:
+    """linear 1-3-1 keeps 9 quadratic polynomials; gradients of the 6 known and the 3 others have
+    rank 5.
+
+    Entries of these gradients, combined at random, have degree 2 and norms up to 2 · 9 · 2 = 36, so
+    a trial misses rank 6 with a probability of at most (6 log2(36) + log2(6!)) / 22 / 268216 +
+    6 · 2 / 2^22 = 9.72652e-6. Four trials miss it with 8.95002e-21, less than 2^-60, three do not
+    suffice. The rank is computed twice, for the known laws and for the generators.
+    """
+    found = find_laws(MLP((1, 3, 1), "linear"), 2)
+    assert (found.linear[2], found.independent) == (9, 5)
+    assert found.error_bound == near(1.79000e-20, 1e-5)
+
+
+def test_dependent_products_are_as_sure_as_their_rank() -> None:
+    """linear 1-3-1: of the 56 products of three known laws 55 are independent, since the 3 × 3
+    matrix of the laws is singular.
+
+    Laws have norm 2, products of degree 6 have at most 2^6. A trial misses rank 56 with a
+    probability of at most (56 · 6 + log2(56!)) / 22 / 268216 + 56 · 6 / 2^22 = 1.79190e-4; five of
+    them with 1.84742e-19.
+    """
+    search = begun(MLP((1, 3, 1), "linear"))
+    choices = search.choices(6)
+    assert len(choices) == 56
+    assert len(search.independent_products(6, choices, 10**6)) == 55
+    assert search.error == near(1.84742e-19, 1e-4)
+
+
+def test_classes_told_apart_by_random_words_are_as_sure_as_these() -> None:
+    """relu 7-9-9-2 has 162 parameters, each with a label of its own: 162 classes of degree 1 and
+    comb(162, 2) + 1 of degree 2; each pair may have the same two words of 64 bits.
+    """
+    found = find_laws(MLP((7, 9, 9, 2), "relu"), 2)
+    pairs = comb(162, 2) + comb(13042, 2)
+    assert found.error_bound == near(pairs / 2**128, 1e-12)
+
+
+def scripted(search: Any, sizes: Sequence[int], enough: int) -> tuple[list[int], list[int]]:
+    """Compute a rank whose trials have these outcomes; return the one kept and the primes used."""
+    primes: list[int] = []
+
+    def trial(over: PrimeField) -> list[int]:
+        primes.append(over.p)
+        return list(range(sizes[min(len(primes), len(sizes)) - 1]))
+
+    return search._largest(trial, enough, 1, 2), primes
+
+
+def test_a_rank_starts_over_from_a_larger_one() -> None:
+    """Entries of degree 1 and norm 2: a trial misses rank 3 with a probability of at most
+    (3 + log2(3!)) / 22 / 268216 + 3 / 2^22 = 1.66174e-6, four of them with 7.6252e-24.
+    """
+    search = begun(MLP((1, 1, 1), "linear"))
+    kept, primes = scripted(search, [1, 2], enough=3)
+    assert kept == [0, 1]
+    assert len(primes) == 1 + 4
+    assert search.error == near(7.6252e-24, 1e-4)
+    again = begun(MLP((1, 1, 1), "linear"))
+    assert scripted(again, [2, 1], enough=3)[0] == [0, 1], "the largest is kept"
+
+
+def test_a_rank_that_reaches_its_bound_is_sure() -> None:
+    search = begun(MLP((1, 1, 1), "linear"))
+    kept, primes = scripted(search, [1, 3], enough=3)
+    assert (kept, len(primes), search.error) == ([0, 1, 2], 2, 0.0)
+
+
+@pytest.mark.parametrize("architecture", [MLP((1, 1, 1), "linear"), ROOT], ids=lambda a: a.name)
+def test_every_trial_of_a_rank_has_a_prime_of_its_own(architecture: Any) -> None:
+    """Any prime of the range, also where few of them have the roots of a map: that the stated
+    probability rests on.
+    """
+    search = begun(architecture)
+    primes = [p for _ in range(10) for p in scripted(search, [1], enough=2)[1]]
+    assert len(set(primes)) == len(primes) >= 30
+    assert search.over.p not in primes
+    assert {p % 4 for p in primes} == {1, 3}
+
+
+def test_searches_share_no_primes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither of two seeds nor of two architectures."""
+    drawn: list[int] = []
+
+    def draw(p: int) -> PrimeField:
+        drawn.append(p)
+        return PrimeField(p)
+
+    monkeypatch.setattr(polynomials, "PrimeField", draw)
+    for architecture in (MLP((1, 3, 1), "linear"), MLP((1, 4, 1), "linear"), ROOT):
+        for seed in range(3):
+            find_laws(architecture, 2, seed=seed)
+    # 8 trials of ranks and the search itself, or the search and 12 points.
+    assert len(drawn) >= 6 * 9 + 3 * 13
+    assert len(set(drawn)) == len(drawn)
 
 
 # ---- the interface

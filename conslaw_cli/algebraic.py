@@ -179,6 +179,14 @@ class AlgebraicFields:
             / self.complexity.primes
         )
 
+    def along(self, degree: int, norm: int) -> tuple[int, float]:
+        """Return degree and bits, as likely to vanish as above, of ``⟨∇h, f⟩`` for a polynomial h
+        in θ, of a degree and a sum of absolute coefficients, and a random field f.
+        """
+        size = self.complexity
+        bits = log2(degree * norm) + size.bits + log2(self.dimension + 1)
+        return ceil((degree + size.theta) * size.spread), bits * PRIMES_IN_RANGE / size.primes
+
     def prime(self, rng: np.random.Generator) -> int:
         """Draw a prime modulo which the roots of constants exist and those of half of all
         numbers.

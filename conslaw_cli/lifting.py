@@ -28,10 +28,14 @@ def rational(rows: Matrix, modulus: int) -> Matrix | None:
     """
     lifted = []
     for row in rows:
-        fractions = [reconstruct(x, modulus) for x in row]
+        places = [place for place, x in enumerate(row) if x]  # most residues are 0
+        fractions = [reconstruct(row[place], modulus) for place in places]
         if None in fractions:
             return None
-        lifted.append(cleared([x for x in fractions if x is not None]))
+        integers = cleared([x for x in fractions if x is not None])
+        lifted.append([0] * len(row))
+        for place, x in zip(places, integers, strict=True):
+            lifted[-1][place] = x
     return lifted
 
 

@@ -16,16 +16,27 @@ import math
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations_with_replacement
 from math import comb, gcd, prod
 
 import numpy as np
+from numpy.typing import NDArray
 
+from conslaw_cli.algebraic import AlgebraicFields
 from conslaw_cli.closure import Fields
-from conslaw_cli.count import SURE, budget_of, check_budget, job_key
-from conslaw_cli.errors import ContradictionError, MemoryBudgetError, SpecError
+from conslaw_cli.count import SMALL_MEMORY, SURE, budget_of, check_budget, job_key
+from conslaw_cli.errors import ContradictionError, SpecError
 from conslaw_cli.families import Architecture
-from conslaw_cli.field import PRIMES_IN_RANGE, SMALLEST_PRIME, Array, PrimeField, Span, random_prime
+from conslaw_cli.field import (
+    PRIMES_IN_RANGE,
+    SMALLEST_PRIME,
+    TERMS,
+    Array,
+    PrimeField,
+    Span,
+    random_prime,
+)
 from conslaw_cli.jets import Integers
 from conslaw_cli.laws import Laws
 from conslaw_cli.lifting import combine, rational, short
@@ -35,12 +46,13 @@ from conslaw_cli.monomials import (
     Monomials,
     Points,
     classes,
+    largest_class,
     monomials,
     monomials_up_to,
     scattered,
 )
 from conslaw_cli.network import GradientFields, Network
-from conslaw_cli.symmetry import none, symmetry
+from conslaw_cli.symmetry import Symmetry, none, symmetry
 
 SMALL_CLASS = 12
 """Classes up to this size are first tested many at a time."""
@@ -52,8 +64,6 @@ MAX_TRIALS = 5
 VERIFY_BITS = 62
 VERIFY_POINTS = 2
 VERIFY_PRIMES = 12
-EXACT = 1 << 100_000
-"""A modulus larger than any integer that occurs: x % EXACT is 0 for x = 0 only."""
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and how much of it is done, from 0 to 1, by estimated work."""
@@ -182,13 +192,12 @@ def find_laws(
     """
     start = time.perf_counter()
     check_degree(degree)
-    check_search(architecture, degree, memory)
     rng = np.random.default_rng(int(job_key(architecture, seed), 16))
+    plan = _Plan(architecture, homogeneous, memory, rng)
+    plan.check(degree)
     for _ in range(MAX_TRIALS):
         try:
-            found = _Search(architecture, rng, memory, progress or _quiet).run(
-                degree, homogeneous, basis
-            )
+            found = _Search(plan, rng, progress or _quiet).run(degree, basis)
         except _UnluckyError:
             continue
         return replace(found, seed=seed, seconds=round(time.perf_counter() - start, 6))
@@ -203,27 +212,127 @@ def check_degree(degree: int) -> None:
         raise SpecError(f"degree: expected an integer from 1 to {MAX_DEGREE}, got {degree}")
 
 
-def check_search(architecture: Architecture, degree: int, memory: int | None) -> None:
-    """Raise MemoryBudgetError if listing the monomials, or the squares among them, exceeds the
-    budget (bytes).
+class _Plan:
+    """What is the same for all degrees of a search, and what each of its steps holds at its peak.
+
+    ``check`` is the only judge of whether a degree fits: what it lets pass and what it advises are
+    never refused later.
     """
-    size = [comb(architecture.parameters + d, d) for d in range(degree + 1)]
-    needed = [n * (36 * d + 110) + 32 * architecture.parameters**2 for d, n in enumerate(size)]
-    budget = budget_of(memory, needed[degree])
-    fits = max((d for d in range(1, degree + 1) if needed[d] <= budget), default=0)
-    what = f"{architecture.name}: {size[degree]} monomials of degree up to {degree}"
-    check_budget(what, needed[degree], budget, _advice(fits))
 
+    def __init__(
+        self,
+        architecture: Architecture,
+        homogeneous: bool,
+        memory: int | None,
+        rng: np.random.Generator,
+    ) -> None:
+        self.architecture, self.name, self.rng = architecture, architecture.name, rng
+        self.homogeneous, self.memory = homogeneous, memory
+        self._listed: dict[tuple[int, ...], Classes] = {}
 
-def _advice(fits: int) -> str:
-    return f"degree {fits} may fit" if fits else "no degree would fit"
+    @cached_property
+    def fields(self) -> Fields:
+        """The fields that laws are orthogonal to."""
+        return self.architecture.fields()
 
+    @cached_property
+    def symmetry(self) -> Symmetry:
+        """What splits the monomials into classes."""
+        if isinstance(self.fields, GradientFields):
+            return symmetry(self.fields.network)
+        return none(self.fields.dimension)
 
-def _class_bytes(size: int, parameters: int) -> int:
-    """Bytes at the peak of solving one class: the system, its echelon form and the
-    back-substitution; points.
-    """
-    return 8 * (3 * size**2 + 6 * size * parameters)
+    @cached_property
+    def laws(self) -> Laws:
+        """The known laws."""
+        return self.architecture.laws()
+
+    @cached_property
+    def known(self) -> list[Law]:
+        """The known laws as polynomials."""
+        every = enumerate(listed(self.laws))
+        return [Law(polynomial, True, self.laws.name(i), i) for i, polynomial in every]
+
+    def check(self, degree: int) -> None:
+        """Raise MemoryBudgetError, with the degree that would fit, if a step of a search of this
+        degree exceeds the budget.
+        """
+        excess = self._excess(degree)
+        if excess is not None:
+            lower = range(degree - 1, 0, -1)
+            fits = next((d for d in lower if self._excess(d) is None), 0)
+            advice = f"degree {fits} may fit" if fits else "no degree would fit"
+            what, needed = excess
+            check_budget(f"{self.name}: {what}", needed, self._budget(needed), advice)
+
+    def degrees(self, degree: int) -> list[int]:
+        """Return the degrees of the laws that are asked for."""
+        return [degree] if self.homogeneous else list(range(1, degree + 1))
+
+    def parts(self, degree: int) -> list[list[int]]:
+        """Return the degrees that are searched together, the largest ones last."""
+        degrees = self.degrees(degree)
+        return [[d] for d in degrees] if self.symmetry.homogeneous else [degrees]
+
+    def of_degree(self, degree: int) -> list[int]:
+        """Return the known laws of a degree."""
+        return [i for i, law in enumerate(self.known) if law.polynomial.degree == degree]
+
+    def classes(self, degrees: Sequence[int]) -> Classes:
+        """Return all monomials of one degree, or of all degrees up to one, in classes."""
+        key = tuple(degrees)
+        if key not in self._listed:
+            dimension, top = self.fields.dimension, degrees[-1]
+            list_them = monomials_up_to if len(degrees) > 1 else monomials
+            self._listed[key] = classes(list_them(dimension, top), self.symmetry, self.rng)
+        return self._listed[key]
+
+    def _excess(self, degree: int) -> tuple[str, int] | None:
+        """Return the first step that exceeds the budget, and its bytes."""
+        self._listed.clear()
+        over = ((what, size) for what, size in self._steps(degree) if size > self._budget(size))
+        return next(over, None)
+
+    def _steps(self, degree: int) -> Iterator[tuple[str, int]]:
+        """Yield what the steps of a search hold, and its bytes; what is dear to know comes last.
+
+        Lower degrees have fewer monomials, and no larger classes: times a parameter, the monomials
+        of a class are in one class again.
+        """
+        dimension = self.architecture.parameters
+        size = comb(dimension + degree, degree)
+        yield (
+            f"{size} monomials of degree up to {degree}",
+            size * (36 * degree + 110) + 32 * dimension**2,
+        )
+        for d in reversed(self.degrees(degree)):
+            count = self._products(d)
+            yield f"{count} products of known laws of degree {d}", 8 * 3 * count**2
+        size = self._largest_class(self.parts(degree)[-1])
+        # The system, its echelon form and the back-substitution; points.
+        yield (
+            f"a class of {size} monomials of degree {degree}",
+            8 * (3 * size**2 + 6 * size * dimension),
+        )
+
+    def _products(self, degree: int) -> int:
+        """Return the number of products of known laws of a degree, repetitions included."""
+        first, second = len(self.of_degree(1)), len(self.of_degree(2))
+        return sum(
+            _multisets(first, degree - 2 * k) * _multisets(second, k)
+            for k in range(degree // 2 + 1)
+        )
+
+    def _largest_class(self, degrees: Sequence[int]) -> int:
+        size = largest_class(self.symmetry, degrees[-1], len(degrees) > 1)
+        return int(self.classes(degrees).sizes.max()) if size is None else size
+
+    def _budget(self, needed: int) -> int:
+        """Return the budget to hold ``needed`` bytes against: the same for all steps."""
+        budget = budget_of(self.memory, needed)
+        if needed >= SMALL_MEMORY:
+            self.memory = budget
+        return budget
 
 
 def _multisets(members: int, size: int) -> int:
@@ -232,6 +341,11 @@ def _multisets(members: int, size: int) -> int:
 
 def _quiet(what: str, done: float) -> None:
     """Report no progress."""
+
+
+def _between(progress: Progress, what: str, start: float, stop: float) -> Callable[[float], None]:
+    """Return what reports a share of the work between two shares of the whole."""
+    return lambda done: progress(what, min(1.0, start + done * (stop - start)))
 
 
 class _UnluckyError(Exception):
@@ -257,27 +371,11 @@ class _Search:
     chance.
     """
 
-    def __init__(
-        self,
-        architecture: Architecture,
-        rng: np.random.Generator,
-        memory: int | None,
-        progress: Progress,
-    ) -> None:
-        self.architecture, self.name, self.rng = architecture, architecture.name, rng
-        self.memory, self.progress, self.error = memory, progress, 0.0
-        self.fields = fields = architecture.fields()
+    def __init__(self, plan: _Plan, rng: np.random.Generator, progress: Progress) -> None:
+        self.plan, self.rng, self.progress, self.error = plan, rng, progress, 0.0
+        self.name, self.known, self.laws = plan.name, plan.known, plan.laws
+        self.fields = fields = plan.fields
         self.over = PrimeField(fields.prime(rng))
-        self.symmetry = (
-            symmetry(fields.network)
-            if isinstance(fields, GradientFields)
-            else none(fields.dimension)
-        )
-        self.laws = architecture.laws()
-        self.known = [
-            Law(polynomial, True, self.laws.name(i), i)
-            for i, polynomial in enumerate(listed(self.laws))
-        ]
         self.points = (
             _integer_points(fields.network, rng)
             if isinstance(fields, GradientFields)
@@ -286,18 +384,16 @@ class _Search:
         if not all(map(self.is_law, (law.polynomial for law in self.known))):
             raise ContradictionError(f"{self.name}: a known law is not conserved")
 
-    def run(self, degree: int, homogeneous: bool, basis: bool) -> LawSearch:
+    def run(self, degree: int, basis: bool) -> LawSearch:
         """Search, bound from below, lift what has to be."""
-        degrees = [degree] if homogeneous else list(range(1, degree + 1))
-        # The largest degree first: it is the one that may not fit.
-        parts = [[d] for d in reversed(degrees)] if self.symmetry.homogeneous else [degrees]
+        degrees = self.plan.degrees(degree)
         choices = {d: self.choices(d) for d in degrees}
-        spaces = [self.space(part) for part in parts]
-        linear = {d: n for space in reversed(spaces) for d, n in space.dimensions.items()}
+        spaces = [self.space(part) for part in self.plan.parts(degree)]
+        linear = {d: n for space in spaces for d, n in space.dimensions.items()}
         products = {d: self.independent_products(d, choices[d], linear[d]) for d in degrees}
         laws = [
             law
-            for space in reversed(spaces)
+            for space in spaces
             if basis or any(n > len(products[d]) for d, n in space.dimensions.items())
             for law in self.lift(
                 space, {d: [choices[d][i] for i in products[d]] for d in space.dimensions}
@@ -308,15 +404,15 @@ class _Search:
             (law for law in laws if not law.known),
         )
         return LawSearch(
-            architecture=self.architecture,
+            architecture=self.plan.architecture,
             degree=degree,
-            homogeneous=homogeneous,
+            homogeneous=self.plan.homogeneous,
             linear=linear,
             products={d: len(products[d]) for d in degrees},
             independent=len(generators),
             known=sum(not law.new for law in generators),
             generators=tuple(generators),
-            parameters=tuple(self.architecture.parameter_names()),
+            parameters=tuple(self.plan.architecture.parameter_names()),
             listed=self.laws,
             error_bound=min(1.0, self.error),
             seed=0,
@@ -328,27 +424,38 @@ class _Search:
 
     def space(self, degrees: Sequence[int]) -> Space:
         """Return the laws of one degree, or of all degrees up to one, modulo a prime."""
-        found = self._classes(degrees)
+        what = f"degree {degrees[-1]}"
+        self.progress(what, 0.0)
+        found = self.plan.classes(degrees)
         self.error += found.error_bound
-        sizes, counts = np.unique(found.sizes, return_counts=True)
-        self._check_class(degrees, int(sizes[-1]))
+        sizes = np.unique(found.sizes)
         points = Points.draw(self.fields, self.over, self.rng, int(sizes[-1]) + EXTRA_ROWS)
-        work = np.cumsum([0, *(counts * sizes.astype(float) ** 3)])
         solved = []
-        for size, done in zip(sizes.tolist(), (work / work[-1]).tolist(), strict=False):
-            self.progress(f"degree {degrees[-1]}", done)
-            for index in self._candidates(found, size, points):
-                basis = self.over.nullspace(
-                    points.equations(found.representative(index), size + EXTRA_ROWS)
-                )
+        done, work = 0.0, float((found.sizes.astype(float) ** 3).sum())
+        for size in sizes.tolist():
+            orbits = np.flatnonzero(found.sizes == size)
+            for index in self._candidates(found, orbits, points):
+                start = done + int(np.searchsorted(orbits, index)) * size**3 / work
+                report = _between(self.progress, what, start, start + size**3 / work)
+                rows = found.representative(index)
+                basis = self._nullspace(self.over, points, rows, report)
                 if len(basis):
                     solved.append((index, basis))
+            done += len(orbits) * size**3 / work
+            self.progress(what, min(1.0, done))
         return Space(found, solved, self._dimensions(found, solved, degrees))
 
-    def _classes(self, degrees: Sequence[int]) -> Classes:
-        dimension, top = self.fields.dimension, degrees[-1]
-        rows = monomials_up_to(dimension, top) if len(degrees) > 1 else monomials(dimension, top)
-        return classes(rows, self.symmetry, self.rng)
+    def _nullspace(
+        self, over: PrimeField, points: Points, rows: Monomials, report: Callable[[float], None]
+    ) -> Array:
+        """Return the residues of the laws with the monomials of one class. ``report`` is called
+        with how much is done.
+        """
+        span, count = Span(over), len(rows) + EXTRA_ROWS
+        for start in range(0, count, TERMS):
+            span.add(points.equations(rows, min(TERMS, count - start), start))
+            report((start / count) ** 2)
+        return span.nullspace(len(rows))
 
     def _dimensions(
         self, found: Classes, solved: Sequence[tuple[int, Array]], degrees: Sequence[int]
@@ -364,11 +471,13 @@ class _Search:
                 dimensions[d] += (higher - lower) * len(found.orbits[index])
         return dimensions
 
-    def _candidates(self, found: Classes, size: int, points: Points) -> Iterator[int]:
-        """Yield the orbits of classes of one size; of small ones, tested many at a time, only those
-        that have a law.
+    def _candidates(
+        self, found: Classes, orbits: NDArray[np.intp], points: Points
+    ) -> Iterator[int]:
+        """Yield orbits, whose classes are of one size; of small ones, tested many at a time, only
+        those that have a law.
         """
-        orbits = np.flatnonzero(found.sizes == size)
+        size = int(found.sizes[orbits[0]])
         if size > SMALL_CLASS:
             yield from orbits.tolist()
             return
@@ -379,45 +488,15 @@ class _Search:
             full = self.over.full_rank(equations.reshape(-1, len(batch), size).swapaxes(0, 1))
             yield from batch[~full].tolist()
 
-    def _check_class(self, degrees: Sequence[int], size: int) -> None:
-        """Raise MemoryBudgetError if the largest class cannot be solved, and say which degree
-        can.
-        """
-        what, needed = (
-            f"a class of {size} monomials of degree {degrees[-1]}",
-            _class_bytes(size, self.fields.dimension),
-        )
-        try:
-            self._check(needed, what)
-        except MemoryBudgetError as error:
-            budget = budget_of(self.memory, needed)
-            lower = (
-                range(1, d + 1) if len(degrees) > 1 else [d] for d in range(degrees[-1] - 1, 0, -1)
-            )
-            fits = (
-                d[-1]
-                for d in lower
-                if _class_bytes(int(self._classes(d).sizes.max()), self.fields.dimension) <= budget
-            )
-            raise MemoryBudgetError(f"{error}; {_advice(next(fits, 0))}") from None
-
     # ---- lower bounds
 
     def choices(self, degree: int) -> list[tuple[int, ...]]:
         """Return the sets (with repetitions) of known laws whose degrees add up to ``degree``."""
-        by_degree = {
-            d: [i for i, law in enumerate(self.known) if law.polynomial.degree == d] for d in (1, 2)
-        }
-        splits = [(degree - 2 * k, k) for k in range(degree // 2 + 1)]
-        count = sum(
-            _multisets(len(by_degree[1]), a) * _multisets(len(by_degree[2]), b) for a, b in splits
-        )
-        self._check(8 * 3 * count**2, f"{count} products of known laws of degree {degree}")
         return [
             (*first, *second)
-            for a, b in splits
-            for first in combinations_with_replacement(by_degree[1], a)
-            for second in combinations_with_replacement(by_degree[2], b)
+            for k in range(degree // 2 + 1)
+            for first in combinations_with_replacement(self.plan.of_degree(1), degree - 2 * k)
+            for second in combinations_with_replacement(self.plan.of_degree(2), k)
         ]
 
     def independent_products(
@@ -427,9 +506,16 @@ class _Search:
         if not choices:
             return []
 
+        count = len(choices) + EXTRA_ROWS
+
         def trial(over: PrimeField) -> list[int]:
-            theta = over.random(self.rng, (len(choices) + EXTRA_ROWS, self.fields.dimension))
-            return pivots(over, self._values(over, theta, choices))
+            theta = over.random(self.rng, (count, self.fields.dimension))
+            return pivots(over, values(over, theta))
+
+        def values(over: PrimeField, theta: Array) -> Iterator[Array]:
+            for start in range(0, count, TERMS):
+                self.progress(f"products of degree {degree}", (start / count) ** 2)
+                yield self._values(over, theta[start : start + TERMS], choices)
 
         norm = max(law.polynomial.norm for law in self.known) ** degree
         return self._largest(trial, min(enough, len(choices)), degree, norm)
@@ -459,7 +545,7 @@ class _Search:
                 [_residues(over, law.polynomial.gradient(theta), len(theta)) for law in laws]
             )
             mixed = over.random(self.rng, (len(laws) + EXTRA_ROWS, len(theta)))
-            return pivots(over, over.matmul(mixed, gradients.T))
+            return pivots(over, [over.matmul(mixed, gradients.T)])
 
         degree = max(law.polynomial.degree for law in laws)
         norm = degree * len(laws) * max(law.polynomial.norm for law in laws)
@@ -470,11 +556,11 @@ class _Search:
     ) -> list[int]:
         """Return the largest outcome of a rank computation: its size is a lower bound for the rank.
 
-        Where it is below ``enough``, an upper bound, the trial is repeated until all of them
-        missing a larger rank is less probable than SURE. degree, norm: of the matrix' entries, as
-        polynomials in what is random.
+        Where it is below ``enough``, an upper bound, the trial is repeated, at a prime of its own,
+        until all of them missing a larger rank is less probable than SURE. degree, norm: of the
+        matrix' entries, as polynomials in what is random.
         """
-        best, error = trial(self.over), 1.0
+        best, error = trial(PrimeField(random_prime(self.rng))), 1.0
         while (
             len(best) < enough
             and (error := error * _miss(len(best) + 1, degree, math.log2(norm))) > SURE
@@ -533,7 +619,7 @@ class _Search:
             key=_simplicity,
         )
         kept = (
-            pivots(over, np.column_stack([_value(over, law.polynomial, theta) for law in laws]))
+            pivots(over, [np.column_stack([_value(over, law.polynomial, theta) for law in laws])])
             if laws
             else []
         )
@@ -546,13 +632,17 @@ class _Search:
         orbit.
         """
         for done, (index, residues) in enumerate(space.solved):
-            self.progress("lifting", done / len(space.solved))
+            start, stop = done / len(space.solved), (done + 1) / len(space.solved)
+            report = _between(self.progress, "lifting", start, stop)
             rows = space.classes.representative(index)
             first, *others = space.classes.orbits[index].tolist()
-            for vector in self._integers(rows, residues):
+            waiting = _between(self.progress, "lifting", start, start)
+            vectors = self._integers(rows, residues, waiting)
+            for place, vector in enumerate(vectors):
+                report(place / len(vectors))
                 yield self._verified(self._polynomial(vector, rows))
                 for other in others:
-                    image = self.symmetry.carry(
+                    image = self.plan.symmetry.carry(
                         space.classes.labels(first), space.classes.labels(other)
                     )
                     yield self._verified(
@@ -571,52 +661,56 @@ class _Search:
         """Bound the probability that a polynomial that is no law passes :meth:`is_law`
         (Schwartz-Zippel).
         """
-        in_theta, in_probe = self.fields.degree()
-        degree = polynomial.degree + in_theta + in_probe
-        if isinstance(self.fields, GradientFields):
-            return float(degree / 2.0**VERIFY_BITS) ** len(self.points)
-        bits = math.log2(polynomial.degree * polynomial.norm) + self.fields.bits()
-        return _miss(1, degree, bits) ** len(self.points)
+        if isinstance(self.fields, AlgebraicFields):
+            degree, bits = self.fields.along(polynomial.degree, polynomial.norm)
+            return _miss(1, degree, bits) ** len(self.points)
+        degree = polynomial.degree + sum(self.fields.degree())
+        return float(degree / 2.0**VERIFY_BITS) ** len(self.points)
 
     def _polynomial(self, vector: Sequence[int], rows: Monomials) -> Polynomial:
-        constant = self.fields.dimension
-        return Polynomial.of(vector, ([e for e in row if e != constant] for row in rows.tolist()))
+        constant, places = self.fields.dimension, [i for i, c in enumerate(vector) if c]
+        return Polynomial.of(
+            (vector[i] for i in places),
+            ([e for e in row if e != constant] for row in rows[places].tolist()),
+        )
 
-    def _integers(self, rows: Monomials, residues: Array) -> list[list[int]]:
+    def _integers(
+        self, rows: Monomials, residues: Array, report: Callable[[float], None]
+    ) -> list[list[int]]:
         """Lift a basis of residues to Z: rational reconstruction over as many primes as it takes,
         then lattice reduction.
         """
         modulus, combined = self.over.p, [[int(x) for x in row] for row in residues]
         for _ in range(MAX_PRIMES):
+            report(0.0)
             vectors = rational(combined, modulus)
             if vectors is not None and all(
                 self.is_law(self._polynomial(vector, rows)) for vector in vectors
             ):
                 return short(vectors)
-            prime, other = self._solved_again(rows)
+            prime, other = self._solved_again(rows, report)
             if len(other) < len(combined):
                 raise _UnluckyError
             if len(other) == len(combined) and modulus % prime:
                 modulus, combined = modulus * prime, combine(combined, modulus, other, prime)
         raise _UnluckyError
 
-    def _solved_again(self, rows: Monomials) -> tuple[int, Array]:
+    def _solved_again(self, rows: Monomials, report: Callable[[float], None]) -> tuple[int, Array]:
         """Solve a class modulo another prime, at other points."""
         over = PrimeField(self.fields.prime(self.rng))
         points = Points.draw(self.fields, over, self.rng, len(rows) + EXTRA_ROWS)
-        return over.p, over.nullspace(points.equations(rows, len(rows) + EXTRA_ROWS))
+        return over.p, self._nullspace(over, points, rows, report)
 
     def is_law(self, polynomial: Polynomial) -> bool:
         """Whether ``⟨∇h, ∇F⟩ = 0`` at random integer points, or at residues modulo several primes
         for fields with roots.
         """
         return all(
-            sum(value * fields[e] for e, value in polynomial.gradient(theta).items()) % modulus == 0
+            _vanishes(
+                sum(value * fields[e] for e, value in polynomial.gradient(theta).items()), modulus
+            )
             for theta, fields, modulus in self.points
         )
-
-    def _check(self, needed: int, what: str) -> None:
-        check_budget(f"{self.name}: {what}", needed, budget_of(self.memory, needed))
 
 
 def listed(laws: Laws) -> Iterator[Polynomial]:
@@ -631,12 +725,13 @@ def listed(laws: Laws) -> Iterator[Polynomial]:
         yield Polynomial(tuple((c, m) for m, c in sorted(terms.items()) if c))
 
 
-def pivots(over: PrimeField, rows: Array) -> list[int]:
+def pivots(over: PrimeField, parts: Iterable[Array]) -> list[int]:
     """Return the columns that are independent of the columns before them, for generic rows (at
-    least as many as columns).
+    least as many as columns), given in parts.
     """
     span = Span(over)
-    span.add(rows)
+    for rows in parts:
+        span.add(rows)
     return sorted(int(i) for columns, _ in span.blocks for i in columns)
 
 
@@ -668,27 +763,29 @@ def _miss(size: int, degree: int, entry: float) -> float:
     )
 
 
+def _vanishes(x: int, modulus: int | None) -> bool:
+    return x == 0 if modulus is None else x % modulus == 0
+
+
 def _simplicity(law: Law) -> tuple[int, int, int]:
     """Sort key: low degree, few terms, small coefficients."""
     terms = law.polynomial.terms
     return law.polynomial.degree, len(terms), max(abs(c) for c, _ in terms)
 
 
-Point = tuple[list[int], list[int], int]
-"""θ, a field's values there, and the modulus in which they are meant: one beyond all numbers for
-integers.
-"""
+Point = tuple[list[int], list[int], int | None]
+"""θ, a field's values there, and the modulus in which they are meant, None for integers."""
 
 
 def _integer_points(network: Network, rng: np.random.Generator) -> list[Point]:
     """Return ``∇F(θ; a)`` at random integers of VERIFY_BITS bits."""
-    points = []
+    points: list[Point] = []
     for _ in range(VERIFY_POINTS):
         limit = 2 ** (VERIFY_BITS - 1)
         theta = rng.integers(-limit, limit, size=network.parameters).astype(object)
         probe = rng.integers(-limit, limit, size=(1, network.probe_size)).astype(object)
         gradient = network.gradient(Integers(), theta[None, :, None], probe)
-        points.append((theta.tolist(), gradient[0, :, 0].tolist(), EXACT))
+        points.append((theta.tolist(), gradient[0, :, 0].tolist(), None))
     return points
 
 
@@ -696,7 +793,7 @@ def _residue_points(fields: Fields, rng: np.random.Generator) -> list[Point]:
     """Return random fields at random points modulo random primes: fields with roots have no integer
     values.
     """
-    points = []
+    points: list[Point] = []
     for _ in range(VERIFY_PRIMES):
         over = PrimeField(fields.prime(rng))
         theta, values = scattered(fields, over, rng, 1)

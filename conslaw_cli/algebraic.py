@@ -54,10 +54,10 @@ terms add up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, product
 from math import ceil, lcm, log2, prod
 
 import numpy as np
@@ -127,6 +127,8 @@ class AlgebraicFields:
     complexity: Complexity
     places: Places | None = None
     """The places of the constants; None where every choice of the signs of their roots is one."""
+    signs: Mapping[int, int] = field(default_factory=dict)
+    """The signs of roots of constants, if these are at one place."""
     machine: Machine | None = None
 
     @property
@@ -187,6 +189,14 @@ class AlgebraicFields:
         bits = log2(degree * norm) + size.bits + log2(self.dimension + 1)
         return ceil((degree + size.theta) * size.spread), bits * PRIMES_IN_RANGE / size.primes
 
+    def bits_of_radicals(self) -> float:
+        """Bound the binary logarithms of the heights of the radicals."""
+        heights = _Heights(self.graph)
+        return max(
+            (heights.bits(heights.of([Term(Fraction(1), each)])[0]) for each in self.radicals),
+            default=0.0,
+        )
+
     def prime(self, rng: np.random.Generator) -> int:
         """Draw a prime modulo which the roots of constants exist and those of half of all
         numbers.
@@ -206,11 +216,51 @@ class AlgebraicFields:
             for check in self.program.checks
             if check.root % 2 == 0
         }
+        if self.places is not None and not self.signs:
+            signs |= self._signs(field, rng)
+        machine = Machine(self.program, field, signs | dict(self.signs))
+        return replace(self, machine=machine), _point(machine, rng)
+
+    def _signs(self, field: PrimeField, rng: np.random.Generator) -> dict[int, int]:
+        """Draw the signs of the even roots of constants."""
         if self.places is not None:
             over = np.flatnonzero(self.places.primes == field.p)
-            signs |= self.places.signs_at(int(rng.choice(over)))
+            return self.places.signs_at(int(rng.choice(over)))
+        even = (i for i, root in _roots(self.graph, self.program).items() if root % 2 == 0)
+        return {i: int(rng.choice((-1, 1))) for i in even}
+
+    @property
+    def radicals(self) -> tuple[Factors, ...]:
+        """Products of roots of constants that, with 1, are a basis of the field of constants over
+        the rational numbers.
+        """
+        roots = _roots(self.graph, self.program)
+        powers = [[(i, Fraction(e, root)) for e in range(root)] for i, root in roots.items()]
+        every = (tuple(power for power in each if power[1]) for each in product(*powers))
+        return tuple(islice(every, 1, None))
+
+    @property
+    def degree_of_constants(self) -> int:
+        """Degree of the field of constants over the rational numbers."""
+        return prod(_roots(self.graph, self.program).values())
+
+    def at_constants(
+        self, field: PrimeField, rng: np.random.Generator
+    ) -> tuple[AlgebraicFields, list[int]]:
+        """Draw a place of the constants: the fields, of which all places are now over that one, and
+        the residues of the radicals.
+        """
+        signs = self._signs(field, rng)
         machine = Machine(self.program, field, signs)
-        return replace(self, machine=machine), _point(machine, rng)
+        values = machine.values(np.ones((1, self.dimension, 1)))[:, 0, 0]
+        nodes = {check.base: int(values[check.node]) for check in self.program.checks}
+
+        def residue(base: int, exponent: Fraction) -> int:
+            power, sign = machine.branch.power(base, exponent)
+            return sign * pow(nodes[base], power, field.p)
+
+        every = (prod(residue(*factor) for factor in factors) for factors in self.radicals)
+        return replace(self, signs=signs), [number % field.p for number in every]
 
 
 def _point(machine: Machine, rng: np.random.Generator) -> Array:

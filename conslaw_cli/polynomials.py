@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations_with_replacement
 from math import comb, gcd, prod
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ from conslaw_cli.field import (
 )
 from conslaw_cli.jets import Integers
 from conslaw_cli.laws import Laws
-from conslaw_cli.lifting import combine, rational, short
+from conslaw_cli.lifting import algebraic, combine, rational, short, small
 from conslaw_cli.monomials import (
     EXTRA_ROWS,
     Classes,
@@ -53,12 +54,19 @@ from conslaw_cli.monomials import (
 )
 from conslaw_cli.network import GradientFields, Network
 from conslaw_cli.symmetry import Symmetry, none, symmetry
+from conslaw_cli.terms import Radical
 
 SMALL_CLASS = 12
 """Classes up to this size are first tested many at a time."""
 MAX_DEGREE = 40
 MAX_PRIMES = 100
 """Primes after which lifting gives up; laws with coefficients of 1000 bits would need them."""
+RATIONAL_PRIMES = 8
+"""Further primes that tell laws with rational coefficients from others."""
+SCALES = 8
+"""Coefficients by which a law with radicals is divided to make it simple."""
+MAX_FIELD = 32
+"""Degree of the field of constants up to which laws with coefficients in it are looked for."""
 MAX_TRIALS = 5
 """Searches begun again with another prime, if one turns out to be unlucky."""
 VERIFY_BITS = 62
@@ -71,16 +79,24 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Polynomial:
-    """An integer polynomial in θ: coefficients and monomials, each a sorted tuple of parameter
-    indices (with repetitions).
+    """An integer polynomial in θ, and in radicals that coefficients are made of: integers and
+    monomials, each a sorted tuple of indices (with repetitions).
+
+    The index of a parameter is its place in θ, that of the k-th radical is −k: it comes first. Who
+    gives values, or names, to all of these appends those of the radicals in the opposite order.
     """
 
     terms: tuple[tuple[int, tuple[int, ...]], ...]
 
     @property
     def degree(self) -> int:
-        """Largest degree of a term."""
-        return max(len(monomial) for _, monomial in self.terms)
+        """Largest degree of a term in θ."""
+        return max(sum(e >= 0 for e in monomial) for _, monomial in self.terms)
+
+    @property
+    def rational(self) -> bool:
+        """Whether there are no radicals."""
+        return all(monomial[0] >= 0 for _, monomial in self.terms)
 
     @property
     def norm(self) -> int:
@@ -89,13 +105,16 @@ class Polynomial:
 
     @classmethod
     def of(cls, coefficients: Iterable[int], rows: Iterable[Sequence[int]]) -> Polynomial:
-        """Collect nonzero terms in the order of the monomials, divided by their content, the first
-        one positive.
+        """Collect nonzero terms in the order of the monomials in θ, divided by their content, the
+        first one positive.
         """
         terms = sorted(
-            (tuple(sorted(map(int, m))), int(c))
-            for c, m in zip(coefficients, rows, strict=True)
-            if c
+            (
+                (tuple(sorted(map(int, m))), int(c))
+                for c, m in zip(coefficients, rows, strict=True)
+                if c
+            ),
+            key=lambda term: ([e for e in term[0] if e >= 0], term[0][:1]),
         )
         content = gcd(*(c for _, c in terms))
         sign = content if terms[0][1] > 0 else -content
@@ -115,10 +134,12 @@ class Polynomial:
         return cls.of(collected.values(), collected.keys())
 
     def gradient(self, theta: Sequence[int]) -> dict[int, int]:
-        """Return the nonzero entries of ``∇h(θ)`` for integers θ."""
+        """Return the nonzero entries of ``∇h(θ)`` for integers θ, with those for the radicals."""
         gradient: dict[int, int] = {}
         for coefficient, monomial in self.terms:
             for k, e in enumerate(monomial):
+                if e < 0:
+                    continue
                 rest = prod([theta[f] for f in monomial[:k] + monomial[k + 1 :]])
                 gradient[e] = gradient.get(e, 0) + coefficient * rest
         return gradient
@@ -153,6 +174,9 @@ class LawSearch:
     first, of which all are functions.
     known: how many of the generators are functions of the known laws; the others are new.
     parameters, listed: the names of the parameters, in the order of θ, and the known laws.
+    radicals: the numbers that coefficients are made of besides integers.
+    rational: whether only laws with rational coefficients are listed, though φ has others, of a
+    field of degree above MAX_FIELD.
     error_bound: probability that one of these figures is wrong or a law listed is none; 0 if all of
     it is proved.
     basis: a linear basis of all laws found, degree by degree; None if it was not asked for.
@@ -172,6 +196,8 @@ class LawSearch:
     seed: int
     seconds: float
     basis: tuple[Law, ...] | None = None
+    radicals: tuple[Radical, ...] = ()
+    rational: bool = False
 
 
 def find_laws(
@@ -252,6 +278,13 @@ class _Plan:
         """The known laws as polynomials."""
         every = enumerate(listed(self.laws))
         return [Law(polynomial, True, self.laws.name(i), i) for i, polynomial in every]
+
+    @property
+    def rational(self) -> bool:
+        """Whether only laws with rational coefficients are looked for, though φ has others."""
+        return isinstance(self.fields, AlgebraicFields) and (
+            self.fields.degree_of_constants > MAX_FIELD
+        )
 
     def check(self, degree: int) -> None:
         """Raise MemoryBudgetError, with the degree that would fit, if a step of a search of this
@@ -366,6 +399,38 @@ class Space:
     dimensions: Mapping[int, int]
 
 
+class _Place(NamedTuple):
+    """A prime, the fields over one place of their constants, and the residues of the radicals."""
+
+    over: PrimeField
+    fields: Fields
+    radicals: list[int]
+
+    @classmethod
+    def draw(cls, fields: Fields, rng: np.random.Generator) -> _Place:
+        """Draw a prime and a place of the constants over it."""
+        return cls.above(PrimeField(fields.prime(rng)), fields, rng)
+
+    @classmethod
+    def above(cls, over: PrimeField, fields: Fields, rng: np.random.Generator) -> _Place:
+        """Draw a place of the constants. If their field is too large, they have no radicals, and
+        each point has a place of its own.
+        """
+        if isinstance(fields, AlgebraicFields) and 1 < fields.degree_of_constants <= MAX_FIELD:
+            return cls(over, *fields.at_constants(over, rng))
+        return cls(over, fields, [])
+
+    def points(self, rng: np.random.Generator, count: int) -> Points:
+        """Draw points with the values of fields."""
+        return Points.draw(self.fields, self.over, rng, count)
+
+    def theta(self, rng: np.random.Generator, count: int) -> Array:
+        """Draw points θ, followed by the radicals as polynomials read them."""
+        theta = self.over.random(rng, (count, self.fields.dimension))
+        radicals = self.over.reduce(np.array(self.radicals[::-1], dtype=float))
+        return np.column_stack([theta, np.tile(radicals, (count, 1))]) if self.radicals else theta
+
+
 class _Search:
     """The steps of one search; all randomness comes from the job. ``error`` adds up what rests on
     chance.
@@ -374,8 +439,10 @@ class _Search:
     def __init__(self, plan: _Plan, rng: np.random.Generator, progress: Progress) -> None:
         self.plan, self.rng, self.progress, self.error = plan, rng, progress, 0.0
         self.name, self.known, self.laws = plan.name, plan.known, plan.laws
+        self._found: dict[bytes, list[list[int]]] = {}
         self.fields = fields = plan.fields
-        self.over = PrimeField(fields.prime(rng))
+        self.place = _Place.draw(fields, rng)
+        self.over = self.place.over
         self.points = (
             _integer_points(fields.network, rng)
             if isinstance(fields, GradientFields)
@@ -418,7 +485,17 @@ class _Search:
             seed=0,
             seconds=0.0,
             basis=tuple(laws) if basis else None,
+            radicals=self._radicals([*generators, *laws]),
+            rational=self.plan.rational,
         )
+
+    def _radicals(self, laws: Iterable[Law]) -> tuple[Radical, ...]:
+        """Return what the coefficients of laws are made of, nothing for rational ones."""
+        if isinstance(self.fields, AlgebraicFields) and any(
+            not law.polynomial.rational for law in laws
+        ):
+            return tuple(map(self.fields.graph.radical, self.fields.radicals))
+        return ()
 
     # ---- upper bounds
 
@@ -429,7 +506,7 @@ class _Search:
         found = self.plan.classes(degrees)
         self.error += found.error_bound
         sizes = np.unique(found.sizes)
-        points = Points.draw(self.fields, self.over, self.rng, int(sizes[-1]) + EXTRA_ROWS)
+        points = self.place.points(self.rng, int(sizes[-1]) + EXTRA_ROWS)
         solved = []
         done, work = 0.0, float((found.sizes.astype(float) ** 3).sum())
         for size in sizes.tolist():
@@ -439,6 +516,8 @@ class _Search:
                 report = _between(self.progress, what, start, start + size**3 / work)
                 rows = found.representative(index)
                 basis = self._nullspace(self.over, points, rows, report)
+                if len(basis) and self.plan.rational:
+                    basis = self._rational_part(rows, basis, report)
                 if len(basis):
                     solved.append((index, basis))
             done += len(orbits) * size**3 / work
@@ -540,32 +619,46 @@ class _Search:
             return []
 
         def trial(over: PrimeField) -> list[int]:
-            theta = over.random(self.rng, (self.fields.dimension,)).astype(int).tolist()
+            place = _Place(over, self.fields, [])
+            if not plain:
+                place = _Place.above(over, self.fields, self.rng)
+            theta = place.theta(self.rng, 1)[0].astype(int).tolist()
+            size = self.fields.dimension
             gradients = np.array(
-                [_residues(over, law.polynomial.gradient(theta), len(theta)) for law in laws]
+                [_residues(over, law.polynomial.gradient(theta), size) for law in laws]
             )
-            mixed = over.random(self.rng, (len(laws) + EXTRA_ROWS, len(theta)))
+            mixed = over.random(self.rng, (len(laws) + EXTRA_ROWS, size))
             return pivots(over, [over.matmul(mixed, gradients.T)])
 
+        plain = all(law.polynomial.rational for law in laws)
         degree = max(law.polynomial.degree for law in laws)
-        norm = degree * len(laws) * max(law.polynomial.norm for law in laws)
-        return [laws[i] for i in self._largest(trial, len(laws), degree, norm)]
+        norm = degree * len(laws) * max(self._size(law.polynomial) for law in laws)
+        return [laws[i] for i in self._largest(trial, len(laws), degree, norm, plain)]
 
     def _largest(
-        self, trial: Callable[[PrimeField], list[int]], enough: int, degree: int, norm: int
+        self,
+        trial: Callable[[PrimeField], list[int]],
+        enough: int,
+        degree: int,
+        norm: int,
+        rational: bool = True,
     ) -> list[int]:
         """Return the largest outcome of a rank computation: its size is a lower bound for the rank.
 
         Where it is below ``enough``, an upper bound, the trial is repeated, at a prime of its own,
         until all of them missing a larger rank is less probable than SURE. degree, norm: of the
-        matrix' entries, as polynomials in what is random.
+        matrix' entries, as polynomials in what is random; rational: whether these have no radicals.
         """
-        best, error = trial(PrimeField(random_prime(self.rng))), 1.0
-        while (
-            len(best) < enough
-            and (error := error * _miss(len(best) + 1, degree, math.log2(norm))) > SURE
-        ):
-            other = trial(PrimeField(random_prime(self.rng)))
+
+        def prime() -> PrimeField:
+            return PrimeField(random_prime(self.rng) if rational else self.fields.prime(self.rng))
+
+        bits = math.log2(norm)
+        if not rational and isinstance(self.fields, AlgebraicFields):
+            degree, bits = self.fields.along(degree, norm)
+        best, error = trial(prime()), 1.0
+        while len(best) < enough and (error := error * _miss(len(best) + 1, degree, bits)) > SURE:
+            other = trial(prime())
             if len(other) > len(best):
                 best, error = other, 1.0
         self.error += error if len(best) < enough else 0.0
@@ -598,8 +691,9 @@ class _Search:
             sum(space.dimensions.values()),
         )
         lifted = list(self._lifted(space)) if dimension > len(flat) else []
-        theta = over.random(self.rng, (dimension + len(flat) + EXTRA_ROWS, self.fields.dimension))
-        others = over.nullspace(self._values(over, theta, flat).T) if flat else np.eye(len(theta))
+        theta = self.place.theta(self.rng, dimension + len(flat) + EXTRA_ROWS)
+        own = theta[:, : self.fields.dimension]
+        others = over.nullspace(self._values(over, own, flat).T) if flat else np.eye(len(theta))
         values = np.array([_value(over, polynomial, theta) for polynomial in lifted]).reshape(
             -1, len(theta)
         )
@@ -637,7 +731,7 @@ class _Search:
             rows = space.classes.representative(index)
             first, *others = space.classes.orbits[index].tolist()
             waiting = _between(self.progress, "lifting", start, start)
-            vectors = self._integers(rows, residues, waiting)
+            vectors, rows = self._integers(rows, residues, waiting)
             for place, vector in enumerate(vectors):
                 report(place / len(vectors))
                 yield self._verified(self._polynomial(vector, rows))
@@ -662,10 +756,16 @@ class _Search:
         (Schwartz-Zippel).
         """
         if isinstance(self.fields, AlgebraicFields):
-            degree, bits = self.fields.along(polynomial.degree, polynomial.norm)
+            degree, bits = self.fields.along(polynomial.degree, self._size(polynomial))
             return _miss(1, degree, bits) ** len(self.points)
         degree = polynomial.degree + sum(self.fields.degree())
         return float(degree / 2.0**VERIFY_BITS) ** len(self.points)
+
+    def _size(self, polynomial: Polynomial) -> int:
+        """Bound the sum of the absolute coefficients, radicals included, as heights do."""
+        if polynomial.rational or not isinstance(self.fields, AlgebraicFields):
+            return polynomial.norm
+        return polynomial.norm << math.ceil(self.fields.bits_of_radicals())
 
     def _polynomial(self, vector: Sequence[int], rows: Monomials) -> Polynomial:
         constant, places = self.fields.dimension, [i for i, c in enumerate(vector) if c]
@@ -676,30 +776,85 @@ class _Search:
 
     def _integers(
         self, rows: Monomials, residues: Array, report: Callable[[float], None]
-    ) -> list[list[int]]:
-        """Lift a basis of residues to Z: rational reconstruction over as many primes as it takes,
-        then lattice reduction.
+    ) -> tuple[list[list[int]], Monomials]:
+        """Lift a basis of residues to Z, over as many primes as it takes; return its coefficients
+        and their monomials.
+
+        Rational numbers are reconstructed, and vectors shortened by lattice reduction. Where φ has
+        roots of constants, the coefficients may be combinations of these as well: every monomial is
+        there once with each radical.
         """
-        modulus, combined = self.over.p, [[int(x) for x in row] for row in residues]
+        if self.plan.rational:
+            return self._found[rows.tobytes()], rows
+        combined = [[int(x) for x in row] for row in residues]
+        modulus, radicals = self.over.p, self.place.radicals
+        several = self._with_radicals(rows)
         for _ in range(MAX_PRIMES):
             report(0.0)
             vectors = rational(combined, modulus)
-            if vectors is not None and all(
-                self.is_law(self._polynomial(vector, rows)) for vector in vectors
-            ):
-                return short(vectors)
-            prime, other = self._solved_again(rows, report)
+            if vectors is not None and self._are_laws(vectors, rows):
+                return short(vectors), rows
+            vectors = algebraic(combined, modulus, radicals) if radicals else None
+            if vectors is not None and self._are_laws(vectors, several):
+                return [
+                    self._simplest(row, modulus, radicals, several) for row in combined
+                ], several
+            prime, other, values = self._solved_again(rows, report)
             if len(other) < len(combined):
                 raise _UnluckyError
             if len(other) == len(combined) and modulus % prime:
+                (radicals,) = combine([radicals], modulus, [values], prime)
                 modulus, combined = modulus * prime, combine(combined, modulus, other, prime)
         raise _UnluckyError
 
-    def _solved_again(self, rows: Monomials, report: Callable[[float], None]) -> tuple[int, Array]:
-        """Solve a class modulo another prime, at other points."""
-        over = PrimeField(self.fields.prime(self.rng))
-        points = Points.draw(self.fields, over, self.rng, len(rows) + EXTRA_ROWS)
-        return over.p, self._nullspace(over, points, rows, report)
+    def _simplest(
+        self, row: Sequence[int], modulus: int, radicals: Sequence[int], rows: Monomials
+    ) -> list[int]:
+        """Return the shortest vector for a law divided by one of its coefficients."""
+        entries = [x for x in row if gcd(x, modulus) == 1][:SCALES]
+        found = (
+            algebraic([[x * pow(entry, -1, modulus) for x in row]], modulus, radicals)
+            for entry in entries
+        )
+        every = [vector for vectors in found if vectors for vector in vectors]
+        return min(
+            (vector for vector in every if self._are_laws([vector], rows)),
+            key=lambda vector: sum(map(abs, vector)),
+        )
+
+    def _with_radicals(self, rows: Monomials) -> Monomials:
+        """Return every monomial times 1 and each of the radicals (see Polynomial)."""
+        size = len(self.place.radicals) + 1
+        factors = np.array([self.fields.dimension, *range(-1, -size, -1)])
+        return np.column_stack([np.repeat(rows, size, axis=0), np.tile(factors, len(rows))])
+
+    def _are_laws(self, vectors: Sequence[Sequence[int]], rows: Monomials) -> bool:
+        return all(self.is_law(self._polynomial(vector, rows)) for vector in vectors)
+
+    def _rational_part(
+        self, rows: Monomials, residues: Array, report: Callable[[float], None]
+    ) -> Array:
+        """Return the residues of laws with small rational coefficients, and keep these: the short
+        vectors, verified, among the integers whose residues modulo several primes are laws.
+        """
+        modulus, combined = self.over.p, [[int(x) for x in row] for row in residues]
+        for _ in range(RATIONAL_PRIMES):
+            prime, other, _ = self._solved_again(rows, report)
+            if len(other) == len(combined) and modulus % prime:
+                modulus, combined = modulus * prime, combine(combined, modulus, other, prime)
+        vectors = [v for v in small(combined, modulus) if self._are_laws([v], rows)]
+        self._found[rows.tobytes()] = vectors
+        return self.over.reduce(np.array(vectors, dtype=float).reshape(-1, len(rows)))
+
+    def _solved_again(
+        self, rows: Monomials, report: Callable[[float], None]
+    ) -> tuple[int, Array, list[int]]:
+        """Solve a class modulo another prime, at other points; return the prime, the laws and the
+        radicals.
+        """
+        place = _Place.draw(self.fields, self.rng)
+        points = place.points(self.rng, len(rows) + EXTRA_ROWS)
+        return place.over.p, self._nullspace(place.over, points, rows, report), place.radicals
 
     def is_law(self, polynomial: Polynomial) -> bool:
         """Whether ``⟨∇h, ∇F⟩ = 0`` at random integer points, or at residues modulo several primes
@@ -790,12 +945,13 @@ def _integer_points(network: Network, rng: np.random.Generator) -> list[Point]:
 
 
 def _residue_points(fields: Fields, rng: np.random.Generator) -> list[Point]:
-    """Return random fields at random points modulo random primes: fields with roots have no integer
-    values.
+    """Return random fields at random points, followed by the radicals, modulo random primes: fields
+    with roots have no integer values.
     """
     points: list[Point] = []
     for _ in range(VERIFY_PRIMES):
-        over = PrimeField(fields.prime(rng))
-        theta, values = scattered(fields, over, rng, 1)
-        points.append((theta[0].astype(int).tolist(), values[0].astype(int).tolist(), over.p))
+        place = _Place.draw(fields, rng)
+        theta, values = scattered(place.fields, place.over, rng, 1)
+        there = [*theta[0].astype(int).tolist(), *place.radicals[::-1]]
+        points.append((there, values[0].astype(int).tolist(), place.over.p))
     return points

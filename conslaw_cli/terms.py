@@ -7,9 +7,10 @@ base point, a real point near which the expressions are meant, every base is pos
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 Factors = tuple[tuple[int, Fraction], ...]
 """Powers of bases: pairs of a base's index and a nonzero exponent, by ascending index."""
@@ -48,6 +49,37 @@ class Sum:
 Base = Variable | Prime | Sum
 
 
+class Radical(NamedTuple):
+    """A product of powers of constants: as text, which is Python for its value if ``sqrt`` is
+    known, as sympy code and in LaTeX.
+    """
+
+    text: str
+    sympy: str
+    latex: str
+
+
+class _Style(NamedTuple):
+    """How products and powers are written."""
+
+    times: str
+    root: str
+    group: str
+    power: Callable[[Fraction], str]
+
+
+_STYLES = (
+    _Style("*", "sqrt({})", "({})", lambda e: f"**{e}" if e.denominator == 1 else f"**({e})"),
+    _Style(
+        "*",
+        "sympy.sqrt({})",
+        "({})",
+        lambda e: f"**sympy.Rational({e.numerator}, {e.denominator})",
+    ),
+    _Style(r" \, ", r"\sqrt{{{}}}", r"\left({}\right)", lambda e: f"^{{{e}}}"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Graph:
     """Expressions in ``variables`` variables. Every base comes after those that it is made of."""
@@ -68,6 +100,31 @@ class Graph:
             own = {base.index} if isinstance(base, Variable) else set[int]()
             supports.append(frozenset(own.union(*(supports[i] for i in below))))
         return supports
+
+    def radical(self, factors: Factors) -> Radical:
+        """Return how a product of powers of constants is written."""
+        return Radical(*("".join(self._product(style, factors)) for style in _STYLES))
+
+    def _product(self, style: _Style, factors: Factors) -> str:
+        return style.times.join(self._power(style, i, e) for i, e in factors)
+
+    def _power(self, style: _Style, index: int, exponent: Fraction) -> str:
+        base = self.bases[index]
+        inner = self._sum(style, base.terms) if isinstance(base, Sum) else self.text(index, ())
+        if exponent == Fraction(1, 2):
+            return style.root.format(inner)
+        shown = style.group.format(inner) if isinstance(base, Sum) else inner
+        return shown if exponent == 1 else shown + style.power(exponent)
+
+    def _sum(self, style: _Style, terms: Iterable[Term]) -> str:
+        written = (self._term(style, term) for term in terms)
+        return " + ".join(written).replace("+ -", "- ")
+
+    def _term(self, style: _Style, term: Term) -> str:
+        number = int(term.coefficient)
+        size = [str(abs(number))] if abs(number) != 1 or not term.factors else []
+        powers = [self._product(style, term.factors)] if term.factors else []
+        return "-" * (number < 0) + style.times.join([*size, *powers])
 
     def text(self, index: int, names: Sequence[str]) -> str:
         """Return a base as text."""

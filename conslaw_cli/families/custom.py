@@ -55,6 +55,7 @@ from conslaw_cli.errors import SpecError
 from conslaw_cli.expressions import Expression, graph, names, split
 from conslaw_cli.laws import Family, Laws, join
 from conslaw_cli.terms import Base, Graph, Sum, Term, Variable
+from conslaw_cli.tex import symbol
 
 MAX_VARIABLES = 2000
 MAX_COMPONENTS = 10_000
@@ -221,7 +222,8 @@ class CustomMap(_WithoutKnownLaws):
         terms = []
         for e, c in law:
             size = f"{abs(c)}{times}" if abs(c) != 1 else ""
-            terms.append(f"{signs if c < 0 else '+'} {size}{square.format(self.variables[e])}")
+            name = self.variables[e] if times == "·" else symbol(self.variables[e])
+            terms.append(f"{signs if c < 0 else '+'} {size}{square.format(name)}")
         return " ".join(terms).removeprefix("+ ")
 
     def path_rank(self) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from conslaw_cli.formats.laws import Result, origin, title
 from conslaw_cli.polynomials import Polynomial
+from conslaw_cli.tex import symbol
 
 FACTORS_PER_LINE = 8
 
@@ -65,19 +65,7 @@ def _equation(polynomial: Polynomial, names: Sequence[str]) -> str:
 def _term(coefficient: int, monomial: Sequence[int], names: Sequence[str]) -> str:
     powers = {e: monomial.count(e) for e in monomial}
     factors = [
-        _symbol(names[e]) + (f"^{{{power}}}" if power > 1 else "") for e, power in powers.items()
+        symbol(names[e]) + (f"^{{{power}}}" if power > 1 else "") for e, power in powers.items()
     ]
     size = "" if abs(coefficient) == 1 else f"{abs(coefficient)} "
     return f"{'-' if coefficient < 0 else '+'} {size}{' '.join(factors)}"
-
-
-def _symbol(name: str) -> str:
-    """Return ``(U_{1})_{2,3}`` for ``U1[2,3]``, ``x_{1}`` for ``x1``."""
-    if "[" not in name:
-        letters, number = re.fullmatch(r"(.*?)(\d*)", name).groups()  # type: ignore[union-attr]
-        plain = letters.replace("_", r"\_")
-        symbol = plain if len(plain) == 1 else rf"\mathrm{{{plain}}}"
-        return f"{symbol}_{{{number}}}" if number else symbol
-    letters, number, index = re.fullmatch(r"(\D+)(\d*)\[(.*)\]", name).groups()  # type: ignore[union-attr]
-    symbol = f"{letters}_{{{number}}}" if number else letters
-    return f"({symbol})_{{{index}}}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import psutil
 
-from conslaw_cli import __version__, bounds
+from conslaw_cli import __version__, bounds, checks
 from conslaw_cli.closure import CHUNK_BYTES, Fields, RankTrace, Sampler, close, confirms
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError
 from conslaw_cli.families import Architecture
@@ -44,11 +44,12 @@ ENGINE_LIMIT = 1500
 def count_laws(architecture: Architecture, *, seed: int = 0, memory: int | None = None) -> LawCount:
     """Count the conservation laws of an architecture.
 
-    memory: the budget in bytes, by default half of what is free. Raise MemoryBudgetError, before
-    allocating anything, if no method fits it; raise ContradictionError if two bounds contradict
-    each other (a bug).
+    memory: the budget in bytes, by default half of what is free. Raise SpecError if an argument is
+    wrong; raise MemoryBudgetError, before allocating anything, if no method fits the budget; raise
+    ContradictionError if two bounds contradict each other (a bug).
     """
     start = time.perf_counter()
+    checks.job(architecture, seed, memory)
     structural = bounds.from_paths(architecture) if architecture.monomial else None
     parts = architecture.parts()
     if structural is not None and architecture.parameters > ENGINE_LIMIT:

@@ -24,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from conslaw_cli import checks
 from conslaw_cli.algebraic import AlgebraicFields
 from conslaw_cli.closure import Fields
 from conslaw_cli.count import SMALL_MEMORY, SURE, budget_of, check_budget, job_key
@@ -213,10 +214,12 @@ def find_laws(
     """Find all polynomial laws of exactly ``degree`` (homogeneous), or up to it, constants
     excluded.
 
-    basis: also list a full linear basis. Raise SpecError for a degree outside 1 … MAX_DEGREE and
-    MemoryBudgetError, with the degree that would fit, before anything large is allocated.
+    basis: also list a full linear basis. Raise SpecError for a degree outside 1 … MAX_DEGREE, or
+    another wrong argument, and MemoryBudgetError, with the degree that would fit, before anything
+    large is allocated.
     """
     start = time.perf_counter()
+    checks.job(architecture, seed, memory)
     check_degree(degree)
     rng = np.random.default_rng(int(job_key(architecture, seed), 16))
     plan = _Plan(architecture, homogeneous, memory, rng)

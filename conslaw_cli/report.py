@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
+from conslaw_cli import checks
+
 Verdict = Literal["proved", "computed", "failed"]
 
 
@@ -40,7 +42,7 @@ class Trace:
     complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LawCount:
     """One row: an architecture and the number of its conservation laws.
 
@@ -73,7 +75,13 @@ class LawCount:
     polynomial_laws: Mapping[str, int] | None = None
     reason: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def __repr__(self) -> str:
+        """Return one line: the name and what was counted; :meth:`to_dict` has all of it."""
+        counted = f"D = {self.parameters}, dim Lie = {self.dim_lie}, laws = {self.laws}"
+        figures = f"{counted} ({self.known_independent} known), " if self.reason is None else ""
+        return f"<LawCount {checks.shown(self.name)}: {figures}{self.verdict}>"
+
+    def to_dict(self) -> dict[str, Any]:
         """Return the row under its public keys (README, "Output"), ready for ``json.dumps``."""
         own = ("parameters", "dim_lie", "laws", "known_listed", "known_independent", "unknown_laws")
         trace = None if self.trace is None else list(self.trace.dimensions)
@@ -95,6 +103,8 @@ class LawCount:
                 else {"polynomial_laws": dict(self.polynomial_laws)}
             ),
         }
+
+    to_json = to_dict
 
     def _evidence(self) -> dict[str, Any]:
         if self.reason is not None:

@@ -190,6 +190,7 @@ missing: 9 parameters, laws of degree 1
   linearly independent: 0 of degree 1
   functionally independent: 0 (0 known, 0 new)
   laws in all: 8 (proved); 8 of them are no polynomials of degree 1
+  a higher degree may find more: --degree 2; laws that are no polynomials are not searched
 
 linear 1-1-2: 3 parameters, laws of degree up to 2
   linearly independent: 0 of degree 1, 1 of degree 2
@@ -231,6 +232,7 @@ linear 2-3-1: 9 parameters, laws of degree 3
   of these, not polynomials in the known laws: 1 of degree 3
   functionally independent: 1 (1 known, 0 new)
   laws in all: 6 (proved); 5 of them are no polynomials of degree 3
+  without --homogeneous laws of lower degrees are found too
   the numbers of polynomial laws rest on random trials: one is wrong with a probability below 2^-N""",
         (
             "  U1[1,1]·U1[2,2]·U2[3,1] − U1[1,1]·U1[2,3]·U2[2,1] − U1[1,2]·U1[2,1]·U2[3,1] +"
@@ -238,6 +240,55 @@ linear 2-3-1: 9 parameters, laws of degree 3
             " (a function of the known laws)"
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        "phi: b1*c1 + b2*c2",
+        "phi: U1*Q1 + bias*b",
+        "phi: 'b*c, b**2 + U1**3'",  # no law
+        "fields: [[b, -a]]\n",
+        "fields: {variables: [U1, b], components: [['-U1', U1]]}",
+    ],
+)
+def test_laws_of_ones_own_map_are_found_and_have_no_legend(own: str) -> None:
+    """No theory lists laws of them, and they have no arrays whose entries a legend explains."""
+    (architecture,) = spec.parse(own, "x.yaml").architectures
+    found = result(architecture, basis=True)
+    text = render("text", [found])
+    assert text.count("   (found)") == found.search.independent == found.count.laws
+    assert f"functionally independent: {found.search.independent} found\n" in text
+    for word in ("new", "known", "bias of unit", "leads from", "Kernels"):
+        assert word not in text.partition("\n")[2]
+    assert render("latex", [found]).count(r"(\text{found})") == found.search.independent
+    assert "new" not in render("sympy", [found])
+
+
+def test_laws_beyond_those_that_a_theory_lists_are_new() -> None:
+    """Also of one's own map: φ = x y + z² has one law beside that of the idle variable u, which the
+    theory lists.
+    """
+    monomial = result(CustomMap.from_text("x*y, x**2*y**2"))
+    assert "functionally independent: 1 (1 known, 0 new)" in render("text", [monomial])
+    idle = result(CustomMap(("x", "y", "z", "u"), ("x*y + z**2",)))
+    text = render("text", [idle])
+    assert "(1 known, " in text
+    assert "(new)" in text
+    assert "(found)" not in text
+    assert text.endswith("\nnew: independent of the known laws.\n")
+
+
+def test_what_to_try_next_where_laws_are_missing() -> None:
+    cubes = CustomMap.from_text("u**3 - v**3")  # 1/u + 1/v is conserved
+    for degree in (2, 3):
+        text = render("text", [result(cubes, degree)])
+        assert f"1 of them is no polynomial of degree up to {degree}\n" in text
+        assert f"--degree {degree + 1}; laws that are no polynomials are not searched\n" in text
+    last = render("text", [result(cubes, 40)])
+    assert "--degree" not in last
+    assert "  laws that are no polynomials are not searched\n" in last
+    assert "not searched" not in render("text", [result(MLP((2, 2, 2), "linear"))])
 
 
 def test_conventions_are_stated_once() -> None:

@@ -39,6 +39,11 @@ def count(
     conslaw count --widths 3,4,2 --activation relu --bias hidden
     conslaw count network.yaml --explain
     """
+    if explain and format_ in ("json", "csv"):
+        raise click.UsageError(
+            f"--explain: expected --format table, markdown or latex, got {format_}: its rows hold"
+            " their evidence"
+        )
     pin_blas()
     sweep = asked(_ANOTHER, **ways)
     check_writable(output)

@@ -8,7 +8,7 @@ import click
 
 from conslaw_cli import signals
 from conslaw_cli.cli.asked import asked, asking
-from conslaw_cli.cli.options import FAILED, Bytes, check_writable, pin_blas, write
+from conslaw_cli.cli.options import FAILED, Bytes, check_writable, exit_code, pin_blas, write
 from conslaw_cli.cli.progress import search_progress
 from conslaw_cli.errors import ConslawError
 
@@ -74,7 +74,8 @@ def laws(
     results = [result for result in found if result is not None]
     if results:
         write(lambda width, color: render(format_, results, width=width), output)
-    ctx.exit(0 if len(results) == len(found) else FAILED)
+    code = exit_code([result.count for result in results], sweep.expected)
+    ctx.exit(code if len(results) == len(found) else FAILED)
 
 
 def _found(

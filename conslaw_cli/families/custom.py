@@ -44,6 +44,7 @@ from typing import Any
 import numpy as np
 from flint import fmpz_mat
 
+from conslaw_cli import checks
 from conslaw_cli.algebraic import (
     AlgebraicFields,
     components,
@@ -62,7 +63,13 @@ MAX_COMPONENTS = 10_000
 MAX_CHARACTERS = 200_000
 MAX_COEFFICIENTS = 100_000
 MAX_COEFFICIENT = 2**30
-MAX_SEED = 2**32 - 1
+RANDOM_LIMITS = {
+    "dimension": (1, MAX_VARIABLES),
+    "count": (1, 10**6),
+    "degree": (0, 100),
+    "seed": (0, checks.MAX_SEED),
+}
+"""The least and the largest value of each number of :class:`RandomFields`."""
 COEFFICIENTS = [c for c in range(-9, 10) if c]
 _NAME_LENGTH = 60
 _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*")
@@ -139,7 +146,11 @@ class CustomMap(_WithoutKnownLaws):
             object.__setattr__(self, "name", _label("φ", self.variables, self.components))
 
     def _check(self) -> None:
-        _check_texts("components", self.components)
+        checks.text("name", self.name)
+        object.__setattr__(self, "variables", _checked_names(self.variables))
+        texts = checks.entries("components", self.components, "expressions such as ('u*v',)")
+        object.__setattr__(self, "components", texts)
+        _check_texts("components", texts)
         if not self.variables:
             object.__setattr__(self, "variables", tuple(names(_expressions(self.components))))
         _check_variables(self.variables)
@@ -149,9 +160,7 @@ class CustomMap(_WithoutKnownLaws):
     @classmethod
     def from_text(cls, text: str) -> CustomMap:
         """Return the map whose components a text gives, separated by commas."""
-        return cls(
-            (), with_prefix("phi", lambda: split(Expression(text, "the list of components")))
-        )
+        return cls((), with_prefix("phi", lambda: listed(text)))
 
     @property
     def parameters(self) -> int:
@@ -254,7 +263,13 @@ class CustomFields(_WithoutKnownLaws):
             object.__setattr__(self, "name", _label("fields", self.variables, shown))
 
     def _check(self) -> None:
-        _check_texts("fields", [text for field in self.components for text in field])
+        checks.text("name", self.name)
+        object.__setattr__(self, "variables", _checked_names(self.variables))
+        expected = "fields, each a tuple of expressions, such as (('y', '-x'),)"
+        given = checks.entries("components", self.components, expected)
+        every = tuple(checks.entries("components", field, expected) for field in given)
+        object.__setattr__(self, "components", every)
+        _check_texts("fields", [text for field in every for text in field])
         inferred = not self.variables
         if inferred:
             object.__setattr__(self, "variables", tuple(names(_entries(self.components))))
@@ -334,18 +349,9 @@ class RandomFields(_WithoutKnownLaws):
     name: str = ""
 
     def __post_init__(self) -> None:
-        for key, least, most in (
-            ("dimension", 1, MAX_VARIABLES),
-            ("count", 1, 10**6),
-            ("degree", 0, 100),
-            ("seed", 0, MAX_SEED),
-        ):
-            value = getattr(self, key)
-            if type(value) is not int or not least <= value <= most:
-                raise SpecError(
-                    f"random_fields: {key}: expected an integer from {least} to {most}, got"
-                    f" {value!r}"
-                )
+        for key, limits in RANDOM_LIMITS.items():
+            checks.integer(f"random_fields: {key}", getattr(self, key), *limits)
+        checks.text("random_fields: name", self.name)
         size = self.count * self.dimension * comb(self.dimension + self.degree, self.degree)
         if size > MAX_COEFFICIENTS:
             shown = f"{size:,}" if size < 10**30 else "more than 10^30"
@@ -526,6 +532,16 @@ def _entries(fields: Sequence[Sequence[str]]) -> list[Expression]:
     ]
 
 
+def listed(text: str) -> tuple[str, ...]:
+    """Return the components of a text with commas between them. Raise SpecError if it is none."""
+    checks.text("components", text)
+    return split(Expression(text, "the list of components"))
+
+
+def _checked_names(given: object) -> tuple[str, ...]:
+    return checks.entries("variables", given, "names such as ('x1', 'x2')")
+
+
 def _check_texts(key: str, texts: Sequence[str]) -> None:
     if not texts:
         raise SpecError(f"{key}: expected at least one expression")
@@ -535,7 +551,7 @@ def _check_texts(key: str, texts: Sequence[str]) -> None:
         )
     for text in texts:
         if type(text) is not str:
-            raise SpecError(f"{key}: expected expressions such as 'u*v', got {text!r}")
+            raise SpecError(f"{key}: expected expressions such as 'u*v', got {checks.shown(text)}")
     if (size := sum(map(len, texts))) > MAX_CHARACTERS:
         raise SpecError(
             f"{key}: expected at most {MAX_CHARACTERS:,} characters in all, got {size:,}"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from conslaw_cli.errors import ContradictionError
-from conslaw_cli.formats.words import label, plural
+from conslaw_cli.formats.words import has_theory, label, plural
 from conslaw_cli.polynomials import Law, LawSearch, Polynomial
 from conslaw_cli.report import LawCount
 
@@ -39,6 +39,11 @@ class Result:
     def not_polynomial(self) -> int:
         """How many of all laws are no functions of those found."""
         return (self.count.laws or 0) - self.search.independent
+
+    @property
+    def theory(self) -> bool:
+        """Whether a theory lists laws of such an architecture, so that others are new."""
+        return has_theory(self.count)
 
     @property
     def error_bound(self) -> float | None:
@@ -111,8 +116,10 @@ def degrees(search: LawSearch) -> str:
     )
 
 
-def origin(law: Law) -> str:
+def origin(law: Law, result: Result) -> str:
     """Return what a generator that is not among the known laws has to do with these."""
+    if not result.theory:
+        return "found"
     return "new" if law.new else "a function of the known laws"
 
 

@@ -44,7 +44,7 @@ def _generators(result: Result) -> Iterator[str]:
     for law in result.others:
         yield (
             rf"{_equation(law.polynomial, result.search.parameters)} \qquad"
-            rf" (\text{{{origin(law)}}})"
+            rf" (\text{{{origin(law, result)}}})"
         )
 
 

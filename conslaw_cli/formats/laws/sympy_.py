@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from conslaw_cli.formats.laws import Result, expression, suffixes, title
+from conslaw_cli.formats.laws import Result, expression, origin, suffixes, title
 from conslaw_cli.polynomials import Law
 
 _OWN = re.compile(r"(theta|laws)(_[0-9]+)?|symbols|__debug__")
@@ -44,7 +44,7 @@ def _script(result: Result, suffix: str) -> Iterator[str]:
     )
     yield f") = theta{suffix}"
     yield f"laws{suffix} = ["
-    yield from (f"    {expression(law.polynomial, names)},{_comment(law)}" for law in laws)
+    yield from (f"    {expression(law.polynomial, names)},{_comment(law, result)}" for law in laws)
     yield "]"
 
 
@@ -65,7 +65,7 @@ def _names(symbols: Sequence[str]) -> list[str]:
     return names
 
 
-def _comment(law: Law) -> str:
+def _comment(law: Law, result: Result) -> str:
     if law.name is not None:
         return f"  # {law.name}"
-    return "  # new" if law.new else ""
+    return f"  # {origin(law, result)}" if law.new else ""

@@ -6,6 +6,12 @@ residues, so its dimension is an upper bound for the number of linearly independ
 bounds are the products of known laws that are independent modulo a prime, and, where these are
 fewer, the vectors of the nullspace, lifted to Z and verified there.
 
+Where φ has roots of constants, laws are over the field of these: ``x − √2 y`` is one for
+``φ = √2 x + y``. All points over a prime are then at one place of the constants, so that residues
+are those of numbers of that field; lattice reduction lifts these (lifting.py), up to a degree
+MAX_FIELD of the field. Beyond, points are at places of their own, and what is lifted has rational
+coefficients.
+
 If every component of φ is homogeneous, then so are the parts of a law of each degree laws, and
 degrees are searched one by one; else all of them together.
 """

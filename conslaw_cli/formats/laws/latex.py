@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from conslaw_cli.formats.laws import Result, origin, title
-from conslaw_cli.polynomials import Polynomial
+from conslaw_cli.formats.laws import Result, origin, terms, title
+from conslaw_cli.polynomials import LawSearch, Polynomial
 from conslaw_cli.tex import symbol
 
 FACTORS_PER_LINE = 8
@@ -23,7 +23,7 @@ def _display(result: Result) -> str:
     laws = list(_generators(result))
     displays = [("A functionally independent generating set.", laws)]
     if search.basis is not None:
-        basis = [_equation(law.polynomial, search.parameters) for law in search.basis]
+        basis = [_equation(law.polynomial, search) for law in search.basis]
         displays.append(("A linear basis.", basis))
     parts = [
         f"% {what}\n{_gather(lines)}" if lines else f"% {what} Empty: there are no such laws."
@@ -43,18 +43,20 @@ def _generators(result: Result) -> Iterator[str]:
         yield rf"{family.latex} = \mathrm{{const}} \qquad (\text{{{size}}})"
     for law in result.others:
         yield (
-            rf"{_equation(law.polynomial, result.search.parameters)} \qquad"
+            rf"{_equation(law.polynomial, result.search)} \qquad"
             rf" (\text{{{origin(law, result)}}})"
         )
 
 
-def _equation(polynomial: Polynomial, names: Sequence[str]) -> str:
+def _equation(polynomial: Polynomial, search: LawSearch) -> str:
     lines, room = [""], FACTORS_PER_LINE
-    for c, monomial in polynomial.terms:
-        if room < len(set(monomial)):
+    radicals = [radical.latex for radical in search.radicals]
+    for c, factors, monomial in terms(polynomial, radicals, r" \, "):
+        size = len(factors) + len(set(monomial))
+        if room < size:
             lines, room = [*lines, "{}"], FACTORS_PER_LINE
-        lines[-1] += f" {_term(c, monomial, names)}"
-        room -= len(set(monomial))
+        lines[-1] += f" {_term(c, factors, monomial, search.parameters)}"
+        room -= size
     lines[0] = lines[0].removeprefix(" +").lstrip()
     if len(lines) == 1:
         return rf"{lines[0]} = \mathrm{{const}}"
@@ -62,10 +64,13 @@ def _equation(polynomial: Polynomial, names: Sequence[str]) -> str:
     return f"\\begin{{aligned}}\n& {body} = \\mathrm{{const}}\n\\end{{aligned}}"
 
 
-def _term(coefficient: int, monomial: Sequence[int], names: Sequence[str]) -> str:
+def _term(
+    coefficient: int, radicals: Sequence[str], monomial: Sequence[int], names: Sequence[str]
+) -> str:
     powers = {e: monomial.count(e) for e in monomial}
     factors = [
-        symbol(names[e]) + (f"^{{{power}}}" if power > 1 else "") for e, power in powers.items()
+        *radicals,
+        *(symbol(names[e]) + (f"^{{{power}}}" if power > 1 else "") for e, power in powers.items()),
     ]
     size = "" if abs(coefficient) == 1 else f"{abs(coefficient)} "
     return f"{'-' if coefficient < 0 else '+'} {size}{' '.join(factors)}"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from conslaw_cli.formats.laws import Result, expression, origin, suffixes, title
 from conslaw_cli.polynomials import Law
 
-_OWN = re.compile(r"(theta|laws)(_[0-9]+)?|symbols|__debug__")
+_OWN = re.compile(r"(theta|laws)(_[0-9]+)?|symbols|sympy|__debug__")
 """Names that a script defines or may not assign to."""
 
 
@@ -22,7 +22,8 @@ def render_sympy(results: Sequence[Result]) -> str:
         "\n".join(_script(result, suffix))
         for result, suffix in zip(results, suffixes(results), strict=True)
     ]
-    return "\n\n".join(["from sympy import symbols", *scripts]) + "\n"
+    needs = ["import sympy"] * any(result.search.radicals for result in results)
+    return "\n\n".join(["\n".join([*needs, "from sympy import symbols"]), *scripts]) + "\n"
 
 
 def _script(result: Result, suffix: str) -> Iterator[str]:
@@ -44,7 +45,10 @@ def _script(result: Result, suffix: str) -> Iterator[str]:
     )
     yield f") = theta{suffix}"
     yield f"laws{suffix} = ["
-    yield from (f"    {expression(law.polynomial, names)},{_comment(law, result)}" for law in laws)
+    radicals = [radical.sympy for radical in search.radicals]
+    yield from (
+        f"    {expression(law.polynomial, names, radicals)},{_comment(law, result)}" for law in laws
+    )
     yield "]"
 
 

@@ -736,6 +736,21 @@ def test_where_no_theory_lists_laws_unknown_does_not_mean_new(name: str) -> None
         assert NO_THEORY not in render(name, Report("count", [row]))
 
 
+def test_polynomial_laws_are_new_only_where_a_theory_lists_others() -> None:
+    figures = {
+        "degree": 2,
+        "linear": 1,
+        "independent": 1,
+        "known": 0,
+        "new": 1,
+        "not_polynomial": 0,
+    }
+    new, found = (replace(row, polynomial_laws=figures) for row in (SCALAR, OWN))
+    text = render("table", Report("count", [new, found]))
+    assert "  1 (1 new) of degree ≤ 2  " in text
+    assert "    1 found of degree ≤ 2  " in text
+
+
 def test_explanation_where_no_theory_lists_laws() -> None:
     text = explain(OWN)
     assert "No theory lists laws of it: all of them are found by the count. W_0" in text

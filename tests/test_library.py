@@ -213,6 +213,10 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
         lambda: find_laws(any_value(None), 2),
         "architecture: expected one such as",
     ),
+    "homogeneous no": (
+        lambda: find_laws(NET, 2, homogeneous=any_value("no")),
+        "homogeneous: expected True or False, got 'no'",
+    ),
     **{
         f"the seed {seed!r} of {call.__name__}": (
             lambda call=call, seed=seed: call(

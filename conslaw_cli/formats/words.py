@@ -173,11 +173,10 @@ def _polynomial(row: LawCount) -> str:
     these are new.
     """
     found = row.polynomial_laws
-    return (
-        NONE
-        if found is None
-        else f"{found['independent']} ({found['new']} new) of degree ≤ {found['degree']}"
-    )
+    if found is None:
+        return NONE
+    origins = f"({found['new']} new)" if has_theory(row) else "found"
+    return f"{found['independent']} {origins} of degree ≤ {found['degree']}"
 
 
 def _trace(row: LawCount) -> str:

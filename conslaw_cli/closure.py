@@ -226,7 +226,7 @@ def close(sampler: Sampler, enough: int, fold: Folding | None = None) -> RankTra
         else:
             closed = _add_balanced(sampler, enough, fold, tail) and tail[-1] >= dimensions[-1]
             if closed or tail[-1] >= enough:
-                return RankTrace(tuple(dimensions), tail[-1] < enough, tuple(tail))
+                return RankTrace(tuple(dimensions), closed, tuple(tail))
 
 
 def _add_balanced(sampler: Sampler, enough: int, fold: Folding | None, tail: list[int]) -> bool:

@@ -494,7 +494,8 @@ class ScriptedSampler:
 
     def balanced(self, height: int, count: int) -> list[Array]:
         self.drawn.append(("balanced", height))
-        return [np.eye(30)[: self.balanced_ranks[height - closure.LOWEST_TREE]], np.zeros((1, 30))]
+        rows = np.eye(30)[: self.balanced_ranks[height - closure.LOWEST_TREE]]
+        return [rows[:count], np.zeros((max(0, count - len(rows)), 30))]
 
 
 def closed_by(script: ScriptedSampler, enough: int = 30) -> RankTrace:
@@ -523,6 +524,8 @@ def test_balanced_brackets_end_it_once_their_rank_is_enough() -> None:
     assert closed_by(ScriptedSampler(EIGHT, (8, 12), DEAREST), 12) == RankTrace(
         EIGHT, False, (8, 12)
     )
+    wrong_bound = closed_by(ScriptedSampler(EIGHT, (8, 12), DEAREST), 10)
+    assert wrong_bound == RankTrace(EIGHT, False, (8, 11))  # one row more than it allows
 
 
 def test_the_cheaper_brackets_come_next_where_the_balanced_ones_lag_behind() -> None:

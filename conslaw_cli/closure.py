@@ -42,6 +42,8 @@ FEW = 4
 """Rows in the first part of these."""
 LOWEST_TREE = 3
 """Height of the first balanced brackets: V_2 lies in W_3."""
+TREES = 2
+"""Heights of balanced brackets that are tried in any case."""
 
 
 class Fields(Protocol):
@@ -215,7 +217,7 @@ def close(sampler: Sampler, enough: int, fold: Folding | None = None) -> RankTra
     """
     span, dimensions, tail = Span(sampler.field), list[int](), list[int]()
     while True:
-        if _nested_next(sampler.fields, dimensions, tail, enough):
+        if _nested_next(sampler.fields, dimensions, tail):
             level = len(dimensions)
             gained = _grow(span, sampler.nested(level, enough + 1 - span.rank), fold)
             if gained == 0 and dimensions:
@@ -237,9 +239,7 @@ def _add_balanced(sampler: Sampler, enough: int, fold: Folding | None, tail: lis
     return tail[-2:-1] == [span.rank]
 
 
-def _nested_next(
-    fields: Fields, dimensions: Sequence[int], tail: Sequence[int], enough: int
-) -> bool:
+def _nested_next(fields: Fields, dimensions: Sequence[int], tail: Sequence[int]) -> bool:
     """Whether the next level is one of nested brackets (module docstring).
 
     A product of jets of order k takes 3^k steps. So a nested bracket of order k takes about 2 · 3^k
@@ -249,9 +249,10 @@ def _nested_next(
     level, height = len(dimensions), LOWEST_TREE + len(tail)
     if level <= NESTED:
         return True
-    if not tail or tail[-1] >= dimensions[-1] or 8 * fields.held << level > CHUNK_BYTES:
+    if height < LOWEST_TREE + TREES or tail[-1] >= dimensions[-1]:
         return False
-    return bool(2 * FEW * 3**level < (enough + 1) * 7**height)
+    fits = 8 * fields.held << level <= CHUNK_BYTES
+    return fits and bool(2 * FEW * 3**level < (dimensions[-1] + FEW) * 7**height)
 
 
 def _grow(span: Span, parts: Iterator[Array], fold: Folding | None) -> int:

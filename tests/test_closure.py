@@ -450,8 +450,8 @@ def long_tail(steps: int) -> PolynomialFields:
 
 @pytest.fixture
 def few_nested(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let balanced brackets be tried early, after W_4, so that the tails here may be shorter."""
-    monkeypatch.setattr(closure, "NESTED", 4)
+    """Let balanced brackets be tried early, after W_5, so that the tails here may be shorter."""
+    monkeypatch.setattr(closure, "NESTED", 5)
 
 
 @pytest.mark.usefixtures("few_nested")
@@ -529,7 +529,7 @@ def test_balanced_brackets_end_it_once_their_rank_is_enough() -> None:
 
 
 def test_the_cheaper_brackets_come_next_where_the_balanced_ones_lag_behind() -> None:
-    """With enough = 12: 8·3^8 = 52,488 < 13·7^5 = 218,491, but more than 13·7^4 = 31,213."""
+    """With ranks 9, 10, 11: 8·3^8, 8·3^9 < 13·7^5 = 218,491, 14·7^5 < 8·3^10 = 472,392 < 15·7^6."""
     script = ScriptedSampler((*EIGHT, 10, 11, 12), (5, 6, 7))
     assert closed_by(script, 12) == RankTrace((*EIGHT, 10, 11, 12), closed=False)
     assert script.drawn == [
@@ -541,9 +541,10 @@ def test_the_cheaper_brackets_come_next_where_the_balanced_ones_lag_behind() -> 
     ]
 
 
-def test_balanced_brackets_go_on_as_long_as_they_do_not_lag_behind() -> None:
-    script = ScriptedSampler((*EIGHT, 30), (9, 10, 11, 11))
-    assert closed_by(script) == RankTrace(EIGHT, True, (9, 10, 11, 11))
+@pytest.mark.parametrize("ranks", [(9, 10, 11, 11), (5, 10, 11, 11), (5, 9, 10, 10)])
+def test_balanced_brackets_go_on_unless_two_in_a_row_lag_behind(ranks: tuple[int, ...]) -> None:
+    script = ScriptedSampler((*EIGHT, 30), ranks)
+    assert closed_by(script) == RankTrace(EIGHT, True, ranks)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ from conslaw_cli import checks
 from conslaw_cli.algebraic import AlgebraicFields
 from conslaw_cli.closure import Fields
 from conslaw_cli.count import SMALL_MEMORY, SURE, budget_of, check_budget, job_key
-from conslaw_cli.errors import ContradictionError
+from conslaw_cli.errors import ContradictionError, SpecError
 from conslaw_cli.families import Architecture
 from conslaw_cli.field import (
     PRIMES_IN_RANGE,

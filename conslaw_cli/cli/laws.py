@@ -62,7 +62,7 @@ def laws(
     """
     pin_blas()
     sweep = asked(_ANOTHER, **ways)
-    check_writable(output)
+    check_writable(output, ways["spec"])
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():
         from conslaw_cli.formats.laws import render
@@ -73,7 +73,8 @@ def laws(
     found = [_found(each, degree, homogeneous, basis, seed, memory) for each in sweep.architectures]
     results = [result for result in found if result is not None]
     if results:
-        write(lambda width, color: render(format_, results, width=width), output)
+        whole = len(results) == len(found)
+        write(lambda width, color: render(format_, results, width=width), output, whole)
     ctx.exit(0 if len(results) == len(found) else FAILED)
 
 

@@ -11,7 +11,7 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from itertools import count, zip_longest
+from itertools import count
 from typing import NamedTuple
 
 from conslaw_cli import files
@@ -139,12 +139,14 @@ class Journal:
         return not line.endswith(b"\n") and self._is_begun(line)
 
     def _has_all(self, fd: int) -> bool:
-        """Whether a file has the lines that are held, and no others."""
-        found = (line for _, line in _lines(fd))
-        return all(
-            line is not None and own is not None and line == own + b"\n"
-            for line, own in zip_longest(found, self.lines)
-        )
+        """Whether a file has the lines that are held, and nothing else."""
+        os.lseek(fd, 0, os.SEEK_SET)
+        with open(fd, "rb", closefd=False) as file:
+            for start in range(0, len(self.lines), _AT_ONCE):
+                piece = b"".join(line + b"\n" for line in self.lines[start : start + _AT_ONCE])
+                if file.read(len(piece)) != piece:
+                    return False
+            return not file.read(1)
 
     def _go_beside(self) -> None:
         """Leave the path to the file that is there, and keep the lines under another name."""
@@ -194,6 +196,8 @@ class Journal:
         self._seen = _state(os.fstat(self._fd))
 
 
+_AT_ONCE = 1000
+"""Lines that are compared at a time."""
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
 
 

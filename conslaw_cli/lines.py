@@ -15,6 +15,7 @@ import hashlib
 import json
 import math
 import re
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, NamedTuple
 
 from conslaw_cli.report import VERDICTS, LawCount
@@ -27,10 +28,14 @@ _SECOND = re.compile(rb'\{"name":' + _TEXT + rb',"(\w+)":')
 _MARKERS = (b"activation", b"input", b"attention", b"phi", b"fields", b"random_fields")
 """The second key of a row: the first one that a family describes its architectures by."""
 _NAME = re.compile(rb'\{"name":("[^"\\]*(?:\\.[^"\\]*)*"),')
-_TAIL = re.compile(rb'"job":("[^"\\]*"),"digest":"([0-9a-f]{64})","seconds":([0-9.eE+-]+)\}\Z')
-_TAIL_LENGTH = 400
+_NUMBER = rb"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+_TAIL = re.compile(rb'"digest":"([0-9a-f]{64})","seconds":(' + _NUMBER + rb")\}\Z")
+_JOB = re.compile(rb'"job":("[^"\\]*"),\Z')
 _KEYS = ("parameters", "dim_lie", "trace", "verdict", "evidence", "seed", "version", "job")
 _MARKS = (b'{"name":', *(f',"{key}":'.encode() for key in _KEYS))
+
+
+_RANKS: dict[str, int] = {verdict: rank for rank, verdict in enumerate(reversed(VERDICTS), 1)}
 
 
 class Head(NamedTuple):
@@ -43,13 +48,12 @@ class Head(NamedTuple):
     @property
     def rank(self) -> int:
         """The larger, the better the verdict; an unknown one is below all others."""
-        known = self.verdict in VERDICTS
-        return len(VERDICTS) - VERDICTS.index(self.verdict) if known else 0
+        return _RANKS.get(self.verdict, 0)
 
 
 def row_id(job: str, name: str) -> bytes:
     """Return the bytes by which a row is found: the key of its job and its name."""
-    return (json.dumps(job) + json.dumps(name)).encode("ascii")
+    return (_quoted(job) + _quoted(name)).encode("ascii")
 
 
 def encode(job: str, row: LawCount) -> bytes:
@@ -67,19 +71,18 @@ def head(line: bytes) -> Head:
     a digest does not hold, or without one types or numbers do not agree.
     """
     line = _stripped(line)
-    tail = _TAIL.search(line, max(0, len(line) - _TAIL_LENGTH))
-    if tail is None:
-        if b'"digest":' in line[-_TAIL_LENGTH:]:
-            raise ValueError("the end is not as it was written")
+    start = line.rfind(b'"digest":')
+    if start < 0:
         return _checked_head(line)
-    if hashlib.sha256(line[: tail.end(1) + 1]).hexdigest().encode() != tail[2]:
+    tail = _TAIL.match(line, start)
+    if tail is None or math.isinf(float(tail[2])):
+        raise ValueError("the end is not a digest and a finite number of seconds ≥ 0")
+    if hashlib.sha256(line[:start]).hexdigest().encode() != tail[1]:
         raise ValueError("the digest does not hold")
-    if not _is_time(tail[3]):
-        raise ValueError("seconds is no finite number ≥ 0")
-    name = _NAME.match(line)
-    if name is None:
-        raise ValueError("the name is not where it was written")
-    return Head(tail[1] + name[1], _value(line, b"version", last=True), _value(line, b"verdict"))
+    name, job = _NAME.match(line), _JOB.search(line, line.rfind(b'"job":"'), start)
+    if name is None or job is None:
+        raise ValueError("its keys are not those of a row")
+    return Head(job[1] + name[1], _value(line, b"version", last=True), _value(line, b"verdict"))
 
 
 def decode(line: bytes) -> LawCount:
@@ -108,14 +111,6 @@ def is_begun(line: bytes) -> bool:
 
 def _stripped(line: bytes) -> bytes:
     return line.removeprefix(_BOM).strip(b" \t\r\n")
-
-
-def _is_time(number: bytes) -> bool:
-    try:
-        seconds = json.loads(number)
-    except ValueError:
-        return False
-    return math.isfinite(seconds) and seconds >= 0
 
 
 def _value(line: bytes, key: bytes, last: bool = False) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from conslaw_cli.closure import CHUNK_BYTES, Fields, RankTrace, Sampler, close, 
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError
 from conslaw_cli.families import Architecture
 from conslaw_cli.field import TERMS, PrimeField
-from conslaw_cli.report import Bound, LawCount, Trace, canonical_json
+from conslaw_cli.report import Bound, LawCount, Trace, job_hash
 
 VERSION = __version__
 """Version of the algorithm, part of every row: results of another version are computed again."""
@@ -72,12 +71,7 @@ def job_key(architecture: Architecture, seed: int, degree: int | None = None) ->
 
     degree: that of the polynomial laws which the job looks for besides, if it does.
     """
-    job = {
-        "architecture": architecture.describe(),
-        "seed": seed,
-        **({"degree": degree} if degree else {}),
-    }
-    return hashlib.sha256(canonical_json(job).encode()).hexdigest()
+    return job_hash(architecture.describe(), seed, degree)
 
 
 def estimated_seconds(architecture: Architecture) -> float:

@@ -17,3 +17,7 @@ class MemoryBudgetError(ConslawError):
 
 class ContradictionError(ConslawError):
     """A lower bound lies above an upper bound: a bug in this program, never a result."""
+
+
+class OutputError(ConslawError):
+    """Output could not be written: closed, full (exit code 4)."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from conslaw_cli import checks
 
 Verdict = Literal["proved", "computed", "failed"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+"""Best first: a row never makes room for one whose verdict stands after its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +150,11 @@ def canonical_json(value: Any) -> str:
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
     )
+
+
+def job_hash(architecture: Mapping[str, Any], seed: int, degree: int | None = None) -> str:
+    """Return the SHA-256 of a job's canonical JSON: the keys that define the architecture, the
+    seed, and the ``degree`` of the polynomial laws to look for, if it is to.
+    """
+    job = {"architecture": architecture, "seed": seed, **({"degree": degree} if degree else {})}
+    return hashlib.sha256(canonical_json(job).encode()).hexdigest()

@@ -13,7 +13,10 @@ import contextlib
 import functools
 import multiprocessing
 import os
+import pickle
+import shutil
 import signal
+import tempfile
 import threading
 import time
 import traceback
@@ -92,59 +95,87 @@ def plan(architectures: Iterable[Architecture], seed: int, degree: int | None = 
 
 
 def resume(
-    jobs: Sequence[Job], store: Store, limits: Limits, workers: int | None = None
+    jobs: Sequence[Job],
+    store: Store,
+    limits: Limits,
+    workers: int | None = None,
+    fresh: bool = False,
 ) -> Generator[tuple[Job, LawCount], None, None]:
     """Run the jobs that have no row in the store yet, or a failed one; yield each row once it is
     stored.
 
-    When all are done the store is put into the order of ``jobs``.
+    In the end, and when it is left early, rows that are finished are stored and the store is put
+    into the order of ``jobs``. fresh: run all jobs; what is there stays until it has a successor
+    that is no worse.
     """
-    with contextlib.closing(run(missing(jobs, store), limits, workers)) as rows:
-        for job, row in rows:
-            store.append(job.key, row)
-            yield job, row
-    store.settle(job.id for job in jobs)
+    unclaimed: dict[RowId, _Outcome] = {}
+    rows = run(jobs if fresh else missing(jobs, store), limits, workers, unclaimed=unclaimed)
+    try:
+        with contextlib.closing(rows):
+            for job, row in rows:
+                with signals.held_back():
+                    store.append(job.key, row)
+                    unclaimed.pop(job.id, None)
+                yield job, row
+    finally:
+        with signals.held_back():
+            for job, row, _ in unclaimed.values():
+                store.append(job.key, row)
+            store.settle(job.id for job in jobs)
 
 
 def missing(jobs: Iterable[Job], store: Store) -> list[Job]:
     """Return the jobs without a row that counts."""
-    rows = [(job, store.get(job.id)) for job in jobs]
-    return [job for job, row in rows if row is None or row.verdict == "failed"]
+    return [job for job in jobs if store.verdict(job.id) in (None, "failed")]
 
 
 def run(
-    jobs: Iterable[Job], limits: Limits, workers: int | None = None, count: Count = count_laws
+    jobs: Iterable[Job],
+    limits: Limits,
+    workers: int | None = None,
+    count: Count = count_laws,
+    unclaimed: dict[RowId, _Outcome] | None = None,
 ) -> Generator[tuple[Job, LawCount], None, None]:
     """Yield each job's row as it finishes. A job that fails has a row that says why; nothing is
     raised for it.
 
     workers: processes at most, by default one per core; a row does not depend on it, seconds aside.
+    unclaimed: holds, when the rest is not wanted any more, what has finished and was not yielded.
     """
+    unclaimed = {} if unclaimed is None else unclaimed
     left = {job.id: job for job in jobs}
     alone = []
-    with contextlib.closing(_everywhere(left, limits, workers, count)) as outcomes:
+    with contextlib.closing(_everywhere(left, limits, workers, count, unclaimed)) as outcomes:
         for job, row, retry in outcomes:
             del left[job.id]
             if retry:
                 alone.append(job)
             else:
                 yield job, row
+                unclaimed.pop(job.id, None)
     for job in alone:
-        for outcome in _in_child([job], limits, count):
-            yield job, outcome.row
+        with contextlib.closing(_in_child([job], limits, count, unclaimed)) as outcomes:
+            for outcome in outcomes:
+                yield job, outcome.row
+                unclaimed.pop(job.id, None)
 
 
 def _everywhere(
-    left: dict[RowId, Job], limits: Limits, workers: int | None, count: Count
+    left: dict[RowId, Job],
+    limits: Limits,
+    workers: int | None,
+    count: Count,
+    unclaimed: dict[RowId, _Outcome],
 ) -> Generator[_Outcome, None, None]:
     """Run what is ``left``, from which the caller takes what it gets."""
     worth = int(min(1000.0, sum(job.cost for job in left.values()) / WORTH_A_WORKER))
     workers = 1 if worth < 2 else min(worth, _cores() if workers is None else workers)
     for _ in range(POOL_ATTEMPTS if workers > 1 else 0):
         with contextlib.suppress(BrokenProcessPool):
-            yield from _in_workers(list(left.values()), limits, workers, count)
+            yield from _in_workers(list(left.values()), limits, workers, count, unclaimed)
             return
-    yield from _in_child(list(left.values()), limits, count)
+        yield from [outcome for id_, outcome in unclaimed.items() if id_ in left]
+    yield from _in_child(list(left.values()), limits, count, unclaimed)
 
 
 def _cores() -> int:
@@ -157,7 +188,11 @@ def _cores() -> int:
 
 
 def _in_workers(
-    jobs: Sequence[Job], limits: Limits, workers: int, count: Count
+    jobs: Sequence[Job],
+    limits: Limits,
+    workers: int,
+    count: Count,
+    unclaimed: dict[RowId, _Outcome],
 ) -> Generator[_Outcome, None, None]:
     from joblib import Parallel, delayed
 
@@ -170,16 +205,76 @@ def _in_workers(
     # Python 3.11 starts this helper, if it is not running, with a side effect: Ctrl-C is heard
     # again.
     resource_tracker.ensure_running()
-    with signals.held_back():
-        bundles = pool(delayed(_work)(chunk, share, count, os.getpid()) for chunk in _chunks(jobs))
-    try:
-        for outcomes in bundles:
-            yield from outcomes
-    finally:
-        with warnings.catch_warnings():
-            # Who leaves a sweep early knows that tasks are "not used".
-            warnings.simplefilter("ignore")
-            bundles.close()
+    with _Spool(unclaimed) as spool:
+        with signals.held_back():
+            bundles = pool(
+                delayed(_work)(number, chunk, share, count, os.getpid(), spool.file(number))
+                for number, chunk in enumerate(_chunks(jobs))
+            )
+        try:
+            for number, outcomes in bundles:
+                spool.take(number, outcomes)
+                yield from outcomes
+        finally:
+            with warnings.catch_warnings():
+                # Who leaves a sweep early knows that tasks are "not used".
+                warnings.simplefilter("ignore")
+                bundles.close()
+
+
+class _Spool:
+    """Files in which workers note each outcome at once: they hand back whole chunks, and whoever
+    leaves a sweep early wants those that were finished.
+    """
+
+    def __init__(self, unclaimed: dict[RowId, _Outcome]) -> None:
+        self._unclaimed = unclaimed
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def __enter__(self) -> _Spool:
+        # Without one only this is lost: what was finished is counted again.
+        with contextlib.suppress(OSError):
+            self._folder = tempfile.TemporaryDirectory(
+                prefix="conslaw-", ignore_cleanup_errors=True
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._folder is not None:
+            with signals.held_back(), contextlib.suppress(OSError):
+                # Workers that are not stopped yet cannot add to it any more.
+                files = Path(self._folder.name).rename(f"{self._folder.name}-read")
+                for path in files.iterdir():
+                    self._hold(_noted(path))
+                shutil.rmtree(files, ignore_errors=True)
+            self._folder.cleanup()
+
+    def file(self, number: int) -> str | None:
+        """Return the path of the file of a chunk."""
+        return None if self._folder is None else os.path.join(self._folder.name, str(number))
+
+    def take(self, number: int, outcomes: Iterable[_Outcome]) -> None:
+        """Take the outcomes of a chunk that was handed back."""
+        with signals.held_back():
+            self._hold(outcomes)
+            if (path := self.file(number)) is not None:
+                Path(path).unlink(missing_ok=True)
+
+    def _hold(self, outcomes: Iterable[_Outcome]) -> None:
+        self._unclaimed.update((each.job.id, each) for each in outcomes if not each.retry)
+
+
+def _note(path: str | None, outcome: _Outcome) -> None:
+    if path is not None:
+        with open(path, "ab", buffering=0) as file:
+            file.write(pickle.dumps(outcome))
+
+
+def _noted(path: Path) -> Iterator[_Outcome]:
+    """Yield the outcomes in a worker's file, which may have been killed while writing the last."""
+    with path.open("rb") as file, contextlib.suppress(EOFError, pickle.UnpicklingError):
+        while True:
+            yield pickle.load(file)
 
 
 def _chunks(jobs: Iterable[Job]) -> Iterator[list[Job]]:
@@ -194,20 +289,30 @@ def _chunks(jobs: Iterable[Job]) -> Iterator[list[Job]]:
         yield chunk
 
 
-def _work(chunk: Sequence[Job], limits: Limits, count: Count, parent: int) -> list[_Outcome]:
-    _end_with(parent)
-    return list(_in_child(chunk, limits, count))
+def _work(
+    number: int, chunk: Sequence[Job], limits: Limits, count: Count, parent: int, path: str | None
+) -> tuple[int, list[_Outcome]]:
+    _end_with(parent, path and os.path.dirname(path))
+    done = []
+    for outcome in _in_child(chunk, limits, count, {}):
+        done.append(outcome)
+        # A file that cannot be written costs nothing until the sweep is left early.
+        with contextlib.suppress(OSError):
+            _note(path, outcome)
+    return number, done
 
 
 @functools.cache
-def _end_with(parent: int) -> None:
+def _end_with(parent: int, folder: str | None = None) -> None:
     """End this process soon after ``parent``, its parent: one that is killed cannot stop its
-    children.
+    children, nor remove its ``folder``.
     """
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -216,24 +321,36 @@ def _end_with(parent: int) -> None:
 # ---- children
 
 
-def _in_child(jobs: Sequence[Job], limits: Limits, count: Count) -> Generator[_Outcome, None, None]:
+def _in_child(
+    jobs: Sequence[Job], limits: Limits, count: Count, unclaimed: dict[RowId, _Outcome]
+) -> Generator[_Outcome, None, None]:
     """Run jobs one after another in a forked child, and in a new one after each that was stopped or
     died.
     """
     left = deque(jobs)
     while left:
-        child = _Child(left, limits, count)
+        child = _Child(left, limits, count, unclaimed)
         with contextlib.closing(child):
             while left and child.alive:
                 yield child.outcome(left.popleft())
 
 
 class _Child:
-    """A forked process that counts jobs and sends each row as it is done."""
+    """A forked process that counts jobs and sends each row as it is done.
 
-    def __init__(self, jobs: Iterable[Job], limits: Limits, count: Count) -> None:
+    unclaimed: gets every row that it has sent.
+    """
+
+    def __init__(
+        self,
+        jobs: Iterable[Job],
+        limits: Limits,
+        count: Count,
+        unclaimed: dict[RowId, _Outcome],
+    ) -> None:
         context = multiprocessing.get_context("fork")
         self._limits = limits
+        self._unclaimed = unclaimed
         self._rows, sender = context.Pipe(duplex=False)
         arguments = (sender, list(jobs), limits, count, os.getpid())
         # At the exit of Python daemons are stopped, others waited for.
@@ -251,7 +368,7 @@ class _Child:
         start = time.perf_counter()
         try:
             if self._rows.poll(self._limits.seconds):
-                return self._rows.recv()  # type: ignore[no-any-return]
+                return self._receive()
             reason, retry = f"time limit of {self._limits.seconds:g} s reached", False
             self.close()
         except (EOFError, OSError):
@@ -260,10 +377,20 @@ class _Child:
         self.alive = False
         return _Outcome(job, _failed(job, reason, time.perf_counter() - start), retry)
 
+    def _receive(self) -> _Outcome:
+        with signals.held_back():
+            outcome: _Outcome = self._rows.recv()
+            if not outcome.retry:
+                self._unclaimed[outcome.job.id] = outcome
+        return outcome
+
     def close(self) -> None:
-        """Stop the process, whatever it is doing."""
+        """Stop the process, whatever it is doing, and take what it has sent."""
         self._process.kill()
         self._process.join()
+        with contextlib.suppress(EOFError, OSError):
+            while self._rows.poll():
+                self._receive()
         self._rows.close()
 
 

@@ -351,7 +351,7 @@ def test_a_count_that_the_spec_does_not_expect_is_exit_code_1() -> None:
 
 def test_a_sweep_keeps_its_rows_and_a_rerun_counts_none_again() -> None:
     first = conslaw("sweep", write("s.yaml", SMALL), "--json")
-    assert (first.exit_code, first.stderr) == (0, "")
+    assert (first.exit_code, first.stderr) == (0, "3 rows in results/small.jsonl\n")
     value = json.loads(first.stdout)
     assert value["schema"] == "conslaw.sweep/1"
     assert value["summary"]["rows"] == value["summary"]["proved"] == 3
@@ -367,7 +367,7 @@ def test_fresh_starts_over_but_for_the_rows_of_others() -> None:
     before = Path("rows").read_text().splitlines()
     assert len(before) == 6
     result = conslaw("sweep", "s.yaml", "-o", "rows", "--fresh", "--seed", "5")
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert (result.exit_code, result.stderr) == (0, "3 rows in rows\n")
     after = Path("rows").read_text().splitlines()
     assert after[3:] == [line for line in before if '"seed":0' in line]
     assert not set(after[:3]) & set(before), "counted again, which takes another time"
@@ -413,7 +413,7 @@ def test_require_proof() -> None:
     result = conslaw(
         "sweep", write("s.yaml", SMALL + TOO_LARGE), "--memory", "1G", "--require-proof"
     )
-    assert result.exit_code == 1
+    assert result.exit_code == 3, "a failure counts for more than a missing proof"
     assert "1 row not proved (--require-proof). The first: too large: failed" in result.stderr
 
 
@@ -517,7 +517,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert process.stdout is not None
     process.stdout.close()
     assert process.stderr is not None
-    assert process.stderr.read() == ""
+    assert process.stderr.read() == "3 rows in results/small.jsonl\n"
     process.stderr.close()
     assert process.wait(timeout=10) == 0
     assert len(names("results/small.jsonl")) == 3
@@ -577,4 +577,5 @@ def test_the_progress_bar_is_on_a_terminal_alone_and_for_long_sweeps_alone() -> 
     assert "ETA" in seen
     assert "3/4 · 3 proved" in seen
     assert "ETA" not in conslaw(*long).stderr
-    assert on_a_terminal("sweep", write("s.yaml", SMALL), "--fresh", "--json")[1] == ""
+    _, seen = on_a_terminal("sweep", write("s.yaml", SMALL), "--fresh", "--json")
+    assert seen == "3 rows in results/small.jsonl\r\n"

@@ -46,7 +46,7 @@ def count(
         )
     pin_blas()
     sweep = asked(_ANOTHER, **ways)
-    check_writable(output)
+    check_writable(output, ways["spec"])
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():
         from conslaw_cli.formats import Report

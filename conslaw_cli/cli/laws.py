@@ -62,7 +62,7 @@ def laws(
     """
     pin_blas()
     sweep = asked(_ANOTHER, **ways)
-    check_writable(output)
+    check_writable(output, ways["spec"])
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():
         from conslaw_cli.formats.laws import render
@@ -72,10 +72,11 @@ def laws(
     seed = sweep.seed if seed is None else seed
     found = [_found(each, degree, homogeneous, basis, seed, memory) for each in sweep.architectures]
     results = [result for result in found if result is not None]
+    whole = len(results) == len(found)
     if results:
-        write(lambda width, color: render(format_, results, width=width), output)
+        write(lambda width, color: render(format_, results, width=width), output, whole)
     code = exit_code([result.count for result in results], sweep.expected)
-    ctx.exit(code if len(results) == len(found) else FAILED)
+    ctx.exit(code if whole else FAILED)
 
 
 def _found(

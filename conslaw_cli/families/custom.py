@@ -38,11 +38,10 @@ from fractions import Fraction
 from functools import lru_cache
 from hashlib import sha256
 from itertools import combinations_with_replacement
-from math import comb, gcd, lcm
-from typing import Any
+from math import comb, lcm
+from typing import Any, NamedTuple
 
 import numpy as np
-from flint import fmpz_mat
 
 from conslaw_cli import checks
 from conslaw_cli.algebraic import (
@@ -53,18 +52,11 @@ from conslaw_cli.algebraic import (
     vector_fields,
 )
 from conslaw_cli.errors import SpecError
-from conslaw_cli.expressions import (
-    Base,
-    Expression,
-    Graph,
-    Sum,
-    Term,
-    Variable,
-    graph,
-    names,
-    split,
-)
+from conslaw_cli.expressions import Expression, graph, names, split
+from conslaw_cli.kernel import rank_and_kernel
 from conslaw_cli.laws import Family, Laws, join
+from conslaw_cli.terms import Base, Graph, Sum, Term, Variable
+from conslaw_cli.tex import symbol
 
 MAX_VARIABLES = 2000
 MAX_COMPONENTS = 10_000
@@ -178,8 +170,7 @@ class CustomMap(_WithoutKnownLaws):
     @property
     def monomial(self) -> bool:
         """Whether every component is a constant times powers of variables."""
-        whole = self.fields().graph
-        return all(_is_monomial(whole, term) for term in components(whole))
+        return _exponents(self).monomial
 
     @property
     def scalar(self) -> bool:
@@ -216,16 +207,16 @@ class CustomMap(_WithoutKnownLaws):
     @property
     def known_listed(self) -> int:
         """Number of laws in :meth:`laws`."""
-        return len(_kernel(self))
+        return len(_kernel(self).laws)
 
     @property
     def known_terms(self) -> int:
         """Number of monomials of the known laws."""
-        return sum(map(len, _kernel(self)))
+        return sum(map(len, _kernel(self).laws))
 
     def laws(self) -> Laws:
         """Return the laws ``Σ c_e θ_e^2`` (module docstring)."""
-        kernel = _kernel(self)
+        kernel = _kernel(self).laws
         variables = np.array([e for law in kernel for e, _ in law], dtype=np.intp)
         coefficients = np.array([c for law in kernel for _, c in law], dtype=np.int64)
         law = np.repeat(np.arange(len(kernel)), [len(law) for law in kernel])
@@ -239,12 +230,13 @@ class CustomMap(_WithoutKnownLaws):
         terms = []
         for e, c in law:
             size = f"{abs(c)}{times}" if abs(c) != 1 else ""
-            terms.append(f"{signs if c < 0 else '+'} {size}{square.format(self.variables[e])}")
+            name = self.variables[e] if times == "·" else symbol(self.variables[e])
+            terms.append(f"{signs if c < 0 else '+'} {size}{square.format(name)}")
         return " ".join(terms).removeprefix("+ ")
 
     def path_rank(self) -> int:
         """Return the rank of the exponent matrix; ``monomial`` maps only."""
-        return int(_exponents(self).rank())
+        return _kernel(self).rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -479,52 +471,48 @@ def _renamed(texts: Sequence[str]) -> CustomMap:
     )
 
 
-def _is_monomial(whole: Graph, term: Term) -> bool:
-    supports = whole.supports()
-    return not any(isinstance(whole.bases[i], Sum) and supports[i] for i, _ in term.factors)
+class _Exponents(NamedTuple):
+    """The rows of the matrix A of the module docstring, scaled to integers; is φ monomial?"""
+
+    rows: tuple[dict[int, int], ...]
+    monomial: bool
 
 
-def _exponents(phi: CustomMap) -> fmpz_mat:
-    """Return the matrix A of the module docstring, its rows scaled to integers."""
-    whole = phi.fields().graph
-    supports, rows, others = whole.supports(), list[dict[int, Fraction]](), set[int]()
-    for term in components(whole):
-        if _is_monomial(whole, term):
-            rows.append(
-                {
-                    base.index: e
-                    for i, e in term.factors
-                    if isinstance(base := whole.bases[i], Variable)
-                }
-            )
-        else:
-            others = others.union(*(supports[i] for i, _ in term.factors))
-    rows += [{index: Fraction(1)} for index in sorted(others)]
-    matrix = fmpz_mat(len(rows), phi.parameters)
-    for place, row in enumerate(rows):
-        scale = lcm(*(e.denominator for e in row.values()))
-        for index, e in row.items():
-            matrix[place, index] = int(e * scale)
-    return matrix
+class _Kernel(NamedTuple):
+    """The rank of A, and a basis of its kernel as (variable, integer) pairs.
+
+    Laws whose integers are too large for exact products are left out.
+    """
+
+    rank: int
+    laws: tuple[tuple[tuple[int, int], ...], ...]
 
 
 @lru_cache(maxsize=64)
-def _kernel(phi: CustomMap) -> tuple[tuple[tuple[int, int], ...], ...]:
-    """Return a basis of the kernel of A as (variable, integer) pairs; none where integers are too
-    large for exact products.
-    """
-    echelon, denominator, rank = _exponents(phi).rref()
-    rows = [[int(echelon[i, j]) for j in range(phi.parameters)] for i in range(rank)]
-    pivots = [next(j for j, entry in enumerate(row) if entry) for row in rows]
-    basis = []
-    for free in sorted(set(range(phi.parameters)) - set(pivots)):
-        vector = {free: int(denominator)} | {
-            pivot: -row[free] for pivot, row in zip(pivots, rows, strict=True) if row[free]
-        }
-        common = gcd(*vector.values()) * (1 if vector[min(vector)] > 0 else -1)
-        basis.append(tuple((e, vector[e] // common) for e in sorted(vector)))
-    exact = all(abs(c) < MAX_COEFFICIENT for law in basis for _, c in law)
-    return tuple(basis) if exact else ()
+def _exponents(phi: CustomMap) -> _Exponents:
+    whole = phi.fields().graph
+    supports, rows, others = whole.supports(), list[dict[int, int]](), set[int]()
+    for term in components(whole):
+        if any(isinstance(whole.bases[i], Sum) and supports[i] for i, _ in term.factors):
+            others = others.union(*(supports[i] for i, _ in term.factors))
+        else:
+            rows.append(_row(whole, term))
+    units = ({index: 1} for index in sorted(others))
+    return _Exponents((*rows, *units), not others)
+
+
+def _row(whole: Graph, term: Term) -> dict[int, int]:
+    """Return the exponents of a monomial times their common denominator."""
+    powers = ((whole.bases[i], e) for i, e in term.factors)
+    row = {base.index: e for base, e in powers if isinstance(base, Variable)}
+    scale = lcm(*(e.denominator for e in row.values()))
+    return {index: int(e * scale) for index, e in row.items()}
+
+
+@lru_cache(maxsize=64)
+def _kernel(phi: CustomMap) -> _Kernel:
+    rank, vectors = rank_and_kernel(_exponents(phi).rows, phi.parameters, MAX_COEFFICIENT)
+    return _Kernel(rank, tuple(tuple(vector.items()) for vector in vectors))
 
 
 def _expressions(texts: Sequence[str]) -> list[Expression]:

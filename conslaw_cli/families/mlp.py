@@ -225,8 +225,21 @@ class MLP:
 
     @property
     def monomial(self) -> bool:
-        """Whether every component of φ is a monomial, up to the rotation of :meth:`squared`."""
-        return all(a not in LINEAR for a in self.activations)
+        """Whether every component of φ is a monomial, up to the rotation of :meth:`squared`.
+
+        A linear layer adds up the paths through its neurons, so it must have one neuron; and its
+        bias is added to that of the layer behind it, so one of the two must have none. Where
+        nothing moves φ has no components.
+        """
+        if self.frozen:
+            return True
+        biased = {"all": self.depth, "hidden": self.depth - 1, False: 0}[self.bias]
+        return all(
+            a not in LINEAR or (n == 1 and layer >= biased)
+            for layer, (n, a) in enumerate(
+                zip(self.widths[1:-1], self.activations, strict=True), start=1
+            )
+        )
 
     def parameter_names(self) -> list[str]:
         """Return the names of the parameters, in the order of θ."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from conslaw_cli.formats.laws import Result, degrees, origin, title
+from conslaw_cli.formats.laws import Result, degrees, origin, terms, title
 from conslaw_cli.formats.words import label, probability
 from conslaw_cli.polynomials import MAX_DEGREE, Law, LawSearch, Polynomial
 
@@ -31,7 +31,7 @@ def _lines(result: Result) -> Iterator[str]:
     yield from (f"  {line}" for line in _figures(result))
     laws = [f"{family.text} = const   ({family.size})" for family in result.families]
     laws += [
-        f"{formula(law.polynomial, result.search.parameters)} = const   ({origin(law, result)})"
+        f"{formula(law.polynomial, result.search)} = const   ({origin(law, result)})"
         for law in result.others
     ]
     if laws:
@@ -85,9 +85,10 @@ def _comparison(result: Result) -> str:
     if result.not_polynomial == 0:
         return f"laws in all: {row.laws} ({sure}); all of them are found"
     verb = "is no polynomial" if result.not_polynomial == 1 else "are no polynomials"
+    rational = " with rational coefficients" if result.search.rational else ""
     return (
         f"laws in all: {row.laws} ({sure}); {result.not_polynomial} of them {verb} of"
-        f" {degrees(result.search)}"
+        f" {degrees(result.search)}{rational}"
     )
 
 
@@ -99,7 +100,7 @@ def _next_step(search: LawSearch) -> str:
 
 
 def _listed(law: Law, result: Result) -> str:
-    text = formula(law.polynomial, result.search.parameters)
+    text = formula(law.polynomial, result.search)
     if law.name is not None:
         return f"{label(law.name)} = {text}"
     told = law.known or not result.theory
@@ -124,19 +125,26 @@ def _conventions(result: Result) -> Iterator[str]:
         yield "new: independent of the known laws."
 
 
-def formula(polynomial: Polynomial, names: Sequence[str]) -> str:
+def formula(polynomial: Polynomial, search: LawSearch) -> str:
     """Return a polynomial in the names of the parameters."""
-    first, *rest = (_term(c, monomial, names) for c, monomial in polynomial.terms)
+    radicals, names = [radical.text for radical in search.radicals], search.parameters
+    written = terms(polynomial, radicals, "·", "−")
+    first, *rest = (_term(c, factors, monomial, names) for c, factors, monomial in written)
     return f"{'−' * first[0]}{first[1]}" + "".join(
         f" {'−' if negative else '+'} {text}" for negative, text in rest
     )
 
 
-def _term(coefficient: int, monomial: Sequence[int], names: Sequence[str]) -> tuple[bool, str]:
+def _term(
+    coefficient: int, radicals: Sequence[str], monomial: Sequence[int], names: Sequence[str]
+) -> tuple[bool, str]:
     powers = {e: monomial.count(e) for e in monomial}
     factors = [
-        names[e] + (str(power).translate(_POWERS) if power > 1 else "")
-        for e, power in powers.items()
+        *radicals,
+        *(
+            names[e] + (str(power).translate(_POWERS) if power > 1 else "")
+            for e, power in powers.items()
+        ),
     ]
     size = [str(abs(coefficient))] if abs(coefficient) != 1 else []
     return coefficient < 0, "·".join([*size, *factors])

@@ -44,6 +44,7 @@ from conslaw_cli.monomials import (
     monomials,
     monomials_up_to,
     odd_labels,
+    scattered,
 )
 from conslaw_cli.network import GradientFields, Network
 from conslaw_cli.polynomials import MAX_DEGREE, LawSearch, Polynomial, find_laws
@@ -1023,6 +1024,40 @@ def test_many_labels_are_told_apart_by_random_words() -> None:
         odd_labels(split.monomials[split.members[0]], found).max() == NONE
         or len(split.members[0]) == 1
     )
+
+
+def test_up_to_128_labels_are_told_apart_by_their_own_bits() -> None:
+    """relu 5-8-8-2 has 120 parameters, each with a label of its own, besides one for the biases of
+    each layer.
+    """
+    network = MLP((5, 8, 8, 2), "relu")
+    split = classes(
+        monomials(network.parameters, 2), symmetry(network.network()), np.random.default_rng(0)
+    )
+    assert (len(split.members), split.error_bound) == (comb(120, 2) + 1, 0.0)
+
+
+def test_points_with_a_zero_are_drawn_again() -> None:
+    """Equations divide by the coordinates."""
+
+    @dataclass
+    class Zeros:
+        """Fields whose first points lie on coordinate planes."""
+
+        left: int
+
+        def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[Any, Array]:
+            there, theta = ROOT.fields().at(field, rng)
+            self.left -= 1
+            if self.left >= 0:
+                theta[0, self.left, 0] = 0
+            return there, theta
+
+    fields: Any = Zeros(3)
+    theta, values = scattered(fields, FIELD, np.random.default_rng(0), 4)
+    assert fields.left == -4
+    assert theta.shape == values.shape == (4, 3)
+    assert theta.all()
 
 
 @PROPERTY

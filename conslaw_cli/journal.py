@@ -117,9 +117,9 @@ class Journal:
         half = whole.pop() if whole and self._is_half(whole[-1]) else b""
         found = [line.removesuffix(b"\n") for line in whole]
         if fd is None or (found and set(self.lines).isdisjoint(found)):
-            self._go_beside()
             if fd is not None and fd != self._fd:
                 os.close(fd)
+            self._go_beside()
             return []
         self._go_on_in(fd)
         return self._merge(found, bool(half), bool(whole) and not whole[-1].endswith(b"\n"))

@@ -139,7 +139,8 @@ class Store:
         rest = [
             line
             for line, id_ in zip(self._journal.lines, self._ids, strict=True)
-            if id_ not in best or lines.head(line).rank > best[id_][0]
+            if id_ not in best
+            or (line is not best[id_][1] and lines.head(line).rank > best[id_][0])
         ]
         return [line for _, line in best.values()] + rest
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from math import gcd, lcm
 
@@ -105,8 +104,6 @@ def test_no_rows_and_zero_rows() -> None:
     assert rank_and_kernel([{}, {}], 2, SMALL) == (0, units)
 
 
-def test_thousands_of_columns_take_a_second() -> None:
-    start = time.perf_counter()
+def test_thousands_of_columns() -> None:
     rank, vectors = rank_and_kernel(({i: 1, i + 1: 1} for i in range(1999)), 2000, SMALL)
     assert (rank, vectors) == (1999, [{e: (-1) ** e for e in range(2000)}])
-    assert time.perf_counter() - start < 5

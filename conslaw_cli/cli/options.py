@@ -6,12 +6,13 @@ import math
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from conslaw_cli.errors import SpecError
+from conslaw_cli import signals
+from conslaw_cli.errors import SpecError, one_line
 
 if TYPE_CHECKING:
     from conslaw_cli.formats import Report
@@ -20,10 +21,21 @@ if TYPE_CHECKING:
 USAGE = 2
 REQUIREMENT = 1
 FAILED = 3
+LOST = 4
 FORMATS = ("table", "json", "csv", "markdown", "latex")
 _SIZE = re.compile(r"(\d+\.?\d*(?:e\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE | re.ASCII)
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Text(click.ParamType[str]):
+    """Text, whose bytes are UTF-8 in every locale."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return what the bytes of an argument are in UTF-8."""
+        return os.fsencode(value).decode("utf-8", "surrogateescape") if value else ""
 
 
 class Bytes(click.ParamType[int]):
@@ -100,6 +112,21 @@ def write(render: Callable[[int | None, bool], str], file: str | None) -> None:
     _print(render(_width(terminal), color))
 
 
+def write_pieces(pieces: Callable[[int | None], Iterable[str]]) -> None:
+    """Write to stdout, one by one as they come, the texts that ``pieces`` returns for a width."""
+    for piece in pieces(_width(sys.stdout.isatty())):
+        _print(piece)
+
+
+def interrupted(done: int, of: int, file: str | None) -> int:
+    """Say how much was done before an interrupt, and that it did not go to the file that the whole
+    was to go to; return the exit code.
+    """
+    kept = f" and shown on standard output; {file} is as it was" if file not in (None, "-") else ""
+    say(f"Interrupted: {done} of {of} architectures are done{kept}." if done else "Interrupted.")
+    return signals.INTERRUPTED
+
+
 def check_writable(file: str | None) -> None:
     """Raise SpecError if :func:`show` could not write there, before anything is computed for it."""
     # Opening and closing a pipe would already be an empty answer to who reads it.
@@ -141,15 +168,18 @@ def exit_code(
 
 def _complain(rows: Sequence[str], what: str) -> None:
     if rows:
-        click.echo(
-            f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} {what}. The first: {rows[0]}",
-            err=True,
-        )
+        say(f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} {what}. The first: {rows[0]}")
+
+
+def say(message: str) -> None:
+    """Write one line to stderr; on a terminal not behind the ^C of an interrupt."""
+    gap = "\n" if signals.heard() and sys.stderr.isatty() else ""
+    click.echo(gap + one_line(message), err=True)
 
 
 def _width(terminal: bool) -> int | None:
     columns = os.environ.get("COLUMNS", "")
-    if columns.isdecimal() and int(columns) > 0:
+    if re.fullmatch("[0-9]{1,5}", columns) and int(columns) > 0:
         return int(columns)
     return os.get_terminal_size(sys.stdout.fileno()).columns or None if terminal else None
 
@@ -168,17 +198,9 @@ def _unwritable(file: str, error: OSError | ValueError) -> SpecError:
 
 
 def _print(text: str) -> None:
-    """Write to stdout as UTF-8; a reader that has gone away, such as ``head``, is no error."""
-    try:
-        sys.stdout.reconfigure(errors="backslashreplace", newline="")  # type: ignore[union-attr]
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python flushes stdout once more when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SpecError(f"standard output: cannot be written: {error.strerror}") from None
+    """Write to stdout, which streams.py has made ready for all that can go wrong there."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def pin_blas() -> None:

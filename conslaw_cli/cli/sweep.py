@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
 from typing import TYPE_CHECKING
 
 import click
 
 from conslaw_cli import signals
-from conslaw_cli.cli.options import Seconds, counting, exit_code, pin_blas, show
+from conslaw_cli.cli.options import Seconds, counting, exit_code, pin_blas, say, show
 from conslaw_cli.errors import SpecError
 
 if TYPE_CHECKING:
@@ -49,8 +48,6 @@ def sweep(
     there.
     """
     pin_blas()
-    # Batch systems end a job with SIGTERM, as people do with Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():
         from conslaw_cli.count import VERSION
@@ -96,10 +93,10 @@ def _rows(
     except KeyboardInterrupt:
         done = len(jobs) - len(missing(jobs, store))
         _warn(
-            f"\nInterrupted: {done} of {len(jobs)} rows are in {store.path}; the same command"
+            f"Interrupted: {done} of {len(jobs)} rows are in {store.path}; the same command"
             " goes on."
         )
-        ctx.exit(130)
+        ctx.exit(signals.INTERRUPTED)
     return [row for job in jobs if (row := store.get(job.id))]
 
 
@@ -114,4 +111,4 @@ def _default_path(name: str) -> str:
 
 
 def _warn(message: str) -> None:
-    click.echo(message, err=True)
+    say(message)

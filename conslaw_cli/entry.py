@@ -93,4 +93,5 @@ def _is(error: BaseException, number: int) -> bool:
         return number == errno.ENOMEM
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno == number
-    return isinstance(error, ImportError) and os.strerror(number) in str(error)
+    words = [os.strerror(number), *(["failed to map"] if number == errno.ENOMEM else [])]
+    return isinstance(error, ImportError) and any(word in str(error) for word in words)

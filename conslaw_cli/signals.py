@@ -91,11 +91,8 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def _unraisable(found: sys.UnraisableHookArgs, /) -> None:
-    """Interrupt again where an interrupt came inside a finaliser, where Python drops it."""
-    global _heard
-    if not issubclass(found.exc_type, KeyboardInterrupt):
-        sys.__unraisablehook__(found)
-        return
-    _heard = None
-    signal.signal(signal.SIGALRM, _interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 0.001)
+    """Stop where an interrupt came inside a finaliser, in which Python would drop it."""
+    if issubclass(found.exc_type, KeyboardInterrupt):
+        os.write(2, b"Interrupted.\n")
+        os._exit(INTERRUPTED)
+    sys.__unraisablehook__(found)

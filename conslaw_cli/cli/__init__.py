@@ -17,7 +17,7 @@ from conslaw_cli import signals
 from conslaw_cli.cli.count import count
 from conslaw_cli.cli.describe import describe
 from conslaw_cli.cli.laws import laws
-from conslaw_cli.cli.options import FAILED, LOST, USAGE, say
+from conslaw_cli.cli.options import FAILED, LOST, USAGE, check_memory, pin_blas, say
 from conslaw_cli.cli.progress import heartbeat
 from conslaw_cli.cli.sweep import sweep
 from conslaw_cli.errors import ConslawError, OutputError, SpecError, one_line
@@ -43,6 +43,8 @@ class _Program(click.Group):
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> object:
+        pin_blas()
+        check_memory()
         with _reported(), heartbeat():
             return super().invoke(ctx)
 

@@ -13,7 +13,6 @@ from conslaw_cli.cli.options import (
     counting,
     exit_code,
     interrupted,
-    pin_blas,
     show,
 )
 from conslaw_cli.cli.progress import progress
@@ -52,7 +51,6 @@ def count(
     conslaw count --widths 3,4,2 --activation relu --bias hidden
     conslaw count network.yaml --explain
     """
-    pin_blas()
     sweep = asked(_ANOTHER, **ways)
     check_writable(output)
     # Some C extensions turn an interrupt while they are loaded into errors of their own.

@@ -13,8 +13,8 @@ from conslaw_cli.cli.options import (
     FAILED,
     Bytes,
     check_writable,
+    first_product,
     interrupted,
-    pin_blas,
     write,
     write_pieces,
 )
@@ -69,7 +69,6 @@ def laws(
     conslaw laws --widths 3,4,2 --activation linear
     conslaw laws --widths 3,4,2 --bias hidden --format python -o laws.py
     """
-    pin_blas()
     sweep = asked(_ANOTHER, **ways)
     check_writable(output)
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
@@ -77,6 +76,7 @@ def laws(
         from conslaw_cli.formats.laws import render, stream
         from conslaw_cli.polynomials import check_degree
 
+    first_product()
     check_degree(degree)
     seed = sweep.seed if seed is None else seed
     options = {"degree": degree, "homogeneous": homogeneous, "basis": basis}

@@ -25,6 +25,11 @@ LOST = 4
 FORMATS = ("table", "json", "csv", "markdown", "latex")
 _SIZE = re.compile(r"(\d+\.?\d*(?:e\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE | re.ASCII)
 
+IMPORTS = 115 << 20
+"""Bytes of address space that the imports of a command take, roughly."""
+BLAS = 40 << 20
+"""Bytes of address space that OpenBLAS takes for its first product of matrices, roughly."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -210,3 +215,23 @@ def pin_blas() -> None:
     """
     for library in ("OMP", "OPENBLAS", "MKL", "BLIS"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+
+def check_memory(needed: int = IMPORTS) -> None:
+    """Raise OSError if so many bytes of memory cannot be had.
+
+    Who asks for them first may not tell: OpenBLAS ends the process with an exit code of its own,
+    hashlib goes on without some of its functions.
+    """
+    import mmap
+
+    mmap.mmap(-1, needed).close()
+
+
+def first_product() -> None:
+    """Let the BLAS take its memory, which it keeps; raise OSError if there is none."""
+    import numpy as np
+
+    check_memory(BLAS)
+    matrix = np.ones((64, 64))
+    matrix @ matrix

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 import threading
 import time
@@ -32,23 +33,28 @@ _stages: list[Callable[[], str]] = []
 
 @contextlib.contextmanager
 def heartbeat() -> Iterator[None]:
-    """Write a line to stderr every so many seconds of the block, if that is no terminal."""
-    over = threading.Event()
-    writer = threading.Thread(target=_write_lines, args=(over, time.monotonic()), daemon=True)
-    # Where no thread can be had, nothing is said.
-    with contextlib.suppress(RuntimeError), signals.held_back():
-        if not _terminal():
-            writer.start()
+    """Write a line to stderr every so many seconds of the block, if that is no terminal.
+
+    A timer's signal rather than a thread: that would take more memory than many a count.
+    """
+    if _terminal():
+        yield
+        return
+    start = time.monotonic()
+    before = signal.signal(signal.SIGALRM, lambda *_: _write_line(time.monotonic() - start))
+    signal.setitimer(signal.ITIMER_REAL, EVERY, EVERY)
     try:
         yield
     finally:
-        over.set()
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
 
 
-def _write_lines(over: threading.Event, start: float) -> None:
-    while not over.wait(EVERY):
-        what = _stages[-1]() if _stages else "reading what is asked for"
-        print(one_line(f"{time.monotonic() - start:.0f} s: {what}"), file=sys.stderr, flush=True)
+def _write_line(seconds: float) -> None:
+    what = _stages[-1]() if _stages else "reading what is asked for"
+    # It may come while another line is being written.
+    with contextlib.suppress(RuntimeError):
+        print(one_line(f"{seconds:.0f} s: {what}"), file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conslaw_cli import signals
-from conslaw_cli.cli.options import Seconds, counting, exit_code, pin_blas, say, show
+from conslaw_cli.cli.options import Seconds, counting, exit_code, say, show
 from conslaw_cli.errors import SpecError
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ def sweep(
     Each row is added to results/NAME.jsonl as it finishes; a rerun counts only what is missing
     there.
     """
-    pin_blas()
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():
         from conslaw_cli.count import VERSION

@@ -233,5 +233,5 @@ def first_product() -> None:
     import numpy as np
 
     check_memory(BLAS)
-    matrix = np.ones((64, 64))
+    matrix = np.ones((256, 256))
     matrix @ matrix

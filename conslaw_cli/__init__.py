@@ -1,29 +1,82 @@
 """Conservation laws of gradient flows, counted, found and certified.
 
 The public names; they are imported when first used, so that importing the package costs nothing.
+A type checker sees them at once.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conslaw_cli.count import count_laws
+    from conslaw_cli.errors import ConslawError, MemoryBudgetError, SpecError
+    from conslaw_cli.families.attention import Attention
+    from conslaw_cli.families.custom import CustomFields, CustomMap
+    from conslaw_cli.families.layers import (
+        Activation,
+        Branch,
+        Convolution,
+        Flat,
+        Layers,
+        Linear,
+        Pool,
+    )
+    from conslaw_cli.families.mlp import MLP
+    from conslaw_cli.polynomials import LawSearch, find_laws
+    from conslaw_cli.report import LawCount
 
 __version__ = "0.1.0"
+__all__ = [
+    "MLP",
+    "Activation",
+    "Attention",
+    "Branch",
+    "ConslawError",
+    "Convolution",
+    "CustomFields",
+    "CustomMap",
+    "Flat",
+    "LawCount",
+    "LawSearch",
+    "Layers",
+    "Linear",
+    "MemoryBudgetError",
+    "Pool",
+    "SpecError",
+    "__version__",
+    "count_laws",
+    "find_laws",
+]
 
-_PUBLIC = {
-    "MLP": "families.mlp",
-    "Layers": "families.layers",
-    "Attention": "families.attention",
-    "LawCount": "report",
-    "LawSearch": "polynomials",
-    "count_laws": "count",
-    "find_laws": "polynomials",
-    "ConslawError": "errors",
+_HOMES = {
+    "count": ("count_laws",),
+    "errors": ("ConslawError", "MemoryBudgetError", "SpecError"),
+    "families.attention": ("Attention",),
+    "families.custom": ("CustomFields", "CustomMap"),
+    "families.layers": (
+        "Activation",
+        "Branch",
+        "Convolution",
+        "Flat",
+        "Layers",
+        "Linear",
+        "Pool",
+    ),
+    "families.mlp": ("MLP",),
+    "polynomials": ("LawSearch", "find_laws"),
+    "report": ("LawCount",),
 }
-__all__ = ["__version__", *_PUBLIC]
+"""The modules of the public names."""
 
+if not TYPE_CHECKING:  # a type checker would take every name for one that there is
 
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
+    def __getattr__(name: str) -> object:
+        for module, names in _HOMES.items():
+            if name in names:
+                return getattr(import_module(f"{__name__}.{module}"), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

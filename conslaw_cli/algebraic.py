@@ -18,20 +18,25 @@ probability is involved.
 
 Independence. Irreducibility is proved by witnesses (``prove_independence``). By Capelli's theorem a
 positive f must not be a q-th power for the primes q dividing B (``f = −4 t^4`` is negative, and a
-square once constants are adjoined). If f takes, at two places of the smaller field over one prime,
+square once constants are adjoined). Roots of different prime numbers are independent (Besicovitch
+1940). A root of a sum c of constants is new if at one place of the constants before it, over a
+prime p with q | p − 1, c is no q-th power: the number field's ring localised there is normal. If f
+depends on variables and takes, at two places of the smaller field over one place of the constants,
 nonzero residues of different classes modulo q-th powers, then not even a constant multiple of f is
 a q-th power: A localised at a place is étale over a regular ring, hence normal, and would contain a
-q-th root; constants that are no rational multiples are excluded by Hilbert's theorem 90. So no new
-constants appear, and roots that share no variables are independent; roots of different prime
-numbers are (Besicovitch 1940). Where no witness turns up, a root is almost surely a rational
-expression in what is there already, as ``sqrt(x**2 + 2*x*y + y**2)`` is; its sign is then a
-question about real numbers that residues cannot answer, and the expression is refused.
+q-th root; constants outside the constants' field are excluded by Hilbert's theorem 90. So no new
+constants appear, and roots that share no variables are independent. Where no witness turns up, a
+root is almost surely a rational expression in what is there already, as ``sqrt(x**2 + 2*x*y +
+y**2)`` is, or a constant times one; its sign is then a question about real numbers that residues
+cannot answer, and the expression is refused.
 
 Places. Let p − 1 = 2n, n prime to all even B_i, and p − 1 prime to all odd ones. For even B a
 square f has the root ``f^{1/B mod n}`` and its negative, for odd B there is exactly one root.
 Primes are drawn among those of this kind for which the primes under even roots are squares, signs
 of the roots uniformly, points uniformly until all f_i under even roots are squares. So all places
-over a prime are equally likely.
+over a prime are equally likely. Where constants have roots or inverses that are sums, their places
+are listed (places.py) and drawn from uniformly; a minor M vanishes at no more of them than at
+``E · bits(M) / 22`` (Evidence), since these are places of one number field.
 
 Evidence. Let M be a minor that does not vanish identically, though it does at a place. Degrees and
 logarithms of sizes are
@@ -49,27 +54,28 @@ terms add up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import cache
+from itertools import islice, product
 from math import ceil, lcm, log2, prod
 
 import numpy as np
-from flint import fmpz
-from numpy.typing import NDArray
 
 from conslaw_cli.errors import ConslawError, SpecError
-from conslaw_cli.expressions import Factors, Graph, Prime, Sum, Term, Variable
-from conslaw_cli.field import (
-    LARGEST_PRIME,
-    PRIMES_IN_RANGE,
-    SMALLEST_PRIME,
-    Array,
-    PrimeField,
-    random_prime,
+from conslaw_cli.field import PRIMES_IN_RANGE, Array, PrimeField, random_prime
+from conslaw_cli.places import (
+    Places,
+    Residues,
+    admissible,
+    all_primes,
+    constant_bases,
+    constant_places,
+    orders,
+    prime_divisors,
 )
-from conslaw_cli.programs import Branch, Check, Compiler, Machine, Program
+from conslaw_cli.programs import Check, Compiler, Machine, Program
+from conslaw_cli.terms import Factors, Graph, Prime, Sum, Term, Variable
 
 MAX_DEGREE = 10_000
 """Largest degree of the fields: the probability of a miss is proportional to it."""
@@ -85,6 +91,12 @@ WITNESSES = 64
 """Places among which residues of two classes must turn up."""
 MAX_SEARCH = 1 << 22
 """Points looked at for them."""
+SEARCHED = 2000
+"""Primes among which places of the constants are looked for at a time."""
+OTHER_PLACES = 8
+"""Places of the constants at which a root is looked at before it is said to be dependent."""
+FEWEST_PRIMES = 1000
+"""Primes to draw from, at least."""
 CELLS = 1 << 21
 """Residues of nodes held at once."""
 
@@ -113,6 +125,10 @@ class AlgebraicFields:
     graph: Graph
     program: Program
     complexity: Complexity
+    places: Places | None = None
+    """The places of the constants; None where every choice of the signs of their roots is one."""
+    signs: Mapping[int, int] = field(default_factory=dict)
+    """The signs of roots of constants, if these are at one place."""
     machine: Machine | None = None
 
     @property
@@ -165,12 +181,30 @@ class AlgebraicFields:
             / self.complexity.primes
         )
 
+    def along(self, degree: int, norm: int) -> tuple[int, float]:
+        """Return degree and bits, as likely to vanish as above, of ``⟨∇h, f⟩`` for a polynomial h
+        in θ, of a degree and a sum of absolute coefficients, and a random field f.
+        """
+        size = self.complexity
+        bits = log2(degree * norm) + size.bits + log2(self.dimension + 1)
+        return ceil((degree + size.theta) * size.spread), bits * PRIMES_IN_RANGE / size.primes
+
+    def bits_of_radicals(self) -> float:
+        """Bound the binary logarithms of the heights of the radicals."""
+        heights = _Heights(self.graph)
+        return max(
+            (heights.bits(heights.of([Term(Fraction(1), each)])[0]) for each in self.radicals),
+            default=0.0,
+        )
+
     def prime(self, rng: np.random.Generator) -> int:
         """Draw a prime modulo which the roots of constants exist and those of half of all
         numbers.
         """
         if all(check.root == 1 for check in self.program.checks):
             return random_prime(rng)
+        if self.places is not None:
+            return int(rng.choice(self.places.primes))
         return int(rng.choice(_admissible_for(self.graph, self.program)))
 
     def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[AlgebraicFields, Array]:
@@ -182,8 +216,51 @@ class AlgebraicFields:
             for check in self.program.checks
             if check.root % 2 == 0
         }
-        machine = Machine(self.program, field, signs)
+        if self.places is not None and not self.signs:
+            signs |= self._signs(field, rng)
+        machine = Machine(self.program, field, signs | dict(self.signs))
         return replace(self, machine=machine), _point(machine, rng)
+
+    def _signs(self, field: PrimeField, rng: np.random.Generator) -> dict[int, int]:
+        """Draw the signs of the even roots of constants."""
+        if self.places is not None:
+            over = np.flatnonzero(self.places.primes == field.p)
+            return self.places.signs_at(int(rng.choice(over)))
+        even = (i for i, root in _roots(self.graph, self.program).items() if root % 2 == 0)
+        return {i: int(rng.choice((-1, 1))) for i in even}
+
+    @property
+    def radicals(self) -> tuple[Factors, ...]:
+        """Products of roots of constants that, with 1, are a basis of the field of constants over
+        the rational numbers.
+        """
+        roots = _roots(self.graph, self.program)
+        powers = [[(i, Fraction(e, root)) for e in range(root)] for i, root in roots.items()]
+        every = (tuple(power for power in each if power[1]) for each in product(*powers))
+        return tuple(islice(every, 1, None))
+
+    @property
+    def degree_of_constants(self) -> int:
+        """Degree of the field of constants over the rational numbers."""
+        return prod(_roots(self.graph, self.program).values())
+
+    def at_constants(
+        self, field: PrimeField, rng: np.random.Generator
+    ) -> tuple[AlgebraicFields, list[int]]:
+        """Draw a place of the constants: the fields, of which all places are now over that one, and
+        the residues of the radicals.
+        """
+        signs = self._signs(field, rng)
+        machine = Machine(self.program, field, signs)
+        values = machine.values(np.ones((1, self.dimension, 1)))[:, 0, 0]
+        nodes = {check.base: int(values[check.node]) for check in self.program.checks}
+
+        def residue(base: int, exponent: Fraction) -> int:
+            power, sign = machine.branch.power(base, exponent)
+            return sign * pow(nodes[base], power, field.p)
+
+        every = (prod(residue(*factor) for factor in factors) for factors in self.radicals)
+        return replace(self, signs=signs), [number % field.p for number in every]
 
 
 def _point(machine: Machine, rng: np.random.Generator) -> Array:
@@ -261,61 +338,39 @@ def _scaled(term: Term, factor: int) -> Term:
 # ---- primes
 
 
-@cache
-def _primes() -> NDArray[np.int64]:
-    """Return the primes between SMALLEST_PRIME and LARGEST_PRIME."""
-    odd = np.ones(LARGEST_PRIME // 2, dtype=np.bool_)
-    for i in range(3, int(LARGEST_PRIME**0.5) + 1, 2):
-        if odd[i // 2]:
-            odd[i * i // 2 :: i] = False
-    primes = 2 * np.flatnonzero(odd).astype(np.int64) + 1
-    return primes[primes > SMALLEST_PRIME]
+def _roots(graph: Graph, program: Program) -> dict[int, int]:
+    """Return the constants that must not be 0, and the orders of their roots (1 for none)."""
+    constant = set(constant_bases(graph))
+    return {check.base: check.root for check in program.checks if check.base in constant}
 
 
-@cache
-def _admissible(orders: tuple[int, ...], squares: tuple[int, ...]) -> NDArray[np.int64]:
-    """Return the primes p where ``squares`` are squares, with p − 1 prime to the odd orders and no
-    multiple of 4 if 2 is one.
+def _admissible_for(graph: Graph, program: Program) -> Residues:
+    divisors = {q for check in program.checks for q in prime_divisors(check.root)}
+    bases = ((graph.bases[i], root) for i, root in _roots(graph, program).items())
+    squares = {base.value for base, root in bases if isinstance(base, Prime) and root % 2 == 0}
+    return _enough(admissible(tuple(sorted(divisors)), tuple(sorted(squares))))
+
+
+def _places(graph: Graph, program: Program) -> Places | None:
+    """Return the places of the constants over all admissible primes; None where every choice of
+    signs is one.
     """
-    primes = _primes()
-    for order in orders:
-        primes = primes[primes % 4 == 3] if order == 2 else primes[primes % order != 1]
-    for square in squares:
-        primes = primes[_powers(np.full_like(primes, square), (primes - 1) // 2, primes) == 1]
-    return primes
+    roots = _roots(graph, program)
+    if not any(isinstance(graph.bases[i], Sum) for i in roots):
+        return None
+    places = constant_places(graph, roots, _admissible_for(graph, program))
+    _enough(np.unique(places.primes))
+    return places
 
 
-def _powers(
-    x: NDArray[np.int64], exponents: NDArray[np.int64], moduli: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Return ``x^exponents`` modulo many primes below 2^31."""
-    result, x = np.ones_like(x), x % moduli
-    while exponents.any():
-        result = np.where(exponents & 1, result * x % moduli, result)
-        x, exponents = x * x % moduli, exponents >> 1
-    return result
-
-
-def _admissible_for(graph: Graph, program: Program) -> NDArray[np.int64]:
-    orders = {q for check in program.checks for q in _prime_divisors(check.root)}
-    squares = {base.value for check, base in _constants(graph, program) if check.root % 2 == 0}
-    primes = _admissible(tuple(sorted(orders)), tuple(sorted(squares)))
-    if len(primes) < 1000:
+def _enough(primes: Residues) -> Residues:
+    if len(primes) < FEWEST_PRIMES:
         raise SpecError(
-            "expected fewer roots: there are too few primes modulo which all of them exist"
+            f"expected fewer roots: all of them exist modulo {len(primes):,} primes of the"
+            f" {PRIMES_IN_RANGE:,} that there are here to draw from, and {FEWEST_PRIMES:,} are"
+            " needed"
         )
     return primes
-
-
-def _constants(graph: Graph, program: Program) -> Iterator[tuple[Check, Prime]]:
-    for check in program.checks:
-        base = graph.bases[check.base]
-        if isinstance(base, Prime):
-            yield check, base
-
-
-def _prime_divisors(number: int) -> list[int]:
-    return [int(prime) for prime, _ in fmpz(number).factor()]
 
 
 # ---- independence of roots
@@ -337,63 +392,106 @@ def prove_independence(fields: AlgebraicFields, shown: Callable[[int], str]) -> 
         for place, check in enumerate(group.checks):
             if check.root == 1 or isinstance(graph.bases[check.base], Prime):
                 continue
-            if not len(group.variables):
-                raise SpecError(
-                    f"expected roots of rational constants only, got one of {shown(check.base)}"
-                )
-            for q in _prime_divisors(check.root):
-                machine = Machine(program, PrimeField(_witnessing_prime(graph, program, q, rng)))
-                if not _witness(machine, group.checks[:place], check, q, rng):
-                    raise SpecError(
-                        f"the root of {shown(check.base)} seems to be a rational expression in the"
-                        " variables and other roots, and its sign is not decided here: write it"
-                        " without that root"
-                    )
+            for q in prime_divisors(check.root):
+                if not len(group.variables):
+                    _prove_new(graph, program, check.base, q, rng, shown)
+                    continue
+                found = set[int]()
+                for machine in islice(_witnessing(fields, q, rng), OTHER_PLACES):
+                    classes = _classes(machine, group.checks[:place], check, q, rng)
+                    if len(classes) > 1:
+                        break
+                    found |= classes
+                else:
+                    raise SpecError(_dependent(shown(check.base), found == {1}))
 
 
-def _witness(
+def _dependent(base: str, power: bool) -> str:
+    times = "" if power else ", times the root of a constant that is not among the roots here"
+    return (
+        f"the root of {base} seems to be a rational expression in the variables and other"
+        f" roots{times}, and its sign is not decided here: write it without that root"
+    )
+
+
+def _prove_new(
+    graph: Graph,
+    program: Program,
+    base: int,
+    q: int,
+    rng: np.random.Generator,
+    shown: Callable[[int], str],
+) -> None:
+    """Find a place of the constants before a sum of constants where that is no q-th power."""
+    roots = _roots(graph, program)
+    earlier = {
+        i: root for i, root in roots.items() if i < base or isinstance(graph.bases[i], Prime)
+    }
+    for primes in _suitable(program, q, rng):
+        places = constant_places(graph, {**earlier, base: 1}, primes, base)
+        if (places.classes(base, q) != 1).any():
+            return
+    raise SpecError(
+        f"the root of {shown(base)} seems to lie in the field of the other roots of constants, and"
+        " its place in there was not found: write it without that root"
+    )
+
+
+def _classes(
     machine: Machine, earlier: Sequence[Check], check: Check, q: int, rng: np.random.Generator
-) -> bool:
-    """Whether the base takes values of different classes modulo q-th powers at places of the roots
-    before it.
+) -> set[int]:
+    """Return classes modulo q-th powers in which values of the base are at places of the roots
+    before it: two if two turn up.
     """
-    field, program = machine.field, machine.program
+    field, program, found = machine.field, machine.program, set[int]()
     left = WITNESSES * prod(machine.index(other) for other in earlier)
     if left > MAX_SEARCH:
         raise SpecError(
             f"expected fewer than {len(earlier) + 1} roots that share variables: their independence"
             " is not decided"
         )
-    while left > 0:
+    while left > 0 and len(found) < 2:
         rows = min(left, max(1, CELLS // program.nodes))
         values = machine.values(field.random(rng, (rows, program.variables, 1)))
         kept = values[check.node, :, 0] != 0
         for other in earlier:
             kept &= machine.holds(other, values)
-        if len(np.unique(machine.classes(values[check.node, kept, 0], q))) > 1:
-            return True
+        found |= set(machine.classes(values[check.node, kept, 0], q).astype(int).tolist())
         left -= rows
-    return False
+    return found
 
 
-def _witnessing_prime(graph: Graph, program: Program, q: int, rng: np.random.Generator) -> int:
-    """Return a prime with q | p − 1 modulo which the roots of constants exist and as many others as
-    possible.
+def _witnessing(fields: AlgebraicFields, q: int, rng: np.random.Generator) -> Iterator[Machine]:
+    """Yield the program at places of the constants over primes with q | p − 1, first those where as
+    many numbers as possible have the other roots.
     """
-    if q == 2:
-        return int(rng.choice(_admissible_for(graph, program)))
-    orders = {r for check in program.checks for r in _prime_divisors(check.root)}
-    primes = rng.permutation(_primes())
-    primes = primes[(primes % q == 1) & (primes % q**2 != 1)]
-    for r in orders - {q}:
-        primes = primes[primes % 4 == 3] if r == 2 else primes[primes % r != 1]
-    for p in map(int, primes):
-        order = Branch(PrimeField(p), {}, {}).order(prod(orders))
-        if all(pow(base.value, order, p) == 1 for _, base in _constants(graph, program)):
-            return p
-    raise SpecError(
-        "expected fewer roots of constants: no prime modulo which all of them exist was found"
-    )
+    graph, program = fields.graph, fields.program
+    if q == 2 and fields.places is None:
+        yield Machine(program, PrimeField(int(rng.choice(_admissible_for(graph, program)))))
+    none = True
+    for primes in _suitable(program, q, rng):
+        places = constant_places(graph, _roots(graph, program), primes)
+        for place in rng.permutation(len(places)).tolist():
+            none = False
+            yield Machine(program, PrimeField(int(places.primes[place])), places.signs_at(place))
+    if none:
+        raise SpecError(
+            "expected fewer roots of constants: no prime was found modulo which all of them exist,"
+            f" and p − 1 is a multiple of {q}, as the proof that roots are independent needs it"
+        )
+
+
+def _suitable(program: Program, q: int, rng: np.random.Generator) -> Iterator[Residues]:
+    """Yield primes with q | p − 1, first those where most numbers have the roots of the
+    program.
+    """
+    primes = rng.permutation(all_primes())
+    primes = primes[primes % q == 1]
+    share = np.ones(len(primes))
+    for root in {check.root for check in program.checks}:
+        share *= (primes - 1) // orders(primes, root)
+    primes = primes[np.argsort(share, kind="stable")]
+    yield from (primes[start : start + SEARCHED] for start in range(0, len(primes), SEARCHED))
 
 
 # ---- degrees and sizes
@@ -541,9 +639,9 @@ def _fields(
     )
     roots = [group for group in program.groups if len(group.variables)]
     spread = 1.0 + DRAWS * sum(prod(check.root for check in group.checks) for group in roots)
-    primes = float(PRIMES_IN_RANGE)
-    if program.checks:
-        rooted = any(check.root > 1 for check in program.checks)
-        number = len(_admissible_for(graph, program)) if rooted else PRIMES_IN_RANGE
-        primes = number / prod(check.root for check in program.checks)
-    return AlgebraicFields(graph, program, Complexity(theta, bits, spread, primes))
+    primes, places = float(PRIMES_IN_RANGE), None
+    if any(check.root > 1 for check in program.checks):
+        places = _places(graph, program)
+        drawn = _admissible_for(graph, program) if places is None else np.unique(places.primes)
+        primes = len(drawn) / prod(check.root for check in program.checks)
+    return AlgebraicFields(graph, program, Complexity(theta, bits, spread, primes), places)

@@ -100,20 +100,26 @@ def folding(sampler: Sampler, columns: int) -> Folding | None:
 def direct_sum(parts: Sequence[tuple[Bound, int]]) -> Bound:
     """Add up bounds of parts on disjoint parameters.
 
-    Equal parts were computed once, so they are right or wrong together.
+    Equal parts were computed once, so they are right or wrong together. The prime is that of the
+    first part that needed one; the text names each part's.
     """
     total = sum(bound.value * count for bound, count in parts)
-    shown = " + ".join(f"{count} × {bound.value} ({bound.shown})" for bound, count in parts)
+    primes = [bound.prime for bound, _ in parts if bound.prime is not None]
+    shown = " + ".join(f"{count} × {bound.value} ({_with_prime(bound)})" for bound, count in parts)
     proof = all(bound.kind == "proof" for bound, _ in parts)
     error = None if proof else sum(bound.error_bound or 0.0 for bound, _ in parts)
     return Bound(
         total,
         "direct sum",
         "proof" if proof else "random",
-        parts[0][0].prime,
+        primes[0] if primes else None,
         f"a direct sum: {shown}",
         error,
     )
+
+
+def _with_prime(bound: Bound) -> str:
+    return bound.shown if bound.prime is None else f"{bound.shown} modulo {bound.prime}"
 
 
 def from_paths(architecture: Architecture) -> Bound:

@@ -13,6 +13,10 @@ take over: with V_0 = W_0, V_{h+1} = V_h + [V_h, V_h], a random element of V_h i
 with X, Y random in V_{h-1}; it combines up to 2^h fields and takes jets of order h only. If V_h and
 V_{h+1} have equal dimensions around θ, then V_h is involutive and contains W_0, so it is Lie(W_0)
 there.
+
+Balanced brackets gain nothing where the algebra is long but nearly abelian: of ``∂_x`` and ``Σ x^i
+∂_{y_i}``, say, every level yields one more derivative of the second field. Where they lag behind
+the nested ones, nested brackets go on as long as they are the cheaper ones.
 """
 
 from __future__ import annotations
@@ -34,8 +38,12 @@ second for small networks).
 """
 DEAR = 3
 """Order of jets from which rows are drawn a few at a time."""
+FEW = 4
+"""Rows in the first part of these."""
 LOWEST_TREE = 3
 """Height of the first balanced brackets: V_2 lies in W_3."""
+TREES = 2
+"""Heights of balanced brackets that are tried in any case."""
 
 
 class Fields(Protocol):
@@ -84,7 +92,7 @@ class Fields(Protocol):
 class RankTrace:
     """Ranks after each level of right-nested brackets, at one point modulo one prime.
 
-    tail: ranks of V_h for h = LOWEST_TREE, …, if NESTED levels were not enough.
+    tail: ranks of V_h for h = LOWEST_TREE, …, if balanced brackets were what ended the iteration.
     closed: a whole level added nothing, as opposed to the ranks having reached their upper bound.
     """
 
@@ -168,7 +176,7 @@ class Sampler:
         Rows of high order are dear and often few of them are needed, so their parts start small.
         """
         piece = max(1, CHUNK_BYTES // (8 * self.fields.held << order))
-        start, size = 0, TERMS if order < DEAR else 4
+        start, size = 0, TERMS if order < DEAR else FEW
         while start < count:
             stop = min(start + size, count)
             pieces = [draw(min(piece, stop - i))[..., 0] for i in range(start, stop, piece)]
@@ -207,28 +215,44 @@ def close(sampler: Sampler, enough: int, fold: Folding | None = None) -> RankTra
     A fold of the coordinates saves time and can only lower the ranks. Ranks above ``enough`` are
     possible only if the bound is wrong; one row more than needed is drawn so that this shows.
     """
-    span, dimensions = Span(sampler.field), list[int]()
-    for level in range(NESTED + 1):
-        gained = _grow(span, sampler.nested(level, enough + 1 - span.rank), fold)
-        if gained == 0 and dimensions:
-            return RankTrace(tuple(dimensions), closed=True)
-        dimensions.append(span.rank)
-        if span.rank >= enough:
-            return RankTrace(tuple(dimensions), closed=False)
-    return _close_balanced(sampler, enough, fold, tuple(dimensions))
-
-
-def _close_balanced(
-    sampler: Sampler, enough: int, fold: Folding | None, dimensions: tuple[int, ...]
-) -> RankTrace:
-    tail = list[int]()
+    span, dimensions, tail = Span(sampler.field), list[int](), list[int]()
     while True:
-        span = Span(sampler.field)
-        _grow(span, sampler.balanced(LOWEST_TREE + len(tail), enough + 1), fold)
-        closed = bool(tail) and span.rank == tail[-1] >= dimensions[-1]
-        tail.append(span.rank)
-        if closed or span.rank >= enough:
-            return RankTrace(dimensions, closed and span.rank < enough, tuple(tail))
+        if _nested_next(sampler.fields, dimensions, tail):
+            level = len(dimensions)
+            gained = _grow(span, sampler.nested(level, enough + 1 - span.rank), fold)
+            if gained == 0 and dimensions:
+                return RankTrace(tuple(dimensions), closed=True)
+            dimensions.append(span.rank)
+            if span.rank >= enough:
+                return RankTrace(tuple(dimensions), closed=False)
+        else:
+            closed = _add_balanced(sampler, enough, fold, tail) and tail[-1] >= dimensions[-1]
+            if closed or tail[-1] >= enough:
+                return RankTrace(tuple(dimensions), closed, tuple(tail))
+
+
+def _add_balanced(sampler: Sampler, enough: int, fold: Folding | None, tail: list[int]) -> bool:
+    """Append the rank of the next balanced level; return whether it is that of the last one."""
+    span = Span(sampler.field)
+    _grow(span, sampler.balanced(LOWEST_TREE + len(tail), enough + 1), fold)
+    tail.append(span.rank)
+    return tail[-2:-1] == [span.rank]
+
+
+def _nested_next(fields: Fields, dimensions: Sequence[int], tail: Sequence[int]) -> bool:
+    """Whether the next level is one of nested brackets (module docstring).
+
+    A product of jets of order k takes 3^k steps. So a nested bracket of order k takes about 2 · 3^k
+    evaluations, and few of them are needed; a balanced one of height h evaluates its two halves
+    with one ε more, one of them also without, which makes 7^h, and all rows are drawn again.
+    """
+    level, height = len(dimensions), LOWEST_TREE + len(tail)
+    if level <= NESTED:
+        return True
+    if height < LOWEST_TREE + TREES or tail[-1] >= dimensions[-1]:
+        return False
+    fits = 8 * fields.held << level <= CHUNK_BYTES
+    return fits and bool(2 * FEW * 3**level < (dimensions[-1] + FEW) * 7**height)
 
 
 def _grow(span: Span, parts: Iterator[Array], fold: Folding | None) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Sequence
@@ -11,12 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import psutil
 
-from conslaw_cli import __version__, bounds
+from conslaw_cli import __version__, bounds, checks
 from conslaw_cli.closure import CHUNK_BYTES, Fields, RankTrace, Sampler, close, confirms
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError
 from conslaw_cli.families import Architecture
 from conslaw_cli.field import TERMS, PrimeField
-from conslaw_cli.report import Bound, LawCount, Trace, canonical_json
+from conslaw_cli.report import Bound, LawCount, Trace, job_hash
 
 VERSION = __version__
 """Version of the algorithm, part of every row: results of another version are computed again."""
@@ -38,22 +37,24 @@ SMALL_MEMORY = 1 << 29
 REFUSED = 10**6
 """Ranks from which no memory budget suffices, so that the count is a refusal and takes no time."""
 ENGINE_LIMIT = 1500
-"""Parameters up to which the engine also runs where the graph alone is a proof; both must agree."""
+"""Parameters up to which the engine also runs, if it fits the memory, where the graph alone is a
+proof; both must agree.
+"""
 
 
 def count_laws(architecture: Architecture, *, seed: int = 0, memory: int | None = None) -> LawCount:
     """Count the conservation laws of an architecture.
 
-    memory: the budget in bytes, by default half of what is free. Raise MemoryBudgetError, before
-    allocating anything, if no method fits it; raise ContradictionError if two bounds contradict
-    each other (a bug).
+    memory: the budget in bytes, by default half of what is free. Raise SpecError if an argument is
+    wrong; raise MemoryBudgetError, before allocating anything, if no method fits the budget; raise
+    ContradictionError if two bounds contradict each other (a bug).
     """
     start = time.perf_counter()
+    checks.job(architecture, seed, memory)
     structural = bounds.from_paths(architecture) if architecture.monomial else None
-    parts = architecture.parts()
-    if structural is not None and architecture.parameters > ENGINE_LIMIT:
+    if structural is not None and not _engine_too(architecture, memory):
         row = _from_graph(architecture, structural)
-    elif sum(count for _, count in parts) > 1:
+    elif len(parts := architecture.parts()) > 1 or parts[0][1] > 1:
         row = _from_parts(
             architecture,
             [(count_laws(part, seed=seed, memory=memory), count) for part, count in parts],
@@ -70,12 +71,7 @@ def job_key(architecture: Architecture, seed: int, degree: int | None = None) ->
 
     degree: that of the polynomial laws which the job looks for besides, if it does.
     """
-    job = {
-        "architecture": architecture.describe(),
-        "seed": seed,
-        **({"degree": degree} if degree else {}),
-    }
-    return hashlib.sha256(canonical_json(job).encode()).hexdigest()
+    return job_hash(architecture.describe(), seed, degree)
 
 
 def estimated_seconds(architecture: Architecture) -> float:
@@ -140,10 +136,17 @@ def _bytes(size: int) -> str:
     return f"{size / 2**30:.3g} GiB"
 
 
+def _engine_too(architecture: Architecture, memory: int | None) -> bool:
+    """Whether the engine checks what the graph alone proves."""
+    if architecture.parameters > ENGINE_LIMIT:
+        return False
+    needed = needed_memory(architecture)
+    return needed <= budget_of(memory, needed)
+
+
 def _from_graph(architecture: Architecture, bound: Bound) -> LawCount:
-    known = (
-        architecture.parameters - bound.value
-    )  # §6: every law is a function of the known quadratic ones
+    # Every law is a function of the known quadratic ones, but for those too large to be listed.
+    known = min(architecture.parameters - bound.value, architecture.known_listed)
     return _row(architecture, known, Trace((bound.value,)), [bound], [bound])
 
 
@@ -151,20 +154,43 @@ def _from_parts(architecture: Architecture, parts: Sequence[tuple[LawCount, int]
     """Add up counts on disjoint parameters: fields of different parts commute, so every W_k(θ) is
     the direct sum of theirs.
     """
-    steps = max(len(row.trace.dimensions) for row, _ in parts if row.trace)
-    trace, independent, error = [0] * steps, 0, 0.0
-    lower, upper = [], []
-    for row, count in parts:
-        assert row.trace is not None
-        assert row.known_independent is not None
-        padded = [*row.trace.dimensions, *[row.trace.dimensions[-1]] * steps]
-        trace = [a + count * b for a, b in zip(trace, padded, strict=False)]
-        independent += count * row.known_independent
-        error += row.trace.error_bound or 0.0
-        lower.append((max(row.lower, key=lambda bound: bound.value), count))
-        upper.append((min(row.upper, key=lambda bound: bound.value), count))
-    both = [bounds.direct_sum(lower), bounds.direct_sum(upper)]
-    return _row(architecture, independent, Trace(tuple(trace), error or None), both[:1], both[1:])
+    lower = [(max(row.lower, key=lambda bound: bound.value), count) for row, count in parts]
+    upper = [_lowest(row, row.upper, count) for row, count in parts]
+    proofs = [
+        _lowest(row, [bound for bound in row.upper if bound.kind == "proof"], count)
+        for row, count in parts
+    ]
+    return _row(
+        architecture,
+        sum((row.known_independent or 0) * count for row, count in parts),
+        _direct_sum([(row.trace, count) for row, count in parts if row.trace]),
+        [bounds.direct_sum(lower)],
+        [bounds.direct_sum(each) for each in ([upper] if upper == proofs else [proofs, upper])],
+    )
+
+
+def _lowest(row: LawCount, upper: Sequence[Bound], count: int) -> tuple[Bound, int]:
+    """Return the lowest of a part's upper bounds, a proved one if there is, and its count."""
+    return min(upper, key=lambda bound: (bound.value, bound.kind == "random")), count
+
+
+def _direct_sum(traces: Sequence[tuple[Trace, int]]) -> Trace:
+    """Add up traces step by step, each going on with its last entry; where steps of one are left
+    out, no step is known from there on until all have stopped.
+    """
+    gaps = [len(trace.dimensions) - 1 for trace, _ in traces if not trace.complete]
+    steps = min([max(len(trace.dimensions) for trace, _ in traces), *(gap + 1 for gap in gaps)])
+    dimensions = [
+        sum(
+            count * trace.dimensions[min(step, len(trace.dimensions) - 1)]
+            for trace, count in traces
+        )
+        for step in range(steps)
+    ]
+    if gaps:
+        dimensions[-1] = sum(count * trace.dimensions[-1] for trace, count in traces)
+    error = sum(trace.error_bound or 0.0 for trace, _ in traces)
+    return Trace(tuple(dimensions), error or None, complete=not gaps)
 
 
 def _from_engine(architecture: Architecture, structural: Bound | None, key: str) -> LawCount:
@@ -196,7 +222,7 @@ def _from_engine(architecture: Architecture, structural: Bound | None, key: str)
         upper.append(bounds.from_stagnation(run.trace, run.error or 0.0))
     independent = architecture.parameters - known.value
     more = run.trace.tail[-1:] if run.trace.rank > run.trace.dimensions[-1] else ()
-    trace = Trace((*run.trace.dimensions, *more), run.error, complete=not run.trace.tail)
+    trace = Trace((*run.trace.dimensions, *more), run.error, complete=not more)
     return _row(architecture, independent, trace, lower, upper)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from conslaw_cli import readers
-from conslaw_cli.readers import Reader
+from conslaw_cli.errors import SpecError
 
 if TYPE_CHECKING:
     from conslaw_cli.families.custom import CustomFields, CustomMap, RandomFields
@@ -18,17 +18,19 @@ Texts = tuple[str, ...]
 
 
 def phi(node: Node) -> Mapping[str, Any]:
-    """Read ``{variables: [u, v], components: ["u*v"]}``, or the components alone."""
+    """Read ``{variables: [u, v], components: ["u*v"]}``, or the components alone: a list, or a text
+    with commas between them.
+    """
     if not isinstance(node.value, dict):
-        return {"components": _expressions(node)}
+        return {"components": _components(node)}
     return readers.mapping(
-        node, {"variables": variables, "components": _expressions}, ("components",)
+        node, {"variables": variables, "components": _components}, ("components",)
     )
 
 
 def variables(node: Node) -> Texts:
     """Read a list of names."""
-    names: Texts = readers.list_of(readers.line, "names such as [x1, x2]")(node)
+    names: Texts = readers.list_of(_name, "names such as [x1, x2]")(node)
     return names
 
 
@@ -44,7 +46,10 @@ def fields(node: Node) -> Mapping[str, Any]:
 
 def random_fields(node: Node) -> Mapping[str, int]:
     """Read ``{dimension: 5, count: 1, degree: 3, seed: 0}``."""
-    return readers.mapping(node, _RANDOM, ("dimension", "count", "degree"))
+    from conslaw_cli.families.custom import RANDOM_LIMITS
+
+    keys = {key: readers.integer(*limits) for key, limits in RANDOM_LIMITS.items()}
+    return readers.mapping(node, keys, ("dimension", "count", "degree"))
 
 
 def map_of(phi: Mapping[str, Any], name: str = "") -> CustomMap:
@@ -68,20 +73,29 @@ def random_of(random_fields: Mapping[str, int], name: str = "") -> RandomFields:
     return RandomFields(**{"seed": 0, **random_fields}, name=name)
 
 
+def _name(node: Node) -> str:
+    if isinstance(node.value, dict | list) or not node.text.strip():
+        raise node.fault("a name such as x1")
+    return str(node.text)
+
+
 def _expression(node: Node) -> str:
     if isinstance(node.value, dict | list) or not node.text.strip():
         raise node.fault("an expression such as u*v")
     return str(node.text)
 
 
+def _components(node: Node) -> Texts:
+    from conslaw_cli.families.custom import listed
+
+    if not isinstance(node.value, str) or not node.text.strip():
+        return _expressions(node)
+    try:
+        return listed(node.text)
+    except SpecError as fault:
+        raise node.error(str(fault)) from None
+
+
 def _expressions(node: Node) -> Texts:
     texts: Texts = readers.list_of(_expression, "expressions such as [u*v, u**2]")(node)
     return texts
-
-
-_RANDOM: dict[str, Reader] = {
-    "dimension": readers.integer(1, 1000),
-    "count": readers.integer(1, 1000),
-    "degree": readers.integer(0, 50),
-    "seed": readers.integer(0, 2**32 - 1),
-}

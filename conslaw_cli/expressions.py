@@ -3,9 +3,8 @@
 Text. A whitelist over Python's own grammar (``ast.parse``): names, exact numbers, ``+ - * /``,
 ``**`` with a constant rational exponent, ``sqrt``. Nothing is evaluated but rational arithmetic.
 
-Normal form. A term is a rational coefficient times powers, with rational exponents, of bases; a
-base is a variable, a prime number or a sum of two or more terms with coprime integer coefficients.
-Equal sums are one base, so ``sqrt(v1**2 + v2**2)`` is the same element wherever it is written.
+Normal form (terms.py, normal_form.py). Equal sums are one base, so ``sqrt(v1**2 + v2**2)`` is the
+same element wherever it is written, and constants that are zero are found out (constants.py).
 
 Base point. Which of its values a root has is a question about real numbers: ``sqrt(x**2)`` is x on
 one side and −x on the other. So the normal form is built at a real point where every denominator is
@@ -27,32 +26,24 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import gcd, lcm
 from typing import Any
 
-from flint import arb, ctx, fmpq, fmpz
+from flint import ctx, fmpq
 
 from conslaw_cli.errors import SpecError
+from conslaw_cli.normal_form import PRECISION, Builder
+from conslaw_cli.terms import Graph, LimitError, Term, UndefinedError
 
 MAX_LENGTH = 20_000
 MAX_DEPTH = 60
 MAX_SUMMANDS = 1000
 """Operators in a row without parentheses."""
-MAX_EXPONENT = 1000
-MAX_ROOT = 60
-MAX_BITS = 1024
-"""Size of a rational number's numerator and denominator."""
-MAX_FACTORED_BITS = 64
-"""Size of numbers that roots are taken of: they are factored."""
-MAX_TERMS = 100_000
 POINTS = 200
 FEWEST_POINTS = 20
 """Real points tried before an expression is said to be undefined: fewer for long ones, about EFFORT
 / characters.
 """
 EFFORT = 200_000
-PRECISION = 256
-
 _FUNCTIONS = ("sqrt",)
 _GRAMMAR = "names, numbers, + - * / ** ( ) and sqrt"
 _FOREIGN = re.compile(r"[^\w\s+\-*/().,]")
@@ -72,97 +63,6 @@ _INSTEAD = {
     "√": "sqrt(…)",
 }
 _INSTEAD |= {"[": "(", "]": ")", "{": "(", "}": ")"}
-
-Factors = tuple[tuple[int, Fraction], ...]
-"""Powers of bases: pairs of a base's index and a nonzero exponent, by ascending index."""
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """``coefficient · ∏ base^exponent``. Prime bases have exponents between 0 and 1."""
-
-    coefficient: Fraction
-    factors: Factors = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """The base ``sign · θ_index``, positive at the base point."""
-
-    index: int
-    sign: int
-
-
-@dataclass(frozen=True, slots=True)
-class Prime:
-    """A prime number, of which only roots are bases."""
-
-    value: int
-
-
-@dataclass(frozen=True, slots=True)
-class Sum:
-    """A sum of terms with coprime integer coefficients, positive at the base point."""
-
-    terms: tuple[Term, ...]
-
-
-Base = Variable | Prime | Sum
-
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """Expressions in ``variables`` variables. Every base comes after those that it is made of."""
-
-    variables: int
-    bases: tuple[Base, ...]
-    outputs: tuple[Term, ...]
-
-    def supports(self) -> list[frozenset[int]]:
-        """Return the variables that each base depends on."""
-        supports = list[frozenset[int]]()
-        for base in self.bases:
-            below = (
-                {i for term in base.terms for i, _ in term.factors}
-                if isinstance(base, Sum)
-                else set[int]()
-            )
-            own = {base.index} if isinstance(base, Variable) else set[int]()
-            supports.append(frozenset(own.union(*(supports[i] for i in below))))
-        return supports
-
-    def text(self, index: int, names: Sequence[str]) -> str:
-        """Return a base as text."""
-        base = self.bases[index]
-        if isinstance(base, Sum):
-            return " + ".join(self._term_text(term, names) for term in base.terms).replace(
-                "+ -", "- "
-            )
-        return (
-            ("-" if base.sign < 0 else "") + names[base.index]
-            if isinstance(base, Variable)
-            else str(base.value)
-        )
-
-    def _term_text(self, term: Term, names: Sequence[str]) -> str:
-        def powered(i: int, e: Fraction) -> str:
-            inner = self.text(i, names)
-            shown = inner if inner.isidentifier() or inner.isdigit() else f"({inner})"
-            return (
-                shown
-                if e == 1
-                else f"{shown}**{e}"
-                if e.denominator == 1 and e > 0
-                else f"{shown}**({e})"
-            )
-
-        parts = [powered(i, e) for i, e in term.factors]
-        sign = (
-            {1: "", -1: "-"}.get(int(term.coefficient), f"{term.coefficient}*")
-            if parts
-            else str(term.coefficient)
-        )
-        return sign + "*".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,19 +171,36 @@ def graph(expressions: Sequence[Expression], variables: Sequence[str]) -> Graph:
     )
     with ctx.workprec(PRECISION):
         for point in _points(len(variables), tries):
-            builder, outputs = _Builder(point), dict[int, Term]()
+            outputs = dict[int, Term]()
             try:
-                for place, expression, tree in trees:
-                    outputs[place] = _Reader(expression, index, builder).value(tree)
-            except _UndefinedError as fault:
+                builder = _built(trees, index, Builder(point), outputs)
+            except UndefinedError as fault:
                 refused[str(fault)] += 1
-                trees.insert(
-                    0, trees.pop(len(outputs))
-                )  # so that the next point fails soon, if it does
+                # So that the next point fails soon, if it does.
+                trees.insert(0, trees.pop(len(outputs)))
                 continue
             return builder.graph([outputs[place] for place in range(len(trees))])
     reason = refused.most_common(1)[0][0]
     raise SpecError(f"{reason} at any of {tries} real points tried where the rest is defined")
+
+
+def _built(
+    trees: Sequence[tuple[int, Expression, ast.expr]],
+    index: Mapping[str, int],
+    builder: Builder,
+    outputs: dict[int, Term],
+) -> Builder:
+    """Write the terms of expressions to ``outputs``; return their builder.
+
+    If roots of constants are looked for in the field of others, all roots of numbers must be known
+    before: ``√(2 + √3)`` is no new root beside ``√2``, whichever comes first.
+    """
+    for place, expression, tree in trees:
+        outputs[place] = _Reader(expression, index, builder).value(tree)
+    if not builder.nested or builder.primes == builder.known_primes:
+        return builder
+    outputs.clear()
+    return _built(trees, index, Builder(builder.point, builder.primes), outputs)
 
 
 def _points(count: int, tries: int) -> Iterator[list[fmpq]]:
@@ -303,21 +220,13 @@ def _points(count: int, tries: int) -> Iterator[list[fmpq]]:
 # ---- from the syntax tree
 
 
-class _UndefinedError(Exception):
-    """An expression is not defined, or not certainly, at this base point."""
-
-
-class _LimitError(Exception):
-    """An expression is undefined everywhere or beyond the limits."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Reader:
     """Builds the normal form of one expression."""
 
     expression: Expression
     variables: Mapping[str, int]
-    builder: _Builder
+    builder: Builder
 
     def value(self, node: ast.expr, depth: int = 0) -> Term:
         """Return the term that a part of the syntax tree stands for."""
@@ -389,13 +298,13 @@ class _Reader:
             raise self._fault(node, f"{{}} is zero, so there is a {what} everywhere")
         try:
             return self._limited(node, self.builder.power, base, exponent)
-        except _UndefinedError as fault:
-            raise _UndefinedError(self._message(node, f"{{}} is not {fault}")) from None
+        except UndefinedError as fault:
+            raise UndefinedError(self._message(node, f"{{}} is not {fault}")) from None
 
     def _limited(self, node: ast.expr, build: Any, *values: Any) -> Term:
         try:
             term: Term = build(*values)
-        except _LimitError as fault:
+        except LimitError as fault:
             raise self._fault(node, str(fault)) from None
         return term
 
@@ -445,171 +354,3 @@ class _Reader:
 
 def _shown(text: str) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
-
-
-# ---- the normal form
-
-
-class _Builder:
-    """Makes terms at one base point; equal bases are made once."""
-
-    def __init__(self, point: Sequence[fmpq]) -> None:
-        self.point = point
-        self.bases = list[Base]()
-        self.values = list[arb]()  # of the bases, at the base point
-        self._index = dict[Base, int]()
-        self._room = MAX_TERMS
-
-    def graph(self, outputs: Sequence[Term]) -> Graph:
-        """Return the outputs with the bases that they are made of."""
-        used = {i for term in outputs for i, _ in term.factors}
-        for index in range(len(self.bases) - 1, -1, -1):
-            base = self.bases[index]
-            if index in used and isinstance(base, Sum):
-                used |= {i for term in base.terms for i, _ in term.factors}
-        number = {index: place for place, index in enumerate(sorted(used))}
-
-        def renumbered(term: Term) -> Term:
-            return Term(term.coefficient, tuple((number[i], e) for i, e in term.factors))
-
-        bases = [self.bases[index] for index in sorted(used)]
-        kept = (
-            Sum(tuple(map(renumbered, base.terms))) if isinstance(base, Sum) else base
-            for base in bases
-        )
-        return Graph(len(self.point), tuple(kept), tuple(map(renumbered, outputs)))
-
-    def variable(self, index: int) -> Term:
-        """Return the term of a variable."""
-        sign = 1 if self.point[index] > 0 else -1
-        return Term(
-            Fraction(sign),
-            ((self._base(Variable(index, sign), arb(self.point[index] * sign)), Fraction(1)),),
-        )
-
-    def sum(self, terms: Iterable[Term]) -> Term:
-        """Return a sum: its content times a base, unless a single term is left."""
-        total = dict[Factors, Fraction]()
-        for term in terms:
-            for part in self._summands(term):
-                total[part.factors] = total.get(part.factors, Fraction(0)) + part.coefficient
-        kept = [(factors, _bounded(total[factors])) for factors in sorted(total) if total[factors]]
-        if len(kept) < 2:
-            return Term(kept[0][1], kept[0][0]) if kept else Term(Fraction(0))
-        content = Fraction(
-            gcd(*(c.numerator for _, c in kept)), lcm(*(c.denominator for _, c in kept))
-        )
-        value = sum((self._value(factors) * _ball(c / content) for factors, c in kept), arb(0))
-        if value < 0 or (not value > 0 and kept[0][1] < 0):
-            content = -content
-        base = Sum(tuple(Term(_bounded(c / content), factors) for factors, c in kept))
-        return Term(_bounded(content), ((self._base(base, abs(value)), Fraction(1)),))
-
-    def product(self, terms: Iterable[Term]) -> Term:
-        """Return a product: exponents of equal bases add up."""
-        coefficient, factors = Fraction(1), dict[int, Fraction]()
-        for term in terms:
-            coefficient = _bounded(coefficient * term.coefficient)
-            for i, e in term.factors:
-                factors[i] = factors.get(i, Fraction(0)) + e
-        return self._term(coefficient, factors)
-
-    def power(self, term: Term, exponent: Fraction) -> Term:
-        """Return a power.
-
-        Raise _UndefinedError where its base is not certainly nonzero or, for a root, positive.
-        """
-        fractional = exponent.denominator > 1
-        _bounded_exponent(exponent)
-        if fractional and term.coefficient < 0:
-            raise _UndefinedError("positive")
-        factors = {i: e * exponent for i, e in term.factors}
-        if any((fractional or e < 0) and not self.values[i] > 0 for i, e in factors.items()):
-            raise _UndefinedError("positive" if fractional else "distinguishable from zero")
-        if not fractional:
-            if (max(map(_bits, term.coefficient.as_integer_ratio())) - 1) * abs(
-                exponent
-            ) > MAX_BITS:
-                raise _LimitError(f"a number of more than {MAX_BITS} bits")
-            return self._term(_bounded(term.coefficient ** int(exponent)), factors)
-        for prime, multiplicity in _factored(term.coefficient):
-            i = self._base(Prime(prime), arb(prime))
-            factors[i] = factors.get(i, Fraction(0)) + multiplicity * exponent
-        return self._term(Fraction(1), factors)
-
-    def _term(self, coefficient: Fraction, factors: dict[int, Fraction]) -> Term:
-        """Return a term; whole powers of primes go into the coefficient."""
-        for i, e in factors.items():
-            base = self.bases[i]
-            if isinstance(base, Prime) and (whole := e.numerator // e.denominator):
-                coefficient = _bounded(coefficient * Fraction(base.value) ** whole)
-                factors[i] = e - whole
-        kept = sorted((i, _bounded_exponent(e)) for i, e in factors.items() if e)
-        self._room -= len(kept)
-        return Term(coefficient, tuple(kept) if coefficient else ())
-
-    def _summands(self, term: Term) -> Iterable[Term]:
-        if len(term.factors) == 1 and term.factors[0][1] == 1:
-            base = self.bases[term.factors[0][0]]
-            if isinstance(base, Sum):
-                return [
-                    Term(_bounded(part.coefficient * term.coefficient), part.factors)
-                    for part in base.terms
-                ]
-        return [term]
-
-    def _value(self, factors: Factors) -> arb:
-        value = arb(1)
-        for i, e in factors:
-            value *= self.values[i] ** fmpq(e.numerator, e.denominator)
-        return value
-
-    def _base(self, base: Base, value: arb) -> int:
-        if base not in self._index:
-            self._room -= len(base.terms) if isinstance(base, Sum) else 1
-            if self._room < 0:
-                raise _LimitError(f"more than {MAX_TERMS:,} terms")
-            self._index[base] = len(self.bases)
-            self.bases.append(base)
-            self.values.append(value)
-        return self._index[base]
-
-
-def _ball(number: Fraction) -> arb:
-    return arb(fmpq(number.numerator, number.denominator))
-
-
-def _bits(number: int) -> int:
-    return number.bit_length()
-
-
-def _bounded(number: Fraction) -> Fraction:
-    if max(map(_bits, number.as_integer_ratio())) > MAX_BITS:
-        raise _LimitError(f"a number of more than {MAX_BITS} bits")
-    return number
-
-
-def _bounded_exponent(exponent: Fraction) -> Fraction:
-    if abs(exponent) > MAX_EXPONENT:
-        shown = str(exponent) if _bits(exponent.numerator) < 100 else "a larger one"
-        raise _LimitError(
-            f"expected exponents between -{MAX_EXPONENT} and {MAX_EXPONENT}, got {shown}"
-        )
-    if exponent.denominator > MAX_ROOT:
-        advice = (
-            f"{exponent.limit_denominator(MAX_ROOT)} as a fraction"
-            if exponent.denominator % 10 == 0
-            else "another one"
-        )
-        raise _LimitError(
-            f"expected exponents with denominators up to {MAX_ROOT}, got {exponent}; write {advice}"
-        )
-    return exponent
-
-
-def _factored(number: Fraction) -> list[tuple[int, int]]:
-    """Return the prime factors of a positive rational number with their multiplicities."""
-    if max(map(_bits, number.as_integer_ratio())) > MAX_FACTORED_BITS:
-        raise _LimitError(f"a root of a number of more than {MAX_FACTORED_BITS} bits")
-    over = [(int(p), int(m)) for p, m in fmpz(number.numerator).factor()]
-    return over + [(int(p), -int(m)) for p, m in fmpz(number.denominator).factor()]

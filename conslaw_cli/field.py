@@ -115,15 +115,7 @@ class PrimeField:
         """
         span = Span(self)
         span.add(rows)
-        free = np.setdiff1d(
-            np.arange(rows.shape[1]), [i for pivots, _ in span.blocks for i in pivots]
-        )
-        basis = np.zeros((len(free), rows.shape[1]))
-        basis[np.arange(len(free)), free] = 1
-        # Back-substitution: the last block's rows are zero in the pivot columns of all others.
-        for pivots, echelon in reversed(span.blocks):
-            basis[:, pivots] = -self.matmul(basis, echelon.T)
-        return basis
+        return span.nullspace(rows.shape[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +196,16 @@ class Span:
         if not done:
             return np.empty(0, np.intp), np.empty((0, 0))
         return np.concatenate([p for p, _ in done]), np.concatenate([rows for _, rows in done])
+
+    def nullspace(self, columns: int) -> Array:
+        """Return a basis (k, columns) of the vectors that all rows annihilate (see PrimeField)."""
+        free = np.setdiff1d(np.arange(columns), [i for pivots, _ in self.blocks for i in pivots])
+        basis = np.zeros((len(free), columns))
+        basis[np.arange(len(free)), free] = 1
+        # Back-substitution: the last block's rows are zero in the pivot columns of all others.
+        for pivots, echelon in reversed(self.blocks):
+            basis[:, pivots] = -self.field.matmul(basis, echelon.T)
+        return basis
 
     def _echelon(self, rows: Array) -> tuple[NDArray[np.intp], Array]:
         """Return pivot columns and the reduced echelon rows of at most TERMS rows (which are

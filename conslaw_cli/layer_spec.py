@@ -15,6 +15,7 @@ from conslaw_cli import readers
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.attention import MAX_HEADS, Attention
 from conslaw_cli.families.layers import (
+    PADDINGS,
     Activation,
     Branch,
     Convolution,
@@ -33,12 +34,19 @@ if TYPE_CHECKING:
 
 _size = readers.integer(1, MAX_WIDTH)
 _flag = readers.one_of({"true": True, "false": False})
-_padding = readers.one_of({word: word for word in ("valid", "same", "circular")})
+_padding = readers.one_of({word: word for word in PADDINGS})
 _none = readers.one_of({"false": False})
 
 
 def shape(node: Node) -> tuple[int, ...]:
-    """Read ``4``, ``{channels: 2, length: 6}`` or ``{channels: 3, height: 6, width: 6}``."""
+    """Read ``4``, ``{channels: 2, length: 6}`` or ``{channels: 3, height: 6, width: 6}``; or the
+    sizes as a list of up to three, as rows have them.
+    """
+    if isinstance(node.value, list):
+        if len(node.value) > 3:
+            raise node.fault("at most three sizes: channels, height, width")
+        sizes: tuple[int, ...] = readers.list_of(_size, "sizes such as [3, 6, 6]")(node)
+        return sizes
     if not isinstance(node.value, dict):
         return (_size(node),)
     if "length" in node.value:

@@ -28,11 +28,47 @@ def rational(rows: Matrix, modulus: int) -> Matrix | None:
     """
     lifted = []
     for row in rows:
-        fractions = [reconstruct(x, modulus) for x in row]
+        places = [place for place, x in enumerate(row) if x]  # most residues are 0
+        fractions = [reconstruct(row[place], modulus) for place in places]
         if None in fractions:
             return None
-        lifted.append(cleared([x for x in fractions if x is not None]))
+        integers = cleared([x for x in fractions if x is not None])
+        lifted.append([0] * len(row))
+        for place, x in zip(places, integers, strict=True):
+            lifted[-1][place] = x
     return lifted
+
+
+def algebraic(rows: Matrix, modulus: int, radicals: Sequence[int]) -> Matrix | None:
+    """Return rows of coprime integers for the residues of numbers of a number field; None if an
+    entry is no small combination.
+
+    radicals: the residues of numbers that with 1 are a basis of the field over the rationals. Each
+    entry of a row gives as many integers as the basis has numbers: its coefficients in these.
+    """
+    lifted = []
+    for row in rows:
+        found = [_combination(x, modulus, radicals) for x in row]
+        if None in found:
+            return None
+        lifted.append(cleared([x for each in found if each is not None for x in each]))
+    return lifted
+
+
+def _combination(residue: int, modulus: int, radicals: Sequence[int]) -> list[Fraction] | None:
+    """Return small rational coefficients of a combination of 1 and the radicals: a short vector of
+    the lattice of those (a_0, a_1, …, b) for which ``a_0 + Σ a_i r_i ≡ b · residue``.
+    """
+    size = len(radicals) + 1
+    if residue % modulus in (0, 1):
+        return [Fraction(residue % modulus), *[Fraction(0)] * len(radicals)]
+    lattice = fmpz_mat(size + 1, size + 1)
+    lattice[0, 0] = modulus
+    for i, number in enumerate([*(-r for r in radicals), residue], start=1):
+        lattice[i, 0], lattice[i, i] = number, 1
+    *above, below = (int(x) for x in lattice.lll().table()[0])
+    small = max(map(abs, (*above, below))) ** (size + 1) < modulus >> (size + 1)
+    return [Fraction(a, below) for a in above] if below and small else None
 
 
 def reconstruct(residue: int, modulus: int) -> Fraction | None:
@@ -51,6 +87,17 @@ def cleared(row: Sequence[Fraction]) -> list[int]:
     """Multiply by the common denominator."""
     scale = lcm(*(x.denominator for x in row))
     return [int(x * scale) for x in row]
+
+
+def small(rows: Matrix, modulus: int) -> Matrix:
+    """Return integer vectors that are combinations of the rows modulo a number, short ones first,
+    as many as a reduced basis has that are no multiples of the modulus.
+    """
+    size = len(rows[0])
+    multiples = [[modulus * (i == j) for j in range(size)] for i in range(size)]
+    reduced = fmpz_mat(rows + multiples).lll().tolist()
+    vectors = [[int(x) for x in row] for row in reduced]
+    return [v for v in vectors if any(x % modulus for x in v)]
 
 
 def short(vectors: Matrix) -> Matrix:

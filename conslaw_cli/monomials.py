@@ -36,6 +36,8 @@ EXACT_LABELS = 128
 """Up to so many labels, a set of them is two words of bits; beyond, two random words, told apart
 with certainty 1 − 2^-128.
 """
+COUNTED_LABELS = 12
+"""Independent labels up to which classes are counted without listing them: 2^12 at most."""
 PART = 1 << 20
 """Entries of the system computed at a time."""
 
@@ -147,6 +149,46 @@ def classes(rows: Monomials, symmetry: Symmetry, rng: np.random.Generator) -> Cl
     return Classes(rows, members, odd, orbits, 0.0 if exact else comb(len(members), 2) / 2.0**128)
 
 
+def largest_class(symmetry: Symmetry, degree: int, up_to: bool) -> int | None:
+    """Return the size of the largest parity class of the monomials of a degree, or of all degrees
+    up to it, without listing them; None for more than COUNTED_LABELS independent labels.
+
+    The words of the parameters are vectors over F_2. Their generating function ``∏ 1/(1 − [w] t)``
+    counts the monomials of every degree in every class.
+    """
+    words = _coordinates(symmetry)
+    if words is None:
+        return None
+    words += [0] if up_to else []
+    every = np.arange(1 << max(words).bit_length())
+    counts = np.zeros((degree + 1, len(every)))
+    counts[0, 0] = 1
+    for word in words:
+        for d in range(1, degree + 1):
+            counts[d] += counts[d - 1, every ^ word]
+    counts[degree, 0] -= up_to  # the monomial 1
+    return int(counts[degree].max())
+
+
+def _coordinates(symmetry: Symmetry) -> list[int] | None:
+    """Return the word of every parameter, a sum of labels over F_2, as bits in a basis of them."""
+    basis: dict[int, tuple[int, int]] = {}
+    found = []
+    for labels in symmetry.labels.tolist():
+        word, bits = 0, 0
+        for label in labels:
+            word ^= 1 << label if label != NONE else 0
+        while word:
+            if word.bit_length() not in basis:
+                basis[word.bit_length()] = word, 1 << len(basis)
+            leading, bit = basis[word.bit_length()]
+            word, bits = word ^ leading, bits ^ bit
+        found.append(bits)
+        if len(basis) > COUNTED_LABELS:
+            return None
+    return found
+
+
 def _words(labels: int, rng: np.random.Generator) -> Words:
     """Return two words per label, (2, labels + 1), such that exclusive-or tells sets of labels
     apart; NONE has zeros.
@@ -213,16 +255,15 @@ class Points:
             np.insert(ratio, fields.dimension, 0, axis=1),
         )
 
-    def equations(self, rows: Monomials, count: int) -> Array:
-        """Return ``⟨∇m, g⟩ = m(θ) Σ_k g_{m_k}/θ_{m_k}`` at the first ``count`` points for all
-        monomials: (count, len(rows)).
+    def equations(self, rows: Monomials, count: int, first: int = 0) -> Array:
+        """Return ``⟨∇m, g⟩ = m(θ) Σ_k g_{m_k}/θ_{m_k}`` at ``count`` points, from the one of number
+        ``first``, for all monomials: (count, len(rows)).
         """
         system = np.empty((count, len(rows)))
         part = max(1, PART // len(rows))
         for start in range(0, count, part):
-            system[start : start + part] = self._equations(
-                rows, slice(start, min(start + part, count))
-            )
+            stop = min(start + part, count)
+            system[start:stop] = self._equations(rows, slice(first + start, first + stop))
         return system
 
     def _equations(self, rows: Monomials, points: slice) -> Array:

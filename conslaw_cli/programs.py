@@ -19,8 +19,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from conslaw_cli.expressions import Factors, Graph, Prime, Sum, Term, Variable
 from conslaw_cli.field import Array, PrimeField
+from conslaw_cli.terms import Factors, Graph, Prime, Sum, Term, Variable
 
 Index = NDArray[np.intp]
 WIDE = 256

@@ -6,10 +6,10 @@ parts before they raise, so that one SpecError tells every fault, one to a line.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
 
 if TYPE_CHECKING:
@@ -139,17 +139,17 @@ def probability(node: Node) -> float:
 
 
 def one_of(choices: Mapping[str, Any]) -> Reader:
-    """Read one of some words as the value that it stands for; a YAML boolean is the word true or
-    false.
+    """Read one of some words, in small or capital letters, as the value that it stands for; a YAML
+    boolean is the word true or false.
     """
 
     def read(node: Node) -> Any:
-        word = str(node.value).lower() if isinstance(node.value, bool) else node.value
-        if not isinstance(word, str):
+        if not isinstance(node.value, bool | str):
             raise node.fault(f"one of {', '.join(choices)}")
-        if word not in choices:
+        word = str(node.value)
+        if word.lower() not in choices:
             raise node.fault(f"one of {', '.join(choices)}", _meant(word, choices))
-        return choices[word]
+        return choices[word.lower()]
 
     return read
 
@@ -170,5 +170,4 @@ def prose(node: Node) -> str:
 
 def _meant(word: str, known: Iterable[str]) -> str:
     guess = _OLD_BOOLEANS.get(word.lower(), "")
-    close = [guess] if guess in known else difflib.get_close_matches(word, known, 1)
-    return f" (did you mean {close[0]}?)" if close else ""
+    return f" (did you mean {guess}?)" if guess in known else checks.near(word, known)

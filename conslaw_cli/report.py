@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from conslaw_cli import checks
 
 Verdict = Literal["proved", "computed", "failed"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+"""Best first: a row never makes room for one whose verdict stands after its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class Trace:
     complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LawCount:
     """One row: an architecture and the number of its conservation laws.
 
@@ -73,7 +78,13 @@ class LawCount:
     polynomial_laws: Mapping[str, int] | None = None
     reason: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def __repr__(self) -> str:
+        """Return one line: the name and what was counted; :meth:`to_dict` has all of it."""
+        counted = f"D = {self.parameters}, dim Lie = {self.dim_lie}, laws = {self.laws}"
+        figures = f"{counted} ({self.known_independent} known), " if self.reason is None else ""
+        return f"<LawCount {checks.shown(self.name)}: {figures}{self.verdict}>"
+
+    def to_dict(self) -> dict[str, Any]:
         """Return the row under its public keys (README, "Output"), ready for ``json.dumps``."""
         own = ("parameters", "dim_lie", "laws", "known_listed", "known_independent", "unknown_laws")
         trace = None if self.trace is None else list(self.trace.dimensions)
@@ -95,6 +106,8 @@ class LawCount:
                 else {"polynomial_laws": dict(self.polynomial_laws)}
             ),
         }
+
+    to_json = to_dict
 
     def _evidence(self) -> dict[str, Any]:
         if self.reason is not None:
@@ -137,3 +150,11 @@ def canonical_json(value: Any) -> str:
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
     )
+
+
+def job_hash(architecture: Mapping[str, Any], seed: int, degree: int | None = None) -> str:
+    """Return the SHA-256 of a job's canonical JSON: the keys that define the architecture, the
+    seed, and the ``degree`` of the polynomial laws to look for, if it is to.
+    """
+    job = {"architecture": architecture, "seed": seed, **({"degree": degree} if degree else {})}
+    return hashlib.sha256(canonical_json(job).encode()).hexdigest()

@@ -22,7 +22,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from conslaw_cli import custom_spec, layer_spec, readers
+from conslaw_cli import checks, custom_spec, layer_spec, readers
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families import Architecture
 from conslaw_cli.families.layers import LayerError
@@ -38,7 +38,6 @@ MAX_WIDTHS = 2_000_000
 """Most widths of all architectures of a sweep together; with MAX_ARCHITECTURES this bounds its
 memory.
 """
-MAX_SEED = 2**32 - 1
 MAX_POLYNOMIAL_DEGREE = 40
 _COUNTED_UP_TO = 10**30
 _FAULTS_SHOWN = 20
@@ -89,22 +88,41 @@ def parse(text: str, filename: str) -> Sweep:
 
 
 def from_flags(widths: str, activation: str, bias: str, loss: str) -> MLP:
-    """Return the network of flags such as "3,4,2", "relu" or "relu,linear", "hidden", "mse"."""
-    numbers = [part.strip() for part in widths.split(",")]
-    if not all(re.fullmatch(r"[0-9]{1,300}", number) for number in numbers):
+    """Return the network of flags such as "3,4,2", "relu" or "relu,linear", "hidden", "mse"; also
+    in the forms that tables print, "3-4-2" and "relu/linear".
+    """
+    numbers = width_list(widths)
+    if not numbers:
         raise SpecError(f"--widths: expected positive integers such as 3,4,2, got {widths[:80]!r}")
-    if bias not in _BIASES:
-        raise SpecError(f"--bias: expected one of {', '.join(_BIASES)}, got {bias!r}")
-    names = tuple(part.strip() for part in activation.split(","))
+    if bias.lower() not in _BIASES:
+        meant = checks.near(bias, _BIASES)
+        raise SpecError(f"--bias: expected one of {', '.join(_BIASES)}, got {bias!r}{meant}")
+    names = tuple(_word(part.strip(), ACTIVATIONS) for part in re.split("[,/]", activation))
     values = {
         "activation": names[0] if len(names) == 1 else names,
-        "bias": _BIASES[bias],
-        "loss": loss,
+        "bias": _BIASES[bias.lower()],
+        "loss": _word(loss, LOSSES),
     }
     try:
-        return MLP(tuple(map(int, numbers)), **values)  # type: ignore[arg-type]  # checked by MLP
+        return MLP(numbers, **values)  # type: ignore[arg-type]  # checked by MLP
     except SpecError as fault:
         raise SpecError(f"--{fault}") from None
+
+
+def width_list(text: str) -> tuple[int, ...]:
+    """Return the widths of a text such as 3,4,2 or 3-4-2, 3x4x2, [3, 4, 2]; () if it is none."""
+    inner = text.strip()
+    if inner[:1] + inner[-1:] in ("[]", "()"):
+        inner = inner[1:-1]
+    separator = next((each for each in ",-x×" if each in inner), None)
+    parts = [part.strip() for part in inner.split(separator)]
+    right = all(re.fullmatch(r"[0-9]{1,300}", part) for part in parts)
+    return tuple(map(int, parts)) if right else ()
+
+
+def _word(word: str, known: Sequence[str]) -> str:
+    """Return a word as it is known, where capital letters are all that differs."""
+    return word.lower() if word.lower() in known else word
 
 
 # ---- the file
@@ -356,7 +374,18 @@ def _products(
         for chosen in product(*choices.values()):
             values = {"widths": widths, **dict(zip(choices, chosen, strict=True))}
             network = _built(node, MLP, values)
-            yield _Row(network, network.closed_form() if expect else None, node)
+            yield _Row(network, _closed_form(network, node) if expect else None, node)
+
+
+def _closed_form(network: MLP, node: Node) -> int:
+    """Return the number of laws by the formula. Raise SpecError, at the key, if there is none."""
+    number = network.closed_form()
+    if number is None:
+        raise node.value["expect"].error(
+            "a closed form is known for linear networks without biases and cross_entropy only, not"
+            f" for {network.name}"
+        )
+    return number
 
 
 # ---- random draws
@@ -418,7 +447,7 @@ _BIASES: dict[str, Bias] = {
     "all": "all",
 }
 
-_seed = readers.integer(0, MAX_SEED)
+_seed = readers.integer(0, checks.MAX_SEED)
 _width = readers.integer(1, MAX_WIDTH)
 _widths = readers.list_of(_width, "widths such as [3, 4, 2]")
 _chain = readers.list_of(
@@ -436,9 +465,14 @@ def _activation(node: Node) -> str | tuple[str, ...]:
     return activation
 
 
+def _activation_of_one(node: Node) -> str | tuple[str, ...]:
+    """Read the activation of one network: an empty list if it has no hidden layer."""
+    return () if node.value == [] else _activation(node)
+
+
 _FAMILIES: dict[str, _Family] = {
     "widths": _Family(
-        {"widths": _widths, "activation": _activation, "bias": _bias, "loss": _loss}, MLP
+        {"widths": _widths, "activation": _activation_of_one, "bias": _bias, "loss": _loss}, MLP
     ),
     "layers": _Family(
         {"input": layer_spec.shape, "layers": layer_spec.layers, "loss": _loss},

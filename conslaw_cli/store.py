@@ -1,34 +1,34 @@
 """Finished rows on disk: a JSON Lines file that one process appends to and the next finds its rows
 in.
 
-A line is a row's JSON object with one more key, ``job``: the hash of the job it answers. A row is
-found by that hash and its name. Lines of other jobs and lines that cannot be read are kept as they
-are.
+A row is found by its name and the hash of the job that it answers. Lines of other jobs and lines
+that are no rows are kept as they are. A damaged row goes to ``FILE.rejected``, and its job is done
+again.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
 import os
-import stat
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
-from conslaw_cli import signals
-from conslaw_cli.errors import SpecError
-from conslaw_cli.report import LawCount, Verdict
+from conslaw_cli import files, lines, signals
+from conslaw_cli.errors import OutputError, SpecError
+from conslaw_cli.journal import Journal
+from conslaw_cli.report import VERDICTS, LawCount
 
 RowId = tuple[str, str]
 """The hash of a job and the name of its row."""
 
+NAMED = 100
+"""How many damaged lines are named at most."""
 
-class _Line(NamedTuple):
-    raw: bytes
-    id: RowId | None
-    row: LawCount | None
+
+class _Rejected(NamedTuple):
+    number: int
+    line: bytes
+    why: str
 
 
 class Store:
@@ -38,181 +38,232 @@ class Store:
     version: rows of another version of the algorithm are not found, and make room for new ones.
     warn: told what is odd about the file; half of a last line is cut off.
 
-    Raise SpecError if the file cannot be written, is in use by another sweep, or holds no rows but
-    other text.
+    Raise SpecError if the file cannot be written, is in use by another sweep, or is not one that a
+    sweep wrote: that is left as it is. Later OutputError is raised if rows cannot be written; they
+    are found nevertheless.
     """
 
     def __init__(self, path: str, version: str, warn: Callable[[str], None]) -> None:
-        self.path = path
         self._version = version
         self._warn = warn
-        with self._clear_errors():
-            # A link must stay one when the file behind it is replaced.
-            self._real_path = os.path.realpath(path)
-            self._fd = _open_locked(path, self._real_path)
+        self._lost = False
+        self._ids: list[bytes | None] = []
+        self._best: dict[bytes, tuple[int, bytes]] = {}
+        self._rows: dict[bytes, LawCount] = {}
+        with _opening(path):
+            self._journal = Journal(path, warn, lines.is_begun)
         try:
-            with self._clear_errors():
-                self._lines = self._read()
+            with _opening(path), signals.held_back():
+                self._read()
         except BaseException:
-            os.close(self._fd)
+            self._journal.close()
             raise
-        self._rows = {
-            line.id: line.row for line in self._lines if line.row is not None and self._found(line)
-        }
 
     def __enter__(self) -> Store:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):
-            os.fsync(self._fd)
-        os.close(self._fd)
+        try:
+            if not self._lost:
+                with self._writing():
+                    self._compare()
+        finally:
+            self._journal.close()
+
+    @property
+    def path(self) -> str:
+        """Where the rows are, as it is shown: another path once another file is at the first."""
+        return self._journal.name
+
+    # ---- rows
 
     def get(self, row_id: RowId) -> LawCount | None:
-        """Return the last row under this id, whatever its verdict."""
-        return self._rows.get(row_id)
+        """Return the best row under this id, the last one of these; its verdict may be "failed".
+
+        A line that cannot be read although its digest holds is rejected, and there is no row.
+        """
+        id_ = lines.row_id(*row_id)
+        if id_ not in self._rows and id_ in self._best:
+            line = self._best[id_][1]
+            try:
+                self._rows[id_] = lines.decode(line)
+            except ValueError as error:
+                self._give_up(line, str(error))
+        return self._rows.get(id_)
+
+    def verdict(self, row_id: RowId) -> str | None:
+        """Return the verdict of the row that :meth:`get` returns, without parsing that."""
+        best = self._best.get(lines.row_id(*row_id))
+        return VERDICTS[-best[0]] if best else None
 
     def append(self, key: str, row: LawCount) -> None:
         """Write one line and wait until it is on the disk: a power cut loses nothing that was
         finished.
         """
-        line = _line(key, row)
-        with self._clear_errors():
-            _write(self._fd, line.raw + b"\n")
-            os.fsync(self._fd)
-        self._lines.append(line)
-        self._rows[key, row.name] = row
-
-    def drop(self, ids: Iterable[RowId]) -> None:
-        """Remove all rows under these ids."""
-        gone = set(ids)
-        with self._clear_errors(), signals.held_back():
-            self._replace([line for line in self._lines if line.id not in gone])
-        self._rows = {row_id: row for row_id, row in self._rows.items() if row_id not in gone}
+        line, id_ = lines.encode(key, row), lines.row_id(key, row.name)
+        try:
+            if not self._lost:
+                with self._writing():
+                    self._compare()
+                    self._journal.append(line)
+        finally:
+            # It is found even if the disk is full.
+            self._journal.lines.append(line)
+            self._learn(line)
+            if id_ in self._best and self._best[id_][1] is line:
+                self._rows[id_] = row
 
     def settle(self, ids: Iterable[RowId]) -> None:
         """Put the rows under these ids first, in this order and one each; all other lines follow in
-        theirs.
+        theirs, but for rows under the same ids that are no better.
 
         So the file does not depend on the number of workers, nor on how often the sweep was
         interrupted.
         """
-        order = list(dict.fromkeys(ids))
-        last = {line.id: line for line in self._lines if self._found(line)}
-        wanted = [last[row_id] for row_id in order if row_id in last]
-        answered = {line.id for line in wanted}
-        rest = [line for line in self._lines if line.id not in answered]
-        try:
-            with signals.held_back():
-                self._replace(wanted + rest)
-        except OSError as error:
-            self._warn(
-                f"{self.path}: rows stay in the order they were finished in: {error.strerror}"
-            )
+        if self._lost:
+            return
+        with self._writing():
+            self._compare(thorough=True)
+            order = self._settled(lines.row_id(*each) for each in ids)
+            if order == self._journal.lines:
+                return
+            try:
+                self._replace(order)
+            except OSError as error:
+                self._warn(
+                    f"{self.path}: rows stay in the order they were finished in: {error.strerror}"
+                )
 
-    def _found(self, line: _Line) -> bool:
-        return line.row is not None and line.row.version == self._version
+    def _settled(self, ids: Iterable[bytes]) -> list[bytes]:
+        best = {id_: self._best[id_] for id_ in dict.fromkeys(ids) if id_ in self._best}
+        rest = [
+            line
+            for line, id_ in zip(self._journal.lines, self._ids, strict=True)
+            if id_ not in best
+            or (line is not best[id_][1] and lines.head(line).rank > best[id_][0])
+        ]
+        return [line for _, line in best.values()] + rest
 
-    def _read(self) -> list[_Line]:
-        with open(self._fd, "rb", closefd=False) as file:
-            *whole, half = file.read().split(b"\n")
-        lines = [_parse(raw) for raw in whole if raw.strip()]
-        if half.strip() and (last := _parse(half)).row is not None:
-            os.write(self._fd, b"\n")
-            lines.append(last)
-            half = b""
-        self._check_rows(lines, half)
+    def _replace(self, order: list[bytes]) -> None:
+        """Put some of the lines that are held, in this order, into the place of all."""
+        ids = dict(zip(map(id, self._journal.lines), self._ids, strict=True))
+        self._journal.replace(order)
+        self._ids = [ids[id(line)] for line in order]
+
+    def _compare(self, thorough: bool = False) -> None:
+        for line in self._journal.compare(thorough):
+            self._learn(line)
+
+    # ---- what is known of the lines
+
+    def _learn(self, line: bytes, head: lines.Head | None = None) -> None:
+        """Note what a line is, which stands after all that were noted."""
+        if head is None:
+            with contextlib.suppress(ValueError):
+                head = lines.head(line)
+        self._ids.append(head and head.id)
+        if head is None or head.version != self._version or not head.rank:
+            return
+        if head.id not in self._best or self._best[head.id][0] <= head.rank:
+            self._best[head.id] = (head.rank, line)
+            self._rows.pop(head.id, None)
+
+    # ---- opening
+
+    def _read(self) -> None:
+        """Read the file; what is not to be there is rejected or cut off, if a sweep wrote it."""
+        rejected: list[_Rejected] = []
+        unreadable, line, half = 0, b"\n", b""
+        for number, line in self._journal.in_file():
+            if not line.endswith(b"\n") and lines.is_begun(line):
+                half = line
+            else:
+                unreadable += self._sort(number, line.removesuffix(b"\n"), rejected)
+        self._check_rows(unreadable, len(rejected), half)
         if half:
-            os.ftruncate(self._fd, sum(len(raw) + 1 for raw in whole))
+            self._journal.cut(half)
             self._warn(f"{self.path}: cut off a half-written last line of {len(half)} bytes")
-        return lines
+        elif not line.endswith(b"\n"):
+            self._journal.end()
+        if rejected:
+            self._reject(rejected)
 
-    def _check_rows(self, lines: list[_Line], half: bytes) -> None:
+    def _sort(self, number: int, line: bytes, rejected: list[_Rejected]) -> bool:
+        """Hold a line or reject it. Return whether it is neither a row nor one that is damaged."""
+        head = None
+        try:
+            head = lines.head(line)
+        except ValueError as error:
+            if lines.resembles_row(line):
+                rejected.append(_Rejected(number, line, str(error)))
+                return False
+        self._journal.lines.append(line)
+        self._learn(line, head)
+        return head is None
+
+    def _check_rows(self, unreadable: int, rejected: int, half: bytes) -> None:
         """Refuse a file that no sweep wrote, such as a report named by mistake, before it is
         changed.
         """
-        unreadable = sum(1 for line in lines if line.row is None)
-        begun = not half.strip() or half.startswith(b"{")
-        if (lines and unreadable == len(lines)) or (not lines and not begun):
+        foreign = unreadable or (half and not half.strip(b"\0"))
+        if foreign and not rejected and unreadable == len(self._journal.lines):
             raise SpecError(
                 f"{self.path}: expected rows of a sweep, found none; name another file or remove it"
             )
         if unreadable:
-            self._warn(f"{self.path}: {unreadable} unreadable lines are ignored and kept")
+            what = "line is" if unreadable == 1 else "lines are"
+            self._warn(f"{self.path}: {unreadable} unreadable {what} ignored and kept")
 
-    def _replace(self, lines: list[_Line]) -> None:
-        if lines == self._lines:
-            return
-        old_mode = stat.S_IMODE(os.fstat(self._fd).st_mode)
-        fd, name = tempfile.mkstemp(dir=os.path.dirname(self._real_path), prefix=".conslaw-")
-        try:
-            _lock(fd, self.path)
-            os.fchmod(fd, old_mode)
-            _write(fd, b"".join(line.raw + b"\n" for line in lines))
-            os.fsync(fd)
-            os.replace(name, self._real_path)
-        except BaseException:
-            os.close(fd)
-            os.unlink(name)
-            raise
-        os.close(self._fd)
-        self._fd, self._lines = fd, lines
+    def _reject(self, rejected: list[_Rejected]) -> None:
+        """Move damaged lines, which are not held, to a file of their own."""
+        _add_rejected(f"{self._journal.real_path}.rejected", [each.line for each in rejected])
+        self._journal.replace(self._journal.lines)
+        place = f"the line is now in {self.path}.rejected"
+        for number, _, why in rejected[:NAMED]:
+            self._warn(f"{self.path}:{number}: {why}; {place}")
+        if len(rejected) > NAMED:
+            self._warn(f"{self.path}: {len(rejected) - NAMED} more lines are damaged and there")
+
+    def _give_up(self, line: bytes, why: str) -> None:
+        """Reject a line that is held."""
+        with self._writing():
+            self._compare()
+            number = self._journal.lines.index(line)
+            del self._journal.lines[number]
+            self._ids, self._best, self._rows = [], {}, {}
+            for each in self._journal.lines:
+                self._learn(each)
+            self._reject([_Rejected(number + 1, line, why)])
 
     @contextlib.contextmanager
-    def _clear_errors(self) -> Iterator[None]:
+    def _writing(self) -> Iterator[None]:
+        """Hold signals back; where the disk cannot be written, raise OutputError and give it up."""
         try:
-            yield
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-            what = error.strerror if isinstance(error, OSError) else error
-            raise SpecError(f"{self.path}: cannot keep rows there: {what}") from None
+            with signals.held_back():
+                yield
+        except OSError as error:
+            self._lost = True
+            raise OutputError(f"{self.path}: cannot keep rows there: {error.strerror}") from None
 
 
-def _open_locked(shown: str, path: str) -> int:
-    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
-        raise SpecError(f"{shown}: expected a regular file to keep rows in")
-    while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-        try:
-            _lock(fd, shown)
-            # A sweep that ended just now may have replaced the file between the two calls.
-            if os.path.samestat(os.fstat(fd), os.stat(path)):
-                return fd
-        except FileNotFoundError:
-            pass
-        except BaseException:
-            os.close(fd)
-            raise
+@contextlib.contextmanager
+def _opening(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise files.unwritable(f"{files.label(path)}: cannot keep rows there", error) from None
+
+
+def _add_rejected(path: str, rejected: list[bytes]) -> None:
+    """Append lines to the file of rejected ones; raise SpecError if another file has that name."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    try:
+        first = os.pread(fd, 1 << 16, 0).split(b"\n")[0]
+        if first and not lines.resembles_row(first):
+            raise SpecError(
+                f"{files.label(path)}: expected rejected rows of a sweep, found something else;"
+                " move it away"
+            )
+        files.write_pieces(fd, (line + b"\n" for line in rejected))
+    finally:
         os.close(fd)
-
-
-def _lock(fd: int, shown: str) -> None:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise SpecError(f"{shown}: another sweep is writing to it; -o names another file") from None
-    except OSError:
-        # Some network file systems have no locks; a sweep there is still worth having.
-        return
-
-
-def _write(fd: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(fd, data) :]
-
-
-def _line(key: str, row: LawCount) -> _Line:
-    text = json.dumps({**row.to_json(), "job": key}, separators=(",", ":"), allow_nan=False)
-    return _Line(text.encode("ascii"), (key, row.name), row)
-
-
-def _parse(raw: bytes) -> _Line:
-    try:
-        record = json.loads(raw)
-        key = record.pop("job")
-        row = LawCount.from_json(record)
-        texts = isinstance(key, str) and isinstance(row.name, str)
-        if texts and row.verdict in get_args(Verdict) and row.to_json() == record:
-            return _Line(raw, (key, row.name), row)
-        return _Line(raw, None, None)
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return _Line(raw, None, None)

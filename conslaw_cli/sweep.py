@@ -96,47 +96,67 @@ def plan(architectures: Iterable[Architecture], seed: int, degree: int | None = 
 
 
 def resume(
-    jobs: Sequence[Job], store: Store, limits: Limits, workers: int | None = None
+    jobs: Sequence[Job],
+    store: Store,
+    limits: Limits,
+    workers: int | None = None,
+    fresh: bool = False,
 ) -> Generator[tuple[Job, LawCount], None, None]:
     """Run the jobs that have no row in the store yet, or a failed one; yield each row once it is
     stored.
 
-    When all are done the store is put into the order of ``jobs``.
+    In the end, and when it is left early, rows that are finished are stored and the store is put
+    into the order of ``jobs``. fresh: run all jobs; what is there stays until it has a successor
+    that is no worse.
     """
-    with contextlib.closing(run(missing(jobs, store), limits, workers)) as rows:
-        for job, row in rows:
-            store.append(job.key, row)
-            yield job, row
-    store.settle(job.id for job in jobs)
+    unclaimed: dict[RowId, _Outcome] = {}
+    rows = run(jobs if fresh else missing(jobs, store), limits, workers, unclaimed=unclaimed)
+    try:
+        with contextlib.closing(rows):
+            for job, row in rows:
+                with signals.held_back():
+                    store.append(job.key, row)
+                yield job, row
+    finally:
+        with signals.held_back():
+            for job, row, _ in unclaimed.values():
+                store.append(job.key, row)
+            store.settle(job.id for job in jobs)
 
 
 def missing(jobs: Iterable[Job], store: Store) -> list[Job]:
     """Return the jobs without a row that counts."""
-    rows = [(job, store.get(job.id)) for job in jobs]
-    return [job for job, row in rows if row is None or row.verdict == "failed"]
+    return [job for job in jobs if store.verdict(job.id) in (None, "failed")]
 
 
 def run(
-    jobs: Iterable[Job], limits: Limits, workers: int | None = None, count: Count = count_laws
+    jobs: Iterable[Job],
+    limits: Limits,
+    workers: int | None = None,
+    count: Count = count_laws,
+    unclaimed: dict[RowId, _Outcome] | None = None,
 ) -> Generator[tuple[Job, LawCount], None, None]:
     """Yield each job's row as it finishes. A job that fails has a row that says why; nothing is
     raised for it.
 
     workers: processes at most, by default one per core; a row does not depend on it, seconds aside.
-    Raise ResourceError if the system gives none. An interrupt waits until all rows that are
-    finished have been taken.
+    unclaimed: gets, when the rest is not wanted any more, what has finished and was not yielded.
+    Raise ResourceError if the system gives no process.
     """
+    unclaimed = {} if unclaimed is None else unclaimed
     todo = list({job.id: job for job in jobs}.values())
     alone = []
-    with contextlib.closing(_in_children(todo, limits, _worth(todo, workers), count)) as outcomes:
+    running = _in_children(todo, limits, _worth(todo, workers), count, unclaimed)
+    with contextlib.closing(running) as outcomes:
         for job, row, retry in outcomes:
             if retry:
                 alone.append(job)
             else:
                 yield job, row
     for job in alone:
-        for outcome in _in_children([job], limits, 1, count):
-            yield job, outcome.row
+        with contextlib.closing(_in_children([job], limits, 1, count, unclaimed)) as outcomes:
+            for outcome in outcomes:
+                yield job, outcome.row
 
 
 def _worth(jobs: Sequence[Job], workers: int | None) -> int:
@@ -158,7 +178,11 @@ def _cores() -> int:
 
 
 def _in_children(
-    jobs: Sequence[Job], limits: Limits, workers: int, count: Count
+    jobs: Sequence[Job],
+    limits: Limits,
+    workers: int,
+    count: Count,
+    unclaimed: dict[RowId, _Outcome],
 ) -> Generator[_Outcome, None, None]:
     """Run jobs in up to so many forked children, which share the memory."""
     if workers > 1:
@@ -168,15 +192,11 @@ def _in_children(
         jobs = sorted(jobs, key=lambda job: -job.cost)
     left = deque(_chunks(jobs))
     # Signals are heard where the crew is waited for, and nowhere else.
-    with signals.held_back(), contextlib.closing(_Crew(limits, workers, count)) as crew:
+    with signals.held_back(), _Crew(limits, workers, count, unclaimed) as crew:
         while left or crew.busy:
             while left and (child := crew.idle()):
                 child.give(left.popleft())
-            try:
-                crew.wait()
-            except KeyboardInterrupt:
-                yield from crew.finished()
-                raise
+            crew.wait()
             yield from crew.finished()
             for child in crew.ended():
                 yield child.failure()
@@ -198,9 +218,21 @@ def _chunks(jobs: Iterable[Job]) -> Iterator[list[Job]]:
 class _Crew:
     """Children that work at the same time; each starts when there is something for it to do."""
 
-    def __init__(self, limits: Limits, most: int, count: Count) -> None:
+    def __init__(
+        self, limits: Limits, most: int, count: Count, unclaimed: dict[RowId, _Outcome]
+    ) -> None:
         self._limits, self._most, self._count = limits, most, count
+        self._unclaimed = unclaimed
         self._children: list[_Child] = []
+
+    def __enter__(self) -> _Crew:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop all, whatever they are doing; keep what they have done."""
+        self._unclaimed.update((each.job.id, each) for each in self.finished() if not each.retry)
+        for child in self._children:
+            child.close()
 
     @property
     def busy(self) -> bool:
@@ -245,11 +277,6 @@ class _Crew:
             self._children.remove(child)
             child.close()
             yield child
-
-    def close(self) -> None:
-        """Stop all, whatever they are doing."""
-        for child in self._children:
-            child.close()
 
 
 def _check_room() -> None:
@@ -344,7 +371,7 @@ def _serve(pipe: Connection, limits: Limits, count: Count, parent: int) -> None:
 
 def _end_with(parent: int) -> None:
     """End this process soon after ``parent``, its parent: one that is killed cannot stop its
-    children.
+    children, nor remove its ``folder``.
     """
 
     def watch() -> None:

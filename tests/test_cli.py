@@ -22,6 +22,7 @@ from click.testing import CliRunner, Result
 from conslaw_cli import __version__
 from conslaw_cli.cli import main
 from conslaw_cli.cli.options import FORMATS
+from conslaw_cli.families.mlp import MLP
 from conslaw_cli.formats import NAMES
 
 SMALL = """
@@ -142,11 +143,30 @@ def test_the_formats_are_those_there_are() -> None:
         ("count --memory 1e999", "got '1e999'"),
         ("count --memory nan", "got 'nan'"),
         ("count --activation relu", "--activation, --bias and --loss need --widths"),
+        ("count relu 3 4 2", "for that network: conslaw count --widths 3,4,2 --activation relu\n"),
+        ("count 3,4,2", "for that network: conslaw count --widths 3,4,2\n"),
+        (
+            "laws linear/relu 3-4-5-2 bias=all cross_entropy",
+            "for that network: conslaw laws --widths 3,4,5,2 --activation linear,relu --bias all"
+            " --loss cross_entropy\n",
+        ),
+        (
+            "describe ReLU 3x4x2 bias",
+            "for that network: conslaw describe --widths 3,4,2 --activation relu --bias hidden\n",
+        ),
+        ("count a b", "expected one SPEC, a YAML file, got 'a b'\n"),
+        ("count relu 3", "expected one SPEC, a YAML file, got 'relu 3'\n"),
+        ("count 3", "3: cannot be read: No such file or directory"),
+        (
+            "count --widths 2,2 --explain --json",
+            "--explain: expected --format table, markdown or latex, got json",
+        ),
+        ("count --widths 2,2 --explain --format csv", "latex, got csv"),
         (
             "count spec.yaml --widths 2,2",
             "either a file or --widths, not both: 'spec.yaml' and '2,2'",
         ),
-        ("count --widths 3x4", "--widths: expected positive integers such as 3,4,2, got '3x4'"),
+        ("count --widths 3y4", "--widths: expected positive integers such as 3,4,2, got '3y4'"),
         ("count --widths 3,0,2", "got 0"),
         ("count --widths 3", "[3]"),
         ("count --widths 3,4,2 --activation gelu", "gelu"),
@@ -244,6 +264,51 @@ def test_a_file_holds_what_stdout_would(format_: str) -> None:
     assert printed
 
 
+@pytest.mark.parametrize("flag", ["--widths", "--activation", "--bias", "--loss", "--phi"])
+@pytest.mark.parametrize("command", ["count", "laws", "describe"])
+def test_an_empty_value_is_not_the_default(command: str, flag: str) -> None:
+    """As in a script whose variable is not set."""
+    way = () if flag in ("--widths", "--phi") else ("--widths", "3,4,2")
+    result = conslaw(command, *way, flag, "")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert flag.removeprefix("--") in result.stderr
+
+
+def test_a_file_may_be_called_like_a_network() -> None:
+    assert conslaw("count", write("3,4,2", SMALL)).exit_code == 0
+
+
+def test_the_seed_of_a_spec_is_used_unless_another_is_given() -> None:
+    for text in ("{widths: [2, 2], seed: 5}", "{seed: 5, architectures: [{widths: [2, 2]}]}"):
+        for command in ("count", "laws", "sweep"):
+            for more, seed in ((), 5), (("--seed", "0"), 0), (("--seed", "7"), 7):
+                done = conslaw(command, write("s.yaml", text), "--json", *more)
+                assert [row["seed"] for row in json.loads(done.stdout)["results"]] == [seed]
+
+
+@pytest.mark.parametrize("command", ["count", "laws", "sweep"])
+def test_what_a_spec_expects_is_held_against_the_count(command: str) -> None:
+    right, wrong = (
+        conslaw(command, write("s.yaml", f"architectures: [{{widths: [3, 4, 2], expect: {n}}}]"))
+        for n in (4, 5)
+    )
+    assert (right.exit_code, wrong.exit_code) == (0, 1)
+    assert "1 row not as the spec expects. The first: relu 3-4-2: 4 laws, not 5\n" in wrong.stderr
+
+
+def test_a_closed_form_that_is_wrong_is_an_exception(monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = "grid: {depth: 2, widths: [1, 2], activation: linear, expect: closed form}"
+    right = conslaw("sweep", write("s.yaml", grid), "--json")
+    formula = MLP.closed_form
+    monkeypatch.setattr(MLP, "closed_form", lambda self: (formula(self) or 0) + self.widths[0] - 1)
+    wrong = conslaw("sweep", write("s.yaml", grid), "--json")
+    sums = [json.loads(done.stdout)["summary"] for done in (right, wrong)]
+    assert (right.exit_code, wrong.exit_code) == (0, 1)
+    assert [(each["expected"], each["as_expected"]) for each in sums] == [(8, 8), (8, 4)]
+    assert sums[1]["exceptions"] == [f"linear 2-{m}-{n}" for m in (1, 2) for n in (1, 2)]
+    assert "4 rows not as the spec expects. The first: linear 2-1-1: 1 laws, not 2" in wrong.stderr
+
+
 def test_explanations() -> None:
     plain, explained = (
         conslaw("count", "--widths", "2,3,2", *more).stdout for more in ((), ("--explain",))
@@ -286,7 +351,7 @@ def test_a_count_that_the_spec_does_not_expect_is_exit_code_1() -> None:
 
 def test_a_sweep_keeps_its_rows_and_a_rerun_counts_none_again() -> None:
     first = conslaw("sweep", write("s.yaml", SMALL), "--json")
-    assert (first.exit_code, first.stderr) == (0, "")
+    assert (first.exit_code, first.stderr) == (0, "3 rows in results/small.jsonl\n")
     value = json.loads(first.stdout)
     assert value["schema"] == "conslaw.sweep/1"
     assert value["summary"]["rows"] == value["summary"]["proved"] == 3
@@ -302,7 +367,7 @@ def test_fresh_starts_over_but_for_the_rows_of_others() -> None:
     before = Path("rows").read_text().splitlines()
     assert len(before) == 6
     result = conslaw("sweep", "s.yaml", "-o", "rows", "--fresh", "--seed", "5")
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert (result.exit_code, result.stderr) == (0, "3 rows in rows\n")
     after = Path("rows").read_text().splitlines()
     assert after[3:] == [line for line in before if '"seed":0' in line]
     assert not set(after[:3]) & set(before), "counted again, which takes another time"
@@ -348,7 +413,7 @@ def test_require_proof() -> None:
     result = conslaw(
         "sweep", write("s.yaml", SMALL + TOO_LARGE), "--memory", "1G", "--require-proof"
     )
-    assert result.exit_code == 1
+    assert result.exit_code == 3, "a failure counts for more than a missing proof"
     assert "1 row not proved (--require-proof). The first: too large: failed" in result.stderr
 
 
@@ -450,7 +515,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert process.stdout is not None
     process.stdout.close()
     assert process.stderr is not None
-    assert process.stderr.read() == ""
+    assert process.stderr.read() == "3 rows in results/small.jsonl\n"
     process.stderr.close()
     assert process.wait(timeout=10) == 0
     assert len(names("results/small.jsonl")) == 3
@@ -510,4 +575,5 @@ def test_the_progress_bar_is_on_a_terminal_alone_and_for_long_sweeps_alone() -> 
     assert "ETA" in seen
     assert "3/4 · 3 proved" in seen
     assert "ETA" not in conslaw(*long).stderr
-    assert on_a_terminal("sweep", write("s.yaml", SMALL), "--fresh", "--json")[1] == ""
+    _, seen = on_a_terminal("sweep", write("s.yaml", SMALL), "--fresh", "--json")
+    assert seen == "3 rows in results/small.jsonl\r\n"

@@ -440,3 +440,116 @@ def test_samplers_are_reproducible_and_differ_by_seed() -> None:
         )
         assert np.array_equal(first, again)
         assert not np.array_equal(first, other)
+
+
+def long_tail(steps: int) -> PolynomialFields:
+    """Return ∂_x and ``Σ_i x^i ∂_{y_i}``: the derivatives of the second along the first commute."""
+    powers = tuple(((1, (X,) * i),) for i in range(1, steps + 1))
+    return PolynomialFields(1 + steps, (((ONE,), *[()] * steps), ((), *powers)))
+
+
+@pytest.fixture
+def few_nested(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let balanced brackets be tried early, after W_5, so that the tails here may be shorter."""
+    monkeypatch.setattr(closure, "NESTED", 5)
+
+
+@pytest.mark.usefixtures("few_nested")
+def test_nested_brackets_go_on_where_balanced_ones_lag_behind() -> None:
+    """Each level gains the next derivative; V_h of the balanced ones gains one for each h."""
+    assert trace(long_tail(8)) == RankTrace((2, 3, 4, 5, 6, 7, 8, 9), closed=False)
+    at = sampler(long_tail(8))
+    assert at.field.rank(np.concatenate(list(at.balanced(closure.LOWEST_TREE, 12)))) == 5
+
+
+@pytest.mark.usefixtures("few_nested")
+def test_a_long_tail_that_reaches_no_bound_is_closed_by_a_level_that_adds_nothing() -> None:
+    """With one idle coordinate there is one direction that no bracket takes."""
+    tail = long_tail(7)
+    idle = PolynomialFields(9, tuple((*field, ()) for field in tail.generators))
+    found = trace(idle)
+    assert found == RankTrace((2, 3, 4, 5, 6, 7, 8), closed=True)
+    assert confirms(sampler(idle, 5, 4194319), found)
+
+
+@dataclass
+class ScriptedSampler:
+    """Rows of given ranks: of all nested levels up to each one, and of each balanced height.
+
+    Notes what was drawn: ("nested", level) or ("balanced", height).
+    """
+
+    nested_ranks: tuple[int, ...]
+    balanced_ranks: tuple[int, ...] = ()
+    held: int = 1
+    field: PrimeField = FIELD
+
+    def __post_init__(self) -> None:
+        self.drawn = list[tuple[str, int]]()
+        self.fields = self  # of which only ``held`` is asked
+
+    def nested(self, level: int, count: int) -> list[Array]:
+        self.drawn.append(("nested", level))
+        return [np.eye(30)[: self.nested_ranks[level]], np.zeros((1, 30))]
+
+    def balanced(self, height: int, count: int) -> list[Array]:
+        self.drawn.append(("balanced", height))
+        rows = np.eye(30)[: self.balanced_ranks[height - closure.LOWEST_TREE]]
+        return [rows[:count], np.zeros((max(0, count - len(rows)), 30))]
+
+
+def closed_by(script: ScriptedSampler, enough: int = 30) -> RankTrace:
+    return close(script, enough)  # type: ignore[arg-type]
+
+
+EIGHT = (2, 3, 4, 5, 6, 7, 8, 9)
+"""Ranks of as many levels as nested brackets are used for in any case."""
+DEAREST = closure.CHUNK_BYTES
+"""So many numbers held that no further nested bracket fits the memory."""
+
+
+def test_balanced_ranks_that_agree_below_the_nested_ones_do_not_end_it() -> None:
+    """A point may be unlucky, but what is proved already is the least that there is."""
+    script = ScriptedSampler(EIGHT, (7, 7, 8, 12, 12), DEAREST)
+    assert closed_by(script) == RankTrace(EIGHT, True, (7, 7, 8, 12, 12))
+
+
+def test_the_first_balanced_rank_is_compared_with_none_of_the_nested_ones() -> None:
+    """V_3 may have the dimension of W_7 without being it."""
+    script = ScriptedSampler(EIGHT, (9, 11, 11))
+    assert closed_by(script) == RankTrace(EIGHT, True, (9, 11, 11))
+
+
+def test_balanced_brackets_end_it_once_their_rank_is_enough() -> None:
+    assert closed_by(ScriptedSampler(EIGHT, (8, 12), DEAREST), 12) == RankTrace(
+        EIGHT, False, (8, 12)
+    )
+    wrong_bound = closed_by(ScriptedSampler(EIGHT, (8, 12), DEAREST), 10)
+    assert wrong_bound == RankTrace(EIGHT, False, (8, 11))  # one row more than it allows
+
+
+def test_the_cheaper_brackets_come_next_where_the_balanced_ones_lag_behind() -> None:
+    """With ranks 9, 10, 11: 8·3^8, 8·3^9 < 13·7^5 = 218,491, 14·7^5 < 8·3^10 = 472,392 < 15·7^6."""
+    script = ScriptedSampler((*EIGHT, 10, 11, 12), (5, 6, 7))
+    assert closed_by(script, 12) == RankTrace((*EIGHT, 10, 11, 12), closed=False)
+    assert script.drawn == [
+        *[("nested", level) for level in range(8)],
+        *[("balanced", 3), ("balanced", 4)],
+        *[("nested", 8), ("nested", 9)],
+        *[("balanced", 5)],
+        *[("nested", 10)],
+    ]
+
+
+@pytest.mark.parametrize("ranks", [(9, 10, 11, 11), (5, 10, 11, 11), (5, 9, 10, 10)])
+def test_balanced_brackets_go_on_unless_two_in_a_row_lag_behind(ranks: tuple[int, ...]) -> None:
+    script = ScriptedSampler((*EIGHT, 30), ranks)
+    assert closed_by(script) == RankTrace(EIGHT, True, ranks)
+
+
+@pytest.mark.parametrize(
+    ("tail", "most"), [((), 8), ((9,), 2**3), ((9, 10), 2**4), ((9, 10, 10), 2**5)]
+)
+def test_how_many_fields_a_bracket_combines(tail: tuple[int, ...], most: int) -> None:
+    """k + 1 in W_k; 2^h in V_h, of which V_3 is the first that is computed."""
+    assert RankTrace(EIGHT, closed=True, tail=tail).length == most

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -17,10 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conslaw_cli.closure import RankTrace, Sampler, close, confirms
+from conslaw_cli.count import count_laws, job_key
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.custom import COEFFICIENTS, CustomFields, CustomMap, RandomFields
-from conslaw_cli.families.mlp import MLP
+from conslaw_cli.families.mlp import BIASES, MLP
 from conslaw_cli.field import PrimeField
+from conslaw_cli.sweep import plan
 
 Custom = CustomMap | CustomFields | RandomFields
 ROTATIONS = (("0", "-z", "y"), ("z", "0", "-x"), ("-y", "x", "0"))
@@ -240,13 +242,30 @@ def test_an_mlp_written_out_has_the_same_ranks(mlp: MLP) -> None:
     assert (
         trace(custom) == close(Sampler(mlp.fields(), field, theta, rng), mlp.parameters).dimensions
     )
-    assert custom.monomial == (
-        mlp.monomial or max(mlp.widths[1:-1], default=1) == 1
-    )  # width 1: one path a component
+    assert custom.monomial == mlp.monomial
     assert custom.scalar == mlp.scalar
     if mlp.monomial:
         assert custom.path_rank() == mlp.path_rank()
         assert custom.known_listed == mlp.known_listed
+
+
+def small_networks(depth: int) -> Iterator[MLP]:
+    kinds = product(("linear", "relu"), repeat=depth - 1)
+    for widths, kind, bias in product(product((1, 2), repeat=depth + 1), list(kinds), BIASES):
+        yield MLP(widths, kind, bias)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_the_graph_tells_which_networks_are_monomial_and_their_rank(depth: int) -> None:
+    """Written out, a sum is a sum: linear neurons add up paths, and biases that meet there."""
+    found = list[str]()
+    for mlp in small_networks(depth):
+        custom = written_out(mlp)
+        assert custom.monomial == mlp.monomial, mlp.name
+        if mlp.monomial:
+            assert custom.path_rank() == mlp.path_rank(), mlp.name
+            found.append(mlp.name)
+    assert ("linear 2-1-2 bias" in found, "linear 2-1-2 bias=all" in found) == (depth == 2, False)
 
 
 def test_degrees_of_a_linear_network_are_those_of_the_network() -> None:
@@ -311,6 +330,56 @@ def test_known_laws_are_conserved_and_independent(rows: list[list[int]], mixed: 
     assert custom.known_terms == len(laws.law)
 
 
+LARGE = {
+    "beyond 2^30": "x1**2*x2, " + ", ".join(f"x{i}**2*x{i + 1}" for i in range(2, 32)),
+    "beyond 2^53": "x1**3*x2, " + ", ".join(f"x{i}**3*x{i + 1}" for i in range(2, 36)),
+    "of fractions": "a**(1/59)*b**997, b**911*c**(1/43), c**883*d**(1/37)",
+}
+
+
+@pytest.mark.parametrize("text", LARGE.values(), ids=LARGE)
+def test_a_law_of_large_integers_is_counted_but_not_listed(text: str) -> None:
+    """A chain of monomials leaves one law: (1, −2, 4, …) where the exponents are 2 and 1."""
+    custom = phi(text)
+    row = count_laws(custom)
+    assert (row.verdict, row.laws, row.known_listed, row.unknown_laws) == ("proved", 1, 0, 1)
+    beside = count_laws(phi(f"{text}, y*z"))
+    assert (beside.verdict, beside.laws) == ("proved", 2)
+    assert (beside.known_listed, beside.known_independent, beside.unknown_laws) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        (", ".join(f"x{i}*x{i + 1}" for i in range(1999)), 1),
+        (", ".join(f"x{i}**2*x{i + 1}" for i in range(1999)), 0),
+        (", ".join(f"x{2 * i}*x{2 * i + 1}" for i in range(1000)), 1000),
+    ],
+    ids=["chain", "chain with powers", "pairs"],
+)
+def test_maps_of_two_thousand_variables(text: str, known: int) -> None:
+    """The answer is the rank of one matrix; the plan of a sweep asks for it as well."""
+    custom = CustomMap((), tuple(text.split(", ")))
+    assert [job.key for job in plan([custom], 0)] == [job_key(custom, 0)]
+    row = count_laws(custom)
+    assert (row.verdict, row.known_listed, row.known_independent) == ("proved", known, known)
+    assert row.laws == (1000 if known == 1000 else 1)
+
+
+def test_the_engine_agrees_with_the_exponents_of_hundreds_of_variables() -> None:
+    row = count_laws(CustomMap((), tuple(f"x{i}*x{i + 1}" for i in range(300))))
+    assert [bound.method for bound in row.lower] == ["brackets", "paths"]
+    assert (row.laws, row.known_independent) == (1, 1)
+
+
+def test_a_long_abelian_tail() -> None:
+    """x and Σ x^i y_i: every bracket with ∂_x yields one more derivative of the second field."""
+    row = count_laws(phi("x, " + " + ".join(f"x**{i}*y{i}" for i in range(1, 10))))
+    assert (row.verdict, row.laws) == ("proved", 0)
+    assert row.trace is not None
+    assert (row.trace.dimensions, row.trace.complete) == (tuple(range(2, 11)), True)
+
+
 def test_laws_have_small_integers_and_a_name() -> None:
     laws = phi("x1*x2*x3").laws()
     assert sorted(
@@ -359,6 +428,24 @@ def test_parts_share_no_variables() -> None:
     assert all(part.parts() == ((part, 1),) for part, _ in parts)
 
 
+@pytest.mark.parametrize(
+    ("text", "sizes"),
+    [
+        ("x*y, z*w, x*y*z*w, a*b, c*d, e*f", [4, 2, 2, 2]),
+        ("a*b, c*d, e*f, a*c*e, g*h", [6, 2]),
+        ("a*b, c*d, e*f, g*h, b*c + f*g, d + e", [8]),
+        ("g*h, a*b, i*j, c*d, b*c, k + 1", [4, 2, 2, 1]),
+    ],
+)
+def test_a_component_may_join_several_parts(text: str, sizes: list[int]) -> None:
+    custom = phi(text)
+    parts = custom.parts()
+    assert sorted((p.parameters for p, n in parts for _ in range(n)), reverse=True) == sizes
+    row = count_laws(custom)
+    assert row.dim_lie == trace(custom)[-1]
+    assert row.known_independent == row.known_listed == custom.known_listed
+
+
 def test_one_part_is_the_map_itself() -> None:
     for custom in (phi("x*y, y*z"), CustomFields((), ROTATIONS), RandomFields(3, 2, 2)):
         assert custom.parts() == ((custom, 1),)
@@ -395,6 +482,10 @@ def test_names_tell_different_maps_apart() -> None:
     assert max(map(len, long)) < 110
     assert CustomMap(("u", "v", "w"), ("u*v",)).name != phi("u*v").name
     assert CustomMap(("u", "v"), ("u*v",), "mine").name == "mine"
+    texts = tuple(f"x{i}*y" for i in range(30))
+    variables = phi(", ".join(texts)).variables
+    idle = [CustomMap((*variables, name), texts).name for name in ("z", "w")]
+    assert len({CustomMap(variables, texts).name, *idle}) == 3
 
 
 def test_outlines_show_components() -> None:

@@ -140,6 +140,14 @@ def test_a_file_is_read_by_its_path(tmp_path: Path) -> None:
     assert (result.exit_code, result.stdout) == (0, TABLE)
 
 
+def test_a_network_is_named_as_for_counting() -> None:
+    flags = ("--widths", "3-4-5-2", "--activation", "linear/relu", "--bias", "hidden")
+    result = CliRunner().invoke(main, ["describe", *flags])
+    assert (result.exit_code, result.stdout) == (0, OTHERS_TABLE.partition("\n\n")[0] + "\n")
+    result = CliRunner().invoke(main, ["describe", "--phi", "u*v1, u*v2", "--json"])
+    assert json.loads(result.stdout)["results"][0]["phi"]["components"] == ["u*v1", "u*v2"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -20,7 +20,7 @@ from conslaw_cli.families import Architecture
 from conslaw_cli.families.attention import Attention
 from conslaw_cli.families.custom import CustomFields, CustomMap, RandomFields
 from conslaw_cli.families.layers import Activation, Branch, Convolution, Flat, Layers, Linear, Pool
-from conslaw_cli.families.mlp import MLP
+from conslaw_cli.families.mlp import HOMOGENEOUS, LOSSES, MLP
 from conslaw_cli.field import PrimeField
 
 RELU = Activation("relu")
@@ -289,10 +289,84 @@ def test_a_wrong_value_is_named(keys: dict[str, object], message: str) -> None:
             "linear/relu 3-4-5-2 bias=all cross_entropy",
         ),
         (MLP((3, 2), name="mine"), "mine"),
+        (MLP((3, 2), (), "all"), "3-2 bias=all"),
     ],
 )
 def test_names(mlp: MLP, name: str) -> None:
     assert mlp.name == name
+
+
+# ---- what is open between φ and the network
+
+OPEN, TWO_PATTERNS, FREE = "(paper, section 2.4)", "at most two patterns", "gates are free"
+SCOPES: list[tuple[Architecture, str | None]] = [
+    # Theorem 2.14: linear networks, and two-layer networks with two inputs, or one and biases.
+    (MLP((3, 4, 2), "relu"), None),
+    (MLP((2, 4, 2), "leaky_relu", "all", "logistic"), None),
+    (MLP((2, 4, 3), "abs", False, "cross_entropy"), None),
+    (MLP((1, 4, 2), "relu", "hidden"), None),
+    (MLP((1, 4, 4, 2), "linear"), None),
+    (MLP((3, 2)), None),
+    (MLP((1, 2)), None),
+    # A single hidden neuron shares its hyperplane with no other.
+    (MLP((1, 1, 3), "relu"), None),
+    # Two hidden layers or more.
+    (MLP((2, 3, 3, 1), "relu"), OPEN),
+    (MLP((2, 3, 3, 1), ("linear", "homogeneous")), OPEN),
+    (MLP((1, 3, 3, 1), "relu", "hidden"), OPEN),
+    (MLP((2, 3, 3, 3, 1), "abs", False, "logistic"), OPEN),
+    # One input without biases: every neuron switches at 0.
+    *(
+        (MLP((1, 2, outputs), activation, False, loss), TWO_PATTERNS)
+        for activation in HOMOGENEOUS
+        for loss in LOSSES
+        for outputs in (1, 2)
+    ),
+    (MLP((1, 1, 1, 1), "relu"), TWO_PATTERNS),
+    (MLP((1, 3, 3, 1), ("linear", "relu")), TWO_PATTERNS),
+    # The same by layers; other networks of layers.
+    (Layers((1,), (Linear(2), RELU, Linear(1))), TWO_PATTERNS),
+    (Layers((1,), (Linear(2, bias=True), RELU, Linear(1))), None),
+    (Layers((2,), (Linear(3), RELU, Linear(3), RELU, Linear(1))), OPEN),
+    (Layers((2,), (Linear(3, True), RELU, Linear(3), RELU, Linear(1))), FREE),
+    (Layers((1, 1), (Convolution(2, (1,), (1,)), RELU, Flat(), Linear(1))), FREE),
+    (Layers((2,), (Branch((Linear(3), Branch((RELU,)), Linear(2))),)), FREE),
+    (Layers((2,), (Branch((Linear(3), Linear(2))), Linear(1))), None),
+    (Attention(2, 1, 2), "(arXiv 2506.06194)"),
+    (CustomMap.from_text("u*v1, u*v2"), None),
+    (RandomFields(3, 1, 2), None),
+]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "said"),
+    SCOPES,
+    ids=lambda value: f"{value.name} {value.describe()}" if hasattr(value, "name") else "",
+)
+def test_a_row_says_what_is_open(architecture: Architecture, said: str | None) -> None:
+    scope = count_laws(architecture).to_dict()["evidence"]["scope"]
+    assert (scope is None) == (said is None)
+    assert said is None or said in scope
+
+
+@pytest.mark.parametrize(
+    ("network", "realised", "more"),
+    [
+        # Neurons 1 and 2 are active for x > 0, neuron 3 for x < 0.
+        (MLP((1, 3, 1)), "u1*v1 + u2*v2, u3*v3", 1),
+        (MLP((1, 3, 1)), "u1*v1 + u2*v2 + u3*v3", 2),
+        (MLP((1, 1, 1)), "u1*v1", 0),
+        # With biases each neuron has a place of its own, and inputs on either side of it.
+        (MLP((1, 2, 1), "relu", "hidden"), "u1*v1, u1*b1, u2*v2, u2*b2", 0),
+    ],
+)
+def test_a_network_with_one_input_keeps_more_than_its_path_map(
+    network: MLP, realised: str, more: int
+) -> None:
+    """The fields at a θ are those of the patterns that occur there."""
+    assert (count_laws(CustomMap.from_text(realised)).laws or 0) - (
+        count_laws(network).laws or 0
+    ) == more
 
 
 # ---- attention

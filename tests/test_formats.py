@@ -712,6 +712,46 @@ def test_explanation_of_a_proved_row_with_unknown_laws() -> None:
     assert "probability" not in text
 
 
+OWN = replace(
+    SCALAR,
+    name="φ(x, y) = (x + y)",
+    architecture={"phi": {"variables": ["x", "y"], "components": ["x + y"]}},
+    laws=1,
+    known_listed=0,
+    known_independent=0,
+)
+NO_THEORY = (
+    "unknown: beyond the known laws; where these are 0 of 0, no theory lists the laws, and those"
+    " found need not be new."
+)
+
+
+@pytest.mark.parametrize("name", ["table", "markdown", "latex"])
+def test_where_no_theory_lists_laws_unknown_does_not_mean_new(name: str) -> None:
+    assert render(name, Report("count", [RELU, OWN])).count(NO_THEORY) == 1
+    listed = replace(OWN, known_listed=2, known_independent=2)
+    idle = replace(OWN, laws=0, unknown_laws=0)
+    residual = replace(OWN, architecture={"input": [2], "layers": ["relu"], "loss": "mse"})
+    for row in (listed, idle, residual, SCALAR, FAILED):
+        assert NO_THEORY not in render(name, Report("count", [row]))
+
+
+def test_polynomial_laws_are_new_only_where_a_theory_lists_others() -> None:
+    keys = ("degree", "linear", "independent", "known", "new", "not_polynomial")
+    figures = dict(zip(keys, (2, 1, 1, 0, 1, 0), strict=True))
+    new, found = (replace(row, polynomial_laws=figures) for row in (SCALAR, OWN))
+    text = render("table", Report("count", [new, found]))
+    assert "  1 (1 new) of degree ≤ 2  " in text
+    assert "    1 found of degree ≤ 2  " in text
+
+
+def test_explanation_where_no_theory_lists_laws() -> None:
+    text = explain(OWN)
+    assert "No theory lists laws of it: all of them are found by the count. W_0" in text
+    assert "Known laws:" not in text
+    assert "beyond the known ones" not in text
+
+
 def test_explanation_without_any_law_claims_nothing_about_known_ones() -> None:
     none = replace(
         RELU, dim_lie=20, laws=0, known_listed=0, known_independent=0, trace=None, involutive=None

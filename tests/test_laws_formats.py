@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -15,13 +16,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from test_polynomials import Forgetful, forgetful
 
 from conslaw_cli import __version__, spec
 from conslaw_cli.count import count_laws
-from conslaw_cli.errors import ContradictionError
+from conslaw_cli.errors import ContradictionError, SpecError
 from conslaw_cli.families import Architecture
+from conslaw_cli.families.custom import CustomMap
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.formats.laws import NAMES, Result, render
 from conslaw_cli.formats.laws.arrays import blocks, family_code
@@ -29,6 +33,7 @@ from conslaw_cli.jets import Integers
 from conslaw_cli.laws import Family, Laws
 from conslaw_cli.network import GradientFields
 from conslaw_cli.polynomials import Polynomial, find_laws
+from conslaw_cli.tex import symbol
 
 FAMILIES = spec.load(str(Path(__file__).parent.parent / "configs" / "families.yaml")).architectures
 MIXED_DEGREES = "{input: 2, layers: [dense: 2, residual: [dense: 2]]}"
@@ -185,11 +190,13 @@ missing: 9 parameters, laws of degree 1
   linearly independent: 0 of degree 1
   functionally independent: 0 (0 known, 0 new)
   laws in all: 8 (proved); 8 of them are no polynomials of degree 1
+  a higher degree may find more: --degree 2; laws that are no polynomials are not searched
 
 linear 1-1-2: 3 parameters, laws of degree up to 2
   linearly independent: 0 of degree 1, 1 of degree 2
   functionally independent: 1 (1 known, 0 new)
   laws in all: 1 (proved); all of them are found
+  complete: φ is a monomial map, so all laws are functions of those of degree up to 2
 
   U1ᵀU1 − U2U2ᵀ = const   (1×1 symmetric, 1 law)
 
@@ -226,6 +233,7 @@ linear 2-3-1: 9 parameters, laws of degree 3
   of these, not polynomials in the known laws: 1 of degree 3
   functionally independent: 1 (1 known, 0 new)
   laws in all: 6 (proved); 5 of them are no polynomials of degree 3
+  without --homogeneous laws of lower degrees are found too
   the numbers of polynomial laws rest on random trials: one is wrong with a probability below 2^-N""",
         (
             "  U1[1,1]·U1[2,2]·U2[3,1] − U1[1,1]·U1[2,3]·U2[2,1] − U1[1,2]·U1[2,1]·U2[3,1] +"
@@ -233,6 +241,55 @@ linear 2-3-1: 9 parameters, laws of degree 3
             " (a function of the known laws)"
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        "phi: b1*c1 + b2*c2",
+        "phi: U1*Q1 + bias*b",
+        "phi: 'b*c, b**2 + U1**3'",  # no law
+        "fields: [[b, -a]]\n",
+        "fields: {variables: [U1, b], components: [['-U1', U1]]}",
+    ],
+)
+def test_laws_of_ones_own_map_are_found_and_have_no_legend(own: str) -> None:
+    """No theory lists laws of them, and they have no arrays whose entries a legend explains."""
+    (architecture,) = spec.parse(own, "x.yaml").architectures
+    found = result(architecture, basis=True)
+    text = render("text", [found])
+    assert text.count("   (found)") == found.search.independent == found.count.laws
+    assert f"functionally independent: {found.search.independent} found\n" in text
+    for word in ("new", "known", "bias of unit", "leads from", "Kernels"):
+        assert word not in text.partition("\n")[2]
+    assert render("latex", [found]).count(r"(\text{found})") == found.search.independent
+    assert "new" not in render("sympy", [found])
+
+
+def test_laws_beyond_those_that_a_theory_lists_are_new() -> None:
+    """Also of one's own map: φ = x y + z² has one law beside that of the idle variable u, which the
+    theory lists.
+    """
+    monomial = result(CustomMap.from_text("x*y, x**2*y**2"))
+    assert "functionally independent: 1 (1 known, 0 new)" in render("text", [monomial])
+    idle = result(CustomMap(("x", "y", "z", "u"), ("x*y + z**2",)))
+    text = render("text", [idle])
+    assert "(1 known, " in text
+    assert "(new)" in text
+    assert "(found)" not in text
+    assert text.endswith("\nnew: independent of the known laws.\n")
+
+
+def test_what_to_try_next_where_laws_are_missing() -> None:
+    cubes = CustomMap.from_text("u**3 - v**3")  # 1/u + 1/v is conserved
+    for degree in (2, 3):
+        text = render("text", [result(cubes, degree)])
+        assert f"1 of them is no polynomial of degree up to {degree}\n" in text
+        assert f"--degree {degree + 1}; laws that are no polynomials are not searched\n" in text
+    last = render("text", [result(cubes, 40)])
+    assert "--degree" not in last
+    assert "  laws that are no polynomials are not searched\n" in last
+    assert "not searched" not in render("text", [result(MLP((2, 2, 2), "linear"))])
 
 
 def test_conventions_are_stated_once() -> None:
@@ -636,6 +693,147 @@ laws = [
 ]
 """
     )
+
+
+# ---- names of variables
+
+LETTERS = "abxyzAEINOQSU_019αθΔςοñé漢ж"
+WORDS = (
+    *("theta", "theta_", "theta__", "theta_1", "laws", "laws_", "laws_1", "symbols", "symbols_"),
+    *("E", "I", "S", "N", "O", "Q", "pi", "oo", "zoo", "lambda_", "import_", "print", "Symbol"),
+    *("__debug__", "__name__", "np", "match", "self", "_", "__", "_1", "x", "x_", "x1", "x_1"),
+    *("x01", "a_b", "a__b", "ab", "a_b_", "alpha", "α", "Δ", "Delta", "Deltax", "Δx", "ο", "o"),
+)
+"""Names that mean something to Python, to sympy, to TeX or to the code generated."""
+
+
+def is_name(text: str) -> bool:
+    try:
+        return CustomMap((), (text,)).variables == (text,)
+    except SpecError:
+        return False
+
+
+NAMES_OF_VARIABLES = st.sampled_from(WORDS) | st.text(LETTERS, min_size=1, max_size=6).filter(
+    is_name
+)
+THREE = st.lists(NAMES_OF_VARIABLES, min_size=3, max_size=3, unique=True)
+MANY = settings(max_examples=25, deadline=None)
+
+
+def laws_in(variables: Sequence[str], components: str, **options: Any) -> Result:
+    """Return the laws of a map in x, y, z that has these variables instead."""
+    letters = str.maketrans(dict(zip("xyz", variables, strict=True)))
+    architecture = CustomMap(tuple(variables), (components.translate(letters),))
+    return Result(find_laws(architecture, 2, **options), count_laws(architecture))
+
+
+def test_these_are_names_of_variables() -> None:
+    assert [word for word in WORDS if not is_name(word)] == []
+    assert not any(map(is_name, ("lambda", "sqrt", "1x", "x y", "ﬁ")))
+
+
+@MANY
+@given(THREE)
+def test_sympy_keeps_names_apart(variables: list[str]) -> None:
+    """Known laws and others: symbols bear the names, and values and derivatives are those of the
+    laws.
+    """
+    for found in (laws_in(variables, "x**2*y*z**3"), laws_in(variables, "x*y", basis=True)):
+        scope = executed(render("sympy", [found]))
+        assert [symbol.name for symbol in scope["theta"]] == variables
+        laws = [law.polynomial for law in found.search.basis or found.search.generators]
+        theta = [3, 5, 7]
+        point = dict(zip(scope["theta"], theta, strict=True))
+        assert [law.subs(point) for law in scope["laws"]] == values(laws, theta)
+        for law, polynomial in zip(scope["laws"], laws, strict=True):
+            gradient = polynomial.gradient(theta)
+            assert [law.diff(x).subs(point) for x in point] == [
+                gradient.get(e, 0) for e in range(3)
+            ]
+
+
+@MANY
+@given(THREE)
+def test_python_keeps_names_apart(variables: list[str]) -> None:
+    for found in (laws_in(variables, "x**2*y*z**3"), laws_in(variables, "x*y")):
+        function = executed(render("python", [found]))["laws"]
+        laws = [law.polynomial for law in found.search.generators]
+        assert function(np.array([3, 5, 7])).tolist() == values(laws, [3, 5, 7])
+        assert all(name in function.__doc__ for name in variables)
+
+
+def test_several_results_keep_their_names_apart() -> None:
+    """A variable called like the laws of another result."""
+    variables = [("theta", "laws_2", "laws_1"), ("theta_1", "theta", "laws")]
+    found = [laws_in(each, "x*y*z") for each in variables]
+    scope = executed(render("sympy", found))
+    for number, names in enumerate(variables, start=1):
+        symbols = scope[f"theta_{number}"]
+        assert tuple(symbol.name for symbol in symbols) == names
+        x, y, z = symbols
+        assert scope[f"laws_{number}"] == [x**2 - y**2, x**2 - z**2]
+
+
+def test_one_variable_is_a_tuple_too() -> None:
+    found = Result(find_laws(CustomMap(("x",), ("1",)), 1), count_laws(CustomMap(("x",), ("1",))))
+    scope = executed(render("sympy", [found]))
+    assert scope["laws"] == list(scope["theta"])
+    assert executed(render("python", [found]))["laws"](np.array([3])).tolist() == [3]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("x", "x"),
+        ("x1", "x_{1}"),
+        ("x_1", r"\mathrm{x\_}_{1}"),
+        ("rate", r"\mathrm{rate}"),
+        ("rate12", r"\mathrm{rate}_{12}"),
+        ("a_b", r"\mathrm{a\_b}"),
+        ("a__b", r"\mathrm{a\_\_b}"),
+        ("_", r"\mathrm{\_}"),
+        ("lambda_", r"\mathrm{lambda\_}"),
+        ("θ", r"\theta"),
+        ("θ1", r"\theta_{1}"),
+        ("Δx", r"\mathrm{\Delta x}"),
+        ("λ_max", r"\mathrm{\lambda \_max}"),
+        ("é", r"\text{é}"),
+        ("é_1", r"\text{é\_}_{1}"),
+        ("ο", r"\text{ο}"),
+        ("U1[2,3]", "(U_{1})_{2,3}"),
+        ("b12[3]", "(b_{12})_{3}"),
+        ("U1[1,2,3]", "(U_{1})_{1,2,3}"),
+    ],
+)
+def test_symbols_in_tex(name: str, expected: str) -> None:
+    assert symbol(name) == expected
+
+
+@MANY
+@given(st.lists(NAMES_OF_VARIABLES, min_size=2, max_size=2, unique=True))
+def test_symbols_in_tex_differ_and_are_balanced(pair: list[str]) -> None:
+    """As strings, and when what TeX reads over, spaces and groups, is taken away. Nothing but
+    subscripts in braces follows an underscore that is not escaped.
+    """
+    symbols = [symbol(name) for name in pair]
+    assert len({re.sub(r"[{} ]", "", text) for text in symbols}) == 2
+    for text in symbols:
+        assert text.count("{") == text.count("}")
+        assert len(re.findall(r"(?<!\\)_(?!\{[0-9]+\}$)", text)) == 0
+        assert re.sub(r"\\text\{[^}]*\}", "", text).isascii()
+
+
+@MANY
+@given(THREE)
+def test_latex_keeps_names_apart(variables: list[str]) -> None:
+    """Every law in it is written in these symbols, known ones like others."""
+    x, y, z = map(symbol, variables)
+    known = render("latex", [laws_in(variables, "x**2*y*z**3")])
+    assert f"{x}^2 - 2 \\, {y}^2 = \\mathrm{{const}}" in known
+    assert f"3 \\, {x}^2 - 2 \\, {z}^2 = \\mathrm{{const}}" in known
+    others = render("latex", [laws_in(variables, "x*y + z**2")])
+    assert f"{x}^{{2}} - {y}^{{2}} = \\mathrm{{const}}" in others
 
 
 # ---- against count

@@ -210,8 +210,14 @@ MISTAKES = {
     "input: 1.5\nlayers: [dense: 3]": (
         "1:8: input: expected an integer from 1 to 1000000000, got 1.5"
     ),
-    "input: [1, 2]\nlayers: [dense: 3]": (
-        "1:8: input: expected an integer from 1 to 1000000000, got a list of 2"
+    "input: [1, 0]\nlayers: [flatten, dense: 3]": (
+        "1:12: input: expected an integer from 1 to 1000000000, got 0"
+    ),
+    "input: [1, 2, 3, 4]\nlayers: [flatten, dense: 3]": (
+        "1:8: input: expected at most three sizes: channels, height, width, got a list of 4"
+    ),
+    "input: []\nlayers: [dense: 3]": (
+        "1:8: input: expected a list of sizes such as [3, 6, 6], got an empty list"
     ),
     "input: {length: 3}\nlayers: [dense: 3]": "1:8: input: key 'channels' is missing",
     "input: {channels: 1, height: 3}\nlayers: [dense: 3]": "1:8: input: key 'width' is missing",

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations_with_replacement, pairwise, product
-from math import comb
+from math import comb, prod
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +24,31 @@ from sympy import QQ
 from sympy.polys.matrices import DomainMatrix
 from test_oracle import NETWORKS
 
+from conslaw_cli import count, polynomials, spec
 from conslaw_cli import network as network_module
-from conslaw_cli import polynomials, spec
+from conslaw_cli.algebraic import Complexity
 from conslaw_cli.count import count_laws
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError, SpecError
 from conslaw_cli.families import Architecture
+from conslaw_cli.families.custom import CustomMap
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.field import Array, PrimeField, random_prime
 from conslaw_cli.jets import Integers, Ring
 from conslaw_cli.laws import Laws, join
 from conslaw_cli.lifting import combine, rational, reconstruct, short
-from conslaw_cli.monomials import Points, classes, inverses, monomials, monomials_up_to, odd_labels
+from conslaw_cli.monomials import (
+    Points,
+    classes,
+    inverses,
+    largest_class,
+    monomials,
+    monomials_up_to,
+    odd_labels,
+    scattered,
+)
 from conslaw_cli.network import GradientFields, Network
 from conslaw_cli.polynomials import MAX_DEGREE, LawSearch, Polynomial, find_laws
-from conslaw_cli.symmetry import NONE, symmetry
+from conslaw_cli.symmetry import NONE, Symmetry, symmetry
 from conslaw_cli.wiring import Space
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -540,6 +551,210 @@ def test_a_false_law_stops_the_search() -> None:
         find_laws(wrong, 2)
 
 
+def test_a_prime_drawn_twice_tells_nothing_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does one modulo which a class has more solutions."""
+    p = random_prime(np.random.default_rng(0))
+    left = primes_then_random(monkeypatch, [p, p, 3])
+    network = turned(MLP((1, 1, 1), "linear"), 3_000_017, 1_234_567)
+    assert max(abs(c) for c, _ in find_laws(network, 2).generators[0].polynomial.terms) > 2**40
+    assert not left
+
+
+def test_a_permutation_that_is_wrong_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Laws that are carried over to other neurons are verified like those that were lifted."""
+    right = Symmetry.carry
+
+    def wrong(self: Symmetry, source: Any, target: Any) -> Any:
+        image = right(self, source, target)
+        image[[0, 3]] = image[[3, 0]]
+        return image
+
+    monkeypatch.setattr(Symmetry, "carry", wrong)
+    with pytest.raises(ContradictionError, match=r"linear 2-3-2: .* is not conserved"):
+        find_laws(forgetful(MLP((2, 3, 2), "linear")), 2)
+
+
+# ---- what is sure, and how sure the rest is
+
+ROOT = CustomMap((), ("u*sqrt(v**2 + w**2)", "v/sqrt(v**2 + w**2)", "w/sqrt(v**2 + w**2)"))
+"""Keeps ``u² − v² − w²``."""
+
+
+def near(x: float, rel: float = 1e-12) -> Any:
+    """Return what equals numbers near x; by default any two below 1e-12 are taken for equal."""
+    return pytest.approx(x, rel=rel, abs=0)
+
+
+def begun(architecture: Any, seed: int = 0) -> Any:
+    """Return a search that has drawn its prime and its points."""
+    rng = np.random.default_rng(seed)
+    plan = polynomials._Plan(architecture, False, None, rng)
+    return polynomials._Search(plan, rng, lambda what, done: None)
+
+
+@pytest.mark.parametrize("bits", [0, 16, 32, 53, 64, 1000, 100_000])
+def test_laws_are_verified_over_the_integers(bits: int) -> None:
+    """Multiples of what is no law are none, whatever modulus they vanish at."""
+    search = begun(MLP((2, 2, 2), "linear"))
+    law = search.known[0].polynomial.terms
+    assert search.is_law(Polynomial(tuple((c << bits, m) for c, m in law)))
+    assert not search.is_law(Polynomial(tuple((c << bits, m) for c, m in law[1:])))
+    assert not search.is_law(Polynomial(((1 << bits, (0, 0)),)))
+
+
+def test_laws_are_verified_at_all_points() -> None:
+    """What is conserved at all but the last of them is no law."""
+    search = begun(MLP((2, 2, 2), "linear"))
+    assert len(search.points) == 2
+    for _, fields, _ in search.points:
+        vanishes_there = Polynomial(((fields[1], (0,)), (-fields[0], (1,))))
+        assert not search.is_law(vanishes_there)
+    search = begun(ROOT)
+    moduli = [modulus for _, _, modulus in search.points]
+    assert len(set(moduli)) == len(moduli) == 12
+    for modulus in moduli:
+        assert not search.is_law(Polynomial(((prod(moduli) // modulus, (0, 0)),)))
+    assert search.is_law(Polynomial(((1, (0, 0)), (-1, (1, 1)), (-1, (2, 2)))))
+
+
+def test_integer_points_are_spread_over_62_bits() -> None:
+    """Those are the values that the probability of a false law counts."""
+    drawn = [x for theta, _, _ in begun(MLP((5, 5, 5), "linear")).points for x in theta]
+    assert len(drawn) == len(set(drawn)) == 100
+    assert -(2**61) <= min(drawn) < -(2**60)
+    assert 2**60 < max(drawn) < 2**61
+
+
+def test_a_false_law_of_a_network_passes_with_this_probability() -> None:
+    """relu 2-3-3-1: F is of degree 3 in θ, 2 + 2 in the probe, so ``⟨∇h, ∇F⟩`` of degree at most
+    4 + 2 + 4 for a quartic h, at two points out of 2^62 values each.
+    """
+    found = begun(MLP((2, 3, 3, 1), "relu"))._false_law(Polynomial(((7, (0, 0, 1, 2)),)))
+    assert found == near((10 / 2**62) ** 2, 1e-12)
+
+
+def test_a_false_law_of_a_map_with_roots_passes_with_this_probability() -> None:
+    """Fields of degree 3 with 10 bits in three coordinates, zeros 65 times as likely as those of
+    polynomials, half of all primes; ``u² − v² − w²`` has degree 2 and norm 3.
+
+    The degree is (2 + 3) · 65 = 325; the size (log2(2 · 3) + 10 + log2(4)) · 2 = 29.1699 bits. So a
+    point misses with a probability of 29.1699/22/268216 + 325/2^22 = 8.24294e-5, and all twelve of
+    them with 9.8399e-50.
+    """
+    search = begun(ROOT)
+    size = Complexity(3, 10.0, spread=65.0, primes=268_216 / 2)
+    search.fields = replace(search.fields, complexity=size)
+    found = search._false_law(Polynomial(((1, (0, 0)), (-1, (1, 1)), (-1, (2, 2)))))
+    assert found == near(9.8399e-50, 1e-4)
+
+
+def test_what_is_lifted_is_as_sure_as_its_verification() -> None:
+    """Three laws of a circular convolution, each of degree 2 against fields of degree 1 in θ and 2
+    in the probe; all ranks reach their bounds.
+    """
+    architecture = next(a for a in FAMILIES if a.name == "circular linear conv1d, p = 4")
+    assert find_laws(architecture, 2).error_bound == near(3 * (5 / 2**62) ** 2)
+    (law,) = find_laws(ROOT, 2).generators
+    assert find_laws(ROOT, 2).error_bound == begun(ROOT)._false_law(law.polynomial) > 0
+
+
+def test_dependent_known_laws_are_as_sure_as_their_ranks() -> None:
+    """linear 1-3-1 keeps 9 quadratic polynomials; gradients of the 6 known and the 3 others have
+    rank 5.
+
+    Entries of these gradients, combined at random, have degree 2 and norms up to 2 · 9 · 2 = 36, so
+    a trial misses rank 6 with a probability of at most (6 log2(36) + log2(6!)) / 22 / 268216 +
+    6 · 2 / 2^22 = 9.72652e-6. Four trials miss it with 8.95002e-21, less than 2^-60, three do not
+    suffice. The rank is computed twice, for the known laws and for the generators.
+    """
+    found = find_laws(MLP((1, 3, 1), "linear"), 2)
+    assert (found.linear[2], found.independent) == (9, 5)
+    assert found.error_bound == near(1.79000e-20, 1e-5)
+
+
+def test_dependent_products_are_as_sure_as_their_rank() -> None:
+    """linear 1-3-1: of the 56 products of three known laws 55 are independent, since the 3 × 3
+    matrix of the laws is singular.
+
+    Laws have norm 2, products of degree 6 have at most 2^6. A trial misses rank 56 with a
+    probability of at most (56 · 6 + log2(56!)) / 22 / 268216 + 56 · 6 / 2^22 = 1.79190e-4; five of
+    them with 1.84742e-19.
+    """
+    search = begun(MLP((1, 3, 1), "linear"))
+    choices = search.choices(6)
+    assert len(choices) == 56
+    assert len(search.independent_products(6, choices, 10**6)) == 55
+    assert search.error == near(1.84742e-19, 1e-4)
+
+
+def test_classes_told_apart_by_random_words_are_as_sure_as_these() -> None:
+    """relu 7-9-9-2 has 162 parameters, each with a label of its own: 162 classes of degree 1 and
+    comb(162, 2) + 1 of degree 2; each pair may have the same two words of 64 bits.
+    """
+    found = find_laws(MLP((7, 9, 9, 2), "relu"), 2)
+    pairs = comb(162, 2) + comb(13042, 2)
+    assert found.error_bound == near(pairs / 2**128, 1e-12)
+
+
+def scripted(search: Any, sizes: Sequence[int], enough: int) -> tuple[list[int], list[int]]:
+    """Compute a rank whose trials have these outcomes; return the one kept and the primes used."""
+    primes: list[int] = []
+
+    def trial(over: PrimeField) -> list[int]:
+        primes.append(over.p)
+        return list(range(sizes[min(len(primes), len(sizes)) - 1]))
+
+    return search._largest(trial, enough, 1, 2), primes
+
+
+def test_a_rank_starts_over_from_a_larger_one() -> None:
+    """Entries of degree 1 and norm 2: a trial misses rank 3 with a probability of at most
+    (3 + log2(3!)) / 22 / 268216 + 3 / 2^22 = 1.66174e-6, four of them with 7.6252e-24.
+    """
+    search = begun(MLP((1, 1, 1), "linear"))
+    kept, primes = scripted(search, [1, 2], enough=3)
+    assert kept == [0, 1]
+    assert len(primes) == 1 + 4
+    assert search.error == near(7.6252e-24, 1e-4)
+    again = begun(MLP((1, 1, 1), "linear"))
+    assert scripted(again, [2, 1], enough=3)[0] == [0, 1], "the largest is kept"
+
+
+def test_a_rank_that_reaches_its_bound_is_sure() -> None:
+    search = begun(MLP((1, 1, 1), "linear"))
+    kept, primes = scripted(search, [1, 3], enough=3)
+    assert (kept, len(primes), search.error) == ([0, 1, 2], 2, 0.0)
+
+
+@pytest.mark.parametrize("architecture", [MLP((1, 1, 1), "linear"), ROOT], ids=lambda a: a.name)
+def test_every_trial_of_a_rank_has_a_prime_of_its_own(architecture: Any) -> None:
+    """Any prime of the range, also where few of them have the roots of a map: that the stated
+    probability rests on.
+    """
+    search = begun(architecture)
+    primes = [p for _ in range(10) for p in scripted(search, [1], enough=2)[1]]
+    assert len(set(primes)) == len(primes) >= 30
+    assert search.over.p not in primes
+    assert {p % 4 for p in primes} == {1, 3}
+
+
+def test_searches_share_no_primes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither of two seeds nor of two architectures."""
+    drawn: list[int] = []
+
+    def draw(p: int) -> PrimeField:
+        drawn.append(p)
+        return PrimeField(p)
+
+    monkeypatch.setattr(polynomials, "PrimeField", draw)
+    for architecture in (MLP((1, 3, 1), "linear"), MLP((1, 4, 1), "linear"), ROOT):
+        for seed in range(3):
+            find_laws(architecture, 2, seed=seed)
+    # 8 trials of ranks and the search itself, or the search and 12 points.
+    assert len(drawn) >= 6 * 9 + 3 * 13
+    assert len(set(drawn)) == len(drawn)
+
+
 # ---- the interface
 
 
@@ -574,6 +789,107 @@ def test_a_class_that_does_not_fit_is_refused_before_it_is_solved(bias: Any, mem
         find_laws(
             network, 8, memory=memory, progress=lambda what, done: pytest.fail(f"{what} has begun")
         )
+
+
+class Begun(Exception):
+    """A search has got past all checks."""
+
+
+def begin(architecture: Any, degree: int, memory: int | None, homogeneous: bool) -> None:
+    """Start a search, and stop it as soon as it does something."""
+
+    def stop(what: str, done: float) -> None:
+        raise Begun
+
+    find_laws(architecture, degree, homogeneous=homogeneous, memory=memory, progress=stop)
+
+
+def refusal(architecture: Any, degree: int, memory: int, homogeneous: bool) -> tuple[str, int]:
+    """Return why a search is refused, and the degree that may fit."""
+    with pytest.raises(MemoryBudgetError) as caught:
+        begin(architecture, degree, memory, homogeneous)
+    found = re.fullmatch(r"(.*); degree (\d+) may fit", str(caught.value))
+    assert found, str(caught.value)
+    return found[1], int(found[2])
+
+
+@pytest.mark.parametrize("homogeneous", [False, True])
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        MLP((2, 2, 2), "linear"),
+        MLP((2, 2, 2), "relu"),
+        MLP((2, 2, 1), "linear"),
+        MLP((2, 2, 2), "linear", "all"),
+        MLP((3, 3, 3), "linear"),
+        MLP((4, 4, 4), "relu", "all"),
+        MLP((2, 3), "linear", loss="cross_entropy"),
+        MLP((4, 1), "relu", "all", "cross_entropy"),
+        CustomMap((), ("x*y + z*w",)),
+        CustomMap((), ("u*sqrt(v**2 + w**2)",)),
+    ],
+    ids=lambda value: value.name,
+)
+def test_the_degree_that_may_fit_fits(architecture: Any, homogeneous: bool) -> None:
+    """And the next one does not: monomials, classes and products of known laws are held against the
+    budget at once.
+    """
+    for memory in (1 << 20, 10 << 20):
+        _, fits = refusal(architecture, MAX_DEGREE, memory, homogeneous)
+        with pytest.raises(Begun):
+            begin(architecture, fits, memory, homogeneous)
+        assert refusal(architecture, fits + 1, memory, homogeneous)[1] == fits
+
+
+@pytest.mark.parametrize(
+    ("architecture", "degree", "what"),
+    [
+        (MLP((4, 4, 4), "relu"), 5, "435897 monomials of degree up to 5"),
+        (CustomMap((), ("x*y + z*w",)), 10, "a class of 1000 monomials of degree 10"),
+        (
+            MLP((4, 1), "relu", "all", "cross_entropy"),
+            12,
+            "1820 products of known laws of degree 12",
+        ),
+    ],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
+def test_every_step_of_a_search_is_held_against_the_budget(
+    architecture: Any, degree: int, what: str
+) -> None:
+    """Numbers by hand: comb(32 + 5, 5) monomials, comb(4 + 10, 10) − 1 in one class, comb(5 + 12 −
+    1, 12) products of five laws.
+    """
+    why, _ = refusal(architecture, degree, 20 << 20, False)
+    assert why.startswith(f"{architecture.name}: {what} need about ")
+
+
+def test_a_budget_stays_the_same_during_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default is a share of what is free, which becomes less while a search allocates."""
+    asked = []
+
+    def free() -> int:
+        asked.append(None)
+        return 2 << 30 if len(asked) == 1 else 0
+
+    monkeypatch.setattr(count, "default_memory", free)
+    with pytest.raises(Begun):
+        begin(CustomMap((), ("x*y + z*w",)), 16, None, False)  # a class of 4844 monomials
+    assert len(asked) == 1
+
+
+def test_one_large_class_reports_how_much_of_it_is_done() -> None:
+    seen: list[float] = []
+
+    def note(what: str, done: float) -> None:
+        seen.append(done)
+        if 0 < done < 1:
+            raise Begun
+
+    with pytest.raises(Begun):
+        find_laws(CustomMap((), ("x*y + z*w",)), 10, progress=note)
+    # A class of 1000 monomials: 511 of the 1003 rows are done, at a share of their square.
+    assert seen[-1] == pytest.approx((511 / 1003) ** 2)
 
 
 def test_progress_rises() -> None:
@@ -677,6 +993,26 @@ def test_classes_are_sets_of_odd_labels(network: MLP, degree: int, mixed: bool) 
     assert split.error_bound == 0.0
 
 
+@PROPERTY
+@given(
+    st.sampled_from([n for n in NETWORKS if n.parameters <= 8]), st.integers(1, 5), st.booleans()
+)
+def test_the_largest_class_is_counted_without_listing(
+    network: MLP, degree: int, up_to: bool
+) -> None:
+    found = symmetry(network.network())
+    list_them = monomials_up_to if up_to else monomials
+    split = classes(list_them(network.parameters, degree), found, np.random.default_rng(0))
+    assert largest_class(found, degree, up_to) == split.sizes.max()
+
+
+def test_classes_under_many_independent_labels_are_not_counted() -> None:
+    """ReLU networks without biases have a label for each parameter."""
+    assert largest_class(symmetry(MLP((2, 4, 1), "relu").network()), 2, False) == 12
+    assert largest_class(symmetry(MLP((1, 6, 1), "relu").network()), 2, False) == 12
+    assert largest_class(symmetry(MLP((1, 7, 1), "relu").network()), 2, False) is None
+
+
 def test_many_labels_are_told_apart_by_random_words() -> None:
     network = MLP((7, 9, 9, 2), "relu")
     found = symmetry(network.network())
@@ -688,6 +1024,40 @@ def test_many_labels_are_told_apart_by_random_words() -> None:
         odd_labels(split.monomials[split.members[0]], found).max() == NONE
         or len(split.members[0]) == 1
     )
+
+
+def test_up_to_128_labels_are_told_apart_by_their_own_bits() -> None:
+    """relu 5-8-8-2 has 120 parameters, each with a label of its own, besides one for the biases of
+    each layer.
+    """
+    network = MLP((5, 8, 8, 2), "relu")
+    split = classes(
+        monomials(network.parameters, 2), symmetry(network.network()), np.random.default_rng(0)
+    )
+    assert (len(split.members), split.error_bound) == (comb(120, 2) + 1, 0.0)
+
+
+def test_points_with_a_zero_are_drawn_again() -> None:
+    """Equations divide by the coordinates."""
+
+    @dataclass
+    class Zeros:
+        """Fields whose first points lie on coordinate planes."""
+
+        left: int
+
+        def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[Any, Array]:
+            there, theta = ROOT.fields().at(field, rng)
+            self.left -= 1
+            if self.left >= 0:
+                theta[0, self.left, 0] = 0
+            return there, theta
+
+    fields: Any = Zeros(3)
+    theta, values = scattered(fields, FIELD, np.random.default_rng(0), 4)
+    assert fields.left == -4
+    assert theta.shape == values.shape == (4, 3)
+    assert theta.all()
 
 
 @PROPERTY

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conslaw_cli.count import count_laws
+from conslaw_cli.families.mlp import MLP as Perceptron
 from conslaw_cli.report import Bound, LawCount, Trace, canonical_json
+from conslaw_cli.store import Store
 
 COUNT = st.integers(0, 10**12)
 PROBABILITY = st.floats(0, 1, allow_nan=False)
@@ -55,6 +59,8 @@ COUNTED = st.builds(
     error_bound=ERROR,
     lower=BOUNDS,
     upper=BOUNDS,
+    scope=st.none() | st.text(),
+    polynomial_laws=st.none() | st.dictionaries(st.sampled_from(("degree", "new")), COUNT),
     reason=st.none(),
 )
 FAILED = st.builds(LawCount, **RUN, verdict=st.just("failed"), reason=st.text())
@@ -69,6 +75,20 @@ def test_a_row_is_the_same_after_json(row: LawCount) -> None:
 @given(ROWS)
 def test_a_row_is_the_same_after_canonical_json(row: LawCount) -> None:
     assert LawCount.from_json(json.loads(canonical_json(row.to_json()))) == row
+
+
+def test_what_is_open_is_in_the_row_and_survives_the_store(tmp_path: Path) -> None:
+    """Section 2.4 of the paper leaves networks with two hidden ReLU layers open."""
+    row = count_laws(Perceptron((2, 3, 3, 1), "relu"))
+    sentence = row.to_dict()["evidence"]["scope"]
+    assert "open for deeper ReLU networks (paper, section 2.4)" in sentence
+    for _ in range(2):
+        with Store(str(tmp_path / "rows.jsonl"), row.version, [].append) as store:
+            if store.get(("k", row.name)) is None:
+                store.append("k", row)
+            stored = store.get(("k", row.name))
+            assert stored == row
+            assert stored.scope == sentence
 
 
 PUBLIC_KEYS = [

@@ -8,6 +8,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -497,6 +498,25 @@ MISTAKES = {
         "1:40: bias: expected a list of one or more values, got an empty list\ns.yaml:1:57:"
         " activation: expected a list of activations, one per hidden layer, got an empty list"
     ),
+    **{
+        f"grid: {{depth: 2, widths: 1, up_to_reversal: true, {key}}}": (
+            "1:29: up_to_reversal: expected no biases, one activation for all layers and no"
+            " cross_entropy; other networks may have other laws than their reversals"
+        )
+        for key in ("loss: cross_entropy", "loss: [mse, cross_entropy]", "activation: [[relu]]")
+    },
+    **{
+        f"grid: {{widths: [[3, 4, 2]], expect: closed form, {key}}}": (
+            "1:37: expect: a closed form is known for linear networks without biases and"
+            f" cross_entropy only, not for {name}"
+        )
+        for key, name in {
+            "activation: relu": "relu 3-4-2",
+            "activation: [linear, abs]": "abs 3-4-2",
+            "activation: linear, bias: hidden": "linear 3-4-2 bias",
+            "activation: linear, loss: cross_entropy": "linear 3-4-2 cross_entropy",
+        }.items()
+    },
     "grid: {depth: 2, widths: 1, up_to_reversal: true, bias: all}": (
         "1:29: up_to_reversal: expected no biases, one activation for all layers and no"
         " cross_entropy; other networks may have other laws than their reversals"
@@ -579,8 +599,8 @@ def test_aliases_may_repeat_but_not_explode() -> None:
     ("flags", "expected"),
     [
         (
-            ("3x4", "relu", "none", "mse"),
-            "--widths: expected positive integers such as 3,4,2, got '3x4'",
+            ("3x4-2", "relu", "none", "mse"),
+            "--widths: expected positive integers such as 3,4,2, got '3x4-2'",
         ),
         (
             ("3,,2", "relu", "none", "mse"),
@@ -622,6 +642,100 @@ def test_a_mistake_in_a_flag_is_reported(flags: tuple[str, str, str, str], expec
     with pytest.raises(SpecError) as caught:
         from_flags(*flags)
     assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize(
+    "widths", ["3,4,2", "3-4-2", "3x4x2", "3×4×2", "[3, 4, 2]", "(3,4,2)", "3 4 2"]
+)
+def test_widths_are_read_as_they_are_printed(widths: str) -> None:
+    assert from_flags(widths, "relu", "false", "mse") == MLP((3, 4, 2))
+
+
+@pytest.mark.parametrize(
+    "widths", ["3-4,2", "3--4", "3-", "-3-4", "3xx4", "[3,4", "3,4]", "[]", "3;4", "a-b", "3.4"]
+)
+def test_what_is_no_list_of_widths_is_refused(widths: str) -> None:
+    with pytest.raises(SpecError, match="--widths: expected positive integers such as 3,4,2"):
+        from_flags(widths, "relu", "false", "mse")
+
+
+@given(networks())
+def test_a_network_is_read_as_its_name_is_printed(network: MLP) -> None:
+    """``linear/relu 3-4-5-2``: what a table says of a network are flags for it."""
+    activation, widths, *_ = replace(network, name="").name.split()
+    again = from_flags(widths, activation, str(network.bias), network.loss)
+    assert (again.activations, again.widths) == (network.activations, network.widths)
+
+
+def test_flags_and_files_forgive_capitals_and_keep_the_word() -> None:
+    network = MLP((3, 4, 4, 2), ("leaky_relu", "linear"), "all", "cross_entropy")
+    assert from_flags("3,4,4,2", "Leaky_ReLU, LINEAR", "All", "Cross_Entropy") == network
+    text = (
+        "{widths: [3, 4, 4, 2], activation: [Leaky_ReLU, LINEAR], bias: ALL, loss: Cross_entropy}"
+    )
+    assert parse(text, "s.yaml").architectures == (network,)
+    grid = "grid: {depth: 1, widths: 2, activation: Linear, bias: FALSE, loss: MSE, expect: Closed Form}"
+    assert parse(grid, "s.yaml").expected == {"linear 2-2": 0}
+    shouted = "{input: {channels: 1, length: 3}, layers: [conv1d: {channels: 1, kernel: 2, padding: SAME}, ReLU, Flatten, dense: {units: 2, bias: TRUE}]}"
+    assert parse(shouted, "s.yaml") == parse(
+        shouted.replace("SAME", "same")
+        .replace("ReLU", "relu")
+        .replace("Fl", "fl")
+        .replace("TRUE", "true"),
+        "s.yaml",
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "meant"),
+    [
+        (("3,4,2", "rleu", "false", "mse"), "got 'rleu' (did you mean relu?)"),
+        (("3,4,2", "leaky-relu", "false", "mse"), "(did you mean leaky_relu?)"),
+        (("3,4,2", "relu", "hiden", "mse"), "got 'hiden' (did you mean hidden?)"),
+        (("3,4,2", "relu", "false", "CE"), "got 'CE' (did you mean cross_entropy?)"),
+        (("3,4,2", "", "false", "mse"), "--activation: expected one of linear, identity, relu"),
+        (
+            ("3,4,2", "relu", "", "mse"),
+            "--bias: expected one of false, none, true, hidden, all, got ''",
+        ),
+        (
+            ("3,4,2", "relu", "false", ""),
+            "--loss: expected one of mse, logistic, cross_entropy, got ''",
+        ),
+    ],
+)
+def test_a_near_word_is_named_and_an_empty_one_is_none(
+    flags: tuple[str, str, str, str], meant: str
+) -> None:
+    with pytest.raises(SpecError) as caught:
+        from_flags(*flags)
+    assert meant in str(caught.value)
+
+
+def test_a_closed_form_is_held_against_every_row_of_its_grid() -> None:
+    text = "grid: {depth: [1, 2], widths: [1, 2], activation: linear, loss: [mse, logistic], expect: closed form}"
+    sweep = parse(text, "s.yaml")
+    assert len(sweep.expected) == len(sweep.architectures) == 2 * (4 + 8)
+    # One matrix: no law. n-2-m: a symmetric 2×2 matrix, and for n = m = 1 one less than 4
+    # parameters; n-1-m: one law. (Proposition 4.2)
+    laws = {(1, 2, 1): 3, (1, 2, 2): 3, (2, 2, 1): 3, (2, 2, 2): 3}
+    for network in sweep.architectures:
+        widths = network.widths  # type: ignore[attr-defined]
+        expected = 0 if len(widths) == 2 else laws.get(widths, 1)
+        assert sweep.expected[network.name] == expected
+
+
+def test_a_map_may_be_written_as_one_text() -> None:
+    (listed,) = parse('phi: ["u*v1", "u*v2"]', "s.yaml").architectures
+    for text in ('phi: "u*v1, u*v2"', "phi: u*v1, u*v2", 'phi: {components: "u*v1, u*v2"}'):
+        assert parse(text, "s.yaml").architectures == (listed,)
+    (named,) = parse("{phi: 'x*y, (x + y)**2', name: mine}", "s.yaml").architectures
+    assert (named.name, named.components) == ("mine", ("x*y", "(x + y)**2"))  # type: ignore[attr-defined]
+    assert message('phi: "u*, v"').startswith("s.yaml:1:6: phi: the list of components")
+    assert (
+        message('phi: ""')
+        == "s.yaml:1:6: phi: expected a list of expressions such as [u*v, u**2], got ''"
+    )
 
 
 words = [

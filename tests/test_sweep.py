@@ -5,6 +5,7 @@ power.
 from __future__ import annotations
 
 import faulthandler
+import hashlib
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -22,6 +24,8 @@ from hypothesis import strategies as st
 
 from conslaw_cli.count import VERSION
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError, SpecError
+from conslaw_cli.families import Architecture
+from conslaw_cli.families.layers import Convolution, Layers
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.report import Bound, LawCount, Trace
 from conslaw_cli.store import Store
@@ -86,6 +90,40 @@ def test_rows_do_not_depend_on_the_number_of_workers() -> None:
     ]
     assert found[0] == found[1]
     assert [row.verdict for row in found[0]] == ["proved"] * 3
+
+
+@pytest.mark.parametrize(
+    ("architecture", "figures"),
+    [
+        # Proposition 4.1 lists six laws of degree 2; the seventh is no polynomial.
+        (MLP((1, 2, 2, 1), "linear"), (6, 6, 6, 0, 1)),
+        # Autocorrelations of the filters: one known law, and one that no theory lists.
+        (Layers((1, 3), (Convolution(1, (3,), (1,), "circular"),) * 2), (2, 2, 1, 1, 0)),
+    ],
+)
+def test_the_figures_of_a_search_are_those_of_the_search(
+    architecture: Architecture, figures: tuple[int, ...]
+) -> None:
+    """A law that the count sees and the search does not find is not new, but no polynomial."""
+    keys = ("linear", "independent", "known", "new", "not_polynomial")
+    ((_, row),) = run(plan([architecture], seed=0, degree=2), NO_LIMITS)
+    assert row.polynomial_laws == {
+        "degree": 2,
+        **dict(zip(keys, figures, strict=True)),
+    }
+
+
+def test_a_search_has_the_seed_and_the_memory_of_its_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search runs in a child: what it was given comes back in a figure of its own."""
+
+    def recorded(architecture: MLP, degree: int, *, seed: int, memory: int) -> object:
+        linear = {1: degree, 2: 10 * seed, 3: 100 * memory}
+        return SimpleNamespace(degree=degree, linear=linear, independent=0, known=0)
+
+    monkeypatch.setattr("conslaw_cli.polynomials.find_laws", recorded)
+    ((_, row),) = run(plan([MLP((2, 2), "linear")], 7, 5), Limits(memory=3), 1, fake)  # type: ignore[arg-type]
+    assert row.polynomial_laws is not None
+    assert (row.seed, row.polynomial_laws["linear"]) == (7, 5 + 70 + 300)
 
 
 def where(architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
@@ -244,7 +282,7 @@ def row(name: str, **changes: object) -> LawCount:
     trace, bound = Trace((3,)), Bound(3, "brackets", "proof", 7, "3 fields")
     counted = LawCount(
         name,
-        {"widths": [2, 2]},
+        {"activation": "linear", "widths": [2, 2]},
         0,
         "1",
         0.5,
@@ -278,7 +316,11 @@ def filled(path: Path, *names: str) -> bytes:
 def test_a_line_is_the_row_and_its_job(tmp_path: Path) -> None:
     line = filled(tmp_path / "s.jsonl", "a")
     assert line.endswith(b"\n")
-    assert json.loads(line) == {**row("a").to_json(), "job": "key of a"}
+    values = json.loads(line)
+    digest = values.pop("digest")
+    assert values == {**row("a").to_json(), "job": "key of a"}
+    assert digest == hashlib.sha256(line[: line.index(b'"digest"')]).hexdigest()
+    assert line.endswith(f'"digest":"{digest}","seconds":0.5}}\n'.encode())
 
 
 def test_rows_are_in_the_file_before_the_store_is_closed(tmp_path: Path) -> None:
@@ -380,16 +422,6 @@ def test_settling_leaves_one_line_for_each_row_and_touches_nothing_else(tmp_path
     assert (tmp_path / "link").is_symlink()
     assert path.stat().st_mode & 0o777 == 0o640
     assert sorted(each.name for each in tmp_path.iterdir()) == ["link", "s.jsonl"]
-
-
-def test_rows_can_be_added_after_others_are_dropped(tmp_path: Path) -> None:
-    path = tmp_path / "s.jsonl"
-    filled(path, "a", "b")
-    with opened(path) as store:
-        store.drop([("key of a", "a")])
-        assert store.get(("key of a", "a")) is None
-        store.append("key of c", row("c"))
-    assert [json.loads(line)["name"] for line in path.read_bytes().splitlines()] == ["b", "c"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ examples.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,8 +22,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def asking(command: F) -> F:
     """Add the argument and the options that :func:`asked` reads."""
     options = (
-        click.argument("spec", required=False),
-        click.option("--widths", help="Neurons per layer from input to output, such as 3,4,2."),
+        click.argument("spec", nargs=-1, metavar="[SPEC]", callback=_one_spec),
+        click.option("--widths", help="Neurons per layer from input to output: 3,4,2 or 3-4-2."),
         click.option(
             "--activation",
             help="linear, relu, …; linear,relu: one per hidden layer. [default: relu]",
@@ -66,15 +68,59 @@ def asked(
     if spec is not None:
         return load(spec)
     if widths is not None:
-        return Sweep(
-            "flags", (from_flags(widths, activation or "relu", bias or "false", loss or "mse"),)
-        )
+        flags = {
+            "activation": "relu" if activation is None else activation,
+            "bias": "false" if bias is None else bias,
+            "loss": "mse" if loss is None else loss,
+        }
+        return Sweep("flags", (from_flags(widths, **flags),))
     if phi is not None:
         from conslaw_cli.families.custom import CustomMap
 
         return Sweep("flags", (CustomMap.from_text(phi),))
     click.echo(f"The paper's two running examples. Another one: {another}\n", err=True)
     return _examples()
+
+
+def _one_spec(ctx: click.Context, _: click.Parameter, words: tuple[str, ...]) -> str | None:
+    """Return the file that is given, if any. Raise click.UsageError for more than one, and for a
+    network in words, which flags describe.
+    """
+    if not words or ctx.resilient_parsing:
+        return None
+    if len(words) == 1 and (words[0] == "-" or os.path.exists(words[0])):
+        return words[0]
+    flags = _flags(" ".join(words))
+    if len(words) == 1 and not flags:
+        return words[0]
+    meant = f"; for that network: conslaw {ctx.info_name} {flags}" if flags else ""
+    raise click.UsageError(f"expected one SPEC, a YAML file, got {' '.join(words)!r}{meant}")
+
+
+def _flags(text: str) -> str:
+    """Return the flags of a network that is written as tables name it, ``relu 3-4-2``; "" if it is
+    none.
+    """
+    from conslaw_cli.families.mlp import ACTIVATIONS, LOSSES
+    from conslaw_cli.spec import width_list
+
+    biases = {"bias": "hidden", "bias=all": "all"}
+    found: dict[str, list[str]] = {"widths": [], "activation": [], "bias": [], "loss": []}
+    for word in re.findall(r"[^\s,()\[\]]+", text.lower()):
+        names = word.split("/")
+        if widths := width_list(word):
+            found["widths"] += map(str, widths)
+        elif all(name in ACTIVATIONS for name in names):
+            found["activation"] += names
+        elif word in biases:
+            found["bias"] = [biases[word]]
+        elif word in LOSSES:
+            found["loss"] = [word]
+        else:
+            return ""
+    if len(found["widths"]) < 2:
+        return ""
+    return " ".join(f"--{flag} {','.join(values)}" for flag, values in found.items() if values)
 
 
 def _examples() -> Sweep:

@@ -51,8 +51,13 @@ def count(
     conslaw count --widths 3,4,2 --activation relu --bias hidden
     conslaw count network.yaml --explain
     """
+    if explain and format_ in ("json", "csv"):
+        raise click.UsageError(
+            f"--explain: expected --format table, markdown or latex, got {format_}: its rows hold"
+            " their evidence"
+        )
     sweep = asked(_ANOTHER, **ways)
-    check_writable(output)
+    check_writable(output, ways["spec"])
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():
         from conslaw_cli.formats import Report

@@ -6,20 +6,26 @@ from typing import TYPE_CHECKING
 
 import click
 
+from conslaw_cli.cli.asked import asked, asking
+
 if TYPE_CHECKING:
     from conslaw_cli.families import Architecture
 
+_ANOTHER = "conslaw describe --widths 3,4,2 --activation relu --bias hidden"
+
 
 @click.command(short_help="Show the layers of an architecture, their shapes and parameters.")
-@click.argument("spec")
+@asking
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def describe(spec: str, as_json: bool) -> None:
+def describe(as_json: bool, **ways: str | None) -> None:
     """Show the layers of the architectures in the YAML file SPEC ("-": stdin), their shapes and how
     many parameters they have.
-    """
-    from conslaw_cli.spec import load
 
-    architectures = load(spec).architectures
+    Or of the network that --widths and the other flags describe.
+    """
+    if not any(way is not None for way in ways.values()):
+        raise click.UsageError(f"Missing argument 'SPEC', or flags: {_ANOTHER}")
+    architectures = asked(_ANOTHER, **ways).architectures
     if as_json:
         import json
 

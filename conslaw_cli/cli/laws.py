@@ -13,6 +13,7 @@ from conslaw_cli.cli.options import (
     FAILED,
     Bytes,
     check_writable,
+    exit_code,
     first_product,
     interrupted,
     write,
@@ -24,6 +25,7 @@ from conslaw_cli.errors import ConslawError
 if TYPE_CHECKING:
     from conslaw_cli.families import Architecture
     from conslaw_cli.formats.laws import Result
+    from conslaw_cli.report import LawCount
 
 FORMATS = ("text", "json", "latex", "sympy", "python")
 _ANOTHER = "conslaw laws --widths 3,4,2 --activation linear --degree 2"
@@ -70,7 +72,7 @@ def laws(
     conslaw laws --widths 3,4,2 --bias hidden --format python -o laws.py
     """
     sweep = asked(_ANOTHER, **ways)
-    check_writable(output)
+    check_writable(output, ways["spec"])
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():
         from conslaw_cli.formats.laws import render, stream
@@ -85,10 +87,12 @@ def laws(
         write_pieces(lambda width: stream(found, width=width))
     elif results := list(found):
         where = None if found.interrupted else output
-        write(lambda width, color: render(format_, results, width=width), where)
+        whole = not found.failed
+        write(lambda width, color: render(format_, results, width=width), where, whole)
     if found.interrupted:
-        ctx.exit(interrupted(found.done, len(sweep.architectures), output))
-    ctx.exit(FAILED if found.failed else 0)
+        ctx.exit(interrupted(len(found.counts), len(sweep.architectures), output))
+    code = exit_code(found.counts, sweep.expected)
+    ctx.exit(FAILED if found.failed else code)
 
 
 class _Found:
@@ -99,8 +103,8 @@ class _Found:
 
     def __init__(self, architectures: Sequence[Architecture], options: dict[str, Any]) -> None:
         self._architectures, self._options = architectures, options
-        self.done = self.failed = 0
-        self.interrupted = False
+        self.counts: list[LawCount] = []
+        self.failed, self.interrupted = 0, False
 
     def __iter__(self) -> Iterator[Result]:
         total = len(self._architectures)
@@ -115,7 +119,7 @@ class _Found:
             except KeyboardInterrupt:
                 self.interrupted = True
                 return
-            self.done += 1
+            self.counts.append(result.count)
             yield result
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from conslaw_cli import signals
-from conslaw_cli.errors import SpecError, one_line
+from conslaw_cli.errors import ConslawError, one_line
+from conslaw_cli.files import label
 
 if TYPE_CHECKING:
     from conslaw_cli.formats import Report
@@ -102,16 +103,36 @@ def show(report: Report, format_: str, file: str | None = None) -> None:
     """Write a report to a file, or to stdout for None and "-"."""
     from conslaw_cli.formats import render
 
-    write(lambda width, color: render(format_, report, width=width, color=color), file)
+    whole = all(row.verdict != "failed" for row in report.rows)
+    write(lambda width, color: render(format_, report, width=width, color=color), file, whole)
 
 
-def write(render: Callable[[int | None, bool], str], file: str | None) -> None:
+def write(render: Callable[[int | None, bool], str], file: str | None, whole: bool = True) -> None:
     """Write the text that ``render`` returns for a width and whether to use colors to a file, or to
     stdout for None and "-".
+
+    whole: nothing failed; else an earlier report stays in the file, and stdout gets this one. It
+    does too if the file cannot be written.
     """
-    if file not in (None, "-"):
-        _save(render(None, False), str(file))
+    from conslaw_cli.cli import outfile
+
+    if file is not None and file != "-" and (whole or not outfile.is_kept(file)):
+        try:
+            outfile.save(file, render(None, False))
+        except ConslawError:
+            _show(render)
+            raise
         return
+    if file is not None and file != "-":
+        click.echo(
+            f"{label(file)}: the earlier report stays, for not all was counted this time; the new"
+            " one is on standard output",
+            err=True,
+        )
+    _show(render)
+
+
+def _show(render: Callable[[int | None, bool], str]) -> None:
     terminal = sys.stdout.isatty()
     color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     _print(render(_width(terminal), color))
@@ -132,21 +153,14 @@ def interrupted(done: int, of: int, file: str | None) -> int:
     return signals.INTERRUPTED
 
 
-def check_writable(file: str | None) -> None:
-    """Raise SpecError if :func:`show` could not write there, before anything is computed for it."""
-    # Opening and closing a pipe would already be an empty answer to who reads it.
-    if file in (None, "-") or (
-        os.path.exists(str(file)) and not os.path.isfile(str(file)) and not os.path.isdir(str(file))
-    ):
-        return
-    try:
-        existed = os.path.lexists(str(file))
-        with open(str(file), "a"):
-            pass
-        if not existed:
-            os.unlink(str(file))
-    except (OSError, ValueError) as error:
-        raise _unwritable(str(file), error) from None
+def check_writable(file: str | None, spec: str | None) -> None:
+    """Raise SpecError if :func:`show` could not write there or must not, before anything is
+    computed for it: over the spec, rows of a sweep, or anything else that is no report.
+    """
+    from conslaw_cli.cli import outfile
+
+    if file is not None and file != "-":
+        outfile.check(file, spec)
 
 
 def exit_code(
@@ -168,7 +182,7 @@ def exit_code(
     _complain(failed, "failed")
     _complain(wrong, "not as the spec expects")
     _complain(unproved, "not proved (--require-proof)")
-    return REQUIREMENT if unproved else FAILED if failed else REQUIREMENT if wrong else 0
+    return FAILED if failed else REQUIREMENT if unproved or wrong else 0
 
 
 def _complain(rows: Sequence[str], what: str) -> None:
@@ -187,19 +201,6 @@ def _width(terminal: bool) -> int | None:
     if re.fullmatch("[0-9]{1,5}", columns) and int(columns) > 0:
         return int(columns)
     return os.get_terminal_size(sys.stdout.fileno()).columns or None if terminal else None
-
-
-def _save(text: str, file: str) -> None:
-    try:
-        with open(file, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-    except (OSError, ValueError) as error:
-        raise _unwritable(file, error) from None
-
-
-def _unwritable(file: str, error: OSError | ValueError) -> SpecError:
-    what = error.strerror if isinstance(error, OSError) else error
-    return SpecError(f"{file}: cannot be written: {what}")
 
 
 def _print(text: str) -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
 import click
 
-from conslaw_cli import signals
+from conslaw_cli import files, signals
 from conslaw_cli.cli.options import Seconds, counting, exit_code, say, show
-from conslaw_cli.errors import SpecError
+from conslaw_cli.errors import OutputError, SpecError
 
 if TYPE_CHECKING:
     from conslaw_cli.report import LawCount
-    from conslaw_cli.store import Store
+    from conslaw_cli.store import RowId, Store
     from conslaw_cli.sweep import Job, Limits
 
 
@@ -25,9 +26,17 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", metavar="FILE", help="Keep the rows there. [default: results/NAME.jsonl]"
 )
-@click.option("--fresh", is_flag=True, help="Count everything again.")
+@click.option(
+    "--fresh",
+    is_flag=True,
+    help="Count everything again; a row stays until one as good replaces it.",
+)
 @click.option("--timeout", type=Seconds(), help="Time limit for each architecture.")
-@click.option("--require-proof", is_flag=True, help="Exit with 1 if any row is not proved.")
+@click.option(
+    "--require-proof",
+    is_flag=True,
+    help="Exit with 1 if a row is not proved, with 3 if one failed.",
+)
 @counting
 @click.pass_context
 def sweep(
@@ -57,46 +66,101 @@ def sweep(
 
     asked = load(spec)
     jobs = plan(asked.architectures, asked.seed if seed is None else seed, asked.degree)
-    with Store(output or _default_path(asked.name), VERSION, _warn) as store:
-        if fresh:
-            store.drop(job.id for job in jobs)
-        rows = _rows(ctx, jobs, store, Limits(timeout, memory), workers)
-    show(
-        Report(
-            "sweep",
-            rows,
-            asked.name,
-            source=asked.source,
-            expected=asked.expected,
-            sources=asked.sources,
-        ),
-        format_,
-    )
-    ctx.exit(exit_code(rows, asked.expected, require_proof))
+
+    def report(rows: list[LawCount]) -> None:
+        show(
+            Report(
+                "sweep",
+                rows,
+                asked.name,
+                source=asked.source,
+                expected=asked.expected,
+                sources=asked.sources,
+            ),
+            format_,
+        )
+
+    with Store(_path(output, asked.name, spec), VERSION, _warn) as store:
+        try:
+            rows, outcomes = _rows(ctx, jobs, store, Limits(timeout, memory), workers, fresh)
+        except OutputError:
+            report([row for job in jobs if (row := store.get(job.id))])
+            raise
+    report(rows)
+    ctx.exit(exit_code(outcomes, asked.expected, require_proof))
 
 
 def _rows(
-    ctx: click.Context, jobs: list[Job], store: Store, limits: Limits, workers: int | None
-) -> list[LawCount]:
-    """Return the rows of all jobs, in their order; show how far it is on a terminal."""
+    ctx: click.Context,
+    jobs: list[Job],
+    store: Store,
+    limits: Limits,
+    workers: int | None,
+    fresh: bool,
+) -> tuple[list[LawCount], list[LawCount]]:
+    """Return the rows of all jobs, in their order, and the same with all failures: where a better
+    row was there, that one is kept.
+    """
+    from conslaw_cli.sweep import missing
+
+    if not fresh and (have := len(jobs) - len(missing(jobs, store))):
+        _warn(f"{have} of {len(jobs)} rows are in {store.path} already (--fresh counts them again)")
+    failed = _run(ctx, jobs, store, limits, workers, fresh)
+    while any(store.get(job.id) is None for job in jobs):
+        failed |= _run(ctx, jobs, store, limits, workers, False)
+    rows = [row for job in jobs if (row := store.get(job.id))]
+    outcomes = [failed.get(job.id, row) for job, row in zip(jobs, rows, strict=True)]
+    if kept := sum(a is not b for a, b in zip(rows, outcomes, strict=True)):
+        what = "row that was" if kept == 1 else "rows that were"
+        _warn(f"{kept} {what} in {store.path} before stayed there, being better")
+    return rows, outcomes
+
+
+def _run(
+    ctx: click.Context,
+    jobs: list[Job],
+    store: Store,
+    limits: Limits,
+    workers: int | None,
+    fresh: bool,
+) -> dict[RowId, LawCount]:
+    """Count what is missing, and say where the rows are; show how far it is on a terminal. Return
+    the rows that failed and did not replace a better one.
+    """
     from conslaw_cli.cli.progress import progress
     from conslaw_cli.sweep import missing, resume
 
-    left = missing(jobs, store)
-    if len(left) < len(jobs):
-        have = len(jobs) - len(left)
-        _warn(f"{have} of {len(jobs)} rows are in {store.path} already (--fresh counts them again)")
+    left = jobs if fresh else missing(jobs, store)
+    done, failed = 0, {}
     try:
-        for _ in progress(resume(jobs, store, limits, workers), left):
-            pass
+        with contextlib.closing(resume(jobs, store, limits, workers, fresh)) as rows:
+            for job, row in progress(rows, left):
+                done += 1
+                if row.verdict == "failed" and store.verdict(job.id) != "failed":
+                    failed[job.id] = row
     except KeyboardInterrupt:
-        done = len(jobs) - len(missing(jobs, store))
-        _warn(
-            f"Interrupted: {done} of {len(jobs)} rows are in {store.path}; the same command"
-            " goes on."
-        )
+        there = sum(store.verdict(job.id) is not None for job in jobs)
+        rest = f", {done} of them counted again." if fresh else "; the same command goes on."
+        _warn(f"Interrupted: {there} of {len(jobs)} rows are in {store.path}{rest}")
         ctx.exit(signals.INTERRUPTED)
-    return [row for job in jobs if (row := store.get(job.id))]
+    if left:
+        _warn(f"{len(jobs)} {'row' if len(jobs) == 1 else 'rows'} in {store.path}")
+    return failed
+
+
+def _path(output: str | None, name: str, spec: str) -> str:
+    """Return where the rows are to be kept. Raise SpecError if that is no file, the spec, or where
+    the report goes.
+    """
+    if output in ("-", ""):
+        raise SpecError(f"-o {output!r}: expected a file to keep the rows in")
+    path = _default_path(name) if output is None else output
+    files.refuse_spec(path, spec, "rows of a sweep")
+    if not files.special(path) and (files.is_stream(path, 1) or files.is_stream(path, 2)):
+        raise SpecError(
+            f"{files.label(path)}: is where this command prints; the rows need a file of their own"
+        )
+    return path
 
 
 def _default_path(name: str) -> str:

@@ -15,8 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from conslaw_cli import checks
 from conslaw_cli.blocks import Parallel
-from conslaw_cli.errors import SpecError
 from conslaw_cli.families.mlp import MAX_WIDTH, MLP
 from conslaw_cli.laws import Laws
 from conslaw_cli.network import Dense, GradientFields, Network
@@ -35,9 +35,8 @@ class Attention:
 
     def __post_init__(self) -> None:
         for key, most in (("dim", MAX_WIDTH), ("heads", MAX_HEADS), ("head_dim", MAX_WIDTH)):
-            value = getattr(self, key)
-            if type(value) is not int or not 1 <= value <= most:
-                raise SpecError(f"{key}: expected an integer from 1 to {most}, got {value!r}")
+            checks.integer(key, getattr(self, key), 1, most)
+        checks.text("name", self.name)
         if not self.name:
             object.__setattr__(self, "name", f"attention {self.dim}-{self.heads}x{self.head_dim}")
 

@@ -38,12 +38,12 @@ from fractions import Fraction
 from functools import lru_cache
 from hashlib import sha256
 from itertools import combinations_with_replacement
-from math import comb, gcd, lcm
-from typing import Any
+from math import comb, lcm
+from typing import Any, NamedTuple
 
 import numpy as np
-from flint import fmpz_mat
 
+from conslaw_cli import checks
 from conslaw_cli.algebraic import (
     AlgebraicFields,
     components,
@@ -52,25 +52,24 @@ from conslaw_cli.algebraic import (
     vector_fields,
 )
 from conslaw_cli.errors import SpecError
-from conslaw_cli.expressions import (
-    Base,
-    Expression,
-    Graph,
-    Sum,
-    Term,
-    Variable,
-    graph,
-    names,
-    split,
-)
+from conslaw_cli.expressions import Expression, graph, names, split
+from conslaw_cli.kernel import rank_and_kernel
 from conslaw_cli.laws import Family, Laws, join
+from conslaw_cli.terms import Base, Graph, Sum, Term, Variable
+from conslaw_cli.tex import symbol
 
 MAX_VARIABLES = 2000
 MAX_COMPONENTS = 10_000
 MAX_CHARACTERS = 200_000
 MAX_COEFFICIENTS = 100_000
 MAX_COEFFICIENT = 2**30
-MAX_SEED = 2**32 - 1
+RANDOM_LIMITS = {
+    "dimension": (1, MAX_VARIABLES),
+    "count": (1, 10**6),
+    "degree": (0, 100),
+    "seed": (0, checks.MAX_SEED),
+}
+"""The least and the largest value of each number of :class:`RandomFields`."""
 COEFFICIENTS = [c for c in range(-9, 10) if c]
 _NAME_LENGTH = 60
 _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*")
@@ -147,7 +146,11 @@ class CustomMap(_WithoutKnownLaws):
             object.__setattr__(self, "name", _label("φ", self.variables, self.components))
 
     def _check(self) -> None:
-        _check_texts("components", self.components)
+        checks.text("name", self.name)
+        object.__setattr__(self, "variables", _checked_names(self.variables))
+        texts = checks.entries("components", self.components, "expressions such as ('u*v',)")
+        object.__setattr__(self, "components", texts)
+        _check_texts("components", texts)
         if not self.variables:
             object.__setattr__(self, "variables", tuple(names(_expressions(self.components))))
         _check_variables(self.variables)
@@ -157,9 +160,7 @@ class CustomMap(_WithoutKnownLaws):
     @classmethod
     def from_text(cls, text: str) -> CustomMap:
         """Return the map whose components a text gives, separated by commas."""
-        return cls(
-            (), with_prefix("phi", lambda: split(Expression(text, "the list of components")))
-        )
+        return cls((), with_prefix("phi", lambda: listed(text)))
 
     @property
     def parameters(self) -> int:
@@ -169,8 +170,7 @@ class CustomMap(_WithoutKnownLaws):
     @property
     def monomial(self) -> bool:
         """Whether every component is a constant times powers of variables."""
-        whole = self.fields().graph
-        return all(_is_monomial(whole, term) for term in components(whole))
+        return _exponents(self).monomial
 
     @property
     def scalar(self) -> bool:
@@ -207,16 +207,16 @@ class CustomMap(_WithoutKnownLaws):
     @property
     def known_listed(self) -> int:
         """Number of laws in :meth:`laws`."""
-        return len(_kernel(self))
+        return len(_kernel(self).laws)
 
     @property
     def known_terms(self) -> int:
         """Number of monomials of the known laws."""
-        return sum(map(len, _kernel(self)))
+        return sum(map(len, _kernel(self).laws))
 
     def laws(self) -> Laws:
         """Return the laws ``Σ c_e θ_e^2`` (module docstring)."""
-        kernel = _kernel(self)
+        kernel = _kernel(self).laws
         variables = np.array([e for law in kernel for e, _ in law], dtype=np.intp)
         coefficients = np.array([c for law in kernel for _, c in law], dtype=np.int64)
         law = np.repeat(np.arange(len(kernel)), [len(law) for law in kernel])
@@ -230,12 +230,13 @@ class CustomMap(_WithoutKnownLaws):
         terms = []
         for e, c in law:
             size = f"{abs(c)}{times}" if abs(c) != 1 else ""
-            terms.append(f"{signs if c < 0 else '+'} {size}{square.format(self.variables[e])}")
+            name = self.variables[e] if times == "·" else symbol(self.variables[e])
+            terms.append(f"{signs if c < 0 else '+'} {size}{square.format(name)}")
         return " ".join(terms).removeprefix("+ ")
 
     def path_rank(self) -> int:
         """Return the rank of the exponent matrix; ``monomial`` maps only."""
-        return int(_exponents(self).rank())
+        return _kernel(self).rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +262,13 @@ class CustomFields(_WithoutKnownLaws):
             object.__setattr__(self, "name", _label("fields", self.variables, shown))
 
     def _check(self) -> None:
-        _check_texts("fields", [text for field in self.components for text in field])
+        checks.text("name", self.name)
+        object.__setattr__(self, "variables", _checked_names(self.variables))
+        expected = "fields, each a tuple of expressions, such as (('y', '-x'),)"
+        given = checks.entries("components", self.components, expected)
+        every = tuple(checks.entries("components", field, expected) for field in given)
+        object.__setattr__(self, "components", every)
+        _check_texts("fields", [text for field in every for text in field])
         inferred = not self.variables
         if inferred:
             object.__setattr__(self, "variables", tuple(names(_entries(self.components))))
@@ -341,18 +348,9 @@ class RandomFields(_WithoutKnownLaws):
     name: str = ""
 
     def __post_init__(self) -> None:
-        for key, least, most in (
-            ("dimension", 1, MAX_VARIABLES),
-            ("count", 1, 10**6),
-            ("degree", 0, 100),
-            ("seed", 0, MAX_SEED),
-        ):
-            value = getattr(self, key)
-            if type(value) is not int or not least <= value <= most:
-                raise SpecError(
-                    f"random_fields: {key}: expected an integer from {least} to {most}, got"
-                    f" {value!r}"
-                )
+        for key, limits in RANDOM_LIMITS.items():
+            checks.integer(f"random_fields: {key}", getattr(self, key), *limits)
+        checks.text("random_fields: name", self.name)
         size = self.count * self.dimension * comb(self.dimension + self.degree, self.degree)
         if size > MAX_COEFFICIENTS:
             shown = f"{size:,}" if size < 10**30 else "more than 10^30"
@@ -473,52 +471,48 @@ def _renamed(texts: Sequence[str]) -> CustomMap:
     )
 
 
-def _is_monomial(whole: Graph, term: Term) -> bool:
-    supports = whole.supports()
-    return not any(isinstance(whole.bases[i], Sum) and supports[i] for i, _ in term.factors)
+class _Exponents(NamedTuple):
+    """The rows of the matrix A of the module docstring, scaled to integers; is φ monomial?"""
+
+    rows: tuple[dict[int, int], ...]
+    monomial: bool
 
 
-def _exponents(phi: CustomMap) -> fmpz_mat:
-    """Return the matrix A of the module docstring, its rows scaled to integers."""
-    whole = phi.fields().graph
-    supports, rows, others = whole.supports(), list[dict[int, Fraction]](), set[int]()
-    for term in components(whole):
-        if _is_monomial(whole, term):
-            rows.append(
-                {
-                    base.index: e
-                    for i, e in term.factors
-                    if isinstance(base := whole.bases[i], Variable)
-                }
-            )
-        else:
-            others = others.union(*(supports[i] for i, _ in term.factors))
-    rows += [{index: Fraction(1)} for index in sorted(others)]
-    matrix = fmpz_mat(len(rows), phi.parameters)
-    for place, row in enumerate(rows):
-        scale = lcm(*(e.denominator for e in row.values()))
-        for index, e in row.items():
-            matrix[place, index] = int(e * scale)
-    return matrix
+class _Kernel(NamedTuple):
+    """The rank of A, and a basis of its kernel as (variable, integer) pairs.
+
+    Laws whose integers are too large for exact products are left out.
+    """
+
+    rank: int
+    laws: tuple[tuple[tuple[int, int], ...], ...]
 
 
 @lru_cache(maxsize=64)
-def _kernel(phi: CustomMap) -> tuple[tuple[tuple[int, int], ...], ...]:
-    """Return a basis of the kernel of A as (variable, integer) pairs; none where integers are too
-    large for exact products.
-    """
-    echelon, denominator, rank = _exponents(phi).rref()
-    rows = [[int(echelon[i, j]) for j in range(phi.parameters)] for i in range(rank)]
-    pivots = [next(j for j, entry in enumerate(row) if entry) for row in rows]
-    basis = []
-    for free in sorted(set(range(phi.parameters)) - set(pivots)):
-        vector = {free: int(denominator)} | {
-            pivot: -row[free] for pivot, row in zip(pivots, rows, strict=True) if row[free]
-        }
-        common = gcd(*vector.values()) * (1 if vector[min(vector)] > 0 else -1)
-        basis.append(tuple((e, vector[e] // common) for e in sorted(vector)))
-    exact = all(abs(c) < MAX_COEFFICIENT for law in basis for _, c in law)
-    return tuple(basis) if exact else ()
+def _exponents(phi: CustomMap) -> _Exponents:
+    whole = phi.fields().graph
+    supports, rows, others = whole.supports(), list[dict[int, int]](), set[int]()
+    for term in components(whole):
+        if any(isinstance(whole.bases[i], Sum) and supports[i] for i, _ in term.factors):
+            others = others.union(*(supports[i] for i, _ in term.factors))
+        else:
+            rows.append(_row(whole, term))
+    units = ({index: 1} for index in sorted(others))
+    return _Exponents((*rows, *units), not others)
+
+
+def _row(whole: Graph, term: Term) -> dict[int, int]:
+    """Return the exponents of a monomial times their common denominator."""
+    powers = ((whole.bases[i], e) for i, e in term.factors)
+    row = {base.index: e for base, e in powers if isinstance(base, Variable)}
+    scale = lcm(*(e.denominator for e in row.values()))
+    return {index: int(e * scale) for index, e in row.items()}
+
+
+@lru_cache(maxsize=64)
+def _kernel(phi: CustomMap) -> _Kernel:
+    rank, vectors = rank_and_kernel(_exponents(phi).rows, phi.parameters, MAX_COEFFICIENT)
+    return _Kernel(rank, tuple(tuple(vector.items()) for vector in vectors))
 
 
 def _expressions(texts: Sequence[str]) -> list[Expression]:
@@ -533,6 +527,16 @@ def _entries(fields: Sequence[Sequence[str]]) -> list[Expression]:
     ]
 
 
+def listed(text: str) -> tuple[str, ...]:
+    """Return the components of a text with commas between them. Raise SpecError if it is none."""
+    checks.text("components", text)
+    return split(Expression(text, "the list of components"))
+
+
+def _checked_names(given: object) -> tuple[str, ...]:
+    return checks.entries("variables", given, "names such as ('x1', 'x2')")
+
+
 def _check_texts(key: str, texts: Sequence[str]) -> None:
     if not texts:
         raise SpecError(f"{key}: expected at least one expression")
@@ -542,7 +546,7 @@ def _check_texts(key: str, texts: Sequence[str]) -> None:
         )
     for text in texts:
         if type(text) is not str:
-            raise SpecError(f"{key}: expected expressions such as 'u*v', got {text!r}")
+            raise SpecError(f"{key}: expected expressions such as 'u*v', got {checks.shown(text)}")
     if (size := sum(map(len, texts))) > MAX_CHARACTERS:
         raise SpecError(
             f"{key}: expected at most {MAX_CHARACTERS:,} characters in all, got {size:,}"

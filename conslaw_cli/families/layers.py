@@ -19,15 +19,25 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from conslaw_cli import checks
 from conslaw_cli.blocks import AveragePool, Flatten, Patches, Residual
 from conslaw_cli.errors import SpecError
-from conslaw_cli.families.mlp import HOMOGENEOUS, LINEAR, LOSSES, MAX_WIDTH, MLP, Loss
+from conslaw_cli.families.mlp import (
+    ACTIVATIONS,
+    HOMOGENEOUS,
+    LINEAR,
+    LOSSES,
+    MAX_WIDTH,
+    MLP,
+    Loss,
+)
 from conslaw_cli.laws import Laws
 from conslaw_cli.network import Block, Dense, Gate, GradientFields, Network
 
 Shape = tuple[int, ...]
 """(units,) or (channels, length) or (channels, height, width)."""
 Padding = Literal["valid", "same", "circular"]
+PADDINGS: tuple[Padding, ...] = ("valid", "same", "circular")
 FREE_GATES = (
     "The count is that of the φ whose gates are free factors; whether the gradients of the network"
     " itself span W_φ is not part of the count."
@@ -38,6 +48,8 @@ at least.
 """
 MAX_UNITS = 10**7
 """Values a layer may hold: what is larger is refused before any index is made."""
+MAX_NESTING = 50
+"""Levels of residual branches inside one another."""
 
 
 class LayerError(SpecError):
@@ -55,12 +67,19 @@ class Linear:
     units: int
     bias: bool = False
 
+    def __post_init__(self) -> None:
+        checks.integer("units", self.units, 1, MAX_WIDTH)
+        checks.flag("bias", self.bias)
+
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """A positively homogeneous activation of degree one."""
+    """A positively homogeneous activation of degree one, or the identity."""
 
     name: str
+
+    def __post_init__(self) -> None:
+        checks.choice("activation", self.name, ACTIVATIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +94,14 @@ class Convolution:
     padding: Padding = "valid"
     bias: bool = False
 
+    def __post_init__(self) -> None:
+        checks.integer("channels", self.channels, 1, MAX_WIDTH)
+        _check_window(self)
+        if len(self.kernel) not in (1, 2):
+            raise SpecError(f"kernel: expected 1 or 2 sizes, got {len(self.kernel)}")
+        checks.choice("padding", self.padding, PADDINGS)
+        checks.flag("bias", self.bias)
+
 
 @dataclass(frozen=True, slots=True)
 class Pool:
@@ -82,6 +109,9 @@ class Pool:
 
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        _check_window(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +124,9 @@ class Branch:
     """Layers that are added to what they read."""
 
     layers: tuple[Layer, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", _checked_layers(self.layers))
 
 
 Layer = Linear | Activation | Convolution | Pool | Flat | Branch
@@ -116,7 +149,9 @@ class Step:
 class Layers:
     """A network given by its layers. Raise LayerError where one does not fit what it reads.
 
-    input: the shape of the input; loss as for MLP; name: a label, by default made from the rest.
+    input: the shape of the input, (units,), (channels, length) or (channels, height, width).
+    layers: the layers from input to output; lists become tuples, here as in the layers themselves.
+    loss as for MLP; name: a label, by default made from the rest.
     """
 
     input: Shape
@@ -125,8 +160,10 @@ class Layers:
     name: str = ""
 
     def __post_init__(self) -> None:
-        if self.loss not in LOSSES:
-            raise SpecError(f"loss: expected one of {', '.join(LOSSES)}, got {self.loss!r}")
+        object.__setattr__(self, "input", _checked_input(self.input))
+        object.__setattr__(self, "layers", _checked_layers(self.layers))
+        checks.choice("loss", self.loss, LOSSES)
+        checks.text("name", self.name)
         _check_size((), self.input, "the input")
         if not any(step.parameters for step in self.steps()):
             raise SpecError("layers: expected at least one layer with parameters")
@@ -477,6 +514,42 @@ def _windows(sizes: Shape, kernel: Shape, stride: Shape, padding: Padding) -> ND
             place.shape
         )
     return np.where(inside, place, prod(sizes))
+
+
+def _checked_input(given: object) -> Shape:
+    expected = "a shape: (units,), (channels, length) or (channels, height, width)"
+    shape = checks.entries("input", given, expected)
+    if not 1 <= len(shape) <= 3:
+        raise SpecError(f"input: expected {expected}, got {checks.shown(given)}")
+    for size in shape:
+        checks.integer("input", size, 1, MAX_WIDTH)
+    return shape
+
+
+def _check_window(layer: Convolution | Pool) -> None:
+    for key in ("kernel", "stride"):
+        sizes = checks.sizes(key, getattr(layer, key), MAX_WIDTH)
+        object.__setattr__(layer, key, sizes)
+        if not sizes:
+            raise SpecError(f"{key}: expected at least one size")
+
+
+def _checked_layers(given: object) -> tuple[Layer, ...]:
+    layers = checks.entries("layers", given, "a tuple of layers such as (Linear(2),)")
+    for layer in layers:
+        if not isinstance(layer, Layer):
+            word = isinstance(layer, str) and layer in ACTIVATIONS
+            meant = f" (did you mean Activation({layer!r})?)" if word else ""
+            raise SpecError(
+                f"layers: expected layers such as Linear(2), got {checks.shown(layer)}{meant}"
+            )
+    if max(map(_nesting, layers), default=0) > MAX_NESTING:
+        raise SpecError(f"layers: expected at most {MAX_NESTING} branches inside one another")
+    return layers
+
+
+def _nesting(layer: Layer) -> int:
+    return 1 + max(map(_nesting, layer.layers), default=0) if isinstance(layer, Branch) else 0
 
 
 def _check_size(path: tuple[int, ...], shape: Shape, what: str) -> None:

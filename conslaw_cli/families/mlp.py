@@ -24,17 +24,22 @@ Remark B.6). Rotate the outputs by an orthogonal Q whose first column is constan
 equivariant, and the first column of ``U_q Q`` (and of ``b_q Q``) meets no field at all. So the row
 sums of ``U_q`` and the sum of ``b_q`` are conserved, and everything else is the same network with
 one output less under squared error.
+
+Scope. The count is that of φ. The gradients of the network itself span W_φ(θ) for linear networks
+and for two-layer networks whose hidden neurons switch on pairwise distinct hyperplanes (Theorem
+2.14), which holds for generic θ but where the input is one number and there are no biases: then all
+of them switch at 0. The theorem asks for a loss with condition (9); by the rotation above it covers
+cross-entropy as well.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import comb
 from typing import Any, Literal
 
+from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
 from conslaw_cli.laws import Laws
 from conslaw_cli.network import Block, Dense, Gate, GradientFields, Network
@@ -52,6 +57,11 @@ DEEP_RELU = (
     "The count is that of φ_ReLU: that the gradients of the network itself span W_φ is proved for"
     " linear and two-layer ReLU networks and open for deeper ReLU networks (paper, section 2.4)."
 )
+ONE_INPUT = (
+    "The count is that of φ_ReLU: with one input and no biases all neurons switch where the input"
+    " is 0, so at most two patterns of active neurons occur, and the network itself may conserve"
+    " more than φ_ReLU does."
+)
 MAX_WIDTH = 10**9
 MAX_DEPTH = 10**4
 
@@ -60,7 +70,8 @@ MAX_DEPTH = 10**4
 class MLP:
     """A multi-layer perceptron to be counted.
 
-    widths: neurons per layer, input first, output last; at least two of them.
+    widths: neurons per layer, input first, output last; at least two of them. A list becomes a
+    tuple, here as in ``activation``.
     activation: one name for all hidden layers, or one name per hidden layer.
     bias: False, "hidden" (every hidden layer) or "all" (the output layer too).
     loss: decides which output gradients training can produce.
@@ -76,10 +87,12 @@ class MLP:
     name: str = ""
 
     def __post_init__(self) -> None:
-        _check_widths(self.widths)
-        _check_activation(self.activation, self.depth - 1)
-        _check_choice("bias", self.bias, BIASES)
-        _check_choice("loss", self.loss, LOSSES)
+        object.__setattr__(self, "widths", _checked_widths(self.widths))
+        activation = _checked_activation(self.activation, self.depth - 1)
+        object.__setattr__(self, "activation", activation)
+        checks.choice("bias", self.bias, BIASES)
+        checks.choice("loss", self.loss, LOSSES)
+        checks.text("name", self.name)
         if not self.name:
             object.__setattr__(self, "name", self._default_name())
 
@@ -168,10 +181,14 @@ class MLP:
 
     @property
     def scope(self) -> str | None:
-        """What section 2.4 of the paper leaves open."""
-        return (
-            DEEP_RELU if self.depth > 2 and any(a not in LINEAR for a in self.activations) else None
-        )
+        """What section 2.4 of the paper leaves open, and where its condition on the neurons never
+        holds. A single neuron has no other to share its hyperplane with.
+        """
+        if all(a in LINEAR for a in self.activations):
+            return None
+        if self.widths[0] == 1 and not self.bias and self.hidden > 1:
+            return ONE_INPUT
+        return DEEP_RELU if self.depth > 2 else None
 
     @property
     def scalar(self) -> bool:
@@ -208,8 +225,21 @@ class MLP:
 
     @property
     def monomial(self) -> bool:
-        """Whether every component of φ is a monomial, up to the rotation of :meth:`squared`."""
-        return all(a not in LINEAR for a in self.activations)
+        """Whether every component of φ is a monomial, up to the rotation of :meth:`squared`.
+
+        A linear layer adds up the paths through its neurons, so it must have one neuron; and its
+        bias is added to that of the layer behind it, so one of the two must have none. Where
+        nothing moves φ has no components.
+        """
+        if self.frozen:
+            return True
+        biased = {"all": self.depth, "hidden": self.depth - 1, False: 0}[self.bias]
+        return all(
+            a not in LINEAR or (n == 1 and layer >= biased)
+            for layer, (n, a) in enumerate(
+                zip(self.widths[1:-1], self.activations, strict=True), start=1
+            )
+        )
 
     def parameter_names(self) -> list[str]:
         """Return the names of the parameters, in the order of θ."""
@@ -308,38 +338,35 @@ class MLP:
         )
         bias = {False: "", "hidden": " bias", "all": " bias=all"}[self.bias]
         loss = "" if self.loss == "mse" else f" {self.loss}"
-        return f"{activation} {'-'.join(map(str, self.widths))}{bias}{loss}"
+        return f"{activation} {'-'.join(map(str, self.widths))}{bias}{loss}".lstrip()
 
 
-def _check_widths(widths: Sequence[int]) -> None:
+def _checked_widths(given: object) -> tuple[int, ...]:
+    widths = checks.entries("widths", given, "a tuple such as (3, 4, 2), as in MLP((3, 4, 2))")
     if len(widths) < 2:
         raise SpecError(f"widths: need an input and an output width, got {list(widths)}")
     if len(widths) > MAX_DEPTH + 1:
         raise SpecError(f"widths: {len(widths)} layers, at most {MAX_DEPTH + 1} are supported")
     for width in widths:
         if type(width) is not int or width < 1:
-            raise SpecError(f"widths: expected positive integers, got {width!r}")
+            raise SpecError(f"widths: expected positive integers, got {checks.shown(width)}")
         if width > MAX_WIDTH:
-            raise SpecError(f"widths: {width} is above the largest supported width, {MAX_WIDTH}")
+            raise SpecError(
+                f"widths: {checks.shown(width)} is above the largest supported width, {MAX_WIDTH}"
+            )
+    return widths
 
 
-def _check_activation(activation: str | tuple[str, ...], hidden: int) -> None:
-    if isinstance(activation, tuple) and len(activation) != hidden:
+def _checked_activation(given: object, hidden: int) -> str | tuple[str, ...]:
+    if isinstance(given, str):
+        checks.choice("activation", given, ACTIVATIONS)
+        return given
+    names = checks.entries("activation", given, "a name, or a tuple of names, one per hidden layer")
+    if len(names) != hidden:
         raise SpecError(
             f"activation: expected {hidden} {'name' if hidden == 1 else 'names'}, one per hidden"
-            f" layer, got {len(activation)}: {list(activation)}"
+            f" layer, got {len(names)}: {checks.shown(list(names))}"
         )
-    for name in (activation,) if isinstance(activation, str) else activation:
-        _check_choice("activation", name, ACTIVATIONS)
-
-
-def _check_choice(key: str, value: object, choices: Sequence[object]) -> None:
-    if not any(value is choice or (type(value) is str and value == choice) for choice in choices):
-        words = [_show(choice) for choice in choices]
-        close = difflib.get_close_matches(str(value), words, 1)
-        meant = f" (did you mean {close[0]}?)" if close else ""
-        raise SpecError(f"{key}: expected one of {', '.join(words)}, got {value!r}{meant}")
-
-
-def _show(choice: object) -> str:
-    return "false" if choice is False else str(choice)
+    for name in names:
+        checks.choice("activation", name, ACTIVATIONS)
+    return names

@@ -4,7 +4,7 @@ words.
 
 from __future__ import annotations
 
-from conslaw_cli.formats.words import label, plural, probability, reason
+from conslaw_cli.formats.words import has_theory, label, plural, probability, reason
 from conslaw_cli.report import Bound, LawCount
 
 _LIE = "dim Lie(W_φ)(θ)"
@@ -62,6 +62,8 @@ def _conclusion(row: LawCount) -> str:
 def _laws(row: LawCount) -> list[str]:
     if not row.laws:
         return []
+    if not has_theory(row):
+        return ["No theory lists laws of it: all of them are found by the count."]
     known = f"Known laws: {row.known_listed} listed, {row.known_independent} independent."
     if not row.unknown_laws:
         return [f"{known} The known laws are complete."]

@@ -12,6 +12,7 @@ from conslaw_cli.formats.words import (
     failure_lines,
     label,
     shared_architecture,
+    theory_lines,
     totals,
     verdict_lines,
 )
@@ -66,6 +67,7 @@ def _comments(report: Report) -> list[str]:
         *([", ".join(counts)] if report.command == "sweep" else []),
         *([f"In every row: {shared}."] if shared else []),
         *verdict_lines(rows),
+        *theory_lines(rows),
         *failure_lines(rows),
         *(explain(row) for row in rows if report.explain),
     ]

@@ -17,6 +17,7 @@ from conslaw_cli.formats.words import (
     label,
     more,
     shared_architecture,
+    theory_lines,
     totals,
     verdict_lines,
 )
@@ -33,7 +34,8 @@ def render_markdown(report: Report) -> str:
     rows = report.rows
     blocks = _heading(report) if report.title else []
     blocks += _sweep(report) if report.command == "sweep" else []
-    blocks += [_table(report, rows), _bullets([*verdict_lines(rows), *failure_lines(rows)])]
+    legend = [*verdict_lines(rows), *theory_lines(rows), *failure_lines(rows)]
+    blocks += [_table(report, rows), _bullets(legend)]
     blocks += [_escape(explain(row)) for row in rows if report.explain]
     return "\n\n".join(block for block in blocks if block) + "\n"
 

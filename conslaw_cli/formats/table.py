@@ -21,6 +21,7 @@ from conslaw_cli.formats.words import (
     more,
     plural,
     shared_architecture,
+    theory_lines,
     totals,
     verdict_lines,
 )
@@ -44,7 +45,8 @@ def render_table(report: Report, width: int | None, color: bool) -> str:
         blocks.append(_below(shown, width))
     if report.command == "sweep":
         blocks.append([more(exceptions(report))])
-    blocks.append(_wrap([*verdict_lines(report.rows), *failure_lines(shown)], width))
+    legend = [*verdict_lines(report.rows), *theory_lines(shown), *failure_lines(shown)]
+    blocks.append(_wrap(legend, width))
     blocks += [_wrap([explain(row)], width) for row in report.rows if report.explain]
     texts = ["\n".join(block) for block in blocks]
     return "\n\n".join(text for text in texts if text) + "\n"

@@ -17,6 +17,8 @@ from conslaw_cli.report import LawCount
 SHOWN = 20
 """Exceptions of a sweep that are listed one by one."""
 NONE = "-"
+_OWN = ("phi", "fields", "random_fields")
+"""Keys of maps and fields of one's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +173,10 @@ def _polynomial(row: LawCount) -> str:
     these are new.
     """
     found = row.polynomial_laws
-    return (
-        NONE
-        if found is None
-        else f"{found['independent']} ({found['new']} new) of degree ≤ {found['degree']}"
-    )
+    if found is None:
+        return NONE
+    origins = f"({found['new']} new)" if has_theory(row) else "found"
+    return f"{found['independent']} {origins} of degree ≤ {found['degree']}"
 
 
 def _trace(row: LawCount) -> str:
@@ -217,6 +218,23 @@ def verdict_lines(rows: Sequence[LawCount]) -> list[str]:
         "failed": "no count was made.",
     }
     return [f"{verdict}: {text}" for verdict, text in meaning.items() if verdict in present]
+
+
+def has_theory(row: LawCount) -> bool:
+    """Return whether a theory lists laws of such an architecture, so that others are new: of every
+    network, but of one's own map or fields only where some laws are listed.
+    """
+    return bool(row.known_listed) or not any(key in row.architecture for key in _OWN)
+
+
+def theory_lines(rows: Sequence[LawCount]) -> list[str]:
+    """Return what an unknown law means where no theory lists any, if there is such a row."""
+    if all(has_theory(row) or not row.unknown_laws for row in rows):
+        return []
+    return [
+        "unknown: beyond the known laws; where these are 0 of 0, no theory lists the laws, and"
+        " those found need not be new."
+    ]
 
 
 def failure_lines(rows: Sequence[LawCount]) -> list[str]:

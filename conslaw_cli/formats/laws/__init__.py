@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from conslaw_cli.errors import ContradictionError
-from conslaw_cli.formats.words import label, plural
+from conslaw_cli.formats.words import has_theory, label, plural
 from conslaw_cli.polynomials import Law, LawSearch, Polynomial
 from conslaw_cli.report import LawCount
 
@@ -39,6 +40,11 @@ class Result:
     def not_polynomial(self) -> int:
         """How many of all laws are no functions of those found."""
         return (self.count.laws or 0) - self.search.independent
+
+    @property
+    def theory(self) -> bool:
+        """Whether a theory lists laws of such an architecture, so that others are new."""
+        return has_theory(self.count)
 
     @property
     def error_bound(self) -> float | None:
@@ -111,8 +117,10 @@ def degrees(search: LawSearch) -> str:
     )
 
 
-def origin(law: Law) -> str:
+def origin(law: Law, result: Result) -> str:
     """Return what a generator that is not among the known laws has to do with these."""
+    if not result.theory:
+        return "found"
     return "new" if law.new else "a function of the known laws"
 
 
@@ -121,20 +129,70 @@ def suffixes(results: Sequence[Result]) -> list[str]:
     return [""] if len(results) == 1 else [f"_{i}" for i in range(1, len(results) + 1)]
 
 
-def expression(polynomial: Polynomial, names: Sequence[str]) -> str:
+def terms(
+    polynomial: Polynomial, radicals: Sequence[str], times: str = "*", minus: str = "-"
+) -> Iterator[tuple[int, list[str], tuple[int, ...]]]:
+    """Yield the terms of a polynomial in θ: an integer, what else the coefficient is made of, and
+    the monomial.
+
+    radicals: how these are written.
+    """
+    for summands, monomial in _collected(polynomial, radicals):
+        if len(summands) == 1:
+            yield (*summands[0], monomial)
+        else:
+            yield 1, [f"({_total(summands, times, minus)})"], monomial
+
+
+def coefficients(
+    polynomial: Polynomial, radicals: Sequence[str]
+) -> Iterator[tuple[int | str, tuple[int, ...]]]:
+    """Yield the coefficients, integers or text where there are radicals, and the monomials in θ."""
+    for summands, monomial in _collected(polynomial, radicals):
+        (number, factors), *others = summands
+        yield _total(summands, "*", "-") if factors or others else number, monomial
+
+
+Summand = tuple[int, list[str]]
+"""An integer and the radical, if there is one, by which it is multiplied."""
+
+
+def _collected(
+    polynomial: Polynomial, radicals: Sequence[str]
+) -> Iterator[tuple[list[Summand], tuple[int, ...]]]:
+    """Yield the summands of the coefficient of each monomial in θ, integers first."""
+    for monomial, parts in groupby(
+        polynomial.terms, key=lambda t: tuple(e for e in t[1] if e >= 0)
+    ):
+        summands = [(c, [radicals[-e - 1] for e in m if e < 0]) for c, m in parts]
+        yield sorted(summands, key=lambda summand: len(summand[1])), monomial
+
+
+def _total(summands: Sequence[Summand], times: str, minus: str) -> str:
+    sizes = [times.join([str(abs(c))] * (abs(c) != 1 or not r) + r) for c, r in summands]
+    (first, _), *others = summands
+    rest = (
+        f" {minus if c < 0 else '+'} {size}" for (c, _), size in zip(others, sizes[1:], strict=True)
+    )
+    return minus * (first < 0) + sizes[0] + "".join(rest)
+
+
+def expression(polynomial: Polynomial, names: Sequence[str], radicals: Sequence[str] = ()) -> str:
     """Return a polynomial as Python code."""
-    first, *rest = (_term(c, monomial, names) for c, monomial in polynomial.terms)
+    first, *rest = (_term(c, [*r, *_powers(m, names)]) for c, r, m in terms(polynomial, radicals))
     return f"{'-' * first[0]}{first[1]}" + "".join(
         f" {'-' if negative else '+'} {code}" for negative, code in rest
     )
 
 
-def _term(coefficient: int, monomial: Sequence[int], names: Sequence[str]) -> tuple[bool, str]:
+def _powers(monomial: Sequence[int], names: Sequence[str]) -> list[str]:
     powers = {e: monomial.count(e) for e in monomial}
-    factors = [names[e] + (f"**{power}" if power > 1 else "") for e, power in powers.items()]
-    return coefficient < 0, "*".join(
-        [*([str(abs(coefficient))] if abs(coefficient) != 1 else []), *factors]
-    )
+    return [names[e] + (f"**{power}" if power > 1 else "") for e, power in powers.items()]
+
+
+def _term(number: int, factors: Sequence[str]) -> tuple[bool, str]:
+    size = [str(abs(number))] if abs(number) != 1 else []
+    return number < 0, "*".join([*size, *factors])
 
 
 def render(name: str, results: Sequence[Result], *, width: int | None = None) -> str:

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from conslaw_cli.formats.laws import Result
-from conslaw_cli.polynomials import Law
+from conslaw_cli.formats.laws import Result, coefficients
+from conslaw_cli.polynomials import Law, LawSearch
 
 
 def render_json(results: Sequence[Result]) -> str:
@@ -34,27 +34,27 @@ def _result(result: Result) -> dict[str, Any]:
         "laws": result.count.laws,
         "not_polynomial": result.not_polynomial,
         "complete": result.not_polynomial == 0,
+        **({"rational_coefficients": True} if search.rational else {}),
         "error_bound": result.error_bound,
         "parameters": list(search.parameters),
-        "generators": [_law(law, search.parameters) for law in search.generators],
-        "basis": (
-            None if search.basis is None else [_law(law, search.parameters) for law in search.basis]
-        ),
+        "generators": [_law(law, search) for law in search.generators],
+        "basis": None if search.basis is None else [_law(law, search) for law in search.basis],
         "seed": search.seed,
         "version": result.count.version,
         "seconds": search.seconds,
     }
 
 
-def _law(law: Law, names: Sequence[str]) -> dict[str, Any]:
-    terms = [
-        {"coefficient": coefficient, "exponents": {names[e]: monomial.count(e) for e in monomial}}
-        for coefficient, monomial in law.polynomial.terms
+def _law(law: Law, search: LawSearch) -> dict[str, Any]:
+    names, radicals = search.parameters, [radical.text for radical in search.radicals]
+    written = [
+        {"coefficient": number, "exponents": {names[e]: monomial.count(e) for e in monomial}}
+        for number, monomial in coefficients(law.polynomial, radicals)
     ]
     return {
         "name": law.name,
         "known": law.known,
         "new": law.new,
         "degree": law.polynomial.degree,
-        "terms": terms,
+        "terms": written,
     }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
-from conslaw_cli.formats.laws import Result, origin, title
-from conslaw_cli.polynomials import Polynomial
+from conslaw_cli.formats.laws import Result, origin, terms, title
+from conslaw_cli.polynomials import LawSearch, Polynomial
+from conslaw_cli.tex import symbol
 
 FACTORS_PER_LINE = 8
 
@@ -23,7 +23,7 @@ def _display(result: Result) -> str:
     laws = list(_generators(result))
     displays = [("A functionally independent generating set.", laws)]
     if search.basis is not None:
-        basis = [_equation(law.polynomial, search.parameters) for law in search.basis]
+        basis = [_equation(law.polynomial, search) for law in search.basis]
         displays.append(("A linear basis.", basis))
     parts = [
         f"% {what}\n{_gather(lines)}" if lines else f"% {what} Empty: there are no such laws."
@@ -43,18 +43,20 @@ def _generators(result: Result) -> Iterator[str]:
         yield rf"{family.latex} = \mathrm{{const}} \qquad (\text{{{size}}})"
     for law in result.others:
         yield (
-            rf"{_equation(law.polynomial, result.search.parameters)} \qquad"
-            rf" (\text{{{origin(law)}}})"
+            rf"{_equation(law.polynomial, result.search)} \qquad"
+            rf" (\text{{{origin(law, result)}}})"
         )
 
 
-def _equation(polynomial: Polynomial, names: Sequence[str]) -> str:
+def _equation(polynomial: Polynomial, search: LawSearch) -> str:
     lines, room = [""], FACTORS_PER_LINE
-    for c, monomial in polynomial.terms:
-        if room < len(set(monomial)):
+    radicals = [radical.latex for radical in search.radicals]
+    for c, factors, monomial in terms(polynomial, radicals, r" \, "):
+        size = len(factors) + len(set(monomial))
+        if room < size:
             lines, room = [*lines, "{}"], FACTORS_PER_LINE
-        lines[-1] += f" {_term(c, monomial, names)}"
-        room -= len(set(monomial))
+        lines[-1] += f" {_term(c, factors, monomial, search.parameters)}"
+        room -= size
     lines[0] = lines[0].removeprefix(" +").lstrip()
     if len(lines) == 1:
         return rf"{lines[0]} = \mathrm{{const}}"
@@ -62,22 +64,13 @@ def _equation(polynomial: Polynomial, names: Sequence[str]) -> str:
     return f"\\begin{{aligned}}\n& {body} = \\mathrm{{const}}\n\\end{{aligned}}"
 
 
-def _term(coefficient: int, monomial: Sequence[int], names: Sequence[str]) -> str:
+def _term(
+    coefficient: int, radicals: Sequence[str], monomial: Sequence[int], names: Sequence[str]
+) -> str:
     powers = {e: monomial.count(e) for e in monomial}
     factors = [
-        _symbol(names[e]) + (f"^{{{power}}}" if power > 1 else "") for e, power in powers.items()
+        *radicals,
+        *(symbol(names[e]) + (f"^{{{power}}}" if power > 1 else "") for e, power in powers.items()),
     ]
     size = "" if abs(coefficient) == 1 else f"{abs(coefficient)} "
     return f"{'-' if coefficient < 0 else '+'} {size}{' '.join(factors)}"
-
-
-def _symbol(name: str) -> str:
-    """Return ``(U_{1})_{2,3}`` for ``U1[2,3]``, ``x_{1}`` for ``x1``."""
-    if "[" not in name:
-        letters, number = re.fullmatch(r"(.*?)(\d*)", name).groups()  # type: ignore[union-attr]
-        plain = letters.replace("_", r"\_")
-        symbol = plain if len(plain) == 1 else rf"\mathrm{{{plain}}}"
-        return f"{symbol}_{{{number}}}" if number else symbol
-    letters, number, index = re.fullmatch(r"(\D+)(\d*)\[(.*)\]", name).groups()  # type: ignore[union-attr]
-    symbol = f"{letters}_{{{number}}}" if number else letters
-    return f"({symbol})_{{{index}}}"

@@ -31,7 +31,8 @@ def render_python(results: Sequence[Result]) -> str:
         "\n".join(_function(result, suffix))
         for result, suffix in zip(results, suffixes(results), strict=True)
     ]
-    return "\n\n\n".join(["import numpy as np", *functions]) + "\n"
+    needs = ["from math import sqrt\n"] * any(result.search.radicals for result in results)
+    return "\n\n\n".join(["\n".join([*needs, "import numpy as np"]), *functions]) + "\n"
 
 
 def _function(result: Result, suffix: str) -> Iterator[str]:
@@ -46,7 +47,7 @@ def _function(result: Result, suffix: str) -> Iterator[str]:
     )
     entries = [_family(family, result, arrays) for family in result.families]
     if result.others:
-        entries.append(_scalars(result.others, arrays))
+        entries.append(_scalars(result.others, result, arrays))
     if not entries:
         yield "    return np.empty(0)"
         return
@@ -93,16 +94,17 @@ def _family(family: Members, result: Result, arrays: Sequence[Block]) -> str:
     if code is not None:
         return _wrapped(f"{code},")
     return _scalars(
-        [law for law in result.search.generators if law.index in family.generators], arrays
+        [law for law in result.search.generators if law.index in family.generators], result, arrays
     )
 
 
-def _scalars(laws: Sequence[Law], arrays: Sequence[Block]) -> str:
+def _scalars(laws: Sequence[Law], result: Result, arrays: Sequence[Block]) -> str:
+    radicals = [radical.text for radical in result.search.radicals]
     names = [array.entry(e) for array in arrays for e in range(prod(array.shape))]
     lines = [
         line
         for law in laws
-        for line in _indented(_wrapped(f"{expression(law.polynomial, names)},"))
+        for line in _indented(_wrapped(f"{expression(law.polynomial, names, radicals)},"))
     ]
     return "\n".join(["[", *lines, "],"])
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from conslaw_cli.formats.laws import Result, expression, suffixes, title
+from conslaw_cli.formats.laws import Result, expression, origin, suffixes, title
 from conslaw_cli.polynomials import Law
+
+_OWN = re.compile(r"(theta|laws)(_[0-9]+)?|symbols|sympy|__debug__")
+"""Names that a script defines or may not assign to."""
 
 
 def render_sympy(results: Sequence[Result]) -> str:
@@ -19,18 +22,22 @@ def render_sympy(results: Sequence[Result]) -> str:
         "\n".join(_script(result, suffix))
         for result, suffix in zip(results, suffixes(results), strict=True)
     ]
-    return "\n\n".join(["from sympy import symbols", *scripts]) + "\n"
+    needs = ["import sympy"] * any(result.search.radicals for result in results)
+    return "\n\n".join(["\n".join([*needs, "from sympy import symbols"]), *scripts]) + "\n"
 
 
 def _script(result: Result, suffix: str) -> Iterator[str]:
     search = result.search
-    names = [_name(name) for name in search.parameters]
+    symbols = [_symbol(name) for name in search.parameters]
+    names = _names(symbols)
     laws = search.generators if search.basis is None else search.basis
     yield f"# {title(result)}"
     yield f"theta{suffix} = symbols("
     yield from (
-        f'    "{" ".join(names[start : start + 10])} "' for start in range(0, len(names), 10)
+        f'    "{" ".join(symbols[start : start + 10])} "' for start in range(0, len(symbols), 10)
     )
+    if len(symbols) == 1:
+        yield '    ","'  # else symbols returns no tuple
     yield ")"
     yield "("
     yield from (
@@ -38,17 +45,31 @@ def _script(result: Result, suffix: str) -> Iterator[str]:
     )
     yield f") = theta{suffix}"
     yield f"laws{suffix} = ["
-    yield from (f"    {expression(law.polynomial, names)},{_comment(law)}" for law in laws)
+    radicals = [radical.sympy for radical in search.radicals]
+    yield from (
+        f"    {expression(law.polynomial, names, radicals)},{_comment(law, result)}" for law in laws
+    )
     yield "]"
 
 
-def _name(name: str) -> str:
-    """Return a Python name that is none of the script's own."""
-    plain = re.sub(r"\W+", "_", name).rstrip("_")
-    return f"{plain}_" if re.fullmatch(r"(theta|laws)(_\d+)?|symbols", plain) else plain
+def _symbol(name: str) -> str:
+    """Return the name of a symbol, such as ``U1_2_3`` for an entry of an array."""
+    return re.sub(r"\W+", "_", name).rstrip("_") if "[" in name else name
 
 
-def _comment(law: Law) -> str:
+def _names(symbols: Sequence[str]) -> list[str]:
+    """Return Python names for symbols: their own, but for those that the script itself needs."""
+    taken, names = set(symbols), list[str]()
+    for symbol in symbols:
+        name = symbol
+        while _OWN.fullmatch(name) or (name != symbol and name in taken):
+            name += "_"
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def _comment(law: Law, result: Result) -> str:
     if law.name is not None:
         return f"  # {law.name}"
-    return "  # new" if law.new else ""
+    return f"  # {origin(law, result)}" if law.new else ""

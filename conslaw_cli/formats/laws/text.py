@@ -5,9 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from conslaw_cli.formats.laws import Result, degrees, origin, title
+from conslaw_cli.formats.laws import Result, degrees, origin, terms, title
 from conslaw_cli.formats.words import label, probability
-from conslaw_cli.polynomials import Law, Polynomial
+from conslaw_cli.polynomials import MAX_DEGREE, Law, LawSearch, Polynomial
 
 _POWERS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -33,7 +33,7 @@ def _lines(result: Result) -> Iterator[str]:
     yield from (f"  {line}" for line in _figures(result))
     laws = [f"{family.text} = const   ({family.size})" for family in result.families]
     laws += [
-        f"{formula(law.polynomial, result.search.parameters)} = const   ({origin(law)})"
+        f"{formula(law.polynomial, result.search)} = const   ({origin(law, result)})"
         for law in result.others
     ]
     if laws:
@@ -58,14 +58,15 @@ def _figures(result: Result) -> Iterator[str]:
         for d, number in search.linear.items()
         if number > search.products[d]
     }
-    if others:
+    if others and result.theory:
         counts = ", ".join(f"{number} of degree {degree}" for degree, number in others.items())
         yield f"of these, not polynomials in the known laws: {counts}"
-    yield (
-        f"functionally independent: {search.independent} ({search.known} known,"
-        f" {search.independent - search.known} new)"
-    )
+    new = search.independent - search.known
+    origins = f"({search.known} known, {new} new)" if result.theory else "found"
+    yield f"functionally independent: {search.independent} {origins}"
     yield _comparison(result)
+    if result.not_polynomial:
+        yield _next_step(search)
     if search.architecture.monomial and not search.homogeneous and search.degree >= 2:
         yield "complete: φ is a monomial map, so all laws are functions of those of degree up to 2"
     if search.error_bound:
@@ -86,24 +87,33 @@ def _comparison(result: Result) -> str:
     if result.not_polynomial == 0:
         return f"laws in all: {row.laws} ({sure}); all of them are found"
     verb = "is no polynomial" if result.not_polynomial == 1 else "are no polynomials"
+    rational = " with rational coefficients" if result.search.rational else ""
     return (
         f"laws in all: {row.laws} ({sure}); {result.not_polynomial} of them {verb} of"
-        f" {degrees(result.search)}"
+        f" {degrees(result.search)}{rational}"
     )
 
 
+def _next_step(search: LawSearch) -> str:
+    if search.homogeneous:
+        return "without --homogeneous laws of lower degrees are found too"
+    higher = f"a higher degree may find more: --degree {search.degree + 1}; "
+    return f"{higher * (search.degree < MAX_DEGREE)}laws that are no polynomials are not searched"
+
+
 def _listed(law: Law, result: Result) -> str:
-    text = formula(law.polynomial, result.search.parameters)
+    text = formula(law.polynomial, result.search)
     if law.name is not None:
         return f"{label(law.name)} = {text}"
-    return text if law.known else f"{text}   (no polynomial in the known laws)"
+    told = law.known or not result.theory
+    return text if told else f"{text}   (no polynomial in the known laws)"
 
 
 def _conventions(result: Result) -> Iterator[str]:
-    names = result.search.parameters
+    names = [name for name in result.search.parameters if "[" in name]  # entries of arrays
     if not result.search.generators:
         return
-    if not any("[" in name for name in names):
+    if not names:
         pass
     elif any(name.startswith("U") for name in names):
         yield "U1[i,j] leads from unit i to unit j of the next layer (x ↦ x U1 U2 …, row vectors)."
@@ -113,23 +123,30 @@ def _conventions(result: Result) -> Iterator[str]:
         yield "b1[j] is the bias of unit j."
     if any(name.count(",") > 1 for name in names):
         yield "Kernels: U1[i,t,j] leads from channel i at position t of the kernel to channel j."
-    if any(law.new for law in result.others):
+    if result.theory and any(law.new for law in result.others):
         yield "new: independent of the known laws."
 
 
-def formula(polynomial: Polynomial, names: Sequence[str]) -> str:
+def formula(polynomial: Polynomial, search: LawSearch) -> str:
     """Return a polynomial in the names of the parameters."""
-    first, *rest = (_term(c, monomial, names) for c, monomial in polynomial.terms)
+    radicals, names = [radical.text for radical in search.radicals], search.parameters
+    written = terms(polynomial, radicals, "·", "−")
+    first, *rest = (_term(c, factors, monomial, names) for c, factors, monomial in written)
     return f"{'−' * first[0]}{first[1]}" + "".join(
         f" {'−' if negative else '+'} {text}" for negative, text in rest
     )
 
 
-def _term(coefficient: int, monomial: Sequence[int], names: Sequence[str]) -> tuple[bool, str]:
+def _term(
+    coefficient: int, radicals: Sequence[str], monomial: Sequence[int], names: Sequence[str]
+) -> tuple[bool, str]:
     powers = {e: monomial.count(e) for e in monomial}
     factors = [
-        names[e] + (str(power).translate(_POWERS) if power > 1 else "")
-        for e, power in powers.items()
+        *radicals,
+        *(
+            names[e] + (str(power).translate(_POWERS) if power > 1 else "")
+            for e, power in powers.items()
+        ),
     ]
     size = [str(abs(coefficient))] if abs(coefficient) != 1 else []
     return coefficient < 0, "·".join([*size, *factors])

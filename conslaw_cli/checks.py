@@ -1,0 +1,106 @@
+"""Checks of values that come from outside, for all families and functions of the library alike.
+
+Every error is a SpecError that begins with the name of the value, says what was expected and shows
+what was given. Readers of YAML and flags check their text beforehand, to say where it stands.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from conslaw_cli.errors import SpecError
+
+MAX_SEED = 2**32 - 1
+_LONGEST_SHOWN = 80
+
+
+def integer(key: str, value: object, low: int, high: int | None = None) -> None:
+    """Raise SpecError unless this is an integer between low and high, both included."""
+    if type(value) is int and value >= low and (high is None or value <= high):
+        return
+    limits = f"of at least {low}" if high is None else f"from {low} to {high}"
+    raise SpecError(f"{key}: expected an integer {limits}, got {shown(value)}")
+
+
+def choice(key: str, value: object, choices: Sequence[object]) -> None:
+    """Raise SpecError, with the choice that is meant, unless this is one of the choices: words and
+    False.
+    """
+    if not any(value is each or (type(value) is str and value == each) for each in choices):
+        words = ["false" if each is False else str(each) for each in choices]
+        meant = near(value, words) if isinstance(value, str) else ""
+        raise SpecError(f"{key}: expected one of {', '.join(words)}, got {shown(value)}{meant}")
+
+
+def flag(key: str, value: object) -> None:
+    """Raise SpecError unless this is True or False."""
+    if type(value) is not bool:
+        raise SpecError(f"{key}: expected True or False, got {shown(value)}")
+
+
+def text(key: str, value: object) -> None:
+    """Raise SpecError unless this is text."""
+    if not isinstance(value, str):
+        raise SpecError(f"{key}: expected text, got {shown(value)}")
+
+
+def entries(key: str, value: object, expected: str) -> tuple[Any, ...]:
+    """Return a list or tuple as a tuple, so that equal values are equal and have a hash. Raise
+    SpecError for anything else.
+    """
+    if isinstance(value, list | tuple):
+        return tuple(value)
+    raise SpecError(f"{key}: expected {expected}, got {shown(value)}")
+
+
+def sizes(key: str, value: object, most: int) -> tuple[int, ...]:
+    """Return a list or tuple of positive integers as a tuple. Raise SpecError for anything else."""
+    found = entries(key, value, "a tuple of sizes such as (3, 3)")
+    for size in found:
+        integer(key, size, 1, most)
+    return found
+
+
+def job(architecture: object, seed: object, memory: object) -> None:
+    """Raise SpecError unless these are an architecture, a seed and a memory budget (or None)."""
+    if isinstance(architecture, type) or not callable(getattr(architecture, "describe", None)):
+        raise SpecError(
+            f"architecture: expected one such as MLP((3, 4, 2), 'relu'), got {shown(architecture)}"
+        )
+    integer("seed", seed, 0, MAX_SEED)
+    if memory is not None and (type(memory) is not int or memory < 0):
+        raise SpecError(
+            f"memory: expected a number of bytes, an integer such as 8 * 2**30, got {shown(memory)}"
+        )
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean …?)`` with the known word that is meant, or nothing: one written in
+    other letters, begun, abbreviated by its initials, or misspelt.
+    """
+    known = list(known)
+    plain = word.lower().replace("-", "_").replace(" ", "_")
+    for meant in (
+        [each for each in known if each.lower() == plain],
+        [each for each in known if len(plain) > 1 and each.startswith(plain)],
+        [each for each in known if "_" in each and _initials(each) == plain],
+        difflib.get_close_matches(plain, known, 1),
+    ):
+        if len(meant) == 1:
+            return f" (did you mean {meant[0]}?)"
+    return ""
+
+
+def _initials(word: str) -> str:
+    return "".join(part[0] for part in word.split("_") if part)
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: on one line, not too long."""
+    try:
+        shape = repr(value).replace("\n", " ")
+    except ValueError:  # an integer with too many digits for Python to print
+        return f"a huge {type(value).__name__}"
+    return shape if len(shape) <= _LONGEST_SHOWN else f"{shape[:_LONGEST_SHOWN]}…"

@@ -1,0 +1,90 @@
+"""The file of a report (``-o``): new, or an earlier report that is replaced as a whole."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from conslaw_cli import files, signals
+from conslaw_cli.errors import SpecError
+from conslaw_cli.formats.openings import HEAD, is_report
+from conslaw_cli.lines import resembles_row
+
+_EXPECTED = "no file or an earlier report"
+
+
+def check(path: str, spec: str | None) -> None:
+    """Raise SpecError if a report must not or cannot be written there.
+
+    It must not if that is the spec ("-": standard input), rows of a sweep, or anything else that
+    is not a report.
+    """
+    files.refuse_spec(path, spec, _EXPECTED)
+    # Opening and closing a pipe would already be an empty answer to who reads it.
+    if _direct(path):
+        return
+    with _clear_errors(path), signals.held_back():
+        real = files.real_path(path)
+        if os.path.exists(real):
+            _check_earlier(path, real)
+            real = os.path.join(os.path.dirname(real), files.beside())
+        os.close(os.open(real, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+        os.unlink(real)
+
+
+def save(path: str, text: str) -> None:
+    """Write a report where :func:`check` allows it, whole or not at all."""
+    data = text.encode("utf-8")
+    if _direct(path):
+        with _clear_errors(path), open(path, "ab", buffering=0) as stream:
+            files.write_all(stream.fileno(), data)
+        return
+    with _clear_errors(path), signals.held_back():
+        real = files.real_path(path)
+        if os.path.exists(real):
+            _check_earlier(path, real)
+        os.close(files.replace(real, [data]))
+
+
+def is_kept(path: str) -> bool:
+    """Whether there is an earlier report, which only a whole one may replace."""
+    return not _direct(path) and os.path.exists(path) and os.path.getsize(path) > 0
+
+
+def _direct(path: str) -> bool:
+    """Whether a path leads to something that has no contents to be replaced."""
+    return files.special(path) or files.is_stream(path, 1) or files.is_stream(path, 2)
+
+
+def _check_earlier(path: str, real: str) -> None:
+    with open(real, "rb+") as file:
+        head, locked = file.read(HEAD), _is_locked(file)
+    if locked or resembles_row(head.split(b"\n")[0]):
+        raise SpecError(f"{files.label(path)}: holds rows of a sweep; name another file")
+    if head and not is_report(head):
+        raise SpecError(
+            f"{files.label(path)}: expected {_EXPECTED}, found something else; name another file"
+            " or remove it"
+        )
+
+
+def _is_locked(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
+@contextlib.contextmanager
+def _clear_errors(path: str) -> Iterator[None]:
+    """Say of a path that cannot be written why; raise SpecError if the path is wrong."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise files.unwritable(f"{files.label(path)}: cannot be written", error) from None

@@ -1,0 +1,30 @@
+"""How the reports of this program begin, whatever their format: only such a file is overwritten by
+another report.
+"""
+
+from __future__ import annotations
+
+import re
+
+HEAD = 1 << 14
+"""Bytes at the start of a file that are enough to know a report by."""
+_LINES = 20
+_COUNTS = (
+    r"name +D +dim Lie\b",
+    r".*\n\nrows +\d+\nproved +\d+\n",
+    r'\{\s*"schema": "conslaw\.',
+    r"name,.*\bparameters,dim_lie,laws,",
+    r"\| name \| D \| dim Lie \|",
+    r"# .*\n\nRows: ",
+    r"% Needs \\usepackage",
+)
+_COUNT = re.compile("|".join(_COUNTS))
+_LAWS = re.compile(r": \d+ parameters?, laws of degree ")
+"""In all formats of laws: above them, as a comment where need be."""
+
+
+def is_report(head: bytes) -> bool:
+    """Whether a file with these first bytes is a report of counts or laws."""
+    text = head.decode("utf-8", "replace").replace("\r\n", "\n")
+    first = "\n".join(text.split("\n", _LINES)[:_LINES])
+    return _COUNT.match(text) is not None or _LAWS.search(first) is not None

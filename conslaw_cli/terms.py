@@ -1,0 +1,168 @@
+"""Sums of products of powers: the normal form of algebraic expressions (expressions.py builds it).
+
+A term is a rational coefficient times powers, with rational exponents, of bases; a base is a
+variable, a prime number or a sum of two or more terms with coprime integer coefficients. At the
+base point, a real point near which the expressions are meant, every base is positive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+Factors = tuple[tuple[int, Fraction], ...]
+"""Powers of bases: pairs of a base's index and a nonzero exponent, by ascending index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """``coefficient · ∏ base^exponent``. Prime bases have exponents between 0 and 1."""
+
+    coefficient: Fraction
+    factors: Factors = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """The base ``sign · θ_index``, positive at the base point."""
+
+    index: int
+    sign: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prime:
+    """A prime number, of which only roots are bases."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A sum of terms with coprime integer coefficients, positive at the base point."""
+
+    terms: tuple[Term, ...]
+
+
+Base = Variable | Prime | Sum
+
+
+class Radical(NamedTuple):
+    """A product of powers of constants: as text, which is Python for its value if ``sqrt`` is
+    known, as sympy code and in LaTeX.
+    """
+
+    text: str
+    sympy: str
+    latex: str
+
+
+class _Style(NamedTuple):
+    """How products and powers are written."""
+
+    times: str
+    root: str
+    group: str
+    power: Callable[[Fraction], str]
+
+
+_STYLES = (
+    _Style("*", "sqrt({})", "({})", lambda e: f"**{e}" if e.denominator == 1 else f"**({e})"),
+    _Style(
+        "*",
+        "sympy.sqrt({})",
+        "({})",
+        lambda e: f"**sympy.Rational({e.numerator}, {e.denominator})",
+    ),
+    _Style(r" \, ", r"\sqrt{{{}}}", r"\left({}\right)", lambda e: f"^{{{e}}}"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Expressions in ``variables`` variables. Every base comes after those that it is made of."""
+
+    variables: int
+    bases: tuple[Base, ...]
+    outputs: tuple[Term, ...]
+
+    def supports(self) -> list[frozenset[int]]:
+        """Return the variables that each base depends on."""
+        supports = list[frozenset[int]]()
+        for base in self.bases:
+            below = (
+                {i for term in base.terms for i, _ in term.factors}
+                if isinstance(base, Sum)
+                else set[int]()
+            )
+            own = {base.index} if isinstance(base, Variable) else set[int]()
+            supports.append(frozenset(own.union(*(supports[i] for i in below))))
+        return supports
+
+    def radical(self, factors: Factors) -> Radical:
+        """Return how a product of powers of constants is written."""
+        return Radical(*("".join(self._product(style, factors)) for style in _STYLES))
+
+    def _product(self, style: _Style, factors: Factors) -> str:
+        return style.times.join(self._power(style, i, e) for i, e in factors)
+
+    def _power(self, style: _Style, index: int, exponent: Fraction) -> str:
+        base = self.bases[index]
+        inner = self._sum(style, base.terms) if isinstance(base, Sum) else self.text(index, ())
+        if exponent == Fraction(1, 2):
+            return style.root.format(inner)
+        shown = style.group.format(inner) if isinstance(base, Sum) else inner
+        return shown if exponent == 1 else shown + style.power(exponent)
+
+    def _sum(self, style: _Style, terms: Iterable[Term]) -> str:
+        written = (self._term(style, term) for term in terms)
+        return " + ".join(written).replace("+ -", "- ")
+
+    def _term(self, style: _Style, term: Term) -> str:
+        number = int(term.coefficient)
+        size = [str(abs(number))] if abs(number) != 1 or not term.factors else []
+        powers = [self._product(style, term.factors)] if term.factors else []
+        return "-" * (number < 0) + style.times.join([*size, *powers])
+
+    def text(self, index: int, names: Sequence[str]) -> str:
+        """Return a base as text."""
+        base = self.bases[index]
+        if isinstance(base, Sum):
+            return " + ".join(self._term_text(term, names) for term in base.terms).replace(
+                "+ -", "- "
+            )
+        return (
+            ("-" if base.sign < 0 else "") + names[base.index]
+            if isinstance(base, Variable)
+            else str(base.value)
+        )
+
+    def _term_text(self, term: Term, names: Sequence[str]) -> str:
+        def powered(i: int, e: Fraction) -> str:
+            inner = self.text(i, names)
+            shown = inner if inner.isidentifier() or inner.isdigit() else f"({inner})"
+            return (
+                shown
+                if e == 1
+                else f"{shown}**{e}"
+                if e.denominator == 1 and e > 0
+                else f"{shown}**({e})"
+            )
+
+        parts = [powered(i, e) for i, e in term.factors]
+        sign = (
+            {1: "", -1: "-"}.get(int(term.coefficient), f"{term.coefficient}*")
+            if parts
+            else str(term.coefficient)
+        )
+        return sign + "*".join(parts)
+
+
+class UndefinedError(Exception):
+    """An expression is not defined, or not certainly, at this base point."""
+
+
+class LimitError(Exception):
+    """An expression is undefined everywhere or beyond the limits."""

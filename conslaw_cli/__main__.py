@@ -1,5 +1,5 @@
 """``python -m conslaw_cli`` is ``conslaw``."""
 
-from conslaw_cli.cli import main
+from conslaw_cli.entry import main
 
-main(prog_name="conslaw")
+main()

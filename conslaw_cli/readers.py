@@ -34,19 +34,20 @@ def mapping(
     """Read every key with its reader, in the file's order; keys without a reader are faults."""
     if not isinstance(node.value, dict):
         raise node.fault(f"a mapping with keys such as {', '.join([*readers][:4])}")
-    values, faults = {}, []
+    values: dict[str, Any] = {}
+    faults: list[str] = []
     for key, child in node.value.items():
         try:
             if key not in readers:
                 raise unknown_key(node, key, readers)
             values[key] = readers[key](child)
         except SpecError as fault:
-            faults.append(str(fault))
+            faults += fault.args
     faults += [
         str(node.error(f"key {key!r} is missing")) for key in required if key not in node.value
     ]
     if faults:
-        raise SpecError("\n".join(faults))
+        raise SpecError(*faults)
     return values
 
 
@@ -65,14 +66,15 @@ def list_of(read: Reader, what: str) -> Reader:
     def read_list(node: Node) -> tuple[Any, ...]:
         if not isinstance(node.value, list) or not node.value:
             raise node.fault(f"a list of {what}")
-        values, faults = [], []
+        values: list[Any] = []
+        faults: list[str] = []
         for child in node.value:
             try:
                 values.append(read(child))
             except SpecError as fault:
-                faults.append(str(fault))
+                faults += fault.args
         if faults:
-            raise SpecError("\n".join(faults))
+            raise SpecError(*faults)
         return tuple(values)
 
     return read_list

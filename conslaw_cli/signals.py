@@ -1,21 +1,98 @@
-"""Ctrl-C at a time when it does no harm."""
+"""Ctrl-C, SIGTERM and SIGHUP: heard once, at a time when it does no harm, until the program has
+ended.
+
+A terminal sends Ctrl-C to all processes at once, batch systems end a job with SIGTERM, a terminal
+that is closed sends SIGHUP. All are one request to stop, and people repeat it.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import sys
+import time
 from collections.abc import Iterator
+from types import FrameType
+
+INTERRUPTED = 130
+"""The exit code after any of them."""
+PATIENCE = 2.0
+"""Seconds after a first signal from which another one ends the program in the middle of things."""
+_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_heard: float | None = None
 
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
-    """Let SIGINT and SIGTERM wait for the end of the block.
+    """Let the signals wait for the end of the block.
 
-    Processes that are started in the block go on not hearing them: a terminal sends Ctrl-C to all
-    processes, but only the first one is to act on it, and it stops the others.
+    Processes and threads that are started in the block go on not hearing them: only the first
+    process is to act on a signal, and it stops the others; a thread that hears one passes it on to
+    the main thread at any time.
     """
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+@contextlib.contextmanager
+def let_through() -> Iterator[None]:
+    """Hear the signals in the block, and those that came before it."""
+    mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def leave() -> None:
+    """From now on a signal ends the program at once, as long as there is nothing to lose."""
+    _handle(lambda *_: os._exit(INTERRUPTED))
+
+
+def listen() -> None:
+    """From now on a signal raises KeyboardInterrupt, the first time; see PATIENCE for others."""
+    global _heard
+    _heard = None
+    _handle(_interrupt)
+    sys.unraisablehook = _unraisable
+
+
+def heard() -> bool:
+    """Whether there was a signal. Some C code turns KeyboardInterrupt into an error of its own."""
+    return _heard is not None
+
+
+def ignore() -> None:
+    """From now on no signal is heard: the end is near, and has its exit code."""
+    _handle(signal.SIG_IGN)
+
+
+def _handle(handler: signal._HANDLER) -> None:
+    """Set the handler of those signals that are not ignored, as ``nohup`` and ``&`` in a script
+    want it.
+    """
+    for number in _STOP:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    global _heard
+    now = time.monotonic()
+    if _heard is None:
+        _heard = now
+        raise KeyboardInterrupt
+    if now > _heard + PATIENCE:
+        os._exit(INTERRUPTED)
+
+
+def _unraisable(found: sys.UnraisableHookArgs, /) -> None:
+    """Stop where an interrupt came inside a finaliser, in which Python would drop it."""
+    if issubclass(found.exc_type, KeyboardInterrupt):
+        os.write(2, b"Interrupted.\n")
+        os._exit(INTERRUPTED)
+    sys.__unraisablehook__(found)

@@ -81,10 +81,10 @@ def parse(text: str, filename: str) -> Sweep:
     try:
         return _document(compose(text, filename), Path(filename).stem)
     except SpecError as fault:
-        lines = str(fault).splitlines()
+        lines = [*fault.args]
         if len(lines) > _FAULTS_SHOWN:
             lines[_FAULTS_SHOWN:] = [f"… and {len(lines) - _FAULTS_SHOWN} more"]
-        raise SpecError("\n".join(lines)) from None
+        raise SpecError(*lines) from None
 
 
 def from_flags(widths: str, activation: str, bias: str, loss: str) -> MLP:
@@ -200,7 +200,7 @@ def _document(root: Node, stem: str) -> Sweep:
     ]
     unknown = [str(readers.unknown_key(root, key, known)) for key in keys if key not in known]
     if unknown:
-        raise SpecError("\n".join(unknown))
+        raise SpecError(*unknown)
     raise root.fault(
         f"an architecture (key {', '.join(_FAMILIES)}) or a sweep (keys {', '.join(_PARTS)})"
     )

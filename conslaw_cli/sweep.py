@@ -1,51 +1,52 @@
 """Many counts: which jobs, in which processes, and what becomes of those that fail.
 
-Every job runs in a forked child of the process that waits for its row, so that the time limit,
-Ctrl-C and the survival of the sweep do not depend on what the job does: C code that does not give
-up the interpreter, an abort, the system's out-of-memory killer. A fork costs 5 to 20 ms; short jobs
-share one. Where there is work for several cores, joblib's workers are the waiting processes.
-Starting them costs 0.5 to 1 s, so small sweeps do without.
+Every job runs in a forked child, so that the time limit, Ctrl-C and the survival of the sweep do
+not depend on what the job does: C code that does not give up the interpreter, an abort, the
+system's out-of-memory killer. A fork costs 5 to 20 ms; a child counts job after job, and sends each
+row as it is done. Where there is work for several cores there are several children.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
+import math
 import multiprocessing
 import os
-import pickle
-import shutil
 import signal
-import tempfile
+import sys
 import threading
 import time
 import traceback
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from multiprocessing import resource_tracker
+from multiprocessing import connection
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
 from conslaw_cli import signals
 from conslaw_cli.count import VERSION, count_laws, default_memory, estimated_seconds, job_key
-from conslaw_cli.errors import ConslawError, ContradictionError, MemoryBudgetError
+from conslaw_cli.errors import (
+    ConslawError,
+    ContradictionError,
+    MemoryBudgetError,
+    ResourceError,
+)
 from conslaw_cli.families import Architecture
 from conslaw_cli.report import LawCount
 from conslaw_cli.store import RowId, Store
 
 Count = Callable[..., LawCount]
 
-WORTH_A_WORKER = 1.0
-"""Seconds of estimated work for each worker that is started."""
+WORTH_A_WORKER = 0.25
+"""Seconds of estimated work for each child that is started."""
 CHUNK_SECONDS = 0.2
-"""Estimated work that shares a fork and a trip to a worker; what a killed worker loses."""
+"""Estimated work that a child is given at a time."""
 CHUNK_JOBS = 100
-POOL_ATTEMPTS = 3
-"""How often joblib's pool may break before the rest is done without one."""
+DESCRIPTORS = 16
+"""What a second child must leave room for: its own, and those of files and imports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,6 @@ def resume(
             for job, row in rows:
                 with signals.held_back():
                     store.append(job.key, row)
-                    unclaimed.pop(job.id, None)
                 yield job, row
     finally:
         with signals.held_back():
@@ -140,147 +140,73 @@ def run(
     raised for it.
 
     workers: processes at most, by default one per core; a row does not depend on it, seconds aside.
-    unclaimed: holds, when the rest is not wanted any more, what has finished and was not yielded.
+    unclaimed: gets, when the rest is not wanted any more, what has finished and was not yielded.
+    Raise ResourceError if the system gives no process.
     """
     unclaimed = {} if unclaimed is None else unclaimed
-    left = {job.id: job for job in jobs}
+    todo = list({job.id: job for job in jobs}.values())
     alone = []
-    with contextlib.closing(_everywhere(left, limits, workers, count, unclaimed)) as outcomes:
+    running = _in_children(todo, limits, _worth(todo, workers), count, unclaimed)
+    with contextlib.closing(running) as outcomes:
         for job, row, retry in outcomes:
-            del left[job.id]
             if retry:
                 alone.append(job)
             else:
                 yield job, row
-                unclaimed.pop(job.id, None)
     for job in alone:
-        with contextlib.closing(_in_child([job], limits, count, unclaimed)) as outcomes:
+        with contextlib.closing(_in_children([job], limits, 1, count, unclaimed)) as outcomes:
             for outcome in outcomes:
                 yield job, outcome.row
-                unclaimed.pop(job.id, None)
 
 
-def _everywhere(
-    left: dict[RowId, Job],
-    limits: Limits,
-    workers: int | None,
-    count: Count,
-    unclaimed: dict[RowId, _Outcome],
-) -> Generator[_Outcome, None, None]:
-    """Run what is ``left``, from which the caller takes what it gets."""
-    worth = int(min(1000.0, sum(job.cost for job in left.values()) / WORTH_A_WORKER))
-    workers = 1 if worth < 2 else min(worth, _cores() if workers is None else workers)
-    for _ in range(POOL_ATTEMPTS if workers > 1 else 0):
-        with contextlib.suppress(BrokenProcessPool):
-            yield from _in_workers(list(left.values()), limits, workers, count, unclaimed)
-            return
-        yield from [outcome for id_, outcome in unclaimed.items() if id_ in left]
-    yield from _in_child(list(left.values()), limits, count, unclaimed)
+def _worth(jobs: Sequence[Job], workers: int | None) -> int:
+    """Return how many processes the jobs are worth, at most ``workers``."""
+    worth = int(min(1000.0, sum(job.cost for job in jobs) / WORTH_A_WORKER))
+    return 1 if worth < 2 else min(worth, _cores() if workers is None else workers)
 
 
 def _cores() -> int:
-    import joblib
+    """Return the cores this process may use: a container often gets fewer than there are."""
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        cores = min(cores, -(-int(quota) // int(period)))
+    return max(1, cores)
 
-    return int(joblib.cpu_count())
+
+# ---- children
 
 
-# ---- joblib's workers
-
-
-def _in_workers(
+def _in_children(
     jobs: Sequence[Job],
     limits: Limits,
     workers: int,
     count: Count,
     unclaimed: dict[RowId, _Outcome],
 ) -> Generator[_Outcome, None, None]:
-    from joblib import Parallel, delayed
-
-    memory = default_memory() if limits.memory is None else limits.memory
-    share = replace(limits, memory=memory // workers)
-    # One thread each, or the BLAS would start as many as there are cores in every worker.
-    pool = Parallel(
-        workers, "loky", return_as="generator_unordered", batch_size=1, inner_max_num_threads=1
-    )
-    # Python 3.11 starts this helper, if it is not running, with a side effect: Ctrl-C is heard
-    # again.
-    resource_tracker.ensure_running()
-    with _Spool(unclaimed) as spool:
-        with signals.held_back():
-            bundles = pool(
-                delayed(_work)(number, chunk, share, count, os.getpid(), spool.file(number))
-                for number, chunk in enumerate(_chunks(jobs))
-            )
-        try:
-            for number, outcomes in bundles:
-                spool.take(number, outcomes)
-                yield from outcomes
-        finally:
-            with warnings.catch_warnings():
-                # Who leaves a sweep early knows that tasks are "not used".
-                warnings.simplefilter("ignore")
-                bundles.close()
-
-
-class _Spool:
-    """Files in which workers note each outcome at once: they hand back whole chunks, and whoever
-    leaves a sweep early wants those that were finished.
-    """
-
-    def __init__(self, unclaimed: dict[RowId, _Outcome]) -> None:
-        self._unclaimed = unclaimed
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-
-    def __enter__(self) -> _Spool:
-        # Without one only this is lost: what was finished is counted again.
-        with contextlib.suppress(OSError):
-            self._folder = tempfile.TemporaryDirectory(
-                prefix="conslaw-", ignore_cleanup_errors=True
-            )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._folder is not None:
-            with signals.held_back(), contextlib.suppress(OSError):
-                # Workers that are not stopped yet cannot add to it any more.
-                files = Path(self._folder.name).rename(f"{self._folder.name}-read")
-                for path in files.iterdir():
-                    self._hold(_noted(path))
-                shutil.rmtree(files, ignore_errors=True)
-            self._folder.cleanup()
-
-    def file(self, number: int) -> str | None:
-        """Return the path of the file of a chunk."""
-        return None if self._folder is None else os.path.join(self._folder.name, str(number))
-
-    def take(self, number: int, outcomes: Iterable[_Outcome]) -> None:
-        """Take the outcomes of a chunk that was handed back."""
-        with signals.held_back():
-            self._hold(outcomes)
-            if (path := self.file(number)) is not None:
-                Path(path).unlink(missing_ok=True)
-
-    def _hold(self, outcomes: Iterable[_Outcome]) -> None:
-        self._unclaimed.update((each.job.id, each) for each in outcomes if not each.retry)
-
-
-def _note(path: str | None, outcome: _Outcome) -> None:
-    if path is not None:
-        with open(path, "ab", buffering=0) as file:
-            file.write(pickle.dumps(outcome))
-
-
-def _noted(path: Path) -> Iterator[_Outcome]:
-    """Yield the outcomes in a worker's file, which may have been killed while writing the last."""
-    with path.open("rb") as file, contextlib.suppress(EOFError, pickle.UnpicklingError):
-        while True:
-            yield pickle.load(file)
+    """Run jobs in up to so many forked children, which share the memory."""
+    if workers > 1:
+        memory = default_memory() if limits.memory is None else limits.memory
+        limits = replace(limits, memory=memory // workers)
+        # Else the last one to start keeps all other workers waiting.
+        jobs = sorted(jobs, key=lambda job: -job.cost)
+    left = deque(_chunks(jobs))
+    # Signals are heard where the crew is waited for, and nowhere else.
+    with signals.held_back(), _Crew(limits, workers, count, unclaimed) as crew:
+        while left or crew.busy:
+            while left and (child := crew.idle()):
+                child.give(left.popleft())
+            crew.wait()
+            yield from crew.finished()
+            for child in crew.ended():
+                yield child.failure()
+                if child.jobs:
+                    left.appendleft([*child.jobs])
 
 
 def _chunks(jobs: Iterable[Job]) -> Iterator[list[Job]]:
-    """Longest first: else the last one to start keeps all other workers waiting."""
     chunk: list[Job] = []
-    for job in sorted(jobs, key=lambda job: -job.cost):
+    for job in jobs:
         chunk.append(job)
         if len(chunk) == CHUNK_JOBS or sum(each.cost for each in chunk) >= CHUNK_SECONDS:
             yield chunk
@@ -289,21 +215,161 @@ def _chunks(jobs: Iterable[Job]) -> Iterator[list[Job]]:
         yield chunk
 
 
-def _work(
-    number: int, chunk: Sequence[Job], limits: Limits, count: Count, parent: int, path: str | None
-) -> tuple[int, list[_Outcome]]:
-    _end_with(parent, path and os.path.dirname(path))
-    done = []
-    for outcome in _in_child(chunk, limits, count, {}):
-        done.append(outcome)
-        # A file that cannot be written costs nothing until the sweep is left early.
+class _Crew:
+    """Children that work at the same time; each starts when there is something for it to do."""
+
+    def __init__(
+        self, limits: Limits, most: int, count: Count, unclaimed: dict[RowId, _Outcome]
+    ) -> None:
+        self._limits, self._most, self._count = limits, most, count
+        self._unclaimed = unclaimed
+        self._children: list[_Child] = []
+
+    def __enter__(self) -> _Crew:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop all, whatever they are doing; keep what they have done."""
+        self._unclaimed.update((each.job.id, each) for each in self.finished() if not each.retry)
+        for child in self._children:
+            child.close()
+
+    @property
+    def busy(self) -> bool:
+        """Whether there are jobs without a row."""
+        return any(child.jobs for child in self._children)
+
+    def idle(self) -> _Child | None:
+        """Return a child without jobs, if there is one or one more can be had."""
+        for child in self._children:
+            if not child.jobs:
+                return child
+        if len(self._children) == self._most:
+            return None
+        try:
+            if self._children:
+                _check_room()
+            self._children.append(_Child(self._limits, self._count))
+        except OSError as error:
+            if not self._children:
+                what = f"no process to count in can be started: {error.strerror}"
+                raise ResourceError(what) from None
+            self._most = len(self._children)
+            return None
+        return self._children[-1]
+
+    def wait(self) -> None:
+        """Wait until a row is there, a child has died or one has reached its time limit."""
+        busy = [child for child in self._children if child.jobs]
+        until = min(child.deadline for child in busy)
+        seconds = None if until == math.inf else max(0.0, until - time.monotonic())
+        with signals.let_through():
+            connection.wait([child.pipe for child in busy], seconds)
+
+    def finished(self) -> Iterator[_Outcome]:
+        """Take the rows that are there."""
+        for child in self._children:
+            yield from child.outcomes()
+
+    def ended(self) -> Iterator[_Child]:
+        """Take the children that have died, and those that are stopped at their time limit."""
+        for child in [child for child in self._children if child.over]:
+            self._children.remove(child)
+            child.close()
+            yield child
+
+
+def _check_room() -> None:
+    """Raise OSError unless one more child leaves some descriptors to the rest of the program."""
+    with contextlib.ExitStack() as opened:
+        for _ in range(DESCRIPTORS):
+            opened.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+
+
+class _Child:
+    """A forked process that counts the jobs it is given and sends each row as it is done."""
+
+    def __init__(self, limits: Limits, count: Count) -> None:
+        context = multiprocessing.get_context("fork")
+        self.jobs: deque[Job] = deque()
+        self._limits, self._since, self._dead = limits, 0.0, False
+        self.pipe, theirs = context.Pipe()
+        # At the exit of Python daemons are stopped, others waited for.
+        arguments = (theirs, limits, count, os.getpid())
+        self._process = context.Process(target=_serve, args=arguments, daemon=True)
+        try:
+            with signals.held_back(), warnings.catch_warnings():
+                # Python 3.12 and later warn of threads beside a fork; those here are NumPy's and
+                # that of the progress, and the child waits for neither.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                self._process.start()
+        except OSError:
+            self.pipe.close()
+            raise
+        finally:
+            theirs.close()
+
+    def give(self, jobs: list[Job]) -> None:
+        """Let it count jobs; it must have none."""
+        self.jobs.extend(jobs)
+        self._since = time.monotonic()
+        # One that has died is found out when its rows are waited for.
         with contextlib.suppress(OSError):
-            _note(path, outcome)
-    return number, done
+            self.pipe.send(jobs)
+
+    @property
+    def deadline(self) -> float:
+        """When the first of its jobs reaches the time limit."""
+        return math.inf if self._limits.seconds is None else self._since + self._limits.seconds
+
+    def outcomes(self) -> Iterator[_Outcome]:
+        """Take the rows that it has sent."""
+        try:
+            while self.jobs and self.pipe.poll():
+                outcome = self.pipe.recv()
+                self.jobs.popleft()
+                self._since = time.monotonic()
+                yield outcome
+        except (EOFError, OSError):
+            self._dead = True
+
+    @property
+    def over(self) -> bool:
+        """Whether the first of its jobs will have no row."""
+        return self._dead or bool(self.jobs and time.monotonic() >= self.deadline)
+
+    def failure(self) -> _Outcome:
+        """Take the first of its jobs, with a row that says why there is none."""
+        job, seconds = self.jobs.popleft(), time.monotonic() - self._since
+        reason = (
+            _cause_of_death(self._process.exitcode)
+            if self._dead
+            else f"time limit of {self._limits.seconds:g} s reached"
+        )
+        return _Outcome(job, _failed(job, reason, seconds), retry=self._dead)
+
+    def close(self) -> None:
+        """Stop the process, whatever it is doing."""
+        if not self._dead:
+            self._process.kill()
+        self._process.join()
+        self.pipe.close()
 
 
-@functools.cache
-def _end_with(parent: int, folder: str | None = None) -> None:
+def _serve(pipe: Connection, limits: Limits, count: Count, parent: int) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    try:
+        _end_with(parent)
+        while True:
+            for job in pipe.recv():
+                pipe.send(_outcome(job, limits, count))
+    except BaseException:
+        # Whatever it is, the parent sees that the process has ended, and says so.
+        os._exit(1)
+
+
+def _end_with(parent: int) -> None:
     """End this process soon after ``parent``, its parent: one that is killed cannot stop its
     children, nor remove its ``folder``.
     """
@@ -311,97 +377,11 @@ def _end_with(parent: int, folder: str | None = None) -> None:
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
-
-
-# ---- children
-
-
-def _in_child(
-    jobs: Sequence[Job], limits: Limits, count: Count, unclaimed: dict[RowId, _Outcome]
-) -> Generator[_Outcome, None, None]:
-    """Run jobs one after another in a forked child, and in a new one after each that was stopped or
-    died.
-    """
-    left = deque(jobs)
-    while left:
-        child = _Child(left, limits, count, unclaimed)
-        with contextlib.closing(child):
-            while left and child.alive:
-                yield child.outcome(left.popleft())
-
-
-class _Child:
-    """A forked process that counts jobs and sends each row as it is done.
-
-    unclaimed: gets every row that it has sent.
-    """
-
-    def __init__(
-        self,
-        jobs: Iterable[Job],
-        limits: Limits,
-        count: Count,
-        unclaimed: dict[RowId, _Outcome],
-    ) -> None:
-        context = multiprocessing.get_context("fork")
-        self._limits = limits
-        self._unclaimed = unclaimed
-        self._rows, sender = context.Pipe(duplex=False)
-        arguments = (sender, list(jobs), limits, count, os.getpid())
-        # At the exit of Python daemons are stopped, others waited for.
-        self._process = context.Process(target=_serve, args=arguments, daemon=True)
-        self.alive = True
-        with signals.held_back(), warnings.catch_warnings():
-            # Python 3.12 and later warn of threads beside a fork; those here are NumPy's and the
-            # progress bar's, and the child waits for neither.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            self._process.start()
-        sender.close()
-
-    def outcome(self, job: Job) -> _Outcome:
-        """Wait for the next row, which is that of ``job``."""
-        start = time.perf_counter()
-        try:
-            if self._rows.poll(self._limits.seconds):
-                return self._receive()
-            reason, retry = f"time limit of {self._limits.seconds:g} s reached", False
-            self.close()
-        except (EOFError, OSError):
-            self._process.join()
-            reason, retry = _cause_of_death(self._process.exitcode), True
-        self.alive = False
-        return _Outcome(job, _failed(job, reason, time.perf_counter() - start), retry)
-
-    def _receive(self) -> _Outcome:
-        with signals.held_back():
-            outcome: _Outcome = self._rows.recv()
-            if not outcome.retry:
-                self._unclaimed[outcome.job.id] = outcome
-        return outcome
-
-    def close(self) -> None:
-        """Stop the process, whatever it is doing, and take what it has sent."""
-        self._process.kill()
-        self._process.join()
-        with contextlib.suppress(EOFError, OSError):
-            while self._rows.poll():
-                self._receive()
-        self._rows.close()
-
-
-def _serve(
-    sender: Connection, jobs: Iterable[Job], limits: Limits, count: Count, parent: int
-) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    _end_with(parent)
-    for job in jobs:
-        sender.send(_outcome(job, limits, count))
+    # Where no thread can be had, the process ends with its job.
+    with contextlib.suppress(RuntimeError):
+        threading.Thread(target=watch, daemon=True).start()
 
 
 def _outcome(job: Job, limits: Limits, count: Count) -> _Outcome:

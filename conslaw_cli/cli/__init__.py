@@ -2,43 +2,67 @@
 exits.
 
 Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 requirement not met, 2 usage
-or spec, 3 some job failed, 130 interrupted.
+or spec, 3 some job failed, 4 output lost, 130 interrupted.
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
 import click
 
+from conslaw_cli import signals
 from conslaw_cli.cli.count import count
 from conslaw_cli.cli.describe import describe
 from conslaw_cli.cli.laws import laws
-from conslaw_cli.cli.options import USAGE
+from conslaw_cli.cli.options import FAILED, LOST, USAGE, check_memory, pin_blas, say
+from conslaw_cli.cli.progress import heartbeat
 from conslaw_cli.cli.sweep import sweep
-from conslaw_cli.errors import ConslawError
+from conslaw_cli.errors import ConslawError, OutputError, SpecError, one_line
 
 _EPILOG = """
-Exit codes: 0 done, 1 requirement not met, 2 usage or spec, 3 some job failed, 130 interrupted.
+Exit codes: 0 done, 1 requirement not met, 2 usage or spec, 3 some job failed, 4 output could not be
+written, 130 interrupted.
 
 Completion in bash: eval "$(_CONSLAW_COMPLETE=bash_source conslaw)" in ~/.bashrc; zsh_source and
 fish_source are for the other shells.
 """
 
 
-class _Failure(click.ClickException):
-    exit_code = USAGE
+_CODES: dict[type[ConslawError], int] = {SpecError: USAGE, OutputError: LOST}
 
 
 class _Program(click.Group):
     """A group whose commands may raise ConslawError or be interrupted."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        # Where --help and --version write.
+        with _reported():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> object:
-        try:
+        pin_blas()
+        check_memory()
+        with _reported(), heartbeat():
             return super().invoke(ctx)
-        except ConslawError as error:
-            raise _Failure(str(error)) from error
-        except KeyboardInterrupt:
-            click.echo("\nInterrupted.", err=True)
-            ctx.exit(130)
+
+
+@contextlib.contextmanager
+def _reported() -> Iterator[None]:
+    """Turn what a command raises into a message of one line and an exit code."""
+    try:
+        yield
+    except click.ClickException as error:
+        vars(error)["message"] = one_line(error.message)
+        raise
+    except ConslawError as error:
+        click.echo(f"Error: {error}", err=True)
+        raise click.exceptions.Exit(_CODES.get(type(error), FAILED)) from None
+    except KeyboardInterrupt:
+        say("Interrupted.")
+        raise click.exceptions.Exit(signals.INTERRUPTED) from None
 
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from conslaw_cli.cli.options import Text
+
 if TYPE_CHECKING:
     from conslaw_cli.spec import Sweep
 
@@ -29,7 +31,9 @@ def asking(command: F) -> F:
         click.option("--bias", help="false, hidden (or true) or all. [default: false]"),
         click.option("--loss", help="mse, logistic or cross_entropy. [default: mse]"),
         click.option(
-            "--phi", help='Your own φ instead of a network: its components, such as "u*v1, u*v2".'
+            "--phi",
+            type=Text(),
+            help='Your own φ instead of a network: its components, such as "u*v1, u*v2".',
         ),
     )
     for option in reversed(options):

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from conslaw_cli import signals
 from conslaw_cli.cli.asked import asked, asking
-from conslaw_cli.cli.options import check_writable, counting, exit_code, pin_blas, show
+from conslaw_cli.cli.options import (
+    check_writable,
+    counting,
+    exit_code,
+    interrupted,
+    show,
+)
 from conslaw_cli.cli.progress import progress
+
+if TYPE_CHECKING:
+    from conslaw_cli.report import LawCount
+    from conslaw_cli.store import RowId
 
 _ANOTHER = "conslaw count --widths 3,4,2 --activation relu --bias hidden"
 
@@ -44,7 +56,6 @@ def count(
             f"--explain: expected --format table, markdown or latex, got {format_}: its rows hold"
             " their evidence"
         )
-    pin_blas()
     sweep = asked(_ANOTHER, **ways)
     check_writable(output, ways["spec"])
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
@@ -53,7 +64,17 @@ def count(
         from conslaw_cli.sweep import Limits, plan, run
 
     jobs = plan(sweep.architectures, sweep.seed if seed is None else seed)
-    rows = {job.id: row for job, row in progress(run(jobs, Limits(memory=memory), workers=1), jobs)}
-    ordered = [rows[job.id] for job in jobs]
-    show(Report("count", ordered, explain=explain, expected=sweep.expected), format_, output)
-    ctx.exit(exit_code(ordered, sweep.expected))
+    rows: dict[RowId, LawCount] = {}
+    whole = True
+    try:
+        for job, row in progress(run(jobs, Limits(memory=memory), workers=1), jobs):
+            rows[job.id] = row
+    except KeyboardInterrupt:
+        whole = False
+    ordered = [rows[job.id] for job in jobs if job.id in rows]
+    report = Report("count", ordered, explain=explain, expected=sweep.expected)
+    if whole or rows:
+        show(report, format_, output if whole else None)
+    ctx.exit(
+        exit_code(ordered, sweep.expected) if whole else interrupted(len(rows), len(jobs), output)
+    )

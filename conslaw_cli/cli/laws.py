@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from conslaw_cli import signals
 from conslaw_cli.cli.asked import asked, asking
-from conslaw_cli.cli.options import FAILED, Bytes, check_writable, exit_code, pin_blas, write
+from conslaw_cli.cli.options import (
+    FAILED,
+    Bytes,
+    check_writable,
+    exit_code,
+    first_product,
+    interrupted,
+    write,
+    write_pieces,
+)
 from conslaw_cli.cli.progress import search_progress
 from conslaw_cli.errors import ConslawError
 
 if TYPE_CHECKING:
     from conslaw_cli.families import Architecture
     from conslaw_cli.formats.laws import Result
+    from conslaw_cli.report import LawCount
 
 FORMATS = ("text", "json", "latex", "sympy", "python")
 _ANOTHER = "conslaw laws --widths 3,4,2 --activation linear --degree 2"
@@ -60,52 +71,65 @@ def laws(
     conslaw laws --widths 3,4,2 --activation linear
     conslaw laws --widths 3,4,2 --bias hidden --format python -o laws.py
     """
-    pin_blas()
     sweep = asked(_ANOTHER, **ways)
     check_writable(output, ways["spec"])
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():
-        from conslaw_cli.formats.laws import render
+        from conslaw_cli.formats.laws import render, stream
         from conslaw_cli.polynomials import check_degree
 
+    first_product()
     check_degree(degree)
     seed = sweep.seed if seed is None else seed
-    found = [_found(each, degree, homogeneous, basis, seed, memory) for each in sweep.architectures]
-    results = [result for result in found if result is not None]
-    whole = len(results) == len(found)
-    if results:
-        write(lambda width, color: render(format_, results, width=width), output, whole)
-    code = exit_code([result.count for result in results], sweep.expected)
-    ctx.exit(code if whole else FAILED)
+    options = {"degree": degree, "homogeneous": homogeneous, "basis": basis}
+    found = _Found(sweep.architectures, {**options, "seed": seed, "memory": memory})
+    if format_ == "text" and output in (None, "-"):
+        write_pieces(lambda width: stream(found, width=width))
+    elif results := list(found):
+        where = None if found.interrupted else output
+        whole = not found.failed
+        write(lambda width, color: render(format_, results, width=width), where, whole)
+    if found.interrupted:
+        ctx.exit(interrupted(len(found.counts), len(sweep.architectures), output))
+    code = exit_code(found.counts, sweep.expected)
+    ctx.exit(FAILED if found.failed else code)
 
 
-def _found(
-    architecture: Architecture,
-    degree: int,
-    homogeneous: bool,
-    basis: bool,
-    seed: int,
-    memory: int | None,
-) -> Result | None:
-    """Return the laws of one architecture; None if they could not be found, and say why: the others
-    shall not be lost.
+class _Found:
+    """The laws of one architecture after the other, until there is an interrupt.
+
+    Of those that cannot be found it says why: the others shall not be lost.
     """
+
+    def __init__(self, architectures: Sequence[Architecture], options: dict[str, Any]) -> None:
+        self._architectures, self._options = architectures, options
+        self.counts: list[LawCount] = []
+        self.failed, self.interrupted = 0, False
+
+    def __iter__(self) -> Iterator[Result]:
+        total = len(self._architectures)
+        for number, architecture in enumerate(self._architectures, start=1):
+            name = architecture.name if total == 1 else f"{number}/{total} · {architecture.name}"
+            try:
+                result = _found(architecture, name, self._options)
+            except ConslawError as error:
+                click.echo(f"Error: {error}", err=True)
+                self.failed += 1
+                continue
+            except KeyboardInterrupt:
+                self.interrupted = True
+                return
+            self.counts.append(result.count)
+            yield result
+
+
+def _found(architecture: Architecture, name: str, options: dict[str, Any]) -> Result:
     from conslaw_cli.count import count_laws
     from conslaw_cli.formats.laws import Result
     from conslaw_cli.polynomials import find_laws
 
-    try:
-        with search_progress(architecture.name) as progress:
-            search = find_laws(
-                architecture,
-                degree,
-                homogeneous=homogeneous,
-                basis=basis,
-                seed=seed,
-                memory=memory,
-                progress=progress,
-            )
-            return Result(search, count_laws(architecture, seed=seed, memory=memory))
-    except ConslawError as error:
-        click.echo(f"Error: {error}", err=True)
-        return None
+    with search_progress(name) as progress:
+        search = find_laws(architecture, **options, progress=progress)
+        progress("all laws", 1.0)
+        count = count_laws(architecture, seed=options["seed"], memory=options["memory"])
+        return Result(search, count)

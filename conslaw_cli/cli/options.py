@@ -6,12 +6,13 @@ import math
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from conslaw_cli.errors import ConslawError, SpecError
+from conslaw_cli import signals
+from conslaw_cli.errors import ConslawError, one_line
 from conslaw_cli.files import label
 
 if TYPE_CHECKING:
@@ -21,10 +22,26 @@ if TYPE_CHECKING:
 USAGE = 2
 REQUIREMENT = 1
 FAILED = 3
+LOST = 4
 FORMATS = ("table", "json", "csv", "markdown", "latex")
 _SIZE = re.compile(r"(\d+\.?\d*(?:e\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE | re.ASCII)
 
+IMPORTS = 115 << 20
+"""Bytes of address space that the imports of a command take, roughly."""
+BLAS = 40 << 20
+"""Bytes of address space that OpenBLAS takes for its first product of matrices, roughly."""
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Text(click.ParamType[str]):
+    """Text, whose bytes are UTF-8 in every locale."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return what the bytes of an argument are in UTF-8."""
+        return os.fsencode(value).decode("utf-8", "surrogateescape") if value else ""
 
 
 class Bytes(click.ParamType[int]):
@@ -121,6 +138,21 @@ def _show(render: Callable[[int | None, bool], str]) -> None:
     _print(render(_width(terminal), color))
 
 
+def write_pieces(pieces: Callable[[int | None], Iterable[str]]) -> None:
+    """Write to stdout, one by one as they come, the texts that ``pieces`` returns for a width."""
+    for piece in pieces(_width(sys.stdout.isatty())):
+        _print(piece)
+
+
+def interrupted(done: int, of: int, file: str | None) -> int:
+    """Say how much was done before an interrupt, and that it did not go to the file that the whole
+    was to go to; return the exit code.
+    """
+    kept = f" and shown on standard output; {file} is as it was" if file not in (None, "-") else ""
+    say(f"Interrupted: {done} of {of} architectures are done{kept}." if done else "Interrupted.")
+    return signals.INTERRUPTED
+
+
 def check_writable(file: str | None, spec: str | None) -> None:
     """Raise SpecError if :func:`show` could not write there or must not, before anything is
     computed for it: over the spec, rows of a sweep, or anything else that is no report.
@@ -155,31 +187,26 @@ def exit_code(
 
 def _complain(rows: Sequence[str], what: str) -> None:
     if rows:
-        click.echo(
-            f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} {what}. The first: {rows[0]}",
-            err=True,
-        )
+        say(f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} {what}. The first: {rows[0]}")
+
+
+def say(message: str) -> None:
+    """Write one line to stderr; on a terminal not behind the ^C of an interrupt."""
+    gap = "\n" if signals.heard() and sys.stderr.isatty() else ""
+    click.echo(gap + one_line(message), err=True)
 
 
 def _width(terminal: bool) -> int | None:
     columns = os.environ.get("COLUMNS", "")
-    if columns.isdecimal() and int(columns) > 0:
+    if re.fullmatch("[0-9]{1,5}", columns) and int(columns) > 0:
         return int(columns)
     return os.get_terminal_size(sys.stdout.fileno()).columns or None if terminal else None
 
 
 def _print(text: str) -> None:
-    """Write to stdout as UTF-8; a reader that has gone away, such as ``head``, is no error."""
-    try:
-        sys.stdout.reconfigure(errors="backslashreplace", newline="")  # type: ignore[union-attr]
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python flushes stdout once more when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SpecError(f"standard output: cannot be written: {error.strerror}") from None
+    """Write to stdout, which streams.py has made ready for all that can go wrong there."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def pin_blas() -> None:
@@ -189,3 +216,23 @@ def pin_blas() -> None:
     """
     for library in ("OMP", "OPENBLAS", "MKL", "BLIS"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+
+def check_memory(needed: int = IMPORTS) -> None:
+    """Raise OSError if so many bytes of memory cannot be had.
+
+    Who asks for them first may not tell: OpenBLAS ends the process with an exit code of its own,
+    hashlib goes on without some of its functions.
+    """
+    import mmap
+
+    mmap.mmap(-1, needed).close()
+
+
+def first_product() -> None:
+    """Let the BLAS take its memory, which it keeps; raise OSError if there is none."""
+    import numpy as np
+
+    check_memory(BLAS)
+    matrix = np.ones((256, 256))
+    matrix @ matrix

@@ -1,13 +1,18 @@
-"""A progress bar on stderr, if that is a terminal."""
+"""How far a command is, on stderr: a bar if that is a terminal, else a line now and then."""
 
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
+
+from conslaw_cli import signals
+from conslaw_cli.errors import one_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -18,26 +23,104 @@ if TYPE_CHECKING:
 SHOW_AFTER = 1.0
 """Seconds, estimated or gone by, from which a bar is of use."""
 
+EVERY = 10.0
+"""Seconds between two lines, where there is no terminal for a bar."""
+
 Rows = Iterable[tuple["Job", "LawCount"]]
+_stages: list[Callable[[], str]] = []
+"""What is going on, the innermost last: each returns what the next line is to say."""
 
 
-def progress(rows: Rows, jobs: Sequence[Job]) -> Iterator[tuple[Job, LawCount]]:
-    """Yield the rows of the jobs as they come; if stderr is a terminal and it takes a while, show a
-    bar.
+@contextlib.contextmanager
+def heartbeat() -> Iterator[None]:
+    """Write a line to stderr every so many seconds of the block, if that is no terminal.
 
-    The bar and its ETA go by estimated work, not by the number of rows: long jobs come first.
+    A timer's signal rather than a thread: that would take more memory than many a count.
     """
-    if not sys.stderr.isatty():
-        yield from rows
+    if _terminal():
+        yield
         return
-    bar, verdicts = _bar(), Counter[str]()
-    work = sum(job.cost for job in jobs)
-    task = bar.add_task("", total=work, counts=f"0/{len(jobs)}")
-    with _soon(bar, 0.0 if work > SHOW_AFTER else SHOW_AFTER):
+    start = time.monotonic()
+    before = signal.signal(signal.SIGALRM, lambda *_: _write_line(time.monotonic() - start))
+    signal.setitimer(signal.ITIMER_REAL, EVERY, EVERY)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _write_line(seconds: float) -> None:
+    what = _stages[-1]() if _stages else "reading what is asked for"
+    # It may come while another line is being written.
+    with contextlib.suppress(RuntimeError):
+        print(one_line(f"{seconds:.0f} s: {what}"), file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _stage(text: Callable[[], str]) -> Iterator[None]:
+    _stages.append(text)
+    try:
+        yield
+    finally:
+        _stages.remove(text)
+
+
+def _terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def progress(rows: Rows, jobs: Sequence[Job]) -> Generator[tuple[Job, LawCount], None, None]:
+    """Yield the rows of the jobs as they come; if it takes a while, show how far they are.
+
+    The bar, the lines and their ETA go by estimated work, not by the number of rows: long jobs come
+    first.
+    """
+    done = _Done(jobs)
+    with _stage(done.text), _shown(done) if _terminal() else contextlib.nullcontext():
         for job, row in rows:
-            verdicts[row.verdict] += 1
-            bar.update(task, advance=job.cost, counts=_counts(verdicts, len(jobs)))
+            done.add(job, row)
             yield job, row
+
+
+class _Done:
+    """How many jobs have a row, and how much of the estimated work that is."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self.rows, self.work = len(jobs), sum(job.cost for job in jobs)
+        self.tell: Callable[[float, str], object] = lambda work, counts: None
+        self._verdicts, self._work, self._start = Counter[str](), 0.0, time.monotonic()
+
+    def add(self, job: Job, row: LawCount) -> None:
+        """Count one row more."""
+        self._verdicts[row.verdict] += 1
+        self._work += job.cost
+        self.tell(self._work, self.counts())
+
+    def counts(self) -> str:
+        """Return the numbers of rows."""
+        parts = [
+            f"{self._verdicts[each]} {each}"
+            for each in ("proved", "computed", "failed")
+            if self._verdicts[each]
+        ]
+        return " · ".join([f"{self._verdicts.total()}/{self.rows}", *parts])
+
+    def text(self) -> str:
+        """Return the numbers of rows and about how long the others will take."""
+        if not self._work:
+            return self.counts()
+        left = (time.monotonic() - self._start) * (self.work - self._work) / self._work
+        return f"{self.counts()}, about {left:.0f} s left"
+
+
+@contextlib.contextmanager
+def _shown(done: _Done) -> Iterator[None]:
+    bar = _bar()
+    task = bar.add_task("", total=done.work, counts=done.counts())
+    done.tell = lambda work, counts: bar.update(task, completed=work, counts=counts)
+    with _soon(bar, 0.0 if done.work > SHOW_AFTER else SHOW_AFTER):
+        yield
 
 
 @contextlib.contextmanager
@@ -47,7 +130,9 @@ def _soon(bar: Progress, seconds: float) -> Iterator[None]:
     A job may be silent for minutes, so another thread starts it.
     """
     timer = threading.Timer(seconds, bar.start)
-    timer.start()
+    # A thread that hears a signal passes it on at any time.
+    with signals.held_back():
+        timer.start()
     try:
         yield
     finally:
@@ -59,10 +144,12 @@ def _soon(bar: Progress, seconds: float) -> Iterator[None]:
 @contextlib.contextmanager
 def search_progress(name: str) -> Iterator[Callable[[str, float], None]]:
     """Give what a search calls with its step and how much of it is done; if it takes a while, show
-    a bar on a terminal.
+    that.
     """
-    if not sys.stderr.isatty():
-        yield lambda what, done: None
+    if not _terminal():
+        latest = [name]
+        with _stage(lambda: latest[0]):
+            yield lambda what, done: latest.__setitem__(0, f"{name}: {what}, {done:.0%}")
         return
     bar = _bar()
     task = bar.add_task("", total=1.0, counts=name)
@@ -91,10 +178,3 @@ def _bar() -> Progress:
         redirect_stdout=False,
         redirect_stderr=False,
     )
-
-
-def _counts(verdicts: Counter[str], rows: int) -> str:
-    parts = [
-        f"{verdicts[each]} {each}" for each in ("proved", "computed", "failed") if verdicts[each]
-    ]
-    return " · ".join([f"{verdicts.total()}/{rows}", *parts])

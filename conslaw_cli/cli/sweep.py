@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 from typing import TYPE_CHECKING
 
 import click
 
 from conslaw_cli import files, signals
-from conslaw_cli.cli.options import Seconds, counting, exit_code, pin_blas, show
+from conslaw_cli.cli.options import Seconds, counting, exit_code, say, show
 from conslaw_cli.errors import OutputError, SpecError
 
 if TYPE_CHECKING:
@@ -57,9 +56,6 @@ def sweep(
     Each row is added to results/NAME.jsonl as it finishes; a rerun counts only what is missing
     there.
     """
-    pin_blas()
-    # Batch systems end a job with SIGTERM, as people do with Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():
         from conslaw_cli.count import VERSION
@@ -145,8 +141,8 @@ def _run(
     except KeyboardInterrupt:
         there = sum(store.verdict(job.id) is not None for job in jobs)
         rest = f", {done} of them counted again." if fresh else "; the same command goes on."
-        _warn(f"\nInterrupted: {there} of {len(jobs)} rows are in {store.path}{rest}")
-        ctx.exit(130)
+        _warn(f"Interrupted: {there} of {len(jobs)} rows are in {store.path}{rest}")
+        ctx.exit(signals.INTERRUPTED)
     if left:
         _warn(f"{len(jobs)} {'row' if len(jobs) == 1 else 'rows'} in {store.path}")
     return failed
@@ -178,4 +174,4 @@ def _default_path(name: str) -> str:
 
 
 def _warn(message: str) -> None:
-    click.echo(message, err=True)
+    say(message)

@@ -5,7 +5,7 @@ No format knows how they came about.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -201,15 +201,23 @@ def render(name: str, results: Sequence[Result], *, width: int | None = None) ->
     name: one of NAMES; raise KeyError for another. width: columns of the terminal, or None where
     lines may be of any length (only ``text`` heeds it).
     """
-    text = _RENDERERS[name](results, width)
+    return _encodable(_RENDERERS[name](results, width))
+
+
+def stream(results: Iterable[Result], *, width: int | None = None) -> Iterator[str]:
+    """Yield the pieces of the format ``text``, one for each result as soon as it is there."""
+    from conslaw_cli.formats.laws.text import text_blocks
+
+    return map(_encodable, text_blocks(results, width))
+
+
+def _encodable(text: str) -> str:
     # A lone surrogate has no UTF-8. As a backslash escape it does.
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _text(results: Sequence[Result], width: int | None) -> str:
-    from conslaw_cli.formats.laws.text import render_text
-
-    return render_text(results, width)
+    return "".join(stream(results, width=width))
 
 
 def _json(results: Sequence[Result], _width: int | None) -> str:

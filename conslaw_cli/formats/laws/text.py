@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from conslaw_cli.formats.laws import Result, degrees, origin, terms, title
 from conslaw_cli.formats.words import label, probability
@@ -12,18 +12,20 @@ from conslaw_cli.polynomials import MAX_DEGREE, Law, LawSearch, Polynomial
 _POWERS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def render_text(results: Sequence[Result], width: int | None) -> str:
-    """Return the figures, a generating set and, if the search has one, a linear basis of every
-    result.
+def text_blocks(results: Iterable[Result], width: int | None) -> Iterator[str]:
+    """Yield the figures, a generating set and, if the search has one, a linear basis of every
+    result as it comes; in the end what the names mean.
 
     width: longer lines are wrapped; None leaves them as long as they are.
     """
-    blocks = ["\n".join(_wrapped(_lines(result), width)) for result in results]
-    conventions = list(dict.fromkeys(line for result in results for line in _conventions(result)))
-    return (
-        "\n\n".join([*blocks, *(["\n".join(_wrapped(conventions, width))] if conventions else [])])
-        + "\n"
-    )
+    conventions: dict[str, None] = {}
+    gap = ""
+    for result in results:
+        yield gap + "\n".join(_wrapped(_lines(result), width)) + "\n"
+        conventions |= dict.fromkeys(_conventions(result))
+        gap = "\n"
+    if conventions:
+        yield gap + "\n".join(_wrapped([*conventions], width)) + "\n"
 
 
 def _lines(result: Result) -> Iterator[str]:

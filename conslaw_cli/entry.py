@@ -1,0 +1,97 @@
+"""The program ``conslaw`` from its first moment to its last: whatever happens in between is one
+line on stderr and a documented exit code.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+
+from conslaw_cli import signals
+from conslaw_cli.errors import ConslawError, one_line
+
+_FAILED = 3
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(_run())
+
+
+def _run() -> int | str | None:
+    signals.leave()
+    try:
+        # Only now, as imports take time, and may fail where there is little memory.
+        from conslaw_cli import streams
+        from conslaw_cli.cli import main as program
+
+        streams.prepare()
+        _forget_absurd_width()
+        signals.listen()
+        program(prog_name="conslaw")
+    except SystemExit as end:
+        return end.code
+    except KeyboardInterrupt:
+        return signals.INTERRUPTED
+    except Exception as error:
+        return _failed(error)
+    finally:
+        signals.ignore()
+    return 0
+
+
+def _forget_absurd_width() -> None:
+    """Remove a COLUMNS that is no width: not all who read it check it."""
+    columns = os.environ.get("COLUMNS", "")
+    if not (columns.isdecimal() and len(columns) <= 5):
+        os.environ.pop("COLUMNS", None)
+
+
+def _failed(error: Exception) -> int:
+    """Say what went wrong, if it was no interrupt, and return the exit code."""
+    if signals.heard():
+        return signals.INTERRUPTED
+    if sys.stderr is not None:
+        print(f"Error: {_reason(error)}", file=sys.stderr)
+    return _FAILED
+
+
+def _reason(error: Exception) -> str:
+    """Return what lies behind an error that no command expects: the system's limits, or a bug."""
+    if isinstance(error, ConslawError):
+        return str(error)
+    causes = [*_causes(error)]
+    for number, known in _LIMITS.items():
+        if any(_is(each, number) for each in causes):
+            return known
+    place = traceback.extract_tb(causes[-1].__traceback__)[-1]
+    what = one_line(f"{type(causes[-1]).__name__}: {causes[-1]}")
+    return f"{what} ({os.path.basename(place.filename)}:{place.lineno})"
+
+
+_LIMITS = {
+    errno.ENOMEM: "out of memory",
+    errno.EMFILE: "too many open files for the limit of this process (ulimit -n)",
+    errno.ENFILE: "too many open files in this system",
+    errno.EAGAIN: "no process or thread can be started: the limit is reached (ulimit -u)",
+}
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield the error and those that led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is(error: BaseException, number: int) -> bool:
+    """Whether the system has answered with an error number. Loading a library tells it in words."""
+    if isinstance(error, MemoryError):
+        return number == errno.ENOMEM
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno == number
+    words = [os.strerror(number), *(["failed to map"] if number == errno.ENOMEM else [])]
+    return isinstance(error, ImportError) and any(word in str(error) for word in words)

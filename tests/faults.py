@@ -1,0 +1,210 @@
+"""Every command under every fault of its surroundings: ``python -m tests.faults`` from the root of
+the repository runs them all and prints what breaks a promise; test_faults.py runs a selection.
+
+Promised is, whatever the fault: a documented exit code, no traceback, one line on stderr where the
+command fails, and that nothing of the output is lost where it does not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTED = {0, 1, 2, 3, 4, 130}
+SPEC = """
+name: kinds
+architectures:
+  - {widths: [2, 3, 2], activation: linear, name: matrix factorization}
+  - {widths: [3, 2, 2], activation: relu, bias: hidden}
+  - {phi: ["é*y", "y*z"]}
+"""
+MANY = "grid: [{depth: 2, widths: {from: 1, to: 7}, activation: linear}]"
+"""343 networks: work for two processes."""
+COMMANDS = {
+    "count": "count SPEC",
+    "count --json": "count SPEC --json",
+    "laws": "laws SPEC",
+    "laws --json": "laws SPEC --json",
+    "sweep": "sweep SPEC -o FOLDER/rows.jsonl",
+    "sweep --json": "sweep SPEC -o FOLDER/rows.jsonl --json",
+    "sweep -j 2": "sweep MANY -j 2 -o FOLDER/rows.jsonl --json",
+    "describe": "describe SPEC",
+    "describe --json": "describe SPEC --json",
+    "--help": "--help",
+    "--version": "--version",
+    "count --help": "count --help",
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with the surroundings of a command.
+
+    codes: the exit codes that are right. streams: paths in the place of the standard streams, None
+    for a closed one. limits: of the system's resources.
+    """
+
+    codes: frozenset[int]
+    environment: Mapping[str, str | None] = field(default_factory=dict)
+    streams: Mapping[int, str | None] = field(default_factory=dict)
+    limits: Mapping[int, int] = field(default_factory=dict)
+
+    def impose(self) -> None:
+        """Impose it on the calling process, which is about to become the command."""
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        for stream, path in self.streams.items():
+            if path is None:
+                os.close(stream)
+            else:
+                os.dup2(os.open(path, os.O_RDONLY if stream == 0 else os.O_WRONLY), stream)
+        for what, limit in self.limits.items():
+            resource.setrlimit(what, (limit, limit))
+
+
+FINE, LOST, SHORT = frozenset({0}), frozenset({4}), frozenset({0, 3})
+FAULTS = {
+    "nothing": Fault(FINE),
+    "stdout closed": Fault(LOST, streams={1: None}),
+    "stdout full": Fault(LOST, streams={1: "/dev/full"}),
+    "stdout and stderr closed": Fault(LOST, streams={1: None, 2: None}),
+    "stdout and stderr full": Fault(LOST, streams={1: "/dev/full", 2: "/dev/full"}),
+    "all closed": Fault(LOST, streams={0: None, 1: None, 2: None}),
+    "stderr closed": Fault(FINE, streams={2: None}),
+    "stderr full": Fault(FINE, streams={2: "/dev/full"}),
+    "stdin closed": Fault(FINE, streams={0: None}),
+    "stdin and stderr closed": Fault(FINE, streams={0: None, 2: None}),
+    "no home": Fault(FINE, {"HOME": None, "TMPDIR": None, "USER": None, "PATH": None}),
+    "no folder for temporary files": Fault(FINE, {"TMPDIR": "/nowhere", "HOME": "/nowhere"}),
+    "C locale": Fault(
+        FINE,
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": None},
+    ),
+    **{
+        f"COLUMNS={value[:4]}": Fault(FINE, {"COLUMNS": value, "LINES": value})
+        for value in ("9" * 5000, "9" * 20, "0", "-5", "many", "²")
+    },
+    "cores that are no number": Fault(FINE, {"LOKY_MAX_CPU_COUNT": "abc"}),
+    "no cores": Fault(FINE, {"LOKY_MAX_CPU_COUNT": "-1", "OMP_NUM_THREADS": "x"}),
+    "no folder for workers": Fault(FINE, {"JOBLIB_TEMP_FOLDER": "/proc/nowhere"}),
+    **{
+        f"{n} descriptors": Fault(SHORT if n < 20 else FINE, limits={resource.RLIMIT_NOFILE: n})
+        for n in range(4, 22)
+    },
+    **{
+        f"{size} MB of memory": Fault(SHORT, limits={resource.RLIMIT_AS: size * 10**6})
+        for size in (50, 75, 100, 150, 200, 250, 300)
+    },
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command did; None for a stream that was not there to be read."""
+
+    code: int
+    out: str | None
+    err: str | None
+    seconds: float
+
+
+class Run:
+    """A command under a fault, in a folder of its own."""
+
+    def __init__(self, command: str, fault: Fault, folder: Path) -> None:
+        self.fault, self._folder = fault, folder
+        (folder / "spec.yaml").write_text(SPEC)
+        (folder / "many.yaml").write_text(MANY)
+        names = {
+            "SPEC": f"{folder}/spec.yaml",
+            "MANY": f"{folder}/many.yaml",
+            "FOLDER": f"{folder}",
+        }
+        words = re.sub("|".join(names), lambda found: names[found[0]], command).split(" ")
+        every = {**os.environ, "PYTHONPATH": str(ROOT), **fault.environment}
+        self._start = time.monotonic()
+        with open(folder / "out", "wb") as out, open(folder / "err", "wb") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "conslaw_cli", *words],
+                env={key: value for key, value in every.items() if value is not None},
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+                preexec_fn=fault.impose,
+            )
+
+    def outcome(self, timeout: float = 30) -> Outcome:
+        """Wait for its end."""
+        code = self.process.wait(timeout)
+        out, err = (
+            None if stream in self.fault.streams else (self._folder / name).read_bytes().decode()
+            for stream, name in ((1, "out"), (2, "err"))
+        )
+        return Outcome(code, out, err, time.monotonic() - self._start)
+
+
+@contextlib.contextmanager
+def started(command: str, fault: Fault = FAULTS["nothing"]) -> Iterator[Run]:
+    """Start a command; it is gone in the end, and its folder as well."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(command, fault, Path(folder))
+        try:
+            yield run
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(run.process.pid, signal.SIGKILL)
+            run.process.wait()
+
+
+def outcome(command: str, fault: Fault = FAULTS["nothing"]) -> Outcome:
+    """Run a command under a fault."""
+    with started(command, fault) as run:
+        return run.outcome()
+
+
+def broken(found: Outcome, reference: Outcome, fault: Fault) -> list[str]:
+    """Return which promises a command has broken, given what it does without a fault."""
+    lines = (found.err or "").splitlines()
+    promises = {
+        f"exit code {found.code}, not one of {sorted(fault.codes)}": found.code in fault.codes,
+        f"exit code {found.code} is not documented": found.code in DOCUMENTED,
+        "a traceback": "Traceback" not in "\n".join(lines),
+        f"{len(lines)} lines on stderr": found.err is None or len(lines) == (found.code != 0),
+        "output is lost": found.code != 0 or plain(found.out) == plain(reference.out),
+    }
+    return [what for what, kept in promises.items() if not kept]
+
+
+def plain(out: str | None) -> str | None:
+    """Return output without what differs between two runs: times, and escapes of a locale."""
+    if out is None:
+        return None
+    text = re.sub(r"\\u([0-9a-f]{4})", lambda found: chr(int(found[1], 16)), out)
+    return re.sub(r'"seconds": [^,\n]*', "", text)
+
+
+def main(wanted: Iterable[str] = FAULTS) -> None:
+    """Run every command under every fault and print the promises that were broken."""
+    reference = {name: outcome(command) for name, command in COMMANDS.items()}
+    for fault in wanted:
+        for name, command in COMMANDS.items():
+            found = outcome(command, FAULTS[fault])
+            if wrong := broken(found, reference[name], FAULTS[fault]):
+                print(f"{fault} / {name}: {'; '.join(wrong)}\n{(found.err or '')[:1000]}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or FAULTS)

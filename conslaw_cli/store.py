@@ -109,7 +109,7 @@ class Store:
         finally:
             # It is found even if the disk is full.
             self._journal.lines.append(line)
-            self._learn(line)
+            self._learn(line, lines.Head(id_, row.version, row.verdict))
             if id_ in self._best and self._best[id_][1] is line:
                 self._rows[id_] = row
 

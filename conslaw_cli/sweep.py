@@ -406,6 +406,7 @@ def _with_polynomials(job: Job, row: LawCount, limits: Limits) -> LawCount:
         "known": found.known,
         "new": found.independent - found.known,
         "not_polynomial": (row.laws or 0) - found.independent,
+        **({"rational_coefficients": True} if found.rational else {}),
     }
     return replace(
         row, polynomial_laws=figures, seconds=round(row.seconds + time.perf_counter() - start, 6)

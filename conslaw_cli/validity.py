@@ -113,6 +113,17 @@ def _polynomials(row: LawCount) -> bool:
     return degree >= 1 and linear >= independent == known + new and rest == row.laws - independent
 
 
+_ROOT_OF_A_NUMBER = re.compile(r"sqrt\(\s*[\d.]+|(?<![\w.])[\d.]+\)*\s*\*\*\s*\(?\s*-?\d*\s*[/.]")
+
+
+def _constants(row: LawCount) -> bool:
+    """Whether a formula holds no root of a number: version 0.1.0 took sums of these that are zero
+    for something else, and called what followed proved.
+    """
+    formulas = [row.architecture.get(key) or {} for key in ("phi", "fields")]
+    return not any(_ROOT_OF_A_NUMBER.search(str(each)) for each in formulas)
+
+
 def _difference(total: str, whole: str, part: str) -> tuple[str, Callable[[LawCount], bool]]:
     def holds(row: LawCount) -> bool:
         return bool(getattr(row, total) == getattr(row, whole) - getattr(row, part))
@@ -153,5 +164,6 @@ _COUNTED: tuple[_Check, ...] = (
     ("verdict and error_bound are not what the upper bounds say", _verdict),
     ("scope is no text", lambda row: row.scope is None or type(row.scope) is str),
     ("polynomial_laws do not add up", _polynomials),
+    ("constants were not compared exactly when it was counted", _constants),
 )
 """In an order in which each may rely on those before it."""

@@ -19,9 +19,11 @@ from hypothesis import strategies as st
 from conslaw_cli import bounds
 from conslaw_cli.closure import RankTrace, Sampler, close, confirms
 from conslaw_cli.errors import ContradictionError
+from conslaw_cli.families.layers import Convolution, Flat, Layers, Linear, Pool
 from conslaw_cli.families.mlp import BIASES, MLP, Bias
-from conslaw_cli.field import SMALLEST_PRIME, PrimeField
+from conslaw_cli.field import SMALLEST_PRIME, Folding, PrimeField
 from conslaw_cli.laws import Laws
+from conslaw_cli.report import Bound
 
 P = 8388593
 PROPERTY = settings(max_examples=50, deadline=None)
@@ -86,6 +88,40 @@ def test_the_rank_of_the_laws_of_wide_networks_is_exact(mlp: MLP, independent: i
     assert [bounds.law_rank(mlp.laws(), sampler(mlp, seed)) for seed in range(2)] == [
         independent
     ] * 2
+
+
+def test_a_fold_that_loses_rank_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """472 laws, of which those of the piece 1-3-1 are dependent: 465 + 1 + 5 are independent."""
+    mlp = MLP((30, 30, 1, 3, 1), "linear")
+    folds = list[Folding]()
+
+    def narrow(at: Sampler, columns: int) -> Folding:
+        folds.append(Folding.random(at.field, at.rng, mlp.parameters, 5))
+        return folds[-1]
+
+    monkeypatch.setattr(bounds, "folding", narrow)
+    assert len(mlp.laws()) == 472
+    assert bounds.law_rank(mlp.laws(), sampler(mlp)) == 471
+    assert len(folds) == 1
+
+
+# ---- direct sums
+
+
+def test_a_direct_sum_adds_up_values_and_errors_and_is_proved_if_all_parts_are() -> None:
+    sure = Bound(7, "known laws", "proof", 5000011, "seven")
+    graph = Bound(4, "paths", "proof", None, "four")
+    first, second = (
+        Bound(9, "stagnation", "random", None, "nine", error) for error in (1e-20, 3e-20)
+    )
+    found = bounds.direct_sum([(graph, 2), (sure, 3)])
+    shown = "a direct sum: 2 × 4 (four) + 3 × 7 (seven modulo 5000011)"
+    assert found == Bound(29, "direct sum", "proof", 5000011, shown)
+    for parts in ([(sure, 2), (first, 1)], [(first, 1), (sure, 2)]):
+        found = bounds.direct_sum(parts)
+        assert (found.value, found.kind, found.error_bound) == (23, "random", 1e-20)
+    found = bounds.direct_sum([(first, 4), (sure, 1), (second, 1)])
+    assert (found.value, found.error_bound) == (52, pytest.approx(4e-20, rel=1e-12, abs=0))
 
 
 # ---- paths
@@ -200,6 +236,87 @@ class Sizes:
         return math.log2(self.coefficients)
 
 
+def factorial_bits(size: int) -> float:
+    return math.log2(math.factorial(size))
+
+
+@pytest.mark.parametrize(
+    ("mlp", "rank", "length", "by_hand", "value"),
+    [
+        # F has 3·(3·(3 + 1) + 1) = 39 monomials, degree 2 in θ and 2 in (x, w): entries of a field
+        # have degree 1 + 2, brackets of three fields 3·3 − 2 = 7, norm ≤ (2·3·1·39)^3.
+        (
+            MLP((3, 3, 3), "linear", "all"),
+            10,
+            3,
+            (11 * 3 * math.log2(2 * 3 * 1 * 39) + factorial_bits(11)) / 22 / 268216
+            + 11 * 7 / 2**22,
+            6.66525e-05,
+        ),
+        # 3^5 monomials, degree 4 in θ: fields have degree 3 + 2, brackets 3·5 − 2 = 13.
+        (
+            MLP((3, 3, 3, 3, 3), "linear"),
+            10,
+            3,
+            (11 * 3 * math.log2(2 * 3 * 3 * 243) + factorial_bits(11)) / 22 / 268216
+            + 11 * 13 / 2**22,
+            1.06013e-04,
+        ),
+        # 2·3·2 monomials, one gate: degree 1 in θ, 3 in the probe; one field is no bracket.
+        (
+            MLP((2, 3, 2), "relu"),
+            5,
+            1,
+            (6 * math.log2(2 * 1 * 1 * 12) + factorial_bits(6)) / 22 / 268216 + 6 * 4 / 2**22,
+            1.19927e-05,
+        ),
+        # Cross-entropy: −w_1 − … in place of the last weight at most doubles the 2·3·2 monomials.
+        (
+            MLP((2, 3, 2), "linear", loss="cross_entropy"),
+            5,
+            2,
+            (6 * 2 * math.log2(2 * 2 * 1 * 24) + factorial_bits(6)) / 22 / 268216
+            + 6 * (2 * 3 - 1) / 2**22,
+            2.21526e-05,
+        ),
+        # One monomial, constant fields: the degree and the bits count as 1 where they are 0.
+        (
+            MLP((1, 1), "linear"),
+            2,
+            2,
+            (3 * 2 * (1 + math.log2(2 * 2 * 1)) + factorial_bits(3)) / 22 / 268216 + 3 * 3 / 2**22,
+            5.63430e-06,
+        ),
+    ],
+    ids=NAME,
+)
+def test_the_probability_of_a_miss_is_what_the_docstrings_derive(
+    mlp: MLP, rank: int, length: int, by_hand: float, value: float
+) -> None:
+    """Of (rank + 1)-minors: their size, in bits, over 22 bits a prime and the primes in the range,
+    and their degree over the smallest prime.
+    """
+    assert by_hand == pytest.approx(value, rel=1e-5, abs=0)
+    assert bounds.miss_probability(mlp.fields(), rank, length) == pytest.approx(by_hand, rel=1e-12)
+
+
+def test_denominators_of_averages_are_cleared_in_the_size_of_coefficients() -> None:
+    """Two channels of a convolution by one weight, each averaged over two pairs, read by one unit:
+    2·F is a sum of 2·4 monomials with coefficient 1.
+    """
+    average = Layers(
+        (1, 4), (Convolution(2, (1,), (1,)), Pool((2,), (2,)), Flat(), Linear(1))
+    ).fields()
+    assert average.bits() == pytest.approx(3)
+    by_hand = (2 * 2 * (3 + math.log2(2 * 2 * 1)) + 1) / 22 / 268216 + 2 * 5 / 2**22
+    assert bounds.miss_probability(average, 1, 2) == pytest.approx(by_hand, rel=1e-12)
+
+
+def test_no_probability_is_larger_than_one() -> None:
+    mlp = MLP((5,) * 8, "linear")
+    assert bounds.miss_probability(mlp.fields(), 10**6, 12) == 1.0
+
+
 sizes = st.builds(Sizes, st.integers(0, 30), st.integers(1, 30), st.floats(1, 1e30))
 
 
@@ -267,7 +384,7 @@ def test_brackets_have_at_most_the_degree_and_the_coefficients_that_are_assumed(
     mlp: MLP, levels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With sizes chosen so that one term of the bound is left, it shows the degree, or the bits, of
-    an entry.
+    an entry: of 5 × 5 minors, for rank 4.
     """
     first, *rest = (function.gradient() for function in reference.network_functions(mlp, levels))
     theta = reference.network_functions(mlp, levels)[0].theta
@@ -278,9 +395,9 @@ def test_brackets_have_at_most_the_degree_and_the_coefficients_that_are_assumed(
             for f, x in zip(field, first, strict=True)
         ]
     monkeypatch.setattr(bounds, "PRIMES_IN_RANGE", 10**30)
-    degree = bounds.miss_probability(mlp.fields(), 0, levels) * SMALLEST_PRIME
+    degree = bounds.miss_probability(mlp.fields(), 4, levels) * SMALLEST_PRIME / 5
     assert max(sum(exponents) for entry in first for exponents in entry.monoms()) <= degree + 1e-6
     monkeypatch.setattr(bounds, "PRIMES_IN_RANGE", 1)
     monkeypatch.setattr(bounds, "SMALLEST_PRIME", 2**500)
-    bits = bounds.miss_probability(mlp.fields(), 0, levels) * 500
+    bits = (bounds.miss_probability(mlp.fields(), 4, levels) * 500 - factorial_bits(5)) / 5
     assert max(sum(abs(int(c)) for c in entry.coeffs()) for entry in first) <= 2**bits * (1 + 1e-9)

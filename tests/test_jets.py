@@ -4,6 +4,7 @@ polynomials.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import product
 from typing import Any
 
@@ -187,3 +188,19 @@ def test_integers_are_exact_beyond_any_word(seed: int) -> None:
     found = Integers().matmul(a[None], b[None])[0]
     for i, j in product(range(2), range(2)):
         assert found[i, j, 0] == sum(a[i, k, 0] * b[k, j, 0] for k in range(3))
+
+
+def test_sizes_are_those_after_denominators_are_cleared() -> None:
+    """Exact numbers are divided, floats that bound sizes are not: 1/4 of 8 terms is a multiple of
+    1/4 whose numerator may be 8.
+    """
+    ones = np.ones((1, 1, 1, 1))
+    assert Integers().divide(8 * ones, 4).tolist() == (8 * ones).tolist()
+    eight = np.full((1, 1, 1, 1), 8, dtype=object)
+    assert Integers().divide(eight, 3).tolist() == [[[[Fraction(8, 3)]]]]
+
+
+def test_averages_are_divided_modulo_a_prime() -> None:
+    """3·(−34) = −102 = −1 and 3·(−17) = −51 = 50."""
+    field = PrimeField(101)
+    assert Jets(field).divide(np.array([3.0, -1.0, 50.0]), 3).tolist() == [1, -34, -17]

@@ -574,6 +574,16 @@ def test_a_permutation_that_is_wrong_is_noticed(monkeypatch: pytest.MonkeyPatch)
         find_laws(forgetful(MLP((2, 3, 2), "linear")), 2)
 
 
+def test_laws_that_get_lost_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many laws are listed as the nullspace has dimensions."""
+    lifted = polynomials._Search._lifted
+    monkeypatch.setattr(
+        polynomials._Search, "_lifted", lambda self, space: list(lifted(self, space))[1:]
+    )
+    with pytest.raises(ContradictionError, match="and what lifts from them do not agree"):
+        find_laws(forgetful(MLP((2, 3, 2), "linear")), 2)
+
+
 # ---- what is sure, and how sure the rest is
 
 ROOT = CustomMap((), ("u*sqrt(v**2 + w**2)", "v/sqrt(v**2 + w**2)", "w/sqrt(v**2 + w**2)"))

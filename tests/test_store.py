@@ -116,6 +116,30 @@ def test_rows_of_the_first_version_are_as_good_as_they_were() -> None:
             assert lines.head(line).version == "0.1.0"
 
 
+@pytest.mark.parametrize(
+    ("component", "kept"),
+    [
+        ("x*(1/(1+sqrt(2))-sqrt(2)+1)", False),
+        ("x*(2**(1/2)-1)", False),
+        ("x*(2**0.5-1)", False),
+        ("x*((1+2)**(-1/3)-1)", False),
+        ("x2**(1/2)*y", True),
+        ("x/sqrt(x**2 + 3*y**2)", True),
+        ("(2*x)**3 + 2**3", True),
+    ],
+)
+def test_an_old_row_with_roots_of_numbers_is_counted_again(component: str, kept: bool) -> None:
+    """Version 0.1.0 called such rows proved where a constant was zero and did not look so."""
+    line = old(lines.encode("key", count_laws(CustomMap.from_text(component))))
+    job = job_key(CustomMap.from_text(component), 0)
+    line = line.replace(b'"job":"key"', f'"job":"{job}"'.encode())
+    if kept:
+        assert lines.head(line).verdict == "proved"
+    else:
+        with pytest.raises(ValueError, match="constants were not compared exactly"):
+            lines.head(line)
+
+
 def laws_row() -> bytes:
     """Return a row of results/laws.jsonl: linear 1-2-2-1, of whose 7 laws 6 are polynomials."""
     text = (RESULTS / "laws.jsonl").read_bytes().splitlines()

@@ -522,6 +522,22 @@ def test_an_interrupted_sweep_ends_in_the_same_file(
     assert content(path) == content(tmp_path / "at once.jsonl")
 
 
+def test_a_job_depends_on_its_seed_and_on_the_degree_of_the_laws_it_looks_for() -> None:
+    architecture = MLP((2, 3, 2), "linear")
+    asked = [(0, None), (1, None), (0, 1), (0, 2), (1, 2)]
+    keys = [plan([architecture], seed, degree)[0].key for seed, degree in asked]
+    assert len(set(keys)) == len(asked)
+    assert keys == [plan([architecture], seed, degree)[0].key for seed, degree in asked]
+
+
+def test_a_degree_that_is_added_changed_or_removed_is_counted_anew(tmp_path: Path) -> None:
+    architectures, path = [MLP((2, 2, 2), "linear")], tmp_path / "s.jsonl"
+    for degree in (None, 2, 1, None, 2):
+        stored(plan(architectures, 0, degree), path)
+    figures = [json.loads(line).get("polynomial_laws") for line in path.read_bytes().splitlines()]
+    assert sorted(each["degree"] if each else 0 for each in figures) == [0, 1, 2]
+
+
 def test_a_failed_row_is_tried_again(three: tuple[list[Job], Path]) -> None:
     jobs, path = three
     counted = fake(jobs[0].architecture, seed=0, memory=None)  # type: ignore[arg-type]

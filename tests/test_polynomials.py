@@ -695,6 +695,9 @@ def test_dependent_products_are_as_sure_as_their_rank() -> None:
     assert len(choices) == 56
     assert len(search.independent_products(6, choices, 10**6)) == 55
     assert search.error == near(1.84742e-19, 1e-4)
+    sure = begun(MLP((1, 3, 1), "linear"))
+    assert len(sure.independent_products(6, choices, 55)) == 55
+    assert sure.error == 0.0, "there are no more laws than these"
 
 
 def test_classes_told_apart_by_random_words_are_as_sure_as_these() -> None:
@@ -880,10 +883,12 @@ def test_a_budget_stays_the_same_during_a_search(monkeypatch: pytest.MonkeyPatch
 
     def free() -> int:
         asked.append(None)
-        return 2 << 30 if len(asked) == 1 else 0
+        return 520 << 20 if len(asked) == 1 else 0
 
     monkeypatch.setattr(count, "default_memory", free)
-    with pytest.raises(Begun):
+    with pytest.raises(
+        MemoryBudgetError, match=r"the memory budget is 0\.508 GiB; degree 15 may fit"
+    ):
         begin(CustomMap((), ("x*y + z*w",)), 16, None, False)  # a class of 4844 monomials
     assert len(asked) == 1
 

@@ -120,7 +120,7 @@ def test_a_search_has_the_seed_and_the_memory_of_its_job(monkeypatch: pytest.Mon
 
     def recorded(architecture: MLP, degree: int, *, seed: int, memory: int) -> object:
         linear = {1: degree, 2: 10 * seed, 3: 100 * memory}
-        return SimpleNamespace(degree=degree, linear=linear, independent=0, known=0)
+        return SimpleNamespace(degree=degree, linear=linear, independent=0, known=0, rational=False)
 
     monkeypatch.setattr("conslaw_cli.polynomials.find_laws", recorded)
     ((_, row),) = run(plan([MLP((2, 2), "linear")], 7, 5), Limits(memory=3), 1, fake)  # type: ignore[arg-type]

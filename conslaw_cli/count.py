@@ -80,7 +80,7 @@ def estimated_seconds(architecture: Architecture) -> float:
     """
     if architecture.monomial and architecture.parameters > ENGINE_LIMIT:
         return 1e-4
-    sizes = (max(1, part.parameters - part.known_listed // 2) for part, _ in architecture.parts())
+    sizes = (part.rank_guess for part, _ in architecture.parts())
     return sum(
         2e-3 + 4e-6 * rank + 4e-11 * float(rank) ** 3 if rank < REFUSED else 1e-3 for rank in sizes
     )

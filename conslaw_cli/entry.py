@@ -55,11 +55,11 @@ def _failed(error: Exception) -> int:
     if signals.heard():
         return signals.INTERRUPTED
     if sys.stderr is not None:
-        print(f"Error: {_reason(error)}", file=sys.stderr)
+        print(f"Error: {reason(error)}", file=sys.stderr)
     return _FAILED
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """Return what lies behind an error that no command expects: the system's limits, or a bug."""
     if isinstance(error, ConslawError):
         return str(error)

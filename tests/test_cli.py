@@ -20,10 +20,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from conslaw_cli import __version__
-from conslaw_cli.cli import main
+from conslaw_cli.cli import main, progress
 from conslaw_cli.cli.options import FORMATS
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.formats import NAMES
+from conslaw_cli.sweep import Job, Limits, run
 
 SMALL = """
 name: small
@@ -309,6 +310,14 @@ def test_a_closed_form_that_is_wrong_is_an_exception(monkeypatch: pytest.MonkeyP
     assert "4 rows not as the spec expects. The first: linear 2-1-1: 1 laws, not 2" in wrong.stderr
 
 
+@pytest.mark.parametrize("format_", NAMES)
+def test_a_report_on_several_kinds_of_networks_replaces_an_earlier_one(format_: str) -> None:
+    """Its columns say what differs between them."""
+    spec = write("s.yaml", SMALL)
+    for _ in range(2):
+        assert conslaw("count", spec, "--format", format_, "-o", "out").exit_code == 0
+
+
 def test_explanations() -> None:
     plain, explained = (
         conslaw("count", "--widths", "2,3,2", *more).stdout for more in ((), ("--explain",))
@@ -508,6 +517,41 @@ def test_an_interrupted_count_is_exit_code_130() -> None:
     os.killpg(process.pid, signal.SIGINT)
     assert process.communicate(timeout=5) == ("", "Interrupted.\n")
     assert process.returncode == 130
+
+
+def test_an_interrupted_count_shows_what_is_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In every format what it would show of these alone; a file stays as it was."""
+    whole, part = write("whole.yaml", SMALL), write("part.yaml", SMALL[: SMALL.rindex("  - ")])
+    assert conslaw("count", part, "-o", "out").exit_code == 0
+    before = Path("out").read_bytes()
+
+    def interrupted(jobs: list[Job], limits: Limits, workers: int) -> Iterator[object]:
+        yield from run(jobs[:2], limits, workers)
+        raise KeyboardInterrupt
+
+    for more in ([], ["--json"], ["--format", "csv"], ["-o", "out"]):
+        expected = conslaw("count", part, *(more if more != ["-o", "out"] else [])).stdout
+        with monkeypatch.context() as patch:
+            patch.setattr("conslaw_cli.sweep.run", interrupted)
+            result = conslaw("count", whole, *more)
+        assert result.exit_code == 130, result.stderr
+        assert timeless(result.stdout) == timeless(expected)
+        assert result.stderr.startswith("Interrupted: 2 of 3 architectures are done")
+        assert result.stderr.count("\n") == 1
+    assert Path("out").read_bytes() == before
+
+
+def timeless(text: str) -> str:
+    return re.sub(r"\b0\.\d{4,}", "", text)
+
+
+def test_a_line_is_written_now_and_then_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(progress, "EVERY", 0.25)
+    spec = write("s.yaml", SMALL + TOO_SLOW)
+    result = conslaw("sweep", spec, "-j", "1", "--timeout", "1.2", "--memory", "20G")
+    assert re.search(r"^[12] s: 3/4 · 3 proved, about \d+ s left$", result.stderr, re.MULTILINE)
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:

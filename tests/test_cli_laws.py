@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -13,8 +14,10 @@ from click.testing import CliRunner, Result
 
 from conslaw_cli.cli import main, progress
 from conslaw_cli.cli.laws import FORMATS
-from conslaw_cli.cli.progress import search_progress
+from conslaw_cli.cli.progress import heartbeat, search_progress
+from conslaw_cli.families.mlp import MLP
 from conslaw_cli.formats.laws import NAMES
+from conslaw_cli.polynomials import find_laws
 
 SPEC = """
 name: three
@@ -231,3 +234,93 @@ def test_nothing_is_shown_where_nobody_looks(monkeypatch: pytest.MonkeyPatch) ->
         report("degree 2", 0.5)
         time.sleep(0.05)
     assert stderr.getvalue() == ""
+
+
+def test_a_line_is_written_now_and_then_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    monkeypatch.setattr(progress, "EVERY", 0.05)
+    with heartbeat():
+        time.sleep(0.08)
+        with search_progress("a network") as report:
+            report("degree 2", 0.5)
+            time.sleep(0.1)
+    written = stderr.getvalue().splitlines()
+    assert written[0] == "0 s: reading what is asked for"
+    assert written[-1] == "0 s: a network: degree 2, 50%"
+
+
+def test_a_short_search_writes_no_line_and_a_long_one_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert laws("--widths", "2,3,2").stderr == ""
+    monkeypatch.setattr(progress, "EVERY", 0.001)
+    assert re.search(r"^0 s: ", laws("--widths", "2,3,2").stderr)
+
+
+# ---- interrupts
+
+
+@pytest.fixture
+def interrupted_at_the_third(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Press Ctrl-C in the third search."""
+    searched = []
+
+    def search(architecture: MLP, *arguments: object, **options: object) -> object:
+        searched.append(architecture)
+        if len(searched) == 3:
+            raise KeyboardInterrupt
+        return find_laws(architecture, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("conslaw_cli.polynomials.find_laws", search)
+
+
+FOUR = "grid: [{widths: [[2, 2, 2], [2, 3, 2], [3, 2, 2], [2, 2, 3]], activation: linear}]"
+TWO = "grid: [{widths: [[2, 2, 2], [2, 3, 2]], activation: linear}]"
+
+
+def plain(text: str) -> str:
+    return re.sub(r'"seconds": [^,\n]*', "", text)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_interrupt_loses_no_result(name: str, request: pytest.FixtureRequest) -> None:
+    whole = laws("-", "--format", name, stdin=TWO)
+    request.getfixturevalue("interrupted_at_the_third")
+    done = laws("-", "--format", name, stdin=FOUR)
+    assert done.exit_code == 130
+    assert plain(done.stdout) == plain(whole.stdout)
+    assert done.stderr == "Interrupted: 2 of 4 architectures are done.\n"
+
+
+@pytest.mark.usefixtures("interrupted_at_the_third")
+def test_an_interrupt_leaves_the_file_as_it_was() -> None:
+    assert laws("--widths", "2,2,2", "--json", "-o", "out").exit_code == 0
+    before = Path("out").read_bytes()
+    done = laws("-", "--json", "-o", "out", stdin=FOUR)
+    assert done.exit_code == 130
+    assert Path("out").read_bytes() == before
+    assert [row["name"] for row in json.loads(done.stdout)["results"]] == ["linear 2-2-2"]
+    assert done.stderr == (
+        "Interrupted: 1 of 4 architectures are done and shown on standard output; out is as it"
+        " was.\n"
+    )
+
+
+def test_text_is_written_as_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each result is on stdout before the next search begins."""
+    written: list[int] = []
+    shown: list[str] = []
+
+    def search(architecture: MLP, *arguments: object, **options: object) -> object:
+        written.append("".join(shown).count("parameters, laws of"))
+        return find_laws(architecture, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("conslaw_cli.polynomials.find_laws", search)
+    monkeypatch.setattr("conslaw_cli.cli.options._print", shown.append)
+    assert laws("-", stdin=FOUR).exit_code == 0
+    assert written == [0, 1, 2, 3]
+    monkeypatch.undo()
+    assert "".join(shown) == laws("-", stdin=FOUR).stdout

@@ -62,7 +62,7 @@ def sweep(
         from conslaw_cli.formats import Report
         from conslaw_cli.spec import load
         from conslaw_cli.store import Store
-        from conslaw_cli.sweep import Limits, plan
+        from conslaw_cli.sweep import Limits, missing, plan
 
     asked = load(spec)
     jobs = plan(asked.architectures, asked.seed if seed is None else seed, asked.degree)
@@ -81,12 +81,15 @@ def sweep(
         )
 
     with Store(_path(output, asked.name, spec), VERSION, _warn) as store:
+        new = fresh or bool(missing(jobs, store))
         try:
             rows, outcomes = _rows(ctx, jobs, store, Limits(timeout, memory), workers, fresh)
         except OutputError:
             report([row for job in jobs if (row := store.get(job.id))])
             raise
     report(rows)
+    if new:
+        _warn(f"{len(jobs)} {'row' if len(jobs) == 1 else 'rows'} in {store.path}")
     ctx.exit(exit_code(outcomes, asked.expected, require_proof))
 
 
@@ -124,8 +127,8 @@ def _run(
     workers: int | None,
     fresh: bool,
 ) -> dict[RowId, LawCount]:
-    """Count what is missing, and say where the rows are; show how far it is on a terminal. Return
-    the rows that failed and did not replace a better one.
+    """Count what is missing, and show how far it is. Return the rows that failed and did not
+    replace a better one.
     """
     from conslaw_cli.cli.progress import progress
     from conslaw_cli.sweep import missing, resume
@@ -143,8 +146,6 @@ def _run(
         rest = f", {done} of them counted again." if fresh else "; the same command goes on."
         _warn(f"Interrupted: {there} of {len(jobs)} rows are in {store.path}{rest}")
         ctx.exit(signals.INTERRUPTED)
-    if left:
-        _warn(f"{len(jobs)} {'row' if len(jobs) == 1 else 'rows'} in {store.path}")
     return failed
 
 

@@ -31,6 +31,13 @@ class Architecture(Protocol):
         ...
 
     @property
+    def rank_guess(self) -> int:
+        """A guess of dim Lie(W_φ)(θ) that takes no time: to share out work, never to decide a
+        result.
+        """
+        ...
+
+    @property
     def held(self) -> int:
         """Numbers that evaluating one field holds besides D of them, where these are not of the
         same order.

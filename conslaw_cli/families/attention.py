@@ -74,6 +74,11 @@ class Attention:
         return sum(part.known_listed * count for part, count in self.parts())
 
     @property
+    def rank_guess(self) -> int:
+        """A guess of dim Lie(W_φ)(θ) from sizes alone: a known law removes half a dimension."""
+        return max(1, self.parameters - self.known_listed // 2)
+
+    @property
     def held(self) -> int:
         """Values are fewer than parameters."""
         return 0

@@ -81,6 +81,16 @@ class _WithoutKnownLaws:
     __slots__ = ()
 
     @property
+    def parameters(self) -> int:
+        """D, the number of variables."""
+        raise NotImplementedError
+
+    @property
+    def rank_guess(self) -> int:
+        """D: finding the known laws may take longer than all the rest."""
+        return self.parameters
+
+    @property
     def known_listed(self) -> int:
         """No known laws are listed."""
         return 0

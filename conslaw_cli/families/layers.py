@@ -196,6 +196,11 @@ class Layers:
         return self._listed()[0]
 
     @property
+    def rank_guess(self) -> int:
+        """A guess of dim Lie(W_φ)(θ) from sizes alone: a known law removes half a dimension."""
+        return max(1, self.parameters - self.known_listed // 2)
+
+    @property
     def known_terms(self) -> int:
         """Number of monomials of the known laws."""
         return self._listed()[1]

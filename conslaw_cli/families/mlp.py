@@ -138,6 +138,11 @@ class MLP:
         return self.loss == "cross_entropy" and self.widths[-1] == 1
 
     @property
+    def rank_guess(self) -> int:
+        """A guess of dim Lie(W_φ)(θ) from sizes alone: a known law removes half a dimension."""
+        return max(1, self.parameters - self.known_listed // 2)
+
+    @property
     def known_listed(self) -> int:
         """Number of functions in :meth:`laws`."""
         if self.frozen:

@@ -145,8 +145,9 @@ def _engine_too(architecture: Architecture, memory: int | None) -> bool:
 
 
 def _from_graph(architecture: Architecture, bound: Bound) -> LawCount:
-    # Every law is a function of the known quadratic ones, but for those too large to be listed.
-    known = min(architecture.parameters - bound.value, architecture.known_listed)
+    # Every law is a function of known quadratic ones, which are independent; laws whose integers
+    # are too large are not listed.
+    known = architecture.known_listed
     return _row(architecture, known, Trace((bound.value,)), [bound], [bound])
 
 

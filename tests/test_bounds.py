@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from conslaw_cli import bounds
 from conslaw_cli.closure import RankTrace, Sampler, close, confirms
 from conslaw_cli.errors import ContradictionError
+from conslaw_cli.families.custom import CustomMap
 from conslaw_cli.families.layers import Convolution, Flat, Layers, Linear, Pool
 from conslaw_cli.families.mlp import BIASES, MLP, Bias
 from conslaw_cli.field import SMALLEST_PRIME, Folding, PrimeField
@@ -216,6 +217,12 @@ def test_segments_never_contradict_the_brackets(widths: list[int], data: st.Data
     mlp = MLP(tuple(widths), tuple(kinds))
     bound = bounds.from_segments(mlp.segments(), sampler(mlp))
     assert bound is None or close(sampler(mlp), mlp.parameters).rank <= bound.value
+
+
+def test_a_single_field_spans_one_dimension() -> None:
+    bound = bounds.from_single_field(CustomMap.from_text("x*y*z + x"))
+    assert bound == Bound(1, "single field", "proof", None, "W_φ is spanned by one field")
+    assert bounds.from_single_field(CustomMap.from_text("x*y*z + x, x")) is None
 
 
 # ---- evidence

@@ -541,6 +541,14 @@ def test_the_cheaper_brackets_come_next_where_the_balanced_ones_lag_behind() -> 
     ]
 
 
+@pytest.mark.parametrize(("held", "fits"), [(2**26 // 2**11, True), (2**26 // 2**11 + 1, False)])
+def test_nested_brackets_go_on_only_if_their_jets_fit_the_memory(held: int, fits: bool) -> None:
+    """8 bytes for each of 2^8 coefficients of what a field holds, in 64 MiB."""
+    script = ScriptedSampler((*EIGHT, 12), (5, 6, 12), held)
+    closed_by(script, 12)
+    assert script.drawn[-1] == (("nested", 8) if fits else ("balanced", 5))
+
+
 @pytest.mark.parametrize("ranks", [(9, 10, 11, 11), (5, 10, 11, 11), (5, 9, 10, 10)])
 def test_balanced_brackets_go_on_unless_two_in_a_row_lag_behind(ranks: tuple[int, ...]) -> None:
     script = ScriptedSampler((*EIGHT, 30), ranks)

@@ -53,7 +53,7 @@ class Store:
         with _opening(path):
             self._journal = Journal(path, warn, lines.is_begun)
         try:
-            with _opening(path), signals.held_back():
+            with _opening(path):
                 self._read()
         except BaseException:
             self._journal.close()
@@ -180,13 +180,14 @@ class Store:
             else:
                 unreadable += self._sort(number, line.removesuffix(b"\n"), rejected)
         self._check_rows(unreadable, len(rejected), half)
-        if half:
-            self._journal.cut(half)
-            self._warn(f"{self.path}: cut off a half-written last line of {len(half)} bytes")
-        elif not line.endswith(b"\n"):
-            self._journal.end()
-        if rejected:
-            self._reject(rejected)
+        with signals.held_back():
+            if half:
+                self._journal.cut(half)
+                self._warn(f"{self.path}: cut off a half-written last line of {len(half)} bytes")
+            elif not line.endswith(b"\n"):
+                self._journal.end()
+            if rejected:
+                self._reject(rejected)
 
     def _sort(self, number: int, line: bytes, rejected: list[_Rejected]) -> bool:
         """Hold a line or reject it. Return whether it is neither a row nor one that is damaged."""
@@ -216,7 +217,7 @@ class Store:
 
     def _reject(self, rejected: list[_Rejected]) -> None:
         """Move damaged lines, which are not held, to a file of their own."""
-        _add_rejected(f"{self._journal.real_path}.rejected", [each.line for each in rejected])
+        _add_rejected(f"{self._journal.path}.rejected", [each.line for each in rejected])
         self._journal.replace(self._journal.lines)
         place = f"the line is now in {self.path}.rejected"
         for number, _, why in rejected[:NAMED]:

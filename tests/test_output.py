@@ -9,15 +9,17 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from conslaw_cli.cli import main
+from conslaw_cli.cli import main, outfile
 from conslaw_cli.cli.laws import FORMATS as LAWS
 from conslaw_cli.cli.options import FORMATS as COUNTS
+from conslaw_cli.errors import SpecError
 
 SPEC = "name: two\narchitectures: [{widths: [2, 2], activation: linear}, {widths: [3, 4, 2]}]\n"
 MANY = "grid: [{depth: {from: 1, to: 3}, widths: {from: 1, to: 3}, activation: linear}]\n"
@@ -194,6 +196,14 @@ def test_a_report_that_does_not_fit_on_the_disk_leaves_the_earlier_one() -> None
     assert contents() == before
 
 
+def test_a_file_that_came_meanwhile_is_not_overwritten() -> None:
+    outfile.check("out", "s.yaml")
+    Path("out").write_text("mine\n")
+    with pytest.raises(SpecError, match="out: expected no file or an earlier report"):
+        outfile.save("out", "text")
+    assert Path("out").read_text() == "mine\n"
+
+
 # ---- rows
 
 
@@ -262,6 +272,26 @@ def test_an_interrupted_fresh_sweep_keeps_the_rows_that_were_there() -> None:
     assert process.returncode == 130
     assert re.search(rf"Interrupted: {rows} of {rows} rows are in rows, \d+ of them counted", said)
     assert len(Path("rows").read_bytes().splitlines()) == rows
+
+
+def test_a_sweep_that_is_killed_leaves_no_files_but_its_rows() -> None:
+    Path("s.yaml").write_text(SPEC.replace("[3, 4, 2]", "[60, 60, 60, 60], activation: linear"))
+    Path("temporary").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "conslaw_cli", "sweep", "s.yaml", "-o", "rows", "-j", "2"],
+        env={**ENVIRONMENT, "TMPDIR": str(Path("temporary").absolute())},
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 20
+    while not (Path("rows").exists() and Path("rows").read_bytes()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert list(Path("temporary").glob("conslaw-*")), "what workers have finished is noted there"
+    process.kill()
+    process.wait()
+    while list(Path("temporary").glob("conslaw-*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_a_sweep_with_a_row_that_is_not_as_expected_says_so_and_is_exit_code_1() -> None:

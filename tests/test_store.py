@@ -506,6 +506,16 @@ def test_another_file_in_its_place_is_left_alone(
     assert store.path == str(beside)
 
 
+def test_a_change_that_no_size_and_no_time_tells_is_undone(store: Store, path: Path) -> None:
+    add(store)
+    written, times = path.read_bytes(), path.stat()
+    with path.open("rb+") as file:
+        file.write(b"#")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    store.settle(IDS)
+    assert path.read_bytes().startswith(written)
+
+
 def test_a_copy_of_the_store_in_its_place_goes_on_being_it(store: Store, path: Path) -> None:
     def edit() -> None:
         shutil.copy(path, path.with_name("copy"))
@@ -628,10 +638,10 @@ def test_a_file_that_is_replaced_while_the_lock_is_taken_is_opened_again(
     monkeypatch.setattr(fcntl, "flock", replaced)
     with Store(str(path), VERSION, [].append) as store:
         monkeypatch.undo()
-        add(store, RELU.name)
-        assert names(path) == [RELU.name]
         with pytest.raises(SpecError, match="another sweep is writing to it"):
             Store(str(path), VERSION, [].append)
+        add(store, RELU.name)
+        assert names(path) == [RELU.name]
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
@@ -732,6 +742,24 @@ def test_rows_that_are_finished_but_not_taken_are_there_when_a_sweep_is_left(
     wait_for(tmp_path, CHUNK - 1)
     rows.close()
     assert unclaimed.keys() - {job.id} == {job.id for job in jobs[1:-1]}
+
+
+def test_a_sweep_that_is_left_stores_what_has_finished(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = plan([RELU, DEEP], 0)
+
+    def far_ahead(*_: object, unclaimed: dict[RowId, Any]) -> Iterator[tuple[Job, LawCount]]:
+        for job in jobs:
+            unclaimed[job.id] = (job, ROWS[job.architecture.name], False)
+        yield jobs[0], ROWS[RELU.name]
+
+    monkeypatch.setattr("conslaw_cli.sweep.run", far_ahead)
+    rows = resume(jobs, store, Limits(), workers=1)
+    next(rows)
+    assert names(path) == [RELU.name]
+    rows.close()
+    assert names(path) == [RELU.name, DEEP.name]
 
 
 def test_no_row_that_is_finished_is_lost_when_a_sweep_is_interrupted(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from conslaw_cli.report import LawCount
+from conslaw_cli.report import VERDICTS, LawCount
 
 NAMES = ("table", "json", "csv", "markdown", "latex")
 
@@ -67,7 +67,7 @@ def exceptions(report: Report) -> list[LawCount]:
     """Return the rows that are not proved, have unknown laws or are not as expected: these first,
     then by verdict.
     """
-    worst_first = ("failed", "computed", "proved")
+    worst_first = VERDICTS[::-1]
     expected = report.expected
     unexpected = {row.name for row in report.rows if row.laws != expected.get(row.name, row.laws)}
     found = [

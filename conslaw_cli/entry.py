@@ -29,7 +29,7 @@ def _run() -> int | str | None:
         from conslaw_cli.cli import main as program
 
         streams.prepare()
-        _forget_absurd_width()
+        _forget_absurd_sizes()
         signals.listen()
         program(prog_name="conslaw")
     except SystemExit as end:
@@ -43,11 +43,12 @@ def _run() -> int | str | None:
     return 0
 
 
-def _forget_absurd_width() -> None:
-    """Remove a COLUMNS that is no width: not all who read it check it."""
-    columns = os.environ.get("COLUMNS", "")
-    if not (columns.isdecimal() and len(columns) <= 5):
-        os.environ.pop("COLUMNS", None)
+def _forget_absurd_sizes() -> None:
+    """Remove sizes of a terminal that are none: not all who read them check them."""
+    for name in ("COLUMNS", "LINES"):
+        size = os.environ.get(name, "")
+        if not (size.isdecimal() and len(size) <= 5 and int(size)):
+            os.environ.pop(name, None)
 
 
 def _failed(error: Exception) -> int:

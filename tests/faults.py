@@ -30,8 +30,8 @@ architectures:
   - {widths: [3, 2, 2], activation: relu, bias: hidden}
   - {phi: ["é*y", "y*z"]}
 """,
-    # 343 networks: work for two processes.
-    "MANY": "grid: [{depth: 2, widths: {from: 1, to: 7}, activation: linear}]",
+    # 256 networks: work for two processes.
+    "MANY": "grid: [{depth: 1, widths: {from: 1, to: 16}, activation: linear}]",
     # One that is quick, two that take minutes.
     "SLOW": """
 architectures:

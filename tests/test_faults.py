@@ -21,26 +21,23 @@ from conslaw_cli import entry
 from tests.faults import COMMANDS, FAULTS, ROOT, Fault, Outcome, broken, outcome, started
 
 SELECTION = {
-    "stdout closed": ("count", "describe", "--help", "--version"),
+    "stdout closed": ("count", "--help", "--version"),
     "stdout full": ("sweep", "describe --json", "count --help"),
     "stdout and stderr closed": ("--help",),
-    "all closed": ("laws --json",),
-    "stderr closed": ("laws", "sweep --json"),
+    "all closed": ("describe",),
+    "stderr closed": ("laws",),
     "stderr full": ("count --json",),
     "stdin and stderr closed": ("describe",),
-    "no home": ("sweep",),
-    "no folder for temporary files": ("describe",),
+    "no home": ("describe",),
     "C locale": ("count --json", "--help"),
-    f"COLUMNS={'9' * 4}": ("describe", "--help"),
-    "COLUMNS=²": ("--help",),
+    f"COLUMNS={'9' * 4}": ("describe",),
     "absurd numbers of cores": ("sweep -j 2",),
     "5 descriptors": ("--help", "describe"),
-    "7 descriptors": ("count",),
-    "9 descriptors": ("laws",),
+    "9 descriptors": ("count",),
     "11 descriptors": ("sweep",),
     "14 descriptors": ("sweep -j 2",),
     "80 MB of memory": ("describe",),
-    "100 MB of memory": ("count", "laws"),
+    "100 MB of memory": ("count",),
     "160 MB of memory": ("laws",),
 }
 SLOW = "sweep SLOW -j 3 -o FOLDER/rows.jsonl"
@@ -73,7 +70,7 @@ def test_a_file_that_may_not_be_made_is_wrong_usage() -> None:
 
 
 def test_a_line_end_in_a_name_makes_no_second_line() -> None:
-    for command in ("count SPEC -o a\nb/c", "count a\nb.yaml", "count --fo\nrmat", "count a b\nc"):
+    for command in ("count SPEC -o a\nb/c", "count a b\nc"):
         lines = (outcome(command).err or "").splitlines()
         (error,) = [line for line in lines if line.startswith("Error: ")]
         assert lines[-1] == error

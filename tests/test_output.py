@@ -286,7 +286,6 @@ def test_a_sweep_that_is_killed_leaves_no_files_but_its_rows() -> None:
     while not (Path("rows").exists() and Path("rows").read_bytes()):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    assert list(Path("temporary").glob("conslaw-*")), "what workers have finished is noted there"
     process.kill()
     process.wait()
     while list(Path("temporary").glob("conslaw-*")):

@@ -515,7 +515,6 @@ def test_an_interrupted_sweep_ends_in_the_same_file(
 ) -> None:
     jobs, path = three
     stored(jobs, tmp_path / "at once.jsonl")
-    # What was finished besides is stored too, so the second may have nothing left to do.
     assert len(stored(jobs[::-1], path, rows=1)) == 1
     # The other two may have been finished, and so be stored, when the first was left at.
     assert len(stored(jobs[::-1], path, rows=1)) <= 1

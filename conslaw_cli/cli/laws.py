@@ -84,7 +84,10 @@ def laws(
     options = {"degree": degree, "homogeneous": homogeneous, "basis": basis}
     found = _Found(sweep.architectures, {**options, "seed": seed, "memory": memory})
     if format_ == "text" and output in (None, "-"):
-        write_pieces(lambda width: stream(found, width=width))
+        try:
+            write_pieces(lambda width: stream(found, width=width))
+        except KeyboardInterrupt:
+            found.interrupted = True
     elif results := list(found):
         where = None if found.interrupted else output
         whole = not found.failed
@@ -111,7 +114,8 @@ class _Found:
         for number, architecture in enumerate(self._architectures, start=1):
             name = architecture.name if total == 1 else f"{number}/{total} · {architecture.name}"
             try:
-                result = _found(architecture, name, self._options)
+                with signals.let_through():
+                    result = _found(architecture, name, self._options)
             except ConslawError as error:
                 click.echo(f"Error: {error}", err=True)
                 self.failed += 1

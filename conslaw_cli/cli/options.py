@@ -139,9 +139,14 @@ def _show(render: Callable[[int | None, bool], str]) -> None:
 
 
 def write_pieces(pieces: Callable[[int | None], Iterable[str]]) -> None:
-    """Write to stdout, one by one as they come, the texts that ``pieces`` returns for a width."""
-    for piece in pieces(_width(sys.stdout.isatty())):
-        _print(piece)
+    """Write to stdout, one by one as they come, the texts that ``pieces`` returns for a width.
+
+    Interrupts wait while a text is made: what is found is to be seen.
+    """
+    with signals.held_back():
+        for piece in pieces(_width(sys.stdout.isatty())):
+            with signals.let_through():
+                _print(piece)
 
 
 def interrupted(done: int, of: int, file: str | None) -> int:

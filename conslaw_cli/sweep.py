@@ -3,7 +3,9 @@
 Every job runs in a forked child, so that the time limit, Ctrl-C and the survival of the sweep do
 not depend on what the job does: C code that does not give up the interpreter, an abort, the
 system's out-of-memory killer. A fork costs 5 to 20 ms; a child counts job after job, and sends each
-row as it is done. Where there is work for several cores there are several children.
+row as it is done. Where there is work for several cores, joblib runs several at a time: each of its
+threads hands chunks of jobs to a child of its own and waits for the rows. (Processes of joblib's
+own would have to fork these children themselves, and leave semaphores behind when they are killed.)
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from dataclasses import dataclass, replace
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from pathlib import Path
+from queue import SimpleQueue
 from typing import NamedTuple
 
 from conslaw_cli import signals
@@ -45,6 +48,8 @@ WORTH_A_WORKER = 0.25
 CHUNK_SECONDS = 0.2
 """Estimated work that a child is given at a time."""
 CHUNK_JOBS = 100
+LISTEN = 0.1
+"""Seconds after which an interrupt is heard that came to another thread."""
 DESCRIPTORS = 16
 """What a second child must leave room for: its own, and those of files and imports."""
 
@@ -146,7 +151,7 @@ def run(
     unclaimed = {} if unclaimed is None else unclaimed
     todo = list({job.id: job for job in jobs}.values())
     alone = []
-    running = _in_children(todo, limits, _worth(todo, workers), count, unclaimed)
+    running = _everywhere(todo, limits, _worth(todo, workers), count, unclaimed)
     with contextlib.closing(running) as outcomes:
         for job, row, retry in outcomes:
             if retry:
@@ -154,7 +159,7 @@ def run(
             else:
                 yield job, row
     for job in alone:
-        with contextlib.closing(_in_children([job], limits, 1, count, unclaimed)) as outcomes:
+        with contextlib.closing(_in_one([job], limits, count, unclaimed)) as outcomes:
             for outcome in outcomes:
                 yield job, outcome.row
 
@@ -174,34 +179,80 @@ def _cores() -> int:
     return max(1, cores)
 
 
-# ---- children
+# ---- one process or several
 
 
-def _in_children(
+def _everywhere(
     jobs: Sequence[Job],
     limits: Limits,
     workers: int,
     count: Count,
     unclaimed: dict[RowId, _Outcome],
 ) -> Generator[_Outcome, None, None]:
-    """Run jobs in up to so many forked children, which share the memory."""
+    """Run jobs in up to so many processes, which share the memory; yield rows as they finish."""
+    left = {job.id: job for job in jobs}
     if workers > 1:
         memory = default_memory() if limits.memory is None else limits.memory
-        limits = replace(limits, memory=memory // workers)
-        # Else the last one to start keeps all other workers waiting.
-        jobs = sorted(jobs, key=lambda job: -job.cost)
-    left = deque(_chunks(jobs))
-    # Signals are heard where the crew is waited for, and nowhere else.
+        shared = replace(limits, memory=memory // workers)
+        with contextlib.closing(_in_workers(jobs, shared, workers, count, unclaimed)) as outcomes:
+            for outcome in outcomes:
+                del left[outcome.job.id]
+                yield outcome
+    # What is left had no process.
+    yield from _in_one(list(left.values()), limits, count, unclaimed)
+
+
+def _in_one(
+    jobs: Sequence[Job], limits: Limits, count: Count, unclaimed: dict[RowId, _Outcome]
+) -> Generator[_Outcome, None, None]:
+    """Run jobs in one process at a time."""
+    worker = _Worker(limits, count)
+    # Signals are heard where the process is waited for, and nowhere else.
+    with signals.held_back():
+        try:
+            for chunk in _chunks(jobs):
+                yield from worker.outcomes(chunk)
+        except OSError as error:
+            what = f"no process to count in can be started: {error.strerror}"
+            raise ResourceError(what) from None
+        finally:
+            _claim(unclaimed, worker.close())
+
+
+def _in_workers(
+    jobs: Sequence[Job],
+    limits: Limits,
+    workers: int,
+    count: Count,
+    unclaimed: dict[RowId, _Outcome],
+) -> Generator[_Outcome, None, None]:
+    """Run jobs through joblib: each of its threads hands chunks to a process of its own.
+
+    Jobs for which there is no process have no outcome.
+    """
+    # Longest first: else the last one to start keeps all other workers waiting.
+    chunks = list(_chunks(sorted(jobs, key=lambda job: -job.cost)))
     with signals.held_back(), _Crew(limits, workers, count, unclaimed) as crew:
-        while left or crew.busy:
-            while left and (child := crew.idle()):
-                child.give(left.popleft())
-            crew.wait()
-            yield from crew.finished()
-            for child in crew.ended():
-                yield child.failure()
-                if child.jobs:
-                    left.appendleft([*child.jobs])
+        try:
+            from joblib import Parallel, delayed
+
+            pool = Parallel(workers, "threading", return_as="generator_unordered", batch_size=1)
+            done = pool(delayed(crew.work)(chunk) for chunk in chunks)
+        except (ImportError, OSError, RuntimeError, MemoryError):
+            return  # there are no descriptors or threads for it
+        try:
+            # joblib hands back whole chunks; rows are taken as they finish.
+            while crew.finished < len(chunks):
+                crew.wait()
+                yield from crew.arrived()
+            deque(done, maxlen=0)
+        finally:
+            crew.stop()
+            with warnings.catch_warnings():
+                # Who leaves a sweep early knows that tasks are "not used".
+                warnings.simplefilter("ignore")
+                done.close()
+        yield from crew.arrived()
 
 
 def _chunks(jobs: Iterable[Job]) -> Iterator[list[Job]]:
@@ -215,68 +266,135 @@ def _chunks(jobs: Iterable[Job]) -> Iterator[list[Job]]:
         yield chunk
 
 
+def _claim(unclaimed: dict[RowId, _Outcome], outcomes: Iterable[_Outcome]) -> None:
+    unclaimed.update((each.job.id, each) for each in outcomes if not each.retry)
+
+
 class _Crew:
-    """Children that work at the same time; each starts when there is something for it to do."""
+    """Workers for joblib's threads, and what they have done."""
 
     def __init__(
-        self, limits: Limits, most: int, count: Count, unclaimed: dict[RowId, _Outcome]
+        self, limits: Limits, workers: int, count: Count, unclaimed: dict[RowId, _Outcome]
     ) -> None:
-        self._limits, self._most, self._count = limits, most, count
         self._unclaimed = unclaimed
-        self._children: list[_Child] = []
+        self.finished = 0
+        self._arrived, self._news = deque[_Outcome](), threading.Event()
+        self._stopped, self._stop = os.pipe()
+        self._workers = [_Worker(limits, count, self._stopped) for _ in range(workers)]
+        self._idle = SimpleQueue[_Worker]()
+        self._spare, self._counting = threading.Semaphore(workers - 1), threading.Lock()
+        for worker in self._workers:
+            self._idle.put(worker)
 
     def __enter__(self) -> _Crew:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop all, whatever they are doing; keep what they have done."""
-        self._unclaimed.update((each.job.id, each) for each in self.finished() if not each.retry)
-        for child in self._children:
-            child.close()
+        """Stop all workers, whatever they are doing; keep what they have done."""
+        self.stop()
+        for worker in self._workers:
+            with worker.lock:
+                self._arrived.extend(worker.close())
+        os.close(self._stopped)
+        os.close(self._stop)
+        _claim(self._unclaimed, self._arrived)
 
-    @property
-    def busy(self) -> bool:
-        """Whether there are jobs without a row."""
-        return any(child.jobs for child in self._children)
+    def stop(self) -> None:
+        """Let all workers stop what they are doing."""
+        os.write(self._stop, b".")  # never read: all of them see it
 
-    def idle(self) -> _Child | None:
-        """Return a child without jobs, if there is one or one more can be had."""
-        for child in self._children:
-            if not child.jobs:
-                return child
-        if len(self._children) == self._most:
-            return None
+    def work(self, chunk: list[Job]) -> None:
+        """Run jobs, in a thread."""
         try:
-            if self._children:
-                _check_room()
-            self._children.append(_Child(self._limits, self._count))
-        except OSError as error:
-            if not self._children:
-                what = f"no process to count in can be started: {error.strerror}"
-                raise ResourceError(what) from None
-            self._most = len(self._children)
-            return None
-        return self._children[-1]
+            self._work(chunk)
+        finally:
+            with self._counting:
+                self.finished += 1
+            self._news.set()
+
+    def _work(self, chunk: list[Job]) -> None:
+        """Run jobs. A worker that gets no process hands them to another one; the last one leaves
+        them.
+        """
+        worker, left = self._idle.get(), deque(chunk)
+        try:
+            with worker.lock:
+                for outcome in worker.outcomes(chunk):
+                    left.popleft()
+                    self._arrived.append(outcome)
+                    self._news.set()
+        except OSError:
+            if self._spare.acquire(blocking=False):
+                self._work(list(left))
+                return
+        self._idle.put(worker)
 
     def wait(self) -> None:
-        """Wait until a row is there, a child has died or one has reached its time limit."""
-        busy = [child for child in self._children if child.jobs]
-        until = min(child.deadline for child in busy)
-        seconds = None if until == math.inf else max(0.0, until - time.monotonic())
+        """Wait for news; rows are taken afterwards, lest an interrupt drops one."""
         with signals.let_through():
-            connection.wait([child.pipe for child in busy], seconds)
+            self._news.wait(LISTEN)
+        self._news.clear()
 
-    def finished(self) -> Iterator[_Outcome]:
+    def arrived(self) -> Iterator[_Outcome]:
         """Take the rows that are there."""
-        for child in self._children:
-            yield from child.outcomes()
+        while self._arrived:
+            yield self._arrived.popleft()
 
-    def ended(self) -> Iterator[_Child]:
-        """Take the children that have died, and those that are stopped at their time limit."""
-        for child in [child for child in self._children if child.over]:
-            self._children.remove(child)
-            child.close()
-            yield child
+
+# ---- children
+
+
+class _Worker:
+    """Runs jobs in a forked child, and in a new one after each that was stopped or died.
+
+    stop: a descriptor that ends when the worker is to stop.
+    """
+
+    def __init__(self, limits: Limits, count: Count, stop: int | None = None) -> None:
+        self.lock = threading.Lock()
+        self._limits, self._count = limits, count
+        self._stop = [] if stop is None else [stop]
+        self._child: _Child | None = None
+
+    def outcomes(self, jobs: Sequence[Job]) -> Iterator[_Outcome]:
+        """Yield the rows of jobs as they finish, none after the stop. Raise OSError if there is no
+        process to be had.
+        """
+        left = list(jobs)
+        while left:
+            if self._child is None:
+                self._child = self._started()
+            child = self._child
+            child.give(left)
+            while child.jobs and not child.over:
+                if child.wait(self._stop):
+                    return
+                yield from child.outcomes()
+            left = []
+            if child.over:
+                self._child = None
+                child.close()
+                yield child.failure()
+                left = [*child.jobs]
+
+    def _started(self) -> _Child:
+        # A child must not hold the pipes of another: their ends would not be heard.
+        with _FORKING:
+            if self._stop:
+                _check_room()
+            return _Child(self._limits, self._count)
+
+    def close(self) -> list[_Outcome]:
+        """Stop the process, whatever it is doing; return what it has done besides."""
+        if self._child is None:
+            return []
+        done = list(self._child.outcomes())
+        self._child.close()
+        self._child = None
+        return done
+
+
+_FORKING = threading.Lock()
 
 
 def _check_room() -> None:
@@ -321,6 +439,18 @@ class _Child:
     def deadline(self) -> float:
         """When the first of its jobs reaches the time limit."""
         return math.inf if self._limits.seconds is None else self._since + self._limits.seconds
+
+    def wait(self, stop: Sequence[int]) -> bool:
+        """Wait until a row is there, it has died, has reached its time limit, or is to stop; return
+        whether it is.
+        """
+        until = self.deadline
+        seconds = None if until == math.inf else max(0.0, until - time.monotonic())
+        # Threads never hear signals: they began with them held back.
+        main = threading.current_thread() is threading.main_thread()
+        with signals.let_through() if main else contextlib.nullcontext():
+            ready = connection.wait([self.pipe, *stop], seconds)
+        return any(each in stop for each in ready)
 
     def outcomes(self) -> Iterator[_Outcome]:
         """Take the rows that it has sent."""

@@ -93,6 +93,10 @@ MAX_SEARCH = 1 << 22
 """Points looked at for them."""
 SEARCHED = 2000
 """Primes among which places of the constants are looked for at a time."""
+ENOUGH = 4
+"""Times SEARCHED primes among which a root that is new shows it, but for a chance of about
+2^-SEARCHED.
+"""
 OTHER_PLACES = 8
 """Places of the constants at which a root is looked at before it is said to be dependent."""
 FEWEST_PRIMES = 1000
@@ -427,7 +431,7 @@ def _prove_new(
     earlier = {
         i: root for i, root in roots.items() if i < base or isinstance(graph.bases[i], Prime)
     }
-    for primes in _suitable(program, q, rng):
+    for primes in islice(_suitable(program, q, rng), ENOUGH):
         places = constant_places(graph, {**earlier, base: 1}, primes, base)
         if (places.classes(base, q) != 1).any():
             return

@@ -352,18 +352,18 @@ def test_a_law_of_large_integers_is_counted_but_not_listed(text: str) -> None:
     ("text", "known"),
     [
         (", ".join(f"x{i}*x{i + 1}" for i in range(1999)), 1),
-        (", ".join(f"x{i}**2*x{i + 1}" for i in range(1550)), 0),
-        (", ".join(f"x{2 * i}*x{2 * i + 1}" for i in range(1000)), 1000),
+        (", ".join(f"x{i}**2*x{i + 1}" for i in range(800)), 0),
+        (", ".join(f"x{2 * i}*x{2 * i + 1}" for i in range(800)), 800),
     ],
     ids=["chain", "chain with powers", "pairs"],
 )
-def test_maps_of_two_thousand_variables(text: str, known: int) -> None:
+def test_maps_of_thousands_of_variables(text: str, known: int) -> None:
     """The answer is the rank of one matrix; the plan of a sweep asks for it as well."""
     custom = CustomMap((), tuple(text.split(", ")))
     assert [job.key for job in plan([custom], 0)] == [job_key(custom, 0)]
     row = count_laws(custom)
     assert (row.verdict, row.known_listed, row.known_independent) == ("proved", known, known)
-    assert row.laws == (1000 if known == 1000 else 1)
+    assert row.laws == max(known, 1)
 
 
 def test_the_engine_agrees_with_the_exponents_of_hundreds_of_variables() -> None:

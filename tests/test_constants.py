@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import sympy
+from oracle_reals import UndefinedError, ranks
 
 from conslaw_cli import count_laws
 from conslaw_cli.algebraic import gradient_fields, prove_independence
@@ -19,7 +20,6 @@ from conslaw_cli.errors import SpecError
 from conslaw_cli.expressions import Expression, graph
 from conslaw_cli.families.custom import CustomMap
 from conslaw_cli.terms import Graph, Term
-from tests.oracle_reals import UndefinedError, ranks
 
 TABLE = json.loads((Path(__file__).parent / "data" / "constants.json").read_text())
 

@@ -402,7 +402,12 @@ def test_the_error_bound_pays_for_every_trial_that_did_not_agree(
 @pytest.mark.usefixtures("nothing_known")
 def test_a_count_that_never_becomes_sure_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = list[Sampler]()
-    monkeypatch.setattr(count, "confirms", lambda at, _: bool(calls.append(at)))
+
+    def never(at: Sampler, _: RankTrace) -> bool:
+        calls.append(at)
+        return False
+
+    monkeypatch.setattr(count, "confirms", never)
     row = count_laws(MLP((2, 2, 2), "linear"))
     assert (row.verdict, row.dim_lie, row.error_bound) == ("computed", 5, 1.0)
     assert len(calls) == 100
@@ -532,9 +537,12 @@ def test_a_folded_attempt_counts_for_nothing_in_the_error_of_a_trace(
     """A fold may lose rank in an earlier level, whatever the point."""
     mlp, script, folds = MLP((12, 20, 12), "linear", "hidden"), Scripted(), list[object]()
     honest = bounds.folding
-    monkeypatch.setattr(
-        bounds, "folding", lambda at, n: folds.append(fold := honest(at, n)) or fold
-    )
+
+    def folding(at: Sampler, columns: int) -> Any:
+        folds.append(honest(at, columns))
+        return folds[-1]
+
+    monkeypatch.setattr(bounds, "folding", folding)
     monkeypatch.setattr(count, "confirms", script)
     row = count_laws(mlp)
     assert folds[-1] is not None
@@ -553,9 +561,12 @@ def test_every_trial_has_a_prime_and_a_point_of_its_own(
 ) -> None:
     """The stated probability is that of independent trials; seven of them are needed here."""
     trials = list[Sampler]()
-    monkeypatch.setattr(
-        count, "confirms", lambda at, trace: trials.append(at) or confirms(at, trace)
-    )
+
+    def recorded(at: Sampler, trace: RankTrace) -> bool:
+        trials.append(at)
+        return confirms(at, trace)
+
+    monkeypatch.setattr(count, "confirms", recorded)
     row = count_laws(MLP((3, 4, 3), "linear"), seed=seed)
     primes = [row.lower[0].prime, *(at.field.p for at in trials)]
     assert len(trials) > 2

@@ -55,8 +55,9 @@ def refusal(*texts: str, variables: Sequence[str] = NAMES) -> str:
 
 def joined(parts: st.SearchStrategy[str], exponents: Sequence[str]) -> st.SearchStrategy[str]:
     pair = st.tuples(parts, parts)
+    operators = st.sampled_from(("+", "-", "*", "/"))
     return st.one_of(
-        *(pair.map(lambda ab, op=op: f"({ab[0]}) {op} ({ab[1]})") for op in ("+", "-", "*", "/")),
+        st.tuples(parts, operators, parts).map(lambda abc: f"({abc[0]}) {abc[1]} ({abc[2]})"),
         pair.map(lambda ab: f"{ab[0]} - {ab[1]}"),
         parts.map(lambda a: f"-({a})"),
         st.tuples(parts, st.sampled_from(exponents)).map(lambda ae: f"({ae[0]})**{ae[1]}"),

@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 import pytest
+from faults import COMMANDS, FAULTS, ROOT, Fault, Outcome, broken, outcome, started
 
 from conslaw_cli import entry
-from tests.faults import COMMANDS, FAULTS, ROOT, Fault, Outcome, broken, outcome, started
 
 SELECTION = {
     "stdout closed": ("count", "--help", "--version"),

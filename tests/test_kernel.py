@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import gcd, lcm
+from typing import Any
 
 import pytest
 import sympy
@@ -89,9 +90,12 @@ def test_what_does_not_lift_modulo_one_prime_lifts_modulo_three(
 ) -> None:
     """Modulo 8388593 alone fractions of numbers up to 2047 lift; all three primes are used then."""
     primes, honest = list[int](), kernel._nullspace
-    monkeypatch.setattr(
-        kernel, "_nullspace", lambda rows, n, p: primes.append(p) or honest(rows, n, p)
-    )
+
+    def recorded(rows: Any, columns: int, prime: int) -> Any:
+        primes.append(prime)
+        return honest(rows, columns, prime)
+
+    monkeypatch.setattr(kernel, "_nullspace", recorded)
     assert rank_and_kernel(sparse([[2000, 1999]]), 2, SMALL) == (1, [{0: 1999, 1: -2000}])
     assert primes == [LARGEST_PRIME]
     assert rank_and_kernel(sparse([[9**9, 7**9]]), 2, SMALL) == (1, [{0: 7**9, 1: -(9**9)}])

@@ -42,11 +42,18 @@ def conslaw(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments, prog_name="conslaw")
 
 
-def shell(command: str, **limits: Callable[[], None]) -> subprocess.CompletedProcess[str]:
+def shell(
+    command: str, limits: Callable[[], None] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a command line in which ``conslaw`` is the program."""
     program = command.replace("conslaw", f"{sys.executable} -m conslaw_cli")
     return subprocess.run(
-        program, shell=True, env=ENVIRONMENT, capture_output=True, text=True, **limits
+        program,
+        shell=True,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        preexec_fn=limits,
     )
 
 
@@ -151,7 +158,7 @@ def test_rows_of_a_sweep_are_never_overwritten_by_a_report(command: str) -> None
 def test_a_file_that_a_sweep_will_write_its_first_row_to_is_no_output() -> None:
     from conslaw_cli.store import Store
 
-    with Store("rows", "1", [].append):
+    with Store("rows", "1", list[str]().append):
         result = conslaw("count", "s.yaml", "-o", "rows")
     assert "rows: holds rows of a sweep" in result.stderr
 
@@ -190,7 +197,7 @@ def test_a_report_that_does_not_fit_on_the_disk_leaves_the_earlier_one() -> None
     assert conslaw("count", "s.yaml", "-o", "out").exit_code == 0
     Path("many.yaml").write_text(MANY)
     before = contents()
-    result = shell("conslaw count many.yaml -o out", preexec_fn=small_files)
+    result = shell("conslaw count many.yaml -o out", small_files)
     assert result.returncode not in (0, 1, 3)
     assert result.stderr == "Error: out: cannot be written: File too large\n"
     assert result.stdout == conslaw("count", "many.yaml").stdout
@@ -210,7 +217,7 @@ def test_a_file_that_came_meanwhile_is_not_overwritten() -> None:
 
 def test_rows_that_do_not_fit_on_the_disk_are_shown() -> None:
     Path("many.yaml").write_text(MANY)
-    result = shell("conslaw sweep many.yaml -o rows -j 1 --json", preexec_fn=small_files)
+    result = shell("conslaw sweep many.yaml -o rows -j 1 --json", small_files)
     assert result.returncode not in (0, 1, 3)
     assert result.stderr == "Error: rows: cannot keep rows there: File too large\n"
     kept = [json.loads(line)["name"] for line in Path("rows").read_bytes().splitlines()]

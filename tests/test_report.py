@@ -83,7 +83,7 @@ def test_what_is_open_is_in_the_row_and_survives_the_store(tmp_path: Path) -> No
     sentence = row.to_dict()["evidence"]["scope"]
     assert "open for deeper ReLU networks (paper, section 2.4)" in sentence
     for _ in range(2):
-        with Store(str(tmp_path / "rows.jsonl"), row.version, [].append) as store:
+        with Store(str(tmp_path / "rows.jsonl"), row.version, list[str]().append) as store:
             if store.get(("k", row.name)) is None:
                 store.append("k", row)
             stored = store.get(("k", row.name))

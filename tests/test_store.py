@@ -62,7 +62,7 @@ def add(store: Store, *names: str) -> None:
 
 def fill(path: Path) -> list[bytes]:
     """Write a store of all rows; return its lines."""
-    with Store(str(path), VERSION, [].append) as store:
+    with Store(str(path), VERSION, list[str]().append) as store:
         add(store)
     return path.read_bytes().splitlines()
 
@@ -307,7 +307,7 @@ def test_only_rows_that_are_asked_for_are_parsed(
         "from_json",
         classmethod(lambda cls, row: parsed.append(row["name"]) or read(cls, row)),  # type: ignore[func-returns-value]
     )
-    with Store(str(path), VERSION, [].append) as store:
+    with Store(str(path), VERSION, list[str]().append) as store:
         assert [store.verdict(each) for each in IDS] == ["proved"] * 3
         store.settle(IDS[::-1])
         assert parsed == []
@@ -320,7 +320,7 @@ def test_the_rejected_rows_go_to_no_file_but_their_own(path: Path) -> None:
     path.write_bytes(bad + b"\n")
     Path(f"{path}.rejected").write_text("widths: [3, 4, 2]\n")
     with pytest.raises(SpecError, match=r"\.rejected: expected rejected rows of a sweep"):
-        Store(str(path), VERSION, [].append)
+        Store(str(path), VERSION, list[str]().append)
     assert path.read_bytes() == bad + b"\n"
     assert Path(f"{path}.rejected").read_text() == "widths: [3, 4, 2]\n"
 
@@ -349,7 +349,7 @@ def test_what_no_sweep_wrote_is_left_as_it_is(path: Path, text: str) -> None:
     path.write_text(text)
     before = path.stat()
     with pytest.raises(SpecError, match=r"s\.jsonl: expected rows of a sweep, found none"):
-        Store(str(path), VERSION, [].append)
+        Store(str(path), VERSION, list[str]().append)
     assert path.read_text() == text
     assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
@@ -588,10 +588,17 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for each in ("write", "fsync"):
         monkeypatch.setattr(os, each, recorded(each, getattr(os, each)))
     real_flock, real_replace = fcntl.flock, os.replace
-    monkeypatch.setattr(
-        fcntl, "flock", lambda fd, how: (seen.append(f"lock {name(fd)}"), real_flock(fd, how))
-    )
-    monkeypatch.setattr(os, "replace", lambda a, b: (seen.append("rename"), real_replace(a, b)))
+
+    def flock(fd: int, how: int) -> None:
+        seen.append(f"lock {name(fd)}")
+        real_flock(fd, how)
+
+    def rename(here: str, there: str) -> None:
+        seen.append("rename")
+        real_replace(here, there)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    monkeypatch.setattr(os, "replace", rename)
     return seen
 
 
@@ -636,10 +643,10 @@ def test_a_file_that_is_replaced_while_the_lock_is_taken_is_opened_again(
             os.replace(others.pop(), path)
 
     monkeypatch.setattr(fcntl, "flock", replaced)
-    with Store(str(path), VERSION, [].append) as store:
+    with Store(str(path), VERSION, list[str]().append) as store:
         monkeypatch.undo()
         with pytest.raises(SpecError, match="another sweep is writing to it"):
-            Store(str(path), VERSION, [].append)
+            Store(str(path), VERSION, list[str]().append)
         add(store, RELU.name)
         assert names(path) == [RELU.name]
 

@@ -123,7 +123,7 @@ def test_a_search_has_the_seed_and_the_memory_of_its_job(monkeypatch: pytest.Mon
         return SimpleNamespace(degree=degree, linear=linear, independent=0, known=0, rational=False)
 
     monkeypatch.setattr("conslaw_cli.polynomials.find_laws", recorded)
-    ((_, row),) = run(plan([MLP((2, 2), "linear")], 7, 5), Limits(memory=3), 1, fake)  # type: ignore[arg-type]
+    ((_, row),) = run(plan([MLP((2, 2), "linear")], 7, 5), Limits(memory=3), 1, fake)
     assert row.polynomial_laws is not None
     assert (row.seed, row.polynomial_laws["linear"]) == (7, 5 + 70 + 300)
 
@@ -369,7 +369,7 @@ def test_rows_are_found_by_job_and_name_and_version(tmp_path: Path) -> None:
         assert store.get(("key of a", "a")) == row("a")
         assert store.get(("key of a", "b")) is None
         assert store.get(("another key", "a")) is None
-    with Store(str(tmp_path / "s.jsonl"), "2", [].append) as store:
+    with Store(str(tmp_path / "s.jsonl"), "2", list[str]().append) as store:
         assert store.get(("key of a", "a")) is None
 
 
@@ -473,7 +473,7 @@ def test_a_path_that_cannot_hold_rows_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SpecError, match=message):
-        Store(path, "1", [].append)
+        Store(path, "1", list[str]().append)
 
 
 # ---- both
@@ -487,7 +487,7 @@ def three(tmp_path: Path) -> tuple[list[Job], Path]:
 def stored(jobs: list[Job], path: Path, rows: int = 99) -> list[str]:
     """Resume a sweep, for so many rows at most; return the names of the rows that were counted."""
     names = []
-    with Store(str(path), VERSION, [].append) as store:
+    with Store(str(path), VERSION, list[str]().append) as store:
         running = resume(jobs, store, NO_LIMITS, workers=1)
         for _, counted in running:
             names.append(counted.name)
@@ -542,7 +542,7 @@ def test_a_failed_row_is_tried_again(three: tuple[list[Job], Path]) -> None:
     jobs, path = three
     counted = fake(jobs[0].architecture, seed=0, memory=None)  # type: ignore[arg-type]
     failed = replace(counted, verdict="failed", laws=None, reason="killed")
-    with Store(str(path), VERSION, [].append) as store:
+    with Store(str(path), VERSION, list[str]().append) as store:
         store.append(jobs[0].key, failed)
         assert missing(jobs, store) == jobs
     assert len(stored(jobs, path)) == 3

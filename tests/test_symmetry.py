@@ -7,15 +7,17 @@ from __future__ import annotations
 from collections import Counter
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from conslaw_cli import spec
 from conslaw_cli.families import Architecture
-from conslaw_cli.families.mlp import BIASES, MLP
+from conslaw_cli.families.mlp import BIASES, MLP, Loss
 from conslaw_cli.field import Array, PrimeField
 from conslaw_cli.jets import Jets
 from conslaw_cli.monomials import classes, monomials
@@ -47,6 +49,9 @@ architectures:
 """  # noqa: E501
 
 
+LOSSES: tuple[Loss, Loss] = ("mse", "cross_entropy")
+
+
 def chains() -> list[MLP]:
     """Return networks of depth 1 to 3 with widths 1 to 3, every mixture of activations, biases and
     losses.
@@ -56,7 +61,7 @@ def chains() -> list[MLP]:
         for depth in (1, 2, 3)
         for kinds in product(("linear", "relu"), repeat=depth - 1)
         for widths in product((1, 2, 3) if depth < 3 else (1, 2), repeat=depth + 1)
-        for bias, loss in product(BIASES, ("mse", "cross_entropy"))
+        for bias, loss in product(BIASES, LOSSES)
     ]
 
 
@@ -97,7 +102,7 @@ def same_span(left: Array, right: Array) -> bool:
     return FIELD.rank(left) == FIELD.rank(right) == FIELD.rank(np.concatenate([left, right]))
 
 
-def flips(found: Symmetry, chosen: Array) -> Array:
+def flips(found: Symmetry, chosen: NDArray[Any]) -> Array:
     """Return the sign of every parameter when some labels are flipped."""
     signs = np.append(np.where(chosen, -1.0, 1.0), 1.0)  # NONE reads the last entry
     result: Array = signs[found.labels].prod(axis=1)

@@ -11,8 +11,9 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import FrameType
 
 INTERRUPTED = 130
@@ -28,24 +29,72 @@ def held_back() -> Iterator[None]:
     """Let the signals wait for the end of the block.
 
     Processes and threads that are started in the block go on not hearing them: only the first
-    process is to act on a signal, and it stops the others; a thread that hears one passes it on to
-    the main thread at any time.
+    process is to act on a signal, and it stops the others. A thread from before, such as a
+    library's, may hear one and pass it on to the main thread at any time; there it is noted, and
+    heard at the end of the block.
     """
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
+    noting = _note_all()
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if noting:
+            _note_none()
+        _unmask(mask)
 
 
 @contextlib.contextmanager
 def let_through() -> Iterator[None]:
     """Hear the signals in the block, and those that came before it."""
-    mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    noting = _note_none()
     try:
+        _unmask(mask - set(_STOP))
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if noting:
+            _note_all()
+
+
+_handlers: dict[int, signal._HANDLER] = {}
+"""Who hears the signals that are only noted now."""
+_noted: list[int] = []
+
+
+def _note_all() -> bool:
+    """Only note the signals that somebody hears; return whether that is new. In threads other than
+    the main one nothing is heard.
+    """
+    if _handlers or threading.current_thread() is not threading.main_thread():
+        return False
+    for number in _STOP:
+        if callable(handler := signal.getsignal(number)):
+            _handlers[number] = handler
+            signal.signal(number, lambda number, _: _noted.append(number))
+    return bool(_handlers)
+
+
+def _note_none() -> bool:
+    """Undo :func:`_note_all`; return whether there was something to undo."""
+    if not _handlers or threading.current_thread() is not threading.main_thread():
+        return False
+    for number, handler in _handlers.items():
+        signal.signal(number, handler)
+    _handlers.clear()
+    return True
+
+
+def _unmask(mask: Iterable[int]) -> None:
+    """Block these signals only; hear the first one that comes then, or that was noted: the others
+    were the same request.
+    """
+    noted: list[int] = []
+    if not _handlers and threading.current_thread() is threading.main_thread():
+        noted[:], _noted[:] = _noted, []
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    if noted and callable(handler := signal.getsignal(noted[0])):
+        handler(noted[0], None)
 
 
 def leave() -> None:

@@ -149,6 +149,18 @@ class Builder:
         negative = value < 0 or (not value > 0 and terms[0].coefficient < 0)
         return (-1 if negative else 1), value
 
+    def rational(self, term: Term) -> Fraction | None:
+        """Return the rational number that a constant is, if its denominator is at most MAX_ROOT;
+        None for others.
+        """
+        if not term.factors:
+            return term.coefficient
+        if not self._constant([term]):
+            return None
+        value = self.constants.sign([term])[1].mid().fmpq()
+        near = Fraction(int(value.p), int(value.q)).limit_denominator(MAX_ROOT)
+        return near if self.constants.sign([term, Term(-near)])[0] == 0 else None
+
     def product(self, terms: Iterable[Term]) -> Term:
         """Return a product: exponents of equal bases add up."""
         coefficient, factors = Fraction(1), dict[int, Fraction]()
@@ -206,7 +218,8 @@ class Builder:
             others = {j: root for j, root in self._roots.items() if j != i}
             base = self.bases[i]
             own = self.constants.roots(base.terms) if isinstance(base, Sum) else {}
-            terms = self.constants.root(i, order, own) or self.constants.root(i, order, others)
+            fields = (own, _near(own, others, order), others)
+            terms = next(filter(None, (self.constants.root(i, order, each) for each in fields)), ())
             self._found[i, order] = self.sum(terms) if terms else None
         return self._found[i, order]
 
@@ -314,6 +327,15 @@ def _bounded_exponent(exponent: Fraction) -> Fraction:
             f"expected exponents with denominators up to {MAX_ROOT}, got {exponent}; write {advice}"
         )
     return exponent
+
+
+def _near(own: Mapping[int, int], others: Mapping[int, int], order: int) -> dict[int, int]:
+    """Return the roots that generate the field of others as far as roots of an order of an element
+    of the field K of ``own`` can lie in it: such a root is an element of K times a product of roots
+    (Kneser's theorem on real radicals), and the power of that product lies in K.
+    """
+    near = {j: gcd(others.get(j, 1), order * own.get(j, 1)) for j in {**others, **own}}
+    return {j: lcm(root, own.get(j, 1)) for j, root in near.items() if root > 1 or j in own}
 
 
 def _valuation(number: Fraction, prime: int) -> int:

@@ -107,6 +107,26 @@ def test_a_root_in_the_field_of_another_is_found_whichever_comes_first(
     assert whole.outputs[2].coefficient == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "exponent"),
+    [
+        ("(sqrt(2)+sqrt(3))**2-5-2*sqrt(6)+2", "2"),
+        ("(1+sqrt(2))*(1-sqrt(2))/3", "-1/3"),
+        ("(7+5*sqrt(2))**(1/3)-sqrt(2)-59/60", "1/60"),
+        ("(2+sqrt(3))**20*(2-sqrt(3))**20", "1"),
+        ("sqrt(2)-2/sqrt(2)", "0"),
+    ],
+)
+def test_an_exponent_may_be_a_rational_number_written_with_roots(text: str, exponent: str) -> None:
+    assert one(f"x**({text})") == one(f"x**({exponent})")
+
+
+@pytest.mark.parametrize("text", ["sqrt(2)", "1/2+2**-120*sqrt(2)", "10**80*(sqrt(2)-1)"])
+def test_an_exponent_that_is_not_rational_is_refused(text: str) -> None:
+    with pytest.raises(SpecError, match="expected a rational number as exponent"):
+        one(f"x**({text})")
+
+
 def test_a_root_of_a_sum_of_constants_that_is_new_stays_a_root() -> None:
     whole = read("sqrt(2+sqrt(2))*x")
     prove_independence(gradient_fields(whole), str)
@@ -157,6 +177,9 @@ POINT = ("1.3125", "0.8437", "1.7103")
         ("x*sqrt(sqrt(5)+1)*sqrt(sqrt(5)-1)-2*x+z", "y*z"),
         ("sqrt((x-2*y)**2)+sqrt((2*y-x)**2)",),
         ("sqrt(x)*((x**2+1)/x-x-1/x)*y",),
+        ("sqrt(3+sqrt(5))*x+2**(1/4)*y+3**(1/3)*z", "x*y"),
+        ("x*sqrt(56+14*sqrt(7))-7*x-sqrt(7)*x+3**(1/3)*2**(1/3)*sqrt(5)*y*z",),
+        ("x**((1+sqrt(2))*(sqrt(2)-1)/2)*y", "z**(sqrt(5+2*sqrt(6))-sqrt(2)-sqrt(3)+2)+y"),
     ],
 )
 def test_traces_are_those_of_symbolic_brackets(components: tuple[str, ...]) -> None:

@@ -113,10 +113,17 @@ class Constants:
         basis = [tuple(factor for factor in each if factor[1]) for each in product(*exponents)]
         wanted = Term(Fraction(-1), ((index, Fraction(1, order)),))
         bits = DIGITS * (len(basis) + 2)
-        values = [self._sum([Term(Fraction(1), factors)], 2 * bits) for factors in basis]
-        first, *others = _relation([self._sum([wanted], 2 * bits), *values], bits)
+        sums = [[wanted], *([Term(Fraction(1), factors)] for factors in basis)]
+        first, *others = _relation([self._scaled(each, bits) for each in sums])
         terms = [Term(Fraction(n, first or 1), f) for n, f in zip(others, basis, strict=True) if n]
         return terms if first and terms and not self.sign([wanted, *terms])[0] else None
+
+    def _scaled(self, terms: Iterable[Term], bits: int) -> int:
+        """Return the integer part of a sum times a power of 2."""
+        with ctx.workprec(2 * bits):
+            digits = (self._total(terms, {}) * arb(2) ** bits).mid().floor().unique_fmpz()
+        assert digits is not None  # a midpoint is one number
+        return int(digits)
 
     def _sum(self, terms: Iterable[Term], precision: int) -> arb:
         with ctx.workprec(precision):
@@ -156,14 +163,12 @@ def power_product(factors: Factors, values: Mapping[int, arb] | Sequence[arb]) -
     return product
 
 
-def _relation(numbers: Sequence[arb], bits: int) -> list[int]:
+def _relation(numbers: Sequence[int]) -> list[int]:
     """Return small integers whose combination of the numbers is small: a short vector of a
     lattice.
     """
     lattice = fmpz_mat(len(numbers), len(numbers) + 1)
     for i, number in enumerate(numbers):
         lattice[i, i] = 1
-        digits = (number * arb(2) ** bits).mid().floor().unique_fmpz()
-        assert digits is not None  # a midpoint is one number
-        lattice[i, len(numbers)] = digits
+        lattice[i, len(numbers)] = number
     return [int(x) for x in lattice.lll().table()[0][:-1]]

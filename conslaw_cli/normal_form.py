@@ -10,13 +10,14 @@ replaced by a sum of these.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from math import gcd, lcm
+from itertools import combinations
+from math import gcd, lcm, prod
 
 from flint import arb, fmpq, fmpz
 
-from conslaw_cli.constants import Constants, ball, power_product
+from conslaw_cli.constants import MAX_DEGREE, Constants, ball, power_product
 from conslaw_cli.terms import (
     Base,
     Factors,
@@ -36,6 +37,8 @@ MAX_BITS = 1024
 MAX_FACTORED_BITS = 64
 """Size of numbers that roots are taken of: they are factored."""
 MAX_TERMS = 100_000
+FACTORS = 2
+"""Roots that a root of constants is taken to be a product of, if there are many to choose from."""
 PRECISION = 256
 """Bits to which values at the base point are computed."""
 
@@ -191,10 +194,10 @@ class Builder:
         if term.coefficient < 0 or not all(self.values[i] > 0 for i, _ in term.factors):
             raise UndefinedError("positive")
         factors, others = dict[int, Fraction](), list[Term]()
-        for i, e in term.factors:
-            replaced = self._root_replaced(i, e * exponent)
+        for i, part in ((i, part) for i, e in term.factors for part in _partial(e * exponent)):
+            replaced = self._root_replaced(i, part)
             if replaced is None:
-                factors[i] = e * exponent
+                factors[i] = factors.get(i, Fraction(0)) + part
             else:
                 others.append(replaced)
         for prime, multiplicity in _factored(term.coefficient):
@@ -218,7 +221,7 @@ class Builder:
             others = {j: root for j, root in self._roots.items() if j != i}
             base = self.bases[i]
             own = self.constants.roots(base.terms) if isinstance(base, Sum) else {}
-            fields = (own, _near(own, others, order), others)
+            fields = (own, *_near(own, others, order), others)
             terms = next(filter(None, (self.constants.root(i, order, each) for each in fields)), ())
             self._found[i, order] = self.sum(terms) if terms else None
         return self._found[i, order]
@@ -329,13 +332,34 @@ def _bounded_exponent(exponent: Fraction) -> Fraction:
     return exponent
 
 
-def _near(own: Mapping[int, int], others: Mapping[int, int], order: int) -> dict[int, int]:
-    """Return the roots that generate the field of others as far as roots of an order of an element
-    of the field K of ``own`` can lie in it: such a root is an element of K times a product of roots
-    (Kneser's theorem on real radicals), and the power of that product lies in K.
+def _near(
+    own: Mapping[int, int], others: Mapping[int, int], order: int
+) -> Iterator[dict[int, int]]:
+    """Yield the roots around that a root, of prime order, of an element of the field K of ``own``
+    may be made of: it lies in the field of others only as an element of K times a product of roots,
+    of which a power lies in K (Kneser's theorem on real radicals). All together if these are few,
+    else up to FACTORS.
     """
-    near = {j: gcd(others.get(j, 1), order * own.get(j, 1)) for j in {**others, **own}}
-    return {j: lcm(root, own.get(j, 1)) for j, root in near.items() if root > 1 or j in own}
+    near = {j: lcm(gcd(root, order * own.get(j, 1)), own.get(j, 1)) for j, root in others.items()}
+    more = [j for j, root in near.items() if root > own.get(j, 1)]
+    few = prod(({**own, **near}).values()) <= MAX_DEGREE
+    for size in (len(more),) if few else range(1, FACTORS + 1):
+        for chosen in combinations(more, size):
+            yield {**own, **{j: near[j] for j in chosen}}
+
+
+def _partial(exponent: Fraction) -> list[Fraction]:
+    """Return fractions with prime powers as denominators, and an integer, that add up to one.
+
+    Roots of different prime orders are found apart: ``√b`` in ``√a`` and ``∛a`` in ``∛b`` must not
+    send ``a^(1/6)`` round in a circle.
+    """
+    parts = list[Fraction]()
+    for prime, multiplicity in fmpz(exponent.denominator).factor():
+        power = int(prime) ** int(multiplicity)
+        rest = exponent.denominator // power
+        parts.append(Fraction(exponent.numerator * pow(rest, -1, power) % power, power))
+    return [exponent - sum(parts), *parts]
 
 
 def _valuation(number: Fraction, prime: int) -> int:

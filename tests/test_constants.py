@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import sympy
 
-from conslaw_cli import count_laws
+from conslaw_cli import count_laws, normal_form
 from conslaw_cli.algebraic import gradient_fields, prove_independence
 from conslaw_cli.constants import Constants
 from conslaw_cli.errors import SpecError
@@ -156,6 +156,10 @@ def test_a_constant_that_takes_too_many_digits_is_refused_with_the_reason() -> N
 POINT = ("1.3125", "0.8437", "1.7103")
 
 
+SQUARE = "18+2*(" + "+".join(f"sqrt({n})" for n in (2, 3, 5, 7, 6, 10, 14, 15, 21, 35)) + ")"
+"""(1 + √2 + √3 + √5 + √7)², in a field of degree 16."""
+
+
 @pytest.mark.parametrize(
     "components",
     [
@@ -179,6 +183,12 @@ POINT = ("1.3125", "0.8437", "1.7103")
         ("sqrt(x)*((x**2+1)/x-x-1/x)*y",),
         ("sqrt(3+sqrt(5))*x+2**(1/4)*y+3**(1/3)*z", "x*y"),
         ("x*sqrt(56+14*sqrt(7))-7*x-sqrt(7)*x+3**(1/3)*2**(1/3)*sqrt(5)*y*z",),
+        ("+".join(f"sqrt({p})*x" for p in (2, 5, 7, 11, 13)) + "+sqrt(2+sqrt(3))*y", "x*z"),
+        (f"sqrt({SQUARE})*x+y*z", "x*y"),
+        (  # √b lies in the field of √a, ∛a in that of ∛b, for a = b^7 = (1 + √2)^7
+            "sqrt(239+169*sqrt(2))*x+(1+sqrt(2))**(1/3)*y+(239+169*sqrt(2))**(1/6)*z",
+            "x*y",
+        ),
         ("x**((1+sqrt(2))*(sqrt(2)-1)/2)*y", "z**(sqrt(5+2*sqrt(6))-sqrt(2)-sqrt(3)+2)+y"),
     ],
 )
@@ -229,7 +239,15 @@ def test_random_maps_have_the_traces_of_symbolic_brackets(seed: int) -> None:
         assert row.trace.dimensions == expected, components
 
 
-def test_a_dependent_root_is_refused_with_the_reason() -> None:
+def test_partial_fractions_have_prime_powers_below() -> None:
+    assert normal_form._partial(Fraction(-7, 12)) == [-2, Fraction(3, 4), Fraction(2, 3)]
+    assert normal_form._partial(Fraction(5, 3)) == [1, Fraction(2, 3)]
+    assert normal_form._partial(Fraction(4)) == [4]
+
+
+def test_a_dependent_root_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(normal_form, "FACTORS", 0)
+
     def refusal(*texts: str) -> str:
         with pytest.raises(SpecError) as caught:
             prove_independence(gradient_fields(read(*texts)), str)

@@ -618,18 +618,19 @@ def test_a_file_that_is_replaced_while_the_lock_is_taken_is_opened_again(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flock, others = fcntl.flock, [path.with_name("other")]
+    fill(others[0])
 
     def replaced(fd: int, how: int) -> None:
         flock(fd, how)
         if others:
-            others[0].touch()
             os.replace(others.pop(), path)
 
     monkeypatch.setattr(fcntl, "flock", replaced)
     with Store(str(path), VERSION, [].append) as store:
         monkeypatch.undo()
+        assert [store.get(each) for each in IDS] == list(ROWS.values())
         add(store, RELU.name)
-        assert names(path) == [RELU.name]
+        assert names(path) == [*ROWS, RELU.name]
         with pytest.raises(SpecError, match="another sweep is writing to it"):
             Store(str(path), VERSION, [].append)
 

@@ -9,15 +9,18 @@ from fractions import Fraction
 from math import prod
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sympy
 
-from conslaw_cli import count_laws, normal_form
-from conslaw_cli.algebraic import gradient_fields, prove_independence
+from conslaw_cli import algebraic, count_laws, normal_form
+from conslaw_cli.algebraic import _roots, gradient_fields, prove_independence
 from conslaw_cli.constants import Constants
 from conslaw_cli.errors import SpecError
 from conslaw_cli.expressions import Expression, graph
 from conslaw_cli.families.custom import CustomMap
+from conslaw_cli.field import Array, PrimeField
+from conslaw_cli.places import constant_places
 from conslaw_cli.terms import Graph, Term
 from tests.oracle_reals import UndefinedError, ranks
 
@@ -237,6 +240,46 @@ def test_random_maps_have_the_traces_of_symbolic_brackets(seed: int) -> None:
         row = count_laws(CustomMap(("x", "y", "z"), components))
         assert row.trace is not None
         assert row.trace.dimensions == expected, components
+
+
+NORM = 4414199
+"""A prime, 2101² − 2, between 2^22 and 2^23: modulo it 2101 + √2 is 0 for one of the two √2."""
+
+
+def test_there_is_no_place_where_a_denominator_is_zero() -> None:
+    fields = gradient_fields(read("x/(2101+sqrt(2))+y"))
+    roots = _roots(fields.graph, fields.program)
+    (place,) = constant_places(fields.graph, roots, np.array([NORM])).signs.values()
+    assert len(place) == 1
+    other = 4194319  # 7 modulo 8, so 2 has two square roots there too
+    assert len(constant_places(fields.graph, roots, np.array([other]))) == 2
+
+
+def test_a_zero_is_no_witness_that_a_root_of_constants_is_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """(2101 + √2)² is a square everywhere, but 0 at one place over NORM."""
+    monkeypatch.setattr(Constants, "root", lambda *_: None)
+    monkeypatch.setattr(algebraic, "all_primes", lambda: np.array([NORM]))
+    fields = gradient_fields(read("sqrt(4414203+4202*sqrt(2))*x+y"))
+    with pytest.raises(SpecError, match="to lie in the field of the other roots"):
+        prove_independence(fields, str)
+
+
+def test_a_zero_is_no_witness_that_a_root_of_variables_is_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """(x + y)² is a square everywhere; every other point looked at is a zero of it."""
+    draw = PrimeField.random
+
+    def opposite(field: PrimeField, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        points = draw(field, rng, shape)
+        points[::2, 1] = -points[::2, 0]
+        return points
+
+    monkeypatch.setattr(PrimeField, "random", opposite)
+    with pytest.raises(SpecError, match="seems to be a rational expression"):
+        prove_independence(gradient_fields(read("sqrt(x**2+2*x*y+y**2)")), str)
 
 
 def test_partial_fractions_have_prime_powers_below() -> None:

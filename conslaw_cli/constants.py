@@ -101,16 +101,16 @@ class Constants:
         ]
         return sum(heights) + log2(len(heights))
 
-    def root(self, index: int, order: int, around: Roots) -> list[Term] | None:
-        """Return the root of a base as a combination of products of roots around it; None if none
-        was found.
+    def root(self, index: int, order: int, around: Roots, times: Factors = ()) -> list[Term] | None:
+        """Return the root of a base as a combination of products of roots around it, all of them
+        times the same factors; None if none was found.
         """
         exponents = [
             [(i, Fraction(e, root)) for e in range(root)] for i, root in sorted(around.items())
         ]
         if prod(map(len, exponents)) > MAX_DEGREE:
             return None
-        basis = [tuple(factor for factor in each if factor[1]) for each in product(*exponents)]
+        basis = [_multiplied(each, times) for each in product(*exponents)]
         wanted = Term(Fraction(-1), ((index, Fraction(1, order)),))
         bits = DIGITS * (len(basis) + 2)
         sums = [[wanted], *([Term(Fraction(1), factors)] for factors in basis)]
@@ -161,6 +161,13 @@ def power_product(factors: Factors, values: Mapping[int, arb] | Sequence[arb]) -
         root = values[i] if e.denominator == 1 else values[i].root(e.denominator)
         product *= root**e.numerator
     return product
+
+
+def _multiplied(factors: Factors, times: Factors) -> Factors:
+    total = dict(times)
+    for i, e in factors:
+        total[i] = total.get(i, Fraction(0)) + e
+    return tuple(sorted((i, e) for i, e in total.items() if e))
 
 
 def _relation(numbers: Sequence[int]) -> list[int]:

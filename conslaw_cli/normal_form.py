@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from itertools import combinations
-from math import gcd, lcm, prod
+from itertools import chain, combinations, product
+from math import gcd, lcm
 
 from flint import arb, fmpq, fmpz
 
-from conslaw_cli.constants import MAX_DEGREE, Constants, ball, power_product
+from conslaw_cli.constants import Constants, ball, power_product
 from conslaw_cli.terms import (
     Base,
     Factors,
@@ -221,8 +221,11 @@ class Builder:
             others = {j: root for j, root in self._roots.items() if j != i}
             base = self.bases[i]
             own = self.constants.roots(base.terms) if isinstance(base, Sum) else {}
-            fields = (own, *_near(own, others, order), others)
-            terms = next(filter(None, (self.constants.root(i, order, each) for each in fields)), ())
+            near = ((own, factors) for factors in _near(own, others, order))
+            places = chain([(own, ())], near, [(others, ())])
+            terms = next(
+                filter(None, (self.constants.root(i, order, *each) for each in places)), ()
+            )
             self._found[i, order] = self.sum(terms) if terms else None
         return self._found[i, order]
 
@@ -332,20 +335,20 @@ def _bounded_exponent(exponent: Fraction) -> Fraction:
     return exponent
 
 
-def _near(
-    own: Mapping[int, int], others: Mapping[int, int], order: int
-) -> Iterator[dict[int, int]]:
-    """Yield the roots around that a root, of prime order, of an element of the field K of ``own``
-    may be made of: it lies in the field of others only as an element of K times a product of roots,
-    of which a power lies in K (Kneser's theorem on real radicals). All together if these are few,
-    else up to FACTORS.
+def _near(own: Mapping[int, int], others: Mapping[int, int], order: int) -> Iterator[Factors]:
+    """Yield products of up to FACTORS roots that times an element of the field K of ``own`` may be
+    a root, of prime order, of an element of K. If that root lies in the field of all the roots, it
+    is such a product of some of them (Kneser's theorem on real radicals).
     """
-    near = {j: lcm(gcd(root, order * own.get(j, 1)), own.get(j, 1)) for j, root in others.items()}
-    more = [j for j, root in near.items() if root > own.get(j, 1)]
-    few = prod(({**own, **near}).values()) <= MAX_DEGREE
-    for size in (len(more),) if few else range(1, FACTORS + 1):
-        for chosen in combinations(more, size):
-            yield {**own, **{j: near[j] for j in chosen}}
+    below = {j: order * own.get(j, 1) for j in others}
+    powers = [
+        [(j, Fraction(e, below[j])) for e in range(1, order)]
+        for j, root in sorted(others.items())
+        if root % below[j] == 0
+    ]
+    for size in range(1, FACTORS + 1):
+        for chosen in combinations(powers, size):
+            yield from product(*chosen)
 
 
 def _partial(exponent: Fraction) -> list[Fraction]:

@@ -592,6 +592,21 @@ def test_a_row_is_on_the_disk_before_it_is_yielded(store: Store, calls: list[str
     rows.close()
 
 
+def test_the_name_of_a_new_file_is_on_the_disk_before_a_row_is(
+    path: Path, calls: list[str]
+) -> None:
+    with Store(str(path), VERSION, [].append) as store:
+        add(store, RELU.name)
+        folder = f"fsync {path.parent.name}"
+        assert calls == ["lock s.jsonl", folder, "write s.jsonl", "fsync s.jsonl"]
+        calls.clear()
+        path.unlink()
+        add(store, DEEP.name)
+        new = ["lock s.jsonl", "write s.jsonl", "fsync s.jsonl", folder]
+        assert calls == [*new, "write s.jsonl", "fsync s.jsonl"]
+    assert names(path) == [RELU.name, DEEP.name]
+
+
 def test_a_file_is_whole_on_the_disk_and_locked_before_it_replaces_another(
     store: Store, path: Path, calls: list[str]
 ) -> None:

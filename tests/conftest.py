@@ -6,5 +6,8 @@ import signal
 
 
 def pytest_configure() -> None:
-    """A shell starts what runs in the background with interrupts ignored; tests send some."""
+    """A shell starts what runs in the background with interrupts ignored, nohup with hang-ups;
+    tests, and the programs that they start, are sent some.
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)

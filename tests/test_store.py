@@ -151,6 +151,9 @@ def relu_row() -> bytes:
     return (RESULTS / "relu.jsonl").read_bytes().splitlines()[0]
 
 
+LOWER = '"lower":' + json.dumps(json.loads(relu_row())["evidence"]["lower"], separators=(",", ":"))
+
+
 def computed_row() -> bytes:
     """Return a row of results/families.jsonl: 3 parameters, dim Lie 2, 1 law, computed."""
     return (RESULTS / "families.jsonl").read_bytes().splitlines()[-1]
@@ -159,6 +162,12 @@ def computed_row() -> bytes:
 @pytest.mark.parametrize(
     ("line", "part", "other"),
     [
+        (
+            relu_row(),
+            '"laws":7,"known_listed":7,"known_independent":7,"unknown_laws":0',
+            '"laws":8,"known_listed":7,"known_independent":7,"unknown_laws":1',
+        ),
+        (relu_row(), LOWER, '"lower":[]'),
         *(
             (relu_row(), f'"{key}":{value}', f'"{key}":{other}')
             for key, value, other in (

@@ -101,22 +101,29 @@ class Constants:
         ]
         return sum(heights) + log2(len(heights))
 
-    def root(self, index: int, order: int, around: Roots) -> list[Term] | None:
-        """Return the root of a base as a combination of products of roots around it; None if none
-        was found.
+    def root(self, index: int, order: int, around: Roots, times: Factors = ()) -> list[Term] | None:
+        """Return the root of a base as a combination of products of roots around it, all of them
+        times the same factors; None if none was found.
         """
         exponents = [
             [(i, Fraction(e, root)) for e in range(root)] for i, root in sorted(around.items())
         ]
         if prod(map(len, exponents)) > MAX_DEGREE:
             return None
-        basis = [tuple(factor for factor in each if factor[1]) for each in product(*exponents)]
+        basis = [_multiplied(each, times) for each in product(*exponents)]
         wanted = Term(Fraction(-1), ((index, Fraction(1, order)),))
         bits = DIGITS * (len(basis) + 2)
-        values = [self._sum([Term(Fraction(1), factors)], 2 * bits) for factors in basis]
-        first, *others = _relation([self._sum([wanted], 2 * bits), *values], bits)
+        sums = [[wanted], *([Term(Fraction(1), factors)] for factors in basis)]
+        first, *others = _relation([self._scaled(each, bits) for each in sums])
         terms = [Term(Fraction(n, first or 1), f) for n, f in zip(others, basis, strict=True) if n]
         return terms if first and terms and not self.sign([wanted, *terms])[0] else None
+
+    def _scaled(self, terms: Iterable[Term], bits: int) -> int:
+        """Return the integer part of a sum times a power of 2."""
+        with ctx.workprec(2 * bits):
+            digits = (self._total(terms, {}) * arb(2) ** bits).mid().floor().unique_fmpz()
+        assert digits is not None  # a midpoint is one number
+        return int(digits)
 
     def _sum(self, terms: Iterable[Term], precision: int) -> arb:
         with ctx.workprec(precision):
@@ -156,14 +163,19 @@ def power_product(factors: Factors, values: Mapping[int, arb] | Sequence[arb]) -
     return product
 
 
-def _relation(numbers: Sequence[arb], bits: int) -> list[int]:
+def _multiplied(factors: Factors, times: Factors) -> Factors:
+    total = dict(times)
+    for i, e in factors:
+        total[i] = total.get(i, Fraction(0)) + e
+    return tuple(sorted((i, e) for i, e in total.items() if e))
+
+
+def _relation(numbers: Sequence[int]) -> list[int]:
     """Return small integers whose combination of the numbers is small: a short vector of a
     lattice.
     """
     lattice = fmpz_mat(len(numbers), len(numbers) + 1)
     for i, number in enumerate(numbers):
         lattice[i, i] = 1
-        digits = (number * arb(2) ** bits).mid().floor().unique_fmpz()
-        assert digits is not None  # a midpoint is one number
-        lattice[i, len(numbers)] = digits
+        lattice[i, len(numbers)] = number
     return [int(x) for x in lattice.lll().table()[0][:-1]]

@@ -23,16 +23,18 @@ import re
 import unicodedata
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 from flint import ctx, fmpq
 
 from conslaw_cli.errors import SpecError
 from conslaw_cli.normal_form import PRECISION, Builder
 from conslaw_cli.terms import Graph, LimitError, Term, UndefinedError
+
+T = TypeVar("T")
 
 MAX_LENGTH = 20_000
 MAX_DEPTH = 60
@@ -288,9 +290,10 @@ class _Reader:
 
     def _exponent(self, node: ast.expr, depth: int) -> Fraction:
         term = self.value(node, depth + 1)
-        if term.factors:
+        number = self._limited(node, self.builder.rational, term)
+        if number is None:
             raise self._fault(node, "expected a rational number as exponent, got {}")
-        return term.coefficient
+        return number
 
     def _power(self, node: ast.expr, base: Term, exponent: Fraction) -> Term:
         if base.coefficient == 0 and (exponent < 0 or exponent.denominator > 1):
@@ -301,12 +304,11 @@ class _Reader:
         except UndefinedError as fault:
             raise UndefinedError(self._message(node, f"{{}} is not {fault}")) from None
 
-    def _limited(self, node: ast.expr, build: Any, *values: Any) -> Term:
+    def _limited(self, node: ast.expr, build: Callable[..., T], *values: Any) -> T:
         try:
-            term: Term = build(*values)
+            return build(*values)
         except LimitError as fault:
             raise self._fault(node, str(fault)) from None
-        return term
 
     def _call(self, node: ast.Call, name: str, depth: int) -> Term:
         if name in self.variables:

@@ -48,6 +48,8 @@ class Journal:
         self.real_path = files.real_path(path)
         self._fd = _open_locked(path, self.real_path, os.O_CREAT)
         self._seen = _state(os.fstat(self._fd))
+        if not self._seen.size:
+            files.sync_directory(self.real_path)
 
     @property
     def name(self) -> str:

@@ -10,8 +10,9 @@ replaced by a sum of these.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from itertools import chain, combinations, product
 from math import gcd, lcm
 
 from flint import arb, fmpq, fmpz
@@ -36,6 +37,8 @@ MAX_BITS = 1024
 MAX_FACTORED_BITS = 64
 """Size of numbers that roots are taken of: they are factored."""
 MAX_TERMS = 100_000
+FACTORS = 2
+"""Roots that a root of constants is taken to be a product of, if there are many to choose from."""
 PRECISION = 256
 """Bits to which values at the base point are computed."""
 
@@ -149,6 +152,18 @@ class Builder:
         negative = value < 0 or (not value > 0 and terms[0].coefficient < 0)
         return (-1 if negative else 1), value
 
+    def rational(self, term: Term) -> Fraction | None:
+        """Return the rational number that a constant is, if its denominator is at most MAX_ROOT;
+        None for others.
+        """
+        if not term.factors:
+            return term.coefficient
+        if not self._constant([term]):
+            return None
+        value = self.constants.sign([term])[1].mid().fmpq()
+        near = Fraction(int(value.p), int(value.q)).limit_denominator(MAX_ROOT)
+        return near if self.constants.sign([term, Term(-near)])[0] == 0 else None
+
     def product(self, terms: Iterable[Term]) -> Term:
         """Return a product: exponents of equal bases add up."""
         coefficient, factors = Fraction(1), dict[int, Fraction]()
@@ -179,10 +194,10 @@ class Builder:
         if term.coefficient < 0 or not all(self.values[i] > 0 for i, _ in term.factors):
             raise UndefinedError("positive")
         factors, others = dict[int, Fraction](), list[Term]()
-        for i, e in term.factors:
-            replaced = self._root_replaced(i, e * exponent)
+        for i, part in ((i, part) for i, e in term.factors for part in _partial(e * exponent)):
+            replaced = self._root_replaced(i, part)
             if replaced is None:
-                factors[i] = e * exponent
+                factors[i] = factors.get(i, Fraction(0)) + part
             else:
                 others.append(replaced)
         for prime, multiplicity in _factored(term.coefficient):
@@ -206,7 +221,11 @@ class Builder:
             others = {j: root for j, root in self._roots.items() if j != i}
             base = self.bases[i]
             own = self.constants.roots(base.terms) if isinstance(base, Sum) else {}
-            terms = self.constants.root(i, order, own) or self.constants.root(i, order, others)
+            near = ((own, factors) for factors in _near(own, others, order))
+            places = chain([(own, ())], near, [(others, ())])
+            terms = next(
+                filter(None, (self.constants.root(i, order, *each) for each in places)), ()
+            )
             self._found[i, order] = self.sum(terms) if terms else None
         return self._found[i, order]
 
@@ -314,6 +333,36 @@ def _bounded_exponent(exponent: Fraction) -> Fraction:
             f"expected exponents with denominators up to {MAX_ROOT}, got {exponent}; write {advice}"
         )
     return exponent
+
+
+def _near(own: Mapping[int, int], others: Mapping[int, int], order: int) -> Iterator[Factors]:
+    """Yield products of up to FACTORS roots that times an element of the field K of ``own`` may be
+    a root, of prime order, of an element of K. If that root lies in the field of all the roots, it
+    is such a product of some of them (Kneser's theorem on real radicals).
+    """
+    below = {j: order * own.get(j, 1) for j in others}
+    powers = [
+        [(j, Fraction(e, below[j])) for e in range(1, order)]
+        for j, root in sorted(others.items())
+        if root % below[j] == 0
+    ]
+    for size in range(1, FACTORS + 1):
+        for chosen in combinations(powers, size):
+            yield from product(*chosen)
+
+
+def _partial(exponent: Fraction) -> list[Fraction]:
+    """Return fractions with prime powers as denominators, and an integer, that add up to one.
+
+    Roots of different prime orders are found apart: ``√b`` in ``√a`` and ``∛a`` in ``∛b`` must not
+    send ``a^(1/6)`` round in a circle.
+    """
+    parts = list[Fraction]()
+    for prime, multiplicity in fmpz(exponent.denominator).factor():
+        power = int(prime) ** int(multiplicity)
+        rest = exponent.denominator // power
+        parts.append(Fraction(exponent.numerator * pow(rest, -1, power) % power, power))
+    return [exponent - sum(parts), *parts]
 
 
 def _valuation(number: Fraction, prime: int) -> int:

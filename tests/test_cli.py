@@ -471,6 +471,15 @@ def wait_for_rows(path: str, rows: int) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.parametrize("command", ["count", "sweep"])
+def test_the_memory_asked_for_is_the_budget_of_every_count(command: str) -> None:
+    spec = write("s.yaml", "{widths: [3, 3, 3], activation: linear}")
+    result = conslaw(command, spec, "--memory", "1K")
+    assert result.exit_code == 3
+    assert "18 parameters need about" in result.stderr
+    assert "the memory budget is 9.54e-07 GiB" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("workers", "number"),
     [("1", signal.SIGINT), ("2", signal.SIGINT), ("1", signal.SIGTERM), ("2", signal.SIGHUP)],

@@ -9,16 +9,19 @@ from fractions import Fraction
 from math import prod
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sympy
 from oracle_reals import UndefinedError, ranks
 
-from conslaw_cli import count_laws
-from conslaw_cli.algebraic import gradient_fields, prove_independence
+from conslaw_cli import algebraic, count_laws, normal_form
+from conslaw_cli.algebraic import _roots, gradient_fields, prove_independence
 from conslaw_cli.constants import Constants
 from conslaw_cli.errors import SpecError
 from conslaw_cli.expressions import Expression, graph
 from conslaw_cli.families.custom import CustomMap
+from conslaw_cli.field import Array, PrimeField
+from conslaw_cli.places import constant_places
 from conslaw_cli.terms import Graph, Term
 
 TABLE = json.loads((Path(__file__).parent / "data" / "constants.json").read_text())
@@ -107,6 +110,26 @@ def test_a_root_in_the_field_of_another_is_found_whichever_comes_first(
     assert whole.outputs[2].coefficient == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "exponent"),
+    [
+        ("(sqrt(2)+sqrt(3))**2-5-2*sqrt(6)+2", "2"),
+        ("(1+sqrt(2))*(1-sqrt(2))/3", "-1/3"),
+        ("(7+5*sqrt(2))**(1/3)-sqrt(2)-59/60", "1/60"),
+        ("(2+sqrt(3))**20*(2-sqrt(3))**20", "1"),
+        ("sqrt(2)-2/sqrt(2)", "0"),
+    ],
+)
+def test_an_exponent_may_be_a_rational_number_written_with_roots(text: str, exponent: str) -> None:
+    assert one(f"x**({text})") == one(f"x**({exponent})")
+
+
+@pytest.mark.parametrize("text", ["sqrt(2)", "1/2+2**-120*sqrt(2)", "10**80*(sqrt(2)-1)"])
+def test_an_exponent_that_is_not_rational_is_refused(text: str) -> None:
+    with pytest.raises(SpecError, match="expected a rational number as exponent"):
+        one(f"x**({text})")
+
+
 def test_a_root_of_a_sum_of_constants_that_is_new_stays_a_root() -> None:
     whole = read("sqrt(2+sqrt(2))*x")
     prove_independence(gradient_fields(whole), str)
@@ -136,6 +159,10 @@ def test_a_constant_that_takes_too_many_digits_is_refused_with_the_reason() -> N
 POINT = ("1.3125", "0.8437", "1.7103")
 
 
+SQUARE = "18+2*(" + "+".join(f"sqrt({n})" for n in (2, 3, 5, 7, 6, 10, 14, 15, 21, 35)) + ")"
+"""(1 + √2 + √3 + √5 + √7)², in a field of degree 16."""
+
+
 @pytest.mark.parametrize(
     "components",
     [
@@ -157,6 +184,15 @@ POINT = ("1.3125", "0.8437", "1.7103")
         ("x*sqrt(sqrt(5)+1)*sqrt(sqrt(5)-1)-2*x+z", "y*z"),
         ("sqrt((x-2*y)**2)+sqrt((2*y-x)**2)",),
         ("sqrt(x)*((x**2+1)/x-x-1/x)*y",),
+        ("sqrt(3+sqrt(5))*x+2**(1/4)*y+3**(1/3)*z", "x*y"),
+        ("x*sqrt(56+14*sqrt(7))-7*x-sqrt(7)*x+3**(1/3)*2**(1/3)*sqrt(5)*y*z",),
+        ("+".join(f"sqrt({p})*x" for p in (2, 5, 7, 11, 13)) + "+sqrt(2+sqrt(3))*y", "x*z"),
+        (f"sqrt({SQUARE})*x+y*z", "x*y"),
+        (  # √b lies in the field of √a, ∛a in that of ∛b, for a = b^7 = (1 + √2)^7
+            "sqrt(239+169*sqrt(2))*x+(1+sqrt(2))**(1/3)*y+(239+169*sqrt(2))**(1/6)*z",
+            "x*y",
+        ),
+        ("x**((1+sqrt(2))*(sqrt(2)-1)/2)*y", "z**(sqrt(5+2*sqrt(6))-sqrt(2)-sqrt(3)+2)+y"),
     ],
 )
 def test_traces_are_those_of_symbolic_brackets(components: tuple[str, ...]) -> None:
@@ -206,7 +242,55 @@ def test_random_maps_have_the_traces_of_symbolic_brackets(seed: int) -> None:
         assert row.trace.dimensions == expected, components
 
 
-def test_a_dependent_root_is_refused_with_the_reason() -> None:
+NORM = 4414199
+"""A prime, 2101² − 2, between 2^22 and 2^23: modulo it 2101 + √2 is 0 for one of the two √2."""
+
+
+def test_there_is_no_place_where_a_denominator_is_zero() -> None:
+    fields = gradient_fields(read("x/(2101+sqrt(2))+y"))
+    roots = _roots(fields.graph, fields.program)
+    (place,) = constant_places(fields.graph, roots, np.array([NORM])).signs.values()
+    assert len(place) == 1
+    other = 4194319  # 7 modulo 8, so 2 has two square roots there too
+    assert len(constant_places(fields.graph, roots, np.array([other]))) == 2
+
+
+def test_a_zero_is_no_witness_that_a_root_of_constants_is_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """(2101 + √2)² is a square everywhere, but 0 at one place over NORM."""
+    monkeypatch.setattr(Constants, "root", lambda *_: None)
+    monkeypatch.setattr(algebraic, "all_primes", lambda: np.array([NORM]))
+    fields = gradient_fields(read("sqrt(4414203+4202*sqrt(2))*x+y"))
+    with pytest.raises(SpecError, match="to lie in the field of the other roots"):
+        prove_independence(fields, str)
+
+
+def test_a_zero_is_no_witness_that_a_root_of_variables_is_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """(x + y)² is a square everywhere; every other point looked at is a zero of it."""
+    draw = PrimeField.random
+
+    def opposite(field: PrimeField, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        points = draw(field, rng, shape)
+        points[::2, 1] = -points[::2, 0]
+        return points
+
+    monkeypatch.setattr(PrimeField, "random", opposite)
+    with pytest.raises(SpecError, match="seems to be a rational expression"):
+        prove_independence(gradient_fields(read("sqrt(x**2+2*x*y+y**2)")), str)
+
+
+def test_partial_fractions_have_prime_powers_below() -> None:
+    assert normal_form._partial(Fraction(-7, 12)) == [-2, Fraction(3, 4), Fraction(2, 3)]
+    assert normal_form._partial(Fraction(5, 3)) == [1, Fraction(2, 3)]
+    assert normal_form._partial(Fraction(4)) == [4]
+
+
+def test_a_dependent_root_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(normal_form, "FACTORS", 0)
+
     def refusal(*texts: str) -> str:
         with pytest.raises(SpecError) as caught:
             prove_independence(gradient_fields(read(*texts)), str)

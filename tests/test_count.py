@@ -292,6 +292,12 @@ def test_the_budget_is_what_was_asked_for() -> None:
     assert count_laws(MLP((10**4, 10**4, 10), "relu"), memory=0).laws == 10**4
 
 
+def test_the_parts_of_a_direct_sum_have_its_memory() -> None:
+    """Each product of an attention layer of dimension 3 and head dimension 2 has 12 parameters."""
+    with pytest.raises(MemoryBudgetError, match="12 parameters"):
+        count_laws(Attention(3, 2, 2), memory=1)
+
+
 @pytest.mark.parametrize(
     "mlp",
     [MLP((20,) * 5, "linear"), MLP((3, 60, 3), "linear", "hidden"), MLP((1, 9, 9, 2), "linear")],

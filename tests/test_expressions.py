@@ -545,6 +545,20 @@ def test_the_probability_of_a_miss_of_example_e2() -> None:
     assert miss_probability(fields, 2, 2) == pytest.approx(by_hand)
 
 
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [
+        ("sqrt(x+1)+(y+1)**(1/3)", 2 + 3),
+        ("sqrt(x+y)+(y+1)**(1/3)", 2 * 3),
+        ("sqrt(x+1)*sqrt(y+1)*sqrt(z+1)", 2 + 2 + 2),
+        ("sqrt(2)*sqrt(x+1)", 2),
+    ],
+)
+def test_roots_that_share_no_variables_are_drawn_apart(text: str, points: int) -> None:
+    """DRAWS = 32 points for each place expected among them, whose number is ∏ B of a group."""
+    assert gradient_fields(read(text)).complexity.spread == 1 + 32 * points
+
+
 def test_given_fields_have_the_degrees_of_their_entries() -> None:
     fields = vector_fields(read("x*y", "z**3/2", "1", "0", "y", "x + 7*y"))
     assert fields.degree() == (3, 1)
@@ -659,6 +673,10 @@ def test_a_root_that_lies_in_the_field_of_the_others_is_refused(texts: tuple[str
         (
             "1/((x + y)**2 - x**2 - 2*x*y - y**2)",
             "is not distinguishable from zero at any of 200 real points",
+        ),
+        (
+            "sqrt((x + y)**2 - x**2 - 2*x*y - y**2)",
+            "2*x*y - y**2' is not positive at any of 200 real points",
         ),
         ("sqrt(-x**2)", "column 6: '-x**2' is not positive at any of 200 real points"),
         ("sqrt(-1)*x", "'-1' is not positive at any"),

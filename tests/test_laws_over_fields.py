@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import sympy
 
-from conslaw_cli import count_laws, find_laws
+from conslaw_cli import count_laws, find_laws, polynomials
+from conslaw_cli.algebraic import AlgebraicFields, Complexity
 from conslaw_cli.families.custom import CustomFields, CustomMap
 from conslaw_cli.formats.laws import Result, render
-from conslaw_cli.polynomials import MAX_FIELD
+from conslaw_cli.polynomials import MAX_FIELD, Polynomial
 
 Custom = CustomMap | CustomFields
 
@@ -140,3 +143,34 @@ def test_laws_of_fields_have_radicals_too() -> None:
     (law,) = laws(fields, 2)
     x, y = sympy.symbols("x y")
     assert sympy.simplify(law / (x**2 + sympy.sqrt(2) * y**2)).is_constant()
+
+
+def begun(text: str) -> polynomials._Search:
+    rng = np.random.default_rng(0)
+    plan = polynomials._Plan(CustomMap.from_text(text), False, None, rng)
+    search = polynomials._Search(plan, rng, lambda what, done: None)
+    assert isinstance(search.fields, AlgebraicFields)
+    size = Complexity(3, 10.0, spread=65.0, primes=268_216 / 2)
+    search.fields = replace(search.fields, complexity=size)
+    return search
+
+
+def test_radicals_count_in_the_size_of_a_law() -> None:
+    """x − √1000003 y has norm 2; the root's height is log2(1000003)/2, below 10 bits.
+
+    Degree 1 and 3, zeros 65 times as likely: 260; (log2(2 · 2^10) + 10 + log2(2 + 1)) · 2 =
+    45.16993 bits, half of all primes: a point misses with a probability of 45.16993/22/268216 +
+    260/2^22 = 6.96439e-5.
+    """
+    law = Polynomial(((1, (0,)), (-1, (-1, 1))))
+    assert begun("sqrt(1000003)*x+y")._false_law(law) == pytest.approx(6.96439e-5**12, 1e-3, abs=0)
+
+
+def test_ranks_of_entries_with_radicals_are_as_sure_as_these() -> None:
+    """Entries of degree 1 and norm 4, so (log2(4) + 10 + log2(3)) · 2 = 27.16993 bits: a trial
+    misses rank 1 with a probability of 27.16993/22/268216 + 260/2^22 = 6.65933e-5, five of them
+    with less than 2^-60.
+    """
+    search = begun("sqrt(2)*x+y")
+    assert search._largest(lambda over: [], 1, degree=1, norm=4, rational=False) == []
+    assert search.error == pytest.approx(6.65933e-5**5, 1e-4, abs=0)

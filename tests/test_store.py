@@ -151,6 +151,9 @@ def relu_row() -> bytes:
     return (RESULTS / "relu.jsonl").read_bytes().splitlines()[0]
 
 
+LOWER = '"lower":' + json.dumps(json.loads(relu_row())["evidence"]["lower"], separators=(",", ":"))
+
+
 def computed_row() -> bytes:
     """Return a row of results/families.jsonl: 3 parameters, dim Lie 2, 1 law, computed."""
     return (RESULTS / "families.jsonl").read_bytes().splitlines()[-1]
@@ -159,6 +162,12 @@ def computed_row() -> bytes:
 @pytest.mark.parametrize(
     ("line", "part", "other"),
     [
+        (
+            relu_row(),
+            '"laws":7,"known_listed":7,"known_independent":7,"unknown_laws":0',
+            '"laws":8,"known_listed":7,"known_independent":7,"unknown_laws":1',
+        ),
+        (relu_row(), LOWER, '"lower":[]'),
         *(
             (relu_row(), f'"{key}":{value}', f'"{key}":{other}')
             for key, value, other in (
@@ -609,6 +618,21 @@ def test_a_row_is_on_the_disk_before_it_is_yielded(store: Store, calls: list[str
     rows.close()
 
 
+def test_the_name_of_a_new_file_is_on_the_disk_before_a_row_is(
+    path: Path, calls: list[str]
+) -> None:
+    with Store(str(path), VERSION, list[str]().append) as store:
+        add(store, RELU.name)
+        folder = f"fsync {path.parent.name}"
+        assert calls == ["lock s.jsonl", folder, "write s.jsonl", "fsync s.jsonl"]
+        calls.clear()
+        path.unlink()
+        add(store, DEEP.name)
+        new = ["lock s.jsonl", "write s.jsonl", "fsync s.jsonl", folder]
+        assert calls == [*new, "write s.jsonl", "fsync s.jsonl"]
+    assert names(path) == [RELU.name, DEEP.name]
+
+
 def test_a_file_is_whole_on_the_disk_and_locked_before_it_replaces_another(
     store: Store, path: Path, calls: list[str]
 ) -> None:
@@ -635,20 +659,21 @@ def test_a_file_that_is_replaced_while_the_lock_is_taken_is_opened_again(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flock, others = fcntl.flock, [path.with_name("other")]
+    fill(others[0])
 
     def replaced(fd: int, how: int) -> None:
         flock(fd, how)
         if others:
-            others[0].touch()
             os.replace(others.pop(), path)
 
     monkeypatch.setattr(fcntl, "flock", replaced)
     with Store(str(path), VERSION, list[str]().append) as store:
         monkeypatch.undo()
+        assert [store.get(each) for each in IDS] == list(ROWS.values())
+        add(store, RELU.name)
+        assert names(path) == [*ROWS, RELU.name]
         with pytest.raises(SpecError, match="another sweep is writing to it"):
             Store(str(path), VERSION, list[str]().append)
-        add(store, RELU.name)
-        assert names(path) == [RELU.name]
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])

@@ -28,7 +28,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
-from conslaw_cli import signals
+# Loaded late, and by every count: here once, rather than in every child.
+import numpy.random  # noqa: F401
+
+from conslaw_cli import entry, signals
 from conslaw_cli.count import VERSION, count_laws, default_memory, estimated_seconds, job_key
 from conslaw_cli.errors import (
     ConslawError,
@@ -514,7 +517,7 @@ def _outcome(job: Job, limits: Limits, count: Count) -> _Outcome:
         row = count(job.architecture, seed=job.seed, memory=limits.memory)
         return _Outcome(job, _with_polynomials(job, row, limits) if job.degree else row)
     except Exception as error:
-        retry = isinstance(error, MemoryBudgetError | MemoryError)
+        retry = isinstance(error, MemoryBudgetError) or entry.lack(error) is not None
         return _Outcome(job, _failed(job, _reason(error), time.perf_counter() - start), retry)
 
 
@@ -553,8 +556,10 @@ def _reason(error: Exception) -> str:
     """Say what an exception says; of one that is a bug also where it came from."""
     if isinstance(error, ConslawError) and not isinstance(error, ContradictionError):
         return str(error)
-    if isinstance(error, MemoryError):
-        return f"out of memory: {error}" if str(error) else "out of memory"
+    if isinstance(error, MemoryError) and str(error):
+        return f"out of memory: {error}"
+    if (known := entry.lack(error)) is not None:
+        return known
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})"
 

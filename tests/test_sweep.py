@@ -200,6 +200,21 @@ def test_a_job_may_use_the_whole_budget_whatever_the_number_of_workers(workers: 
     assert rows[1100].reason == "1100 bytes, the budget is 1000"
 
 
+def crowded(architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
+    """Fail, beside other processes, as loading a library does where there is little memory."""
+    if memory is None or memory < 1000:
+        raise ImportError("libx.so: failed to map segment from shared object")
+    return fake(architecture, seed=seed, memory=memory)
+
+
+def test_a_job_that_the_system_gave_too_little_is_tried_again_alone() -> None:
+    jobs = jobs_for(1, 2, 3, cost=WORTH_WORKERS)
+    rows = rows_of(jobs, crowded, workers=2, memory=1000)
+    assert {row.verdict for row in rows.values()} == {"proved"}
+    rows = rows_of(jobs, crowded, workers=2, memory=999)
+    assert {row.reason for row in rows.values()} == {"out of memory"}
+
+
 def unlucky(architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
     match architecture.widths[0]:
         case 1:

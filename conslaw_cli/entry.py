@@ -64,13 +64,21 @@ def reason(error: Exception) -> str:
     """Return what lies behind an error that no command expects: the system's limits, or a bug."""
     if isinstance(error, ConslawError):
         return str(error)
+    if (known := lack(error)) is not None:
+        return known
+    *_, first = _causes(error)
+    place = traceback.extract_tb(first.__traceback__)[-1]
+    what = one_line(f"{type(first).__name__}: {first}")
+    return f"{what} ({os.path.basename(place.filename)}:{place.lineno})"
+
+
+def lack(error: BaseException) -> str | None:
+    """Return what the system had too little of, if that lies behind an error."""
     causes = [*_causes(error)]
     for number, known in _LIMITS.items():
         if any(_is(each, number) for each in causes):
             return known
-    place = traceback.extract_tb(causes[-1].__traceback__)[-1]
-    what = one_line(f"{type(causes[-1]).__name__}: {causes[-1]}")
-    return f"{what} ({os.path.basename(place.filename)}:{place.lineno})"
+    return None
 
 
 _LIMITS = {

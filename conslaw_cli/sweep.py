@@ -26,10 +26,12 @@ from dataclasses import dataclass, replace
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from pathlib import Path
-from queue import SimpleQueue
 from typing import NamedTuple
 
-from conslaw_cli import signals
+# Loaded late, and by every count: here once, rather than in every child.
+import numpy.random  # noqa: F401
+
+from conslaw_cli import entry, signals
 from conslaw_cli.count import VERSION, count_laws, default_memory, estimated_seconds, job_key
 from conslaw_cli.errors import (
     ConslawError,
@@ -226,33 +228,21 @@ def _in_workers(
     count: Count,
     unclaimed: dict[RowId, _Outcome],
 ) -> Generator[_Outcome, None, None]:
-    """Run jobs through joblib: each of its threads hands chunks to a process of its own.
-
-    Jobs for which there is no process have no outcome.
-    """
+    """Run jobs in several processes. Jobs for which there is none have no outcome."""
     # Longest first: else the last one to start keeps all other workers waiting.
-    chunks = list(_chunks(sorted(jobs, key=lambda job: -job.cost)))
-    with signals.held_back(), _Crew(limits, workers, count, unclaimed) as crew:
+    chunks = deque(_chunks(sorted(jobs, key=lambda job: -job.cost)))
+    with signals.held_back():
         try:
-            from joblib import Parallel, delayed
-
-            pool = Parallel(workers, "threading", return_as="generator_unordered", batch_size=1)
-            done = pool(delayed(crew.work)(chunk) for chunk in chunks)
-        except (ImportError, OSError, RuntimeError, MemoryError):
+            crew = _Crew(chunks, limits, workers, count)
+        except (OSError, RuntimeError, MemoryError):
             return  # there are no descriptors or threads for it
         try:
-            # joblib hands back whole chunks; rows are taken as they finish.
-            while crew.finished < len(chunks):
-                crew.wait()
+            more = True
+            while more:
+                more = crew.wait()
                 yield from crew.arrived()
-            deque(done, maxlen=0)
         finally:
-            crew.stop()
-            with warnings.catch_warnings():
-                # Who leaves a sweep early knows that tasks are "not used".
-                warnings.simplefilter("ignore")
-                done.close()
-        yield from crew.arrived()
+            _claim(unclaimed, crew.close())
 
 
 def _chunks(jobs: Iterable[Job]) -> Iterator[list[Job]]:
@@ -271,74 +261,82 @@ def _claim(unclaimed: dict[RowId, _Outcome], outcomes: Iterable[_Outcome]) -> No
 
 
 class _Crew:
-    """Workers for joblib's threads, and what they have done."""
+    """Workers, each in a thread of joblib's, which take chunks of jobs while there are any.
+
+    Whatever joblib does, or cannot do, happens beside the main thread: that takes rows as they
+    finish, and hears signals.
+    """
 
     def __init__(
-        self, limits: Limits, workers: int, count: Count, unclaimed: dict[RowId, _Outcome]
+        self, chunks: deque[list[Job]], limits: Limits, workers: int, count: Count
     ) -> None:
-        self._unclaimed = unclaimed
-        self.finished = 0
+        self._chunks, self._stopping, self._ended = chunks, False, False
         self._arrived, self._news = deque[_Outcome](), threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._stopped, self._stop = os.pipe()
         self._workers = [_Worker(limits, count, self._stopped) for _ in range(workers)]
-        self._idle = SimpleQueue[_Worker]()
-        self._spare, self._counting = threading.Semaphore(workers - 1), threading.Lock()
-        for worker in self._workers:
-            self._idle.put(worker)
-
-    def __enter__(self) -> _Crew:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop all workers, whatever they are doing; keep what they have done."""
-        self.stop()
-        for worker in self._workers:
-            with worker.lock:
-                self._arrived.extend(worker.close())
-        os.close(self._stopped)
-        os.close(self._stop)
-        _claim(self._unclaimed, self._arrived)
-
-    def stop(self) -> None:
-        """Let all workers stop what they are doing."""
-        os.write(self._stop, b".")  # never read: all of them see it
-
-    def work(self, chunk: list[Job]) -> None:
-        """Run jobs, in a thread."""
         try:
-            self._work(chunk)
-        finally:
-            with self._counting:
-                self.finished += 1
-            self._news.set()
+            self._thread.start()
+        except BaseException:
+            self._close_pipe()
+            raise
 
-    def _work(self, chunk: list[Job]) -> None:
-        """Run jobs. A worker that gets no process hands them to another one; the last one leaves
-        them.
-        """
-        worker, left = self._idle.get(), deque(chunk)
-        try:
-            with worker.lock:
+    def _run(self) -> None:
+        # What is left when there are no threads or memory for it is counted without it.
+        with contextlib.suppress(Exception):
+            from joblib import Parallel, delayed
+
+            pool = Parallel(len(self._workers), "threading", pre_dispatch="all", batch_size=1)
+            pool(delayed(self._work)(worker) for worker in self._workers)
+        self._ended = True
+        self._news.set()
+
+    def _work(self, worker: _Worker) -> None:
+        """Run jobs, in a thread. Those of a worker that gets no process are left to the others."""
+        while (chunk := self._next()) is not None:
+            left = deque(chunk)
+            try:
                 for outcome in worker.outcomes(chunk):
                     left.popleft()
                     self._arrived.append(outcome)
                     self._news.set()
-        except OSError:
-            if self._spare.acquire(blocking=False):
-                self._work(list(left))
+            except Exception:
+                self._chunks.appendleft([*left])
                 return
-        self._idle.put(worker)
 
-    def wait(self) -> None:
-        """Wait for news; rows are taken afterwards, lest an interrupt drops one."""
+    def _next(self) -> list[Job] | None:
+        try:
+            return None if self._stopping else self._chunks.popleft()
+        except IndexError:
+            return None
+
+    def wait(self) -> bool:
+        """Wait for news; return whether there may be more. Rows are taken afterwards, lest an
+        interrupt drops one.
+        """
         with signals.let_through():
             self._news.wait(LISTEN)
         self._news.clear()
+        return not self._ended
 
     def arrived(self) -> Iterator[_Outcome]:
         """Take the rows that are there."""
         while self._arrived:
             yield self._arrived.popleft()
+
+    def close(self) -> list[_Outcome]:
+        """Stop all workers, whatever they are doing; return what they have done besides."""
+        self._stopping = True
+        os.write(self._stop, b".")  # never read: all of them see it
+        self._thread.join()
+        for worker in self._workers:
+            self._arrived.extend(worker.close())
+        self._close_pipe()
+        return list(self._arrived)
+
+    def _close_pipe(self) -> None:
+        os.close(self._stopped)
+        os.close(self._stop)
 
 
 # ---- children
@@ -351,7 +349,6 @@ class _Worker:
     """
 
     def __init__(self, limits: Limits, count: Count, stop: int | None = None) -> None:
-        self.lock = threading.Lock()
         self._limits, self._count = limits, count
         self._stop = [] if stop is None else [stop]
         self._child: _Child | None = None
@@ -460,7 +457,8 @@ class _Child:
                 self.jobs.popleft()
                 self._since = time.monotonic()
                 yield outcome
-        except (EOFError, OSError):
+        except Exception:
+            # The end, or a message that was lost for want of memory: nothing good will follow.
             self._dead = True
 
     @property
@@ -480,8 +478,7 @@ class _Child:
 
     def close(self) -> None:
         """Stop the process, whatever it is doing."""
-        if not self._dead:
-            self._process.kill()
+        self._process.kill()
         self._process.join()
         self.pipe.close()
 
@@ -520,7 +517,7 @@ def _outcome(job: Job, limits: Limits, count: Count) -> _Outcome:
         row = count(job.architecture, seed=job.seed, memory=limits.memory)
         return _Outcome(job, _with_polynomials(job, row, limits) if job.degree else row)
     except Exception as error:
-        retry = isinstance(error, MemoryBudgetError | MemoryError)
+        retry = isinstance(error, MemoryBudgetError) or entry.lack(error) is not None
         return _Outcome(job, _failed(job, _reason(error), time.perf_counter() - start), retry)
 
 
@@ -559,8 +556,10 @@ def _reason(error: Exception) -> str:
     """Say what an exception says; of one that is a bug also where it came from."""
     if isinstance(error, ConslawError) and not isinstance(error, ContradictionError):
         return str(error)
-    if isinstance(error, MemoryError):
-        return f"out of memory: {error}" if str(error) else "out of memory"
+    if isinstance(error, MemoryError) and str(error):
+        return f"out of memory: {error}"
+    if (known := entry.lack(error)) is not None:
+        return known
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})"
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -199,6 +200,21 @@ def test_a_job_may_use_the_whole_budget_whatever_the_number_of_workers(workers: 
     assert rows[1100].reason == "1100 bytes, the budget is 1000"
 
 
+def crowded(architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
+    """Fail, beside other processes, as loading a library does where there is little memory."""
+    if memory is None or memory < 1000:
+        raise ImportError("libx.so: failed to map segment from shared object")
+    return fake(architecture, seed=seed, memory=memory)
+
+
+def test_a_job_that_the_system_gave_too_little_is_tried_again_alone() -> None:
+    jobs = jobs_for(1, 2, 3, cost=WORTH_WORKERS)
+    rows = rows_of(jobs, crowded, workers=2, memory=1000)
+    assert {row.verdict for row in rows.values()} == {"proved"}
+    rows = rows_of(jobs, crowded, workers=2, memory=999)
+    assert {row.reason for row in rows.values()} == {"out of memory"}
+
+
 def unlucky(architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
     match architecture.widths[0]:
         case 1:
@@ -257,6 +273,46 @@ def test_a_killed_worker_loses_no_job(tmp_path: Path) -> None:
     assert (tmp_path / "flag").exists()
     assert sorted(rows) == list(range(1, 13))
     assert {row.verdict for row in rows.values()} == {"proved"}
+
+
+def memory_runs_out(method: Callable[..., object]) -> Callable[..., object]:
+    """Return the method of a pipe such that it fails in this process, the second time."""
+    calls, parent = iter(range(10**6)), os.getpid()
+
+    def failing(self: Connection, *given: object) -> object:
+        if os.getpid() == parent and next(calls) == 1:
+            raise MemoryError
+        return method(self, *given)
+
+    return failing
+
+
+@pytest.mark.parametrize("method", ["send", "recv"])
+def test_a_pipe_that_fails_for_want_of_memory_loses_no_job(
+    monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr(Connection, method, memory_runs_out(getattr(Connection, method)))
+    rows = rows_of(jobs_for(*range(1, 13), cost=WORTH_WORKERS), fake, workers=2)
+    assert {row.verdict for row in rows.values()} == {"proved"}
+    assert sorted(rows) == list(range(1, 13))
+
+
+def no_threads(*_: object) -> None:
+    """Fail as a pool of threads does where there is room for some of them only."""
+    raise AttributeError("'DummyProcess' object has no attribute 'terminate'")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("joblib._parallel_backends.mp", None), ("joblib.Parallel.__call__", no_threads)],
+)
+def test_a_sweep_ends_where_joblib_starts_no_threads(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: object
+) -> None:
+    """The first is what ``JOBLIB_MULTIPROCESSING=0`` makes, or a system without semaphores."""
+    monkeypatch.setattr(name, value)
+    rows = rows_of(jobs_for(*range(1, 5), cost=WORTH_WORKERS), fake, workers=2)
+    assert sorted(rows) == [1, 2, 3, 4]
 
 
 def stuck(architecture: MLP, *, seed: int, memory: int | None) -> LawCount:

@@ -26,6 +26,7 @@ from dataclasses import dataclass, replace
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 # Loaded late, and by every count: here once, rather than in every child.
@@ -271,7 +272,9 @@ class _Crew:
         self, chunks: deque[list[Job]], limits: Limits, workers: int, count: Count
     ) -> None:
         self._chunks, self._stopping, self._ended = chunks, False, False
-        self._arrived, self._news = deque[_Outcome](), threading.Event()
+        self._arrived = deque[_Outcome]()
+        # No Event: an interrupt may leave its lock taken.
+        self._news = SimpleQueue[None]()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._stopped, self._stop = os.pipe()
         self._workers = [_Worker(limits, count, self._stopped) for _ in range(workers)]
@@ -289,7 +292,7 @@ class _Crew:
             pool = Parallel(len(self._workers), "threading", pre_dispatch="all", batch_size=1)
             pool(delayed(self._work)(worker) for worker in self._workers)
         self._ended = True
-        self._news.set()
+        self._news.put(None)
 
     def _work(self, worker: _Worker) -> None:
         """Run jobs, in a thread. Those of a worker that gets no process are left to the others."""
@@ -299,7 +302,7 @@ class _Crew:
                 for outcome in worker.outcomes(chunk):
                     left.popleft()
                     self._arrived.append(outcome)
-                    self._news.set()
+                    self._news.put(None)
             except Exception:
                 self._chunks.appendleft([*left])
                 return
@@ -314,9 +317,8 @@ class _Crew:
         """Wait for news; return whether there may be more. Rows are taken afterwards, lest an
         interrupt drops one.
         """
-        with signals.let_through():
-            self._news.wait(LISTEN)
-        self._news.clear()
+        with signals.let_through(), contextlib.suppress(Empty):
+            self._news.get(timeout=LISTEN)
         return not self._ended
 
     def arrived(self) -> Iterator[_Outcome]:

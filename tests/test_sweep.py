@@ -11,7 +11,6 @@ import json
 import os
 import re
 import signal
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -353,29 +352,6 @@ def test_leaving_a_sweep_stops_its_jobs(workers: int) -> None:
     rows.close()
     _, alive = psutil.wait_procs(busy, timeout=5)
     assert not alive
-
-
-def test_an_interrupt_that_comes_while_a_lock_is_taken_stops_the_sweep(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    rows = run(jobs_for(*range(1, 9), cost=WORTH_WORKERS), NO_LIMITS, 2, nearly_stuck)
-    for _ in range(4):
-        next(rows)
-    monkeypatch.setattr(threading.Condition, "__enter__", enter_interrupted)
-    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.3)
-    with pytest.raises(KeyboardInterrupt):
-        next(rows)
-    signal.signal(signal.SIGALRM, before)
-    assert list(rows) == []
-
-
-def enter_interrupted(condition: threading.Condition) -> bool:
-    """Take the lock of a condition; in the main thread be interrupted before ``with`` knows."""
-    entered: bool = condition._lock.__enter__()  # type: ignore[attr-defined]
-    if threading.current_thread() is threading.main_thread():
-        raise KeyboardInterrupt
-    return entered
 
 
 def nearly_stuck(architecture: MLP, *, seed: int, memory: int | None) -> LawCount:

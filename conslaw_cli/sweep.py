@@ -347,7 +347,7 @@ class _Crew:
 class _Worker:
     """Runs jobs in a forked child, and in a new one after each that was stopped or died.
 
-    stop: a descriptor that ends when the worker is to stop.
+    stop: a descriptor that can be read from when the worker is to stop.
     """
 
     def __init__(self, limits: Limits, count: Count, stop: int | None = None) -> None:

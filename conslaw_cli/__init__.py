@@ -10,10 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from conslaw_cli.count import count_laws
     from conslaw_cli.errors import ConslawError, MemoryBudgetError, SpecError
     from conslaw_cli.families.attention import Attention
-    from conslaw_cli.families.custom import CustomFields, CustomMap
+    from conslaw_cli.families.formulas.custom import CustomFields, CustomMap
     from conslaw_cli.families.layers import (
         Activation,
         Branch,
@@ -24,8 +23,9 @@ if TYPE_CHECKING:
         Pool,
     )
     from conslaw_cli.families.mlp import MLP
-    from conslaw_cli.polynomials import LawSearch, find_laws
-    from conslaw_cli.report import LawCount
+    from conslaw_cli.laws.polynomials import LawSearch, find_laws
+    from conslaw_cli.lie.count import count_laws
+    from conslaw_cli.records import LawCount
 
 __version__ = "0.1.0"
 __all__ = [
@@ -51,10 +51,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "count": ("count_laws",),
+    "lie.count": ("count_laws",),
     "errors": ("ConslawError", "MemoryBudgetError", "SpecError"),
     "families.attention": ("Attention",),
-    "families.custom": ("CustomFields", "CustomMap"),
+    "families.formulas.custom": ("CustomFields", "CustomMap"),
     "families.layers": (
         "Activation",
         "Branch",
@@ -65,8 +65,8 @@ _HOMES = {
         "Pool",
     ),
     "families.mlp": ("MLP",),
-    "polynomials": ("LawSearch", "find_laws"),
-    "report": ("LawCount",),
+    "laws.polynomials": ("LawSearch", "find_laws"),
+    "records": ("LawCount",),
 }
 """The modules of the public names."""
 

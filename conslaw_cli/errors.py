@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import traceback
+from collections.abc import Iterator
+
 
 class ConslawError(Exception):
     """Base of all errors that are reported without a traceback: one line for each argument.
@@ -40,3 +45,49 @@ def one_line(text: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
+
+
+def reason(error: Exception) -> str:
+    """Return what lies behind an error that no command expects: the system's limits, or a bug."""
+    if isinstance(error, ConslawError):
+        return str(error)
+    if (known := lack(error)) is not None:
+        return known
+    *_, first = _causes(error)
+    place = traceback.extract_tb(first.__traceback__)[-1]
+    what = one_line(f"{type(first).__name__}: {first}")
+    return f"{what} ({os.path.basename(place.filename)}:{place.lineno})"
+
+
+def lack(error: BaseException) -> str | None:
+    """Return what the system had too little of, if that lies behind an error."""
+    causes = [*_causes(error)]
+    for number, known in _LIMITS.items():
+        if any(_is(each, number) for each in causes):
+            return known
+    return None
+
+
+_LIMITS = {
+    errno.ENOMEM: "out of memory",
+    errno.EMFILE: "too many open files for the limit of this process (ulimit -n)",
+    errno.ENFILE: "too many open files in this system",
+    errno.EAGAIN: "no process or thread can be started: the limit is reached (ulimit -u)",
+}
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield the error and those that led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is(error: BaseException, number: int) -> bool:
+    """Whether the system has answered with an error number. Loading a library tells it in words."""
+    if isinstance(error, MemoryError):
+        return number == errno.ENOMEM
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno == number
+    words = [os.strerror(number), *(["failed to map"] if number == errno.ENOMEM else [])]
+    return isinstance(error, ImportError) and any(word in str(error) for word in words)

@@ -15,7 +15,7 @@ from sympy import ZZ
 from sympy.polys.rings import ring
 
 from conslaw_cli.families.mlp import LINEAR, MLP
-from conslaw_cli.laws import Laws
+from conslaw_cli.networks.known_laws import Laws
 
 Poly = Any
 """A sympy PolyElement; sympy ships no type annotations."""

@@ -40,10 +40,10 @@ from conslaw_cli import (
     find_laws,
 )
 from conslaw_cli.checks import near
-from conslaw_cli.families.custom import RandomFields
+from conslaw_cli.families.formulas.custom import RandomFields
 from conslaw_cli.families.layers import PADDINGS, Layer
 from conslaw_cli.families.mlp import ACTIVATIONS, BIASES, LOSSES
-from conslaw_cli.spec import parse
+from conslaw_cli.specs.spec import parse
 
 ROOT = Path(__file__).parent.parent
 RELU = Activation("relu")
@@ -486,7 +486,7 @@ def test_a_type_checker_sees_what_a_user_may_write(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert 'user.py:8: note: Revealed type is "conslaw_cli.report.LawCount"' in done.stdout
+    assert 'user.py:8: note: Revealed type is "conslaw_cli.records.LawCount"' in done.stdout
     errors = {int(line) for line in re.findall(r"user\.py:(\d+): error", done.stdout)}
     assert errors == {9, 10, 11, 12, 13, 14}, done.stdout
     assert 'Unexpected keyword argument "sead" for "count_laws"' in done.stdout

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from conslaw_cli import spec
-from conslaw_cli.count import count_laws
 from conslaw_cli.families.mlp import MLP
-from conslaw_cli.report import LawCount
+from conslaw_cli.lie.count import count_laws
+from conslaw_cli.records import LawCount
+from conslaw_cli.specs import spec
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLISHED = yaml.safe_load((ROOT / "tests" / "published.yaml").read_text(encoding="utf-8"))

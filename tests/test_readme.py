@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conslaw_cli.spec import parse
+from conslaw_cli.specs.spec import parse
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

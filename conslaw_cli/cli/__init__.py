@@ -13,7 +13,6 @@ from typing import Any
 
 import click
 
-from conslaw_cli import signals
 from conslaw_cli.cli.count import count
 from conslaw_cli.cli.describe import describe
 from conslaw_cli.cli.laws import laws
@@ -21,6 +20,7 @@ from conslaw_cli.cli.options import FAILED, LOST, USAGE, check_memory, pin_blas,
 from conslaw_cli.cli.progress import heartbeat
 from conslaw_cli.cli.sweep import sweep
 from conslaw_cli.errors import ConslawError, OutputError, SpecError, one_line
+from conslaw_cli.sweeps import signals
 
 _EPILOG = """
 Exit codes: 0 done, 1 requirement not met, 2 usage or spec, 3 some job failed, 4 output could not be

@@ -14,7 +14,7 @@ import click
 from conslaw_cli.cli.options import Text
 
 if TYPE_CHECKING:
-    from conslaw_cli.spec import Sweep
+    from conslaw_cli.specs.spec import Sweep
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -56,7 +56,7 @@ def asked(
     another: a command line for another one, shown with the examples. Raise SpecError or
     click.UsageError on anything wrong.
     """
-    from conslaw_cli.spec import Sweep, from_flags, load
+    from conslaw_cli.specs.spec import Sweep, from_flags, load
 
     if widths is None and (activation, bias, loss) != (None, None, None):
         raise click.UsageError("--activation, --bias and --loss need --widths beside them")
@@ -75,7 +75,7 @@ def asked(
         }
         return Sweep("flags", (from_flags(widths, **flags),))
     if phi is not None:
-        from conslaw_cli.families.custom import CustomMap
+        from conslaw_cli.families.formulas.custom import CustomMap
 
         return Sweep("flags", (CustomMap.from_text(phi),))
     click.echo(f"The paper's two running examples. Another one: {another}\n", err=True)
@@ -102,7 +102,7 @@ def _flags(text: str) -> str:
     none.
     """
     from conslaw_cli.families.mlp import ACTIVATIONS, LOSSES
-    from conslaw_cli.spec import width_list
+    from conslaw_cli.specs.spec import width_list
 
     biases = {"bias": "hidden", "bias=all": "all"}
     found: dict[str, list[str]] = {"widths": [], "activation": [], "bias": [], "loss": []}
@@ -126,7 +126,7 @@ def _flags(text: str) -> str:
 def _examples() -> Sweep:
     """Return the paper's Examples 3.5 and 3.6 with n = 2, m = 3, r = 4."""
     from conslaw_cli.families.mlp import MLP
-    from conslaw_cli.spec import Sweep
+    from conslaw_cli.specs.spec import Sweep
 
     relu = MLP((3, 4, 2), "relu", name="Example 3.5 (two-layer ReLU)")
     linear = MLP((3, 4, 2), "linear", name="Example 3.6 (two-layer linear)")

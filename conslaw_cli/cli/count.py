@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from conslaw_cli import signals
 from conslaw_cli.cli.asked import asked, asking
 from conslaw_cli.cli.options import (
     check_writable,
@@ -16,10 +15,11 @@ from conslaw_cli.cli.options import (
     show,
 )
 from conslaw_cli.cli.progress import progress
+from conslaw_cli.sweeps import signals
 
 if TYPE_CHECKING:
-    from conslaw_cli.report import LawCount
-    from conslaw_cli.store import RowId
+    from conslaw_cli.records import LawCount
+    from conslaw_cli.sweeps.store import RowId
 
 _ANOTHER = "conslaw count --widths 3,4,2 --activation relu --bias hidden"
 
@@ -61,7 +61,7 @@ def count(
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():
         from conslaw_cli.formats import Report
-        from conslaw_cli.sweep import Limits, plan, run
+        from conslaw_cli.sweeps.sweep import Limits, plan, run
 
     jobs = plan(sweep.architectures, sweep.seed if seed is None else seed)
     rows: dict[RowId, LawCount] = {}

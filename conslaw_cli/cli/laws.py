@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from conslaw_cli import signals
 from conslaw_cli.cli.asked import asked, asking
 from conslaw_cli.cli.options import (
     FAILED,
@@ -21,11 +20,12 @@ from conslaw_cli.cli.options import (
 )
 from conslaw_cli.cli.progress import search_progress
 from conslaw_cli.errors import ConslawError
+from conslaw_cli.sweeps import signals
 
 if TYPE_CHECKING:
     from conslaw_cli.families import Architecture
     from conslaw_cli.formats.laws import Result
-    from conslaw_cli.report import LawCount
+    from conslaw_cli.records import LawCount
 
 FORMATS = ("text", "json", "latex", "sympy", "python")
 _ANOTHER = "conslaw laws --widths 3,4,2 --activation linear --degree 2"
@@ -76,7 +76,7 @@ def laws(
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():
         from conslaw_cli.formats.laws import render, stream
-        from conslaw_cli.polynomials import check_degree
+        from conslaw_cli.laws.polynomials import check_degree
 
     first_product()
     check_degree(degree)
@@ -128,9 +128,9 @@ class _Found:
 
 
 def _found(architecture: Architecture, name: str, options: dict[str, Any]) -> Result:
-    from conslaw_cli.count import count_laws
     from conslaw_cli.formats.laws import Result
-    from conslaw_cli.polynomials import find_laws
+    from conslaw_cli.laws.polynomials import find_laws
+    from conslaw_cli.lie.count import count_laws
 
     with search_progress(name) as progress:
         search = find_laws(architecture, **options, progress=progress)

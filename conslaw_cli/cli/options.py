@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from conslaw_cli import signals
 from conslaw_cli.errors import ConslawError, one_line
-from conslaw_cli.files import label
+from conslaw_cli.sweeps import signals
+from conslaw_cli.sweeps.files import label
 
 if TYPE_CHECKING:
     from conslaw_cli.formats import Report
-    from conslaw_cli.report import LawCount
+    from conslaw_cli.records import LawCount
 
 USAGE = 2
 REQUIREMENT = 1

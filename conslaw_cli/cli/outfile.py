@@ -8,10 +8,10 @@ import os
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from conslaw_cli import files, signals
 from conslaw_cli.errors import SpecError
 from conslaw_cli.formats.openings import HEAD, is_report
-from conslaw_cli.lines import resembles_row
+from conslaw_cli.sweeps import files, signals
+from conslaw_cli.sweeps.lines import resembles_row
 
 _EXPECTED = "no file or an earlier report"
 

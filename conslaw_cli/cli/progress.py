@@ -11,14 +11,14 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from conslaw_cli import signals
 from conslaw_cli.errors import one_line
+from conslaw_cli.sweeps import signals
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from conslaw_cli.report import LawCount
-    from conslaw_cli.sweep import Job
+    from conslaw_cli.records import LawCount
+    from conslaw_cli.sweeps.sweep import Job
 
 SHOW_AFTER = 1.0
 """Seconds, estimated or gone by, from which a bar is of use."""

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from conslaw_cli import files, signals
 from conslaw_cli.cli.options import Seconds, counting, exit_code, say, show
 from conslaw_cli.errors import OutputError, SpecError
+from conslaw_cli.sweeps import files, signals
 
 if TYPE_CHECKING:
-    from conslaw_cli.report import LawCount
-    from conslaw_cli.store import RowId, Store
-    from conslaw_cli.sweep import Job, Limits
+    from conslaw_cli.records import LawCount
+    from conslaw_cli.sweeps.store import RowId, Store
+    from conslaw_cli.sweeps.sweep import Job, Limits
 
 
 @click.command(short_help="Count many architectures, resuming where it stopped.")
@@ -58,11 +58,11 @@ def sweep(
     """
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():
-        from conslaw_cli.count import VERSION
         from conslaw_cli.formats import Report
-        from conslaw_cli.spec import load
-        from conslaw_cli.store import Store
-        from conslaw_cli.sweep import Limits, missing, plan
+        from conslaw_cli.lie.count import VERSION
+        from conslaw_cli.specs.spec import load
+        from conslaw_cli.sweeps.store import Store
+        from conslaw_cli.sweeps.sweep import Limits, missing, plan
 
     asked = load(spec)
     jobs = plan(asked.architectures, asked.seed if seed is None else seed, asked.degree)
@@ -104,7 +104,7 @@ def _rows(
     """Return the rows of all jobs, in their order, and the same with all failures: where a better
     row was there, that one is kept.
     """
-    from conslaw_cli.sweep import missing
+    from conslaw_cli.sweeps.sweep import missing
 
     if not fresh and (have := len(jobs) - len(missing(jobs, store))):
         _warn(f"{have} of {len(jobs)} rows are in {store.path} already (--fresh counts them again)")
@@ -131,7 +131,7 @@ def _run(
     replace a better one.
     """
     from conslaw_cli.cli.progress import progress
-    from conslaw_cli.sweep import missing, resume
+    from conslaw_cli.sweeps.sweep import missing, resume
 
     left = jobs if fresh else missing(jobs, store)
     done, failed = 0, {}

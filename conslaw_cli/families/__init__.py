@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from conslaw_cli.closure import Fields
-from conslaw_cli.laws import Laws
+from conslaw_cli.lie.closure import Fields
+from conslaw_cli.networks.known_laws import Laws
 
 
 class Architecture(Protocol):

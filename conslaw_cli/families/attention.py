@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from conslaw_cli import checks
-from conslaw_cli.blocks import Parallel
 from conslaw_cli.families.mlp import MAX_WIDTH, MLP
-from conslaw_cli.laws import Laws
-from conslaw_cli.network import Dense, GradientFields, Network
+from conslaw_cli.networks.blocks import Parallel
+from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.networks.network import Dense, GradientFields, Network
 
 MAX_HEADS = 4096
 

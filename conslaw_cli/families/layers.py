@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conslaw_cli import checks
-from conslaw_cli.blocks import AveragePool, Flatten, Patches, Residual
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.mlp import (
     ACTIVATIONS,
@@ -31,8 +30,9 @@ from conslaw_cli.families.mlp import (
     MLP,
     Loss,
 )
-from conslaw_cli.laws import Laws
-from conslaw_cli.network import Block, Dense, Gate, GradientFields, Network
+from conslaw_cli.networks.blocks import AveragePool, Flatten, Patches, Residual
+from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.networks.network import Block, Dense, Gate, GradientFields, Network
 
 Shape = tuple[int, ...]
 """(units,) or (channels, length) or (channels, height, width)."""

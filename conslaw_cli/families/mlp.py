@@ -41,8 +41,8 @@ from typing import Any, Literal
 
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
-from conslaw_cli.laws import Laws
-from conslaw_cli.network import Block, Dense, Gate, GradientFields, Network
+from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.networks.network import Block, Dense, Gate, GradientFields, Network
 
 Bias = Literal[False, "hidden", "all"]
 Loss = Literal["mse", "logistic", "cross_entropy"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from conslaw_cli.report import VERDICTS, LawCount
+from conslaw_cli.records import VERDICTS, LawCount
 
 NAMES = ("table", "json", "csv", "markdown", "latex")
 

@@ -5,7 +5,7 @@ words.
 from __future__ import annotations
 
 from conslaw_cli.formats.words import has_theory, label, plural, probability, reason
-from conslaw_cli.report import Bound, LawCount
+from conslaw_cli.records import Bound, LawCount
 
 _LIE = "dim Lie(W_φ)(θ)"
 _MINORS = (

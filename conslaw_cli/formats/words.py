@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conslaw_cli.formats import Report, summary
-from conslaw_cli.report import LawCount
+from conslaw_cli.records import LawCount
 
 SHOWN = 20
 """Exceptions of a sweep that are listed one by one."""

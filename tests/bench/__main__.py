@@ -49,7 +49,8 @@ def machine() -> str:
 
 def engine() -> Iterator[Row]:
     """Time counts alone, on one core, nothing but the engine loaded."""
-    from conslaw_cli import count_laws, spec
+    from conslaw_cli import count_laws
+    from conslaw_cli.specs import spec
 
     count_laws(
         spec.load(str(ROOT / "configs/linear.yaml")).architectures[0]
@@ -94,8 +95,9 @@ def layers() -> Iterator[Row]:
     """Time networks given layer by layer, on one core; against the same networks given by their
     widths.
     """
-    from conslaw_cli import Attention, Layers, count_laws, spec
+    from conslaw_cli import Attention, Layers, count_laws
     from conslaw_cli.families.layers import Activation, Convolution, Linear
+    from conslaw_cli.specs import spec
 
     draws = [
         a

@@ -11,8 +11,8 @@ from itertools import groupby
 
 from conslaw_cli.errors import ContradictionError
 from conslaw_cli.formats.words import has_theory, label, plural
-from conslaw_cli.polynomials import Law, LawSearch, Polynomial
-from conslaw_cli.report import LawCount
+from conslaw_cli.laws.polynomials import Law, LawSearch, Polynomial
+from conslaw_cli.records import LawCount
 
 NAMES = ("text", "json", "latex", "sympy", "python")
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conslaw_cli.formats.laws import Members
-from conslaw_cli.laws import Laws
+from conslaw_cli.networks.known_laws import Laws
 
 Index = NDArray[np.intp]
 Terms = Counter[tuple[int, int, int]]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from conslaw_cli.formats.laws import Result, coefficients
-from conslaw_cli.polynomials import Law, LawSearch
+from conslaw_cli.laws.polynomials import Law, LawSearch
 
 
 def render_json(results: Sequence[Result]) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from conslaw_cli.families.formulas.tex import symbol
 from conslaw_cli.formats.laws import Result, origin, terms, title
-from conslaw_cli.polynomials import LawSearch, Polynomial
-from conslaw_cli.tex import symbol
+from conslaw_cli.laws.polynomials import LawSearch, Polynomial
 
 FACTORS_PER_LINE = 8
 

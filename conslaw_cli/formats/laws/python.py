@@ -10,7 +10,7 @@ from math import prod
 
 from conslaw_cli.formats.laws import Members, Result, expression, suffixes, title
 from conslaw_cli.formats.laws.arrays import Block, blocks, family_code
-from conslaw_cli.polynomials import Law
+from conslaw_cli.laws.polynomials import Law
 
 _WIDTH = 110
 _PYTORCH = [

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from conslaw_cli.formats.laws import Result, degrees, origin, terms, title
 from conslaw_cli.formats.words import label, probability
-from conslaw_cli.polynomials import MAX_DEGREE, Law, LawSearch, Polynomial
+from conslaw_cli.laws.polynomials import MAX_DEGREE, Law, LawSearch, Polynomial
 
 _POWERS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 

@@ -1,0 +1,1 @@
+"""Exact arithmetic: prime fields, jets, kernels and lifting. Knows nothing of networks."""

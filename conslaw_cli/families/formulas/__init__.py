@@ -1,0 +1,1 @@
+"""Maps and vector fields of one's own, given by formulas."""

@@ -1,0 +1,1 @@
+"""Networks as functions of their parameters, their wiring and the laws that follow from it."""

@@ -1,0 +1,201 @@
+"""The grammar of ``layers:``: nodes of a YAML file → layers (families/layers.py).
+
+A layer is a word (``relu``, ``leaky_relu``, ``flatten``, …) or a mapping with one key, its kind.
+``dense: 8`` is short for ``dense: {units: 8}``, ``avg_pool: 2`` for ``avg_pool: {kernel: 2}``; one
+number stands for a kernel or stride that is equal in all directions. Strides default to 1 for
+convolutions and to the kernel for pooling. ``attention`` stands alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from conslaw_cli.errors import SpecError
+from conslaw_cli.families.attention import MAX_HEADS, Attention
+from conslaw_cli.families.layers import (
+    PADDINGS,
+    Activation,
+    Branch,
+    Convolution,
+    Flat,
+    Layer,
+    LayerError,
+    Layers,
+    Linear,
+    Pool,
+)
+from conslaw_cli.families.mlp import ACTIVATIONS, MAX_WIDTH
+from conslaw_cli.specs import readers
+from conslaw_cli.specs.readers import Reader
+
+if TYPE_CHECKING:
+    from conslaw_cli.specs.yaml_nodes import Node
+
+_size = readers.integer(1, MAX_WIDTH)
+_flag = readers.one_of({"true": True, "false": False})
+_padding = readers.one_of({word: word for word in PADDINGS})
+_none = readers.one_of({"false": False})
+
+
+def shape(node: Node) -> tuple[int, ...]:
+    """Read ``4``, ``{channels: 2, length: 6}`` or ``{channels: 3, height: 6, width: 6}``; or the
+    sizes as a list of up to three, as rows have them.
+    """
+    if isinstance(node.value, list):
+        if len(node.value) > 3:
+            raise node.fault("at most three sizes: channels, height, width")
+        sizes: tuple[int, ...] = readers.list_of(_size, "sizes such as [3, 6, 6]")(node)
+        return sizes
+    if not isinstance(node.value, dict):
+        return (_size(node),)
+    if "length" in node.value:
+        one = readers.mapping(node, {"channels": _size, "length": _size}, ("channels", "length"))
+        return one["channels"], one["length"]
+    two = readers.mapping(
+        node, {"channels": _size, "height": _size, "width": _size}, ("channels", "height", "width")
+    )
+    return two["channels"], two["height"], two["width"]
+
+
+def layers(node: Node) -> tuple[Layer | Mapping[str, int], ...]:
+    """Read a list of layers; an attention layer is read as its sizes."""
+    read: tuple[Any, ...] = readers.list_of(_layer, "layers such as relu or dense: 8")(node)
+    return read
+
+
+def network(
+    input: tuple[int, ...], layers: tuple[Any, ...], loss: Any = "mse", name: str = ""
+) -> Layers | Attention:
+    """Return the architecture of the keys ``input``, ``layers``, ``loss`` and ``name``."""
+    for i, layer in enumerate(layers):
+        if isinstance(layer, Mapping):
+            if len(layers) > 1 or len(input) != 1 or loss != "mse":
+                raise LayerError(
+                    (i,),
+                    "attention: expected to stand alone, on a vector as input, without a loss of"
+                    " its own",
+                )
+            return Attention(input[0], **layer, name=name)
+    return Layers(input, layers, loss, name)
+
+
+def attention(attention: Mapping[str, int], name: str = "") -> Attention:
+    """Return the architecture of the keys ``attention`` and ``name``."""
+    return Attention(**attention, name=name)
+
+
+def attention_sizes(node: Node) -> Mapping[str, int]:
+    """Read ``{dim: 64, heads: 4, head_dim: 16}``."""
+    sizes = readers.mapping(node, {"dim": _size, **_HEADS}, ("dim", "heads", "head_dim"))
+    return {key: value for key, value in sizes.items() if key != "bias"}
+
+
+def place(node: Node, path: tuple[int, ...]) -> str:
+    """Return where the layer with this path stands below the key ``layers``; without a path, the
+    input.
+    """
+    inner = node.value["layers" if path else "input"]
+    for index in path:
+        entries = (
+            inner.value if isinstance(inner.value, list) else next(iter(inner.value.values())).value
+        )
+        inner = entries[index]
+    return str(inner.place)
+
+
+def _layer(node: Node) -> Layer | Mapping[str, int]:
+    if isinstance(node.value, str):
+        return _word(node)
+    if not isinstance(node.value, dict) or len(node.value) != 1:
+        raise node.fault("one layer: a word such as relu, or one key such as dense: 8")
+    (kind, inner), *_ = node.value.items()
+    if kind in _WORDS:
+        raise node.fault(f"the word {kind} alone")
+    if kind not in _KINDS:
+        raise readers.unknown_key(node, kind, [*_KINDS, *_WORDS])
+    layer: Layer | Mapping[str, int] = _KINDS[kind](inner)
+    return layer
+
+
+def _word(node: Node) -> Layer:
+    layer: Layer = readers.one_of(_WORDS)(node)
+    return layer
+
+
+def _dense(node: Node) -> Linear:
+    if not isinstance(node.value, dict):
+        return Linear(_size(node))
+    return Linear(**readers.mapping(node, {"units": _size, "bias": _flag}, ("units",)))
+
+
+def _convolution(dimensions: int) -> Reader:
+    def read(node: Node) -> Convolution:
+        keys = {
+            "channels": _size,
+            "kernel": _sizes,
+            "stride": _sizes,
+            "padding": _padding,
+            "bias": _flag,
+        }
+        values = readers.mapping(node, keys, ("channels", "kernel"))
+        for key in ("kernel", "stride"):
+            values[key] = _spread(node, key, values.get(key, (1,)), dimensions)
+        return Convolution(**values)
+
+    return read
+
+
+def _sizes(node: Node) -> tuple[int, ...]:
+    sizes: tuple[int, ...] = readers.alternatives(_size)(node)
+    return sizes
+
+
+def _spread(node: Node, key: str, sizes: tuple[int, ...], dimensions: int) -> tuple[int, ...]:
+    if len(sizes) == 1:
+        return sizes * dimensions
+    if len(sizes) != dimensions:
+        raise node.value[key].error(f"expected one size or {dimensions}, got {len(sizes)}")
+    return sizes
+
+
+def _pool(node: Node) -> Pool:
+    if not isinstance(node.value, dict):
+        return Pool(_sizes(node), _sizes(node))
+    values = readers.mapping(node, {"kernel": _sizes, "stride": _sizes}, ("kernel",))
+    return Pool(values["kernel"], values.get("stride", values["kernel"]))
+
+
+def _residual(node: Node) -> Branch:
+    inner = layers(node)
+    for layer, child in zip(inner, node.value, strict=True):
+        if isinstance(layer, Mapping):
+            raise SpecError(
+                f"{child.place}: attention: expected to stand alone, not in a residual branch"
+            )
+    return Branch(inner)  # type: ignore[arg-type]  # no attention is left among them
+
+
+def _attention(node: Node) -> Mapping[str, int]:
+    sizes = readers.mapping(node, _HEADS, ("heads", "head_dim"))
+    return {key: value for key, value in sizes.items() if key != "bias"}
+
+
+_HEADS: dict[str, Reader] = {
+    "heads": readers.integer(1, MAX_HEADS),
+    "head_dim": _size,
+    "bias": _none,
+}
+_WORDS: dict[str, Layer] = {**{name: Activation(name) for name in ACTIVATIONS}, "flatten": Flat()}
+_KINDS: dict[str, Reader] = {
+    "dense": _dense,
+    "conv1d": _convolution(1),
+    "conv2d": _convolution(2),
+    "avg_pool": _pool,
+    "residual": _residual,
+    "attention": _attention,
+}
+"""The layers, each under its key.
+
+A new kind is one entry here, one dataclass and its cases in families/layers.py.
+"""

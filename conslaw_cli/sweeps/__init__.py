@@ -1,0 +1,1 @@
+"""Many jobs: workers, and the store that keeps their rows."""

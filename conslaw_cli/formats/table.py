@@ -6,14 +6,14 @@ No cell is cut: rows that do not fit the terminal side by side become blocks, on
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.cells import cell_len
 
-from conslaw_cli.formats import Report, exceptions
+from conslaw_cli.formats import Report
 from conslaw_cli.formats.explain import explain
+from conslaw_cli.formats.tally import Tally
 from conslaw_cli.formats.words import (
-    SHOWN,
     Column,
     columns,
     failure_lines,
@@ -33,37 +33,57 @@ _COLORS = {"proved": "32", "computed": "33", "failed": "31"}
 
 
 def render_table(report: Report, width: int | None, color: bool) -> str:
-    """Return all rows of a count; of a sweep the numbers of rows and its first exceptions.
+    """Return all rows of a count; of a sweep its summary.
 
     width: longer lines are wrapped or become blocks; None leaves them as long as they are.
     color: mark headers and verdicts with ANSI sequences.
     """
-    shown = exceptions(report)[:SHOWN] if report.command == "sweep" else report.rows
-    blocks = _sweep_head(report) if report.command == "sweep" else []
-    if shown:
-        blocks.append(_grid(columns(shown, report.expected), width, color))
-        blocks.append(_below(shown, width))
+    tally = Tally(report.rows, report.expected)
     if report.command == "sweep":
-        blocks.append([more(exceptions(report))])
-    legend = [*verdict_lines(report.rows), *theory_lines(shown), *failure_lines(shown)]
+        return render_summary(tally, report, width, color)
+    blocks = _rows(report.rows, report.expected, width, color)
+    legend = [*verdict_lines(tally), *theory_lines(report.rows), *failure_lines(report.rows)]
     blocks.append(_wrap(legend, width))
     blocks += [_wrap([explain(row)], width) for row in report.rows if report.explain]
+    return _text(blocks)
+
+
+def render_summary(tally: Tally, report: Report, width: int | None, color: bool) -> str:
+    """Return the numbers of a sweep's rows and its first exceptions; the report's own rows are not
+    looked at.
+    """
+    shown = tally.exceptions()
+    legend = [*verdict_lines(tally), *theory_lines(shown), *failure_lines(shown)]
+    return _text(
+        [
+            *_head(tally, report.title),
+            *_rows(shown, report.expected, width, color),
+            [more(tally)],
+            _wrap(legend, width),
+        ]
+    )
+
+
+def _text(blocks: Iterable[Sequence[str]]) -> str:
     texts = ["\n".join(block) for block in blocks]
     return "\n\n".join(text for text in texts if text) + "\n"
 
 
-def _sweep_head(report: Report) -> list[list[str]]:
-    numbers = totals(report)
+def _rows(
+    rows: Sequence[LawCount], expected: Mapping[str, int], width: int | None, color: bool
+) -> list[list[str]]:
+    return [_grid(columns(rows, expected), width, color), _below(rows, width)] if rows else []
+
+
+def _head(tally: Tally, title: str | None) -> list[list[str]]:
+    numbers = totals(tally)
     key_width = max(map(len, numbers))
     number_width = max(len(str(number)) for number in numbers.values())
-    found = len(exceptions(report))
+    what = "(not proved, with unknown laws, or not as expected)"
     return [
-        [label(report.title)] if report.title else [],
+        [label(title)] if title else [],
         [f"{key:<{key_width}}{_GAP}{number:>{number_width}}" for key, number in numbers.items()],
-        [
-            f"{plural(found, 'exception')} (not proved, with unknown laws, or not as expected)"
-            + (":" if found else ".")
-        ],
+        [f"{plural(tally.found, 'exception')} {what}" + (":" if tally.found else ".")],
     ]
 
 

@@ -55,6 +55,7 @@ class Sweep:
     source: where the sweep comes from, in words.
     sources: where a problem or its expected number of laws comes from, by its name.
     degree: also look for polynomial laws up to it (key ``laws: {degree: 2}``).
+    published: the file of the rows that these are to be as, as a path that can be opened.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Sweep:
     source: str | None = None
     degree: int | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
+    published: str | None = None
 
     @property
     def architectures(self) -> tuple[Architecture, ...]:
@@ -85,12 +87,18 @@ def parse(text: str, filename: str) -> Sweep:
     from conslaw_cli.specs.yaml_nodes import compose
 
     try:
-        return _document(compose(text, filename), Path(filename).stem)
+        asked = _document(compose(text, filename), Path(filename).stem)
+        return replace(asked, published=_beside(filename, asked.published))
     except SpecError as fault:
         lines = [*fault.args]
         if len(lines) > _FAULTS_SHOWN:
             lines[_FAULTS_SHOWN:] = [f"… and {len(lines) - _FAULTS_SHOWN} more"]
         raise SpecError(*lines) from None
+
+
+def _beside(filename: str, path: str | None) -> str | None:
+    """Return a path of a spec, which starts from the folder of the spec, from where we are."""
+    return None if path is None else str(Path(filename).parent / path)
 
 
 def from_flags(widths: str, activation: str, bias: str, loss: str) -> MLP:
@@ -219,7 +227,12 @@ def _sweep(root: Node, stem: str) -> Sweep:
     _check_draws(parts)
     rows = (row for part in parts for row in part.build())
     merged = _merged(values.get("name", stem), values.get("seed", 0), rows)
-    return replace(merged, source=values.get("source"), degree=values.get("laws", {}).get("degree"))
+    return replace(
+        merged,
+        source=values.get("source"),
+        degree=values.get("laws", {}).get("degree"),
+        published=values.get("published"),
+    )
 
 
 def _check_size(parts: Sequence[_Part]) -> None:
@@ -545,4 +558,5 @@ _SWEEP: dict[str, Reader] = {
     "source": readers.prose,
     "seed": _seed,
     "laws": _laws,
+    "published": readers.line,
 }

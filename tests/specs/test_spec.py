@@ -338,7 +338,7 @@ KINDS = (
     "or a sweep (keys architectures, grid, random), got"
 )
 TOP = (
-    "architectures, grid, random, name, source, seed, laws, expect, widths, activation, bias, loss,"
+    "architectures, grid, random, name, source, seed, laws, published, expect, widths, activation, bias, loss,"
     " input, layers, attention, phi, fields, random_fields"
 )
 BIAS = "bias: expected one of false, none, true, hidden, all, got"
@@ -409,8 +409,8 @@ MISTAKES = {
         " expect, seed"
     ),
     "{grid: {depth: 1, widths: 1}, widths: [1, 1]}": (
-        "1:31: unknown key 'widths'; expected one of name, source, seed, laws, architectures, grid,"
-        " random"
+        "1:31: unknown key 'widths'; expected one of name, source, seed, laws, published, architectures,"
+        " grid, random"
     ),
     "widths: [1, 2]\nbias: all\nwidths: [3, 4]": (
         "3:1: key 'widths' is given twice, first on line 1"

@@ -31,7 +31,7 @@ from conslaw_cli.sweeps import lines, signals
 from conslaw_cli.sweeps.store import RowId, Store
 from conslaw_cli.sweeps.sweep import Job, Limits, plan, resume, run
 
-RESULTS = Path(__file__).parents[2] / "results"
+RESULTS = Path(__file__).parents[2] / "results" / "published"
 RELU = MLP((3, 4, 2), "relu")
 DEEP = MLP((1, 2, 2, 1), "linear")
 ROWS = {each.name: count_laws(each) for each in (RELU, DEEP, MLP((2, 3, 2), "linear"))}
@@ -141,13 +141,13 @@ def test_an_old_row_with_roots_of_numbers_is_counted_again(component: str, kept:
 
 
 def laws_row() -> bytes:
-    """Return a row of results/laws.jsonl: linear 1-2-2-1, of whose 7 laws 6 are polynomials."""
+    """Return a published row of laws.jsonl: linear 1-2-2-1, of whose 7 laws 6 are polynomials."""
     text = (RESULTS / "laws.jsonl").read_bytes().splitlines()
     return next(line for line in text if b'"not_polynomial":1' in line and b"[1,2,2,1]" in line)
 
 
 def relu_row() -> bytes:
-    """Return a row of results/relu.jsonl: 77 parameters, dim Lie 70, 7 laws, all known."""
+    """Return a published row of relu.jsonl: 77 parameters, dim Lie 70, 7 laws, all known."""
     return (RESULTS / "relu.jsonl").read_bytes().splitlines()[0]
 
 
@@ -155,7 +155,7 @@ LOWER = '"lower":' + json.dumps(json.loads(relu_row())["evidence"]["lower"], sep
 
 
 def computed_row() -> bytes:
-    """Return a row of results/families.jsonl: 3 parameters, dim Lie 2, 1 law, computed."""
+    """Return a published row of families.jsonl: 3 parameters, dim Lie 2, 1 law, computed."""
     return (RESULTS / "families.jsonl").read_bytes().splitlines()[-1]
 
 

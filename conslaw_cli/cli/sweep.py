@@ -66,7 +66,7 @@ def sweep(
         from conslaw_cli.sweeps.sweep import Limits, missing, plan
 
     asked = load(spec)
-    jobs = plan(asked.architectures, asked.seed if seed is None else seed, asked.degree)
+    jobs = plan(asked.problems, asked.seed if seed is None else seed, asked.degree)
 
     def report(rows: list[LawCount]) -> None:
         show(

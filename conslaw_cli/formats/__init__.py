@@ -38,9 +38,13 @@ def render(name: str, report: Report, *, width: int | None = None, color: bool =
     it).
     color: allow ANSI sequences (only ``table`` heeds it).
     """
-    text = _RENDERERS[name](report, width, color)
-    # A lone surrogate has no UTF-8. As a backslash escape it does, and inside JSON that is its
-    # own notation.
+    return encodable(_RENDERERS[name](report, width, color))
+
+
+def encodable(text: str) -> str:
+    """Return a text in UTF-8, which has no lone surrogates: these become backslash escapes, inside
+    JSON its own notation.
+    """
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

@@ -118,11 +118,11 @@ def fields(rows: Iterable[LawCount], expected: Mapping[str, int]) -> list[Field]
     return [
         Field("name", lambda row: label(row.name), False),
         *(Field(label(key), partial(_text, key=key), False) for key in own),
-        *_FIGURES[:3],
+        *FIGURES[:3],
         *([Field("expected", partial(_expected, expected), True)] if compared else []),
-        *_FIGURES[3:-1],
+        *FIGURES[3:-1],
         *([Field("polynomial", _polynomial, True)] if searched else []),
-        *_FIGURES[-1:],
+        *FIGURES[-1:],
     ]
 
 
@@ -187,11 +187,22 @@ def _trace(row: LawCount) -> str:
     return ", ".join(texts if row.trace.complete else [*texts[:-1], "…", texts[-1]])
 
 
+def shortened(trace: str, size: int) -> str:
+    """Return a trace with its last steps but one left out until it has at most so many letters, or
+    is ``…`` and its end.
+    """
+    steps = [step for step in trace.split(", ") if step != "…"]
+    while len(trace) > size and len(steps) > 1:
+        del steps[-2]
+        trace = ", ".join([*steps[:-1], "…", steps[-1]])
+    return trace
+
+
 def _involutive(row: LawCount) -> str:
     return NONE if row.involutive is None else ("yes" if row.involutive else "no")
 
 
-_FIGURES = (
+FIGURES = (
     Field("D", _count("parameters"), True),
     Field("dim Lie", _count("dim_lie"), True),
     Field("laws", _count("laws"), True),

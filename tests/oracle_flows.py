@@ -43,14 +43,15 @@ class Count:
 
 
 class Phase:
-    """The state (θ, v, t) of a second-order dynamics, and the gradients of φ as polynomials on
-    it.
+    """The state (θ, v, t) of a second-order dynamics, or (θ, t) of one of first order, and the
+    gradients of φ as polynomials on it.
     """
 
-    def __init__(self, mlp: MLP) -> None:
+    def __init__(self, mlp: MLP, order: int) -> None:
         theta = oracle.Parameters(mlp)
         names = [str(x) for x in theta.gens]
-        self.gens: tuple[Poly, ...] = ring([*names, *(f"v_{x}" for x in names), "t"], ZZ)[1:]
+        velocities = [f"v_{x}" for x in names] if order == 2 else []
+        self.gens: tuple[Poly, ...] = ring([*names, *velocities, "t"], ZZ)[1:]
         self.size = len(names)
         self.gradients = [
             tuple(self.moved(entry) for entry in field)
@@ -88,7 +89,7 @@ def momentum(mlp: MLP, friction: int | str = 0, metric: Sequence[Metric] | None 
     friction: a constant τ, or "3/t". The latter is multiplied by t, as are the controls, which
     changes the speed along the orbits and nothing else.
     """
-    phase = Phase(mlp)
+    phase = Phase(mlp, 2)
     zero, one = 0 * phase.time, phase.time**0
     if friction == "3/t":
         slow, damping = phase.time, -3 * one
@@ -109,11 +110,10 @@ def decay(mlp: MLP, decayed: Callable[[str], bool] = lambda name: True) -> Count
     """Count the laws of ``θ' = −λ θ − ∇F`` with weight decay of the parameters whose names (as in
     ``U1_0_0``, ``b1_0``) pass ``decayed``; λ = 1, which is a choice of the unit of time.
     """
-    phase = Phase(mlp)
-    gens = (*phase.theta, phase.time)
+    phase = Phase(mlp, 1)
     zero, one = 0 * phase.time, phase.time**0
     drift = (*(-x if decayed(str(x)) else zero for x in phase.theta), one)
-    return _counted(gens, [drift, *((*field, zero) for field in phase.gradients)])
+    return _counted(phase.gens, [drift, *((*field, zero) for field in phase.gradients)])
 
 
 def mirror(mlp: MLP, metric: Sequence[Metric]) -> Count:

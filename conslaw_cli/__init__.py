@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from conslaw_cli.families.mlp import MLP
     from conslaw_cli.laws.polynomials import LawSearch, find_laws
     from conslaw_cli.lie.count import count_laws
+    from conslaw_cli.problems import Problem
     from conslaw_cli.records import LawCount
 
 __version__ = "0.1.0"
@@ -44,6 +45,7 @@ __all__ = [
     "Linear",
     "MemoryBudgetError",
     "Pool",
+    "Problem",
     "SpecError",
     "__version__",
     "count_laws",
@@ -66,6 +68,7 @@ _HOMES = {
     ),
     "families.mlp": ("MLP",),
     "laws.polynomials": ("LawSearch", "find_laws"),
+    "problems": ("Problem",),
     "records": ("LawCount",),
 }
 """The modules of the public names."""

@@ -327,7 +327,7 @@ class Network:
 @dataclass(frozen=True, slots=True)
 class GradientFields:
     """W_φ as a space of vector fields that can be sampled and evaluated on jets
-    (closure.Fields).
+    (flows.VectorFields).
     """
 
     network: Network
@@ -359,6 +359,10 @@ class GradientFields:
     def evaluate(self, field: PrimeField, theta: Array, probes: Array) -> Array:
         """Return ``∇_θ F(θ; a)`` by back-propagation."""
         return self.network.gradient(Jets(field), theta, probes)
+
+    def drift(self, field: PrimeField, theta: Array) -> None:
+        """Return nothing: nothing moves θ but these fields."""
+        return
 
     def degree(self) -> tuple[int, int]:
         """Degrees of a field's entries in θ and in the probe."""

@@ -54,8 +54,7 @@ class Phase:
         self.gens: tuple[Poly, ...] = ring([*names, *velocities, "t"], ZZ)[1:]
         self.size = len(names)
         self.gradients = [
-            tuple(self.moved(entry) for entry in field)
-            for field in oracle.generators(mlp, theta)
+            tuple(self.moved(entry) for entry in field) for field in oracle.generators(mlp, theta)
         ]
 
     def moved(self, poly: Poly) -> Poly:

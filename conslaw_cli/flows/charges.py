@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from conslaw_cli.flows.friction import Formula, Friction
 from conslaw_cli.flows.names import Arrays, Index, latex, velocity
-from conslaw_cli.networks.known_laws import Family, Laws
+from conslaw_cli.networks.known_laws import Family, Laws, linear_laws
 from conslaw_cli.networks.wiring import Space
 
 Pair = tuple[Index, Index]
@@ -25,7 +26,7 @@ class Side:
     @property
     def plain(self) -> bool:
         """Whether every unit has one entry."""
-        return self.rows.shape[1] == 1
+        return len(self.rows[0]) == 1
 
 
 def open_spaces(spaces: Sequence[Space]) -> Iterator[list[Side]]:
@@ -53,6 +54,65 @@ def exchanges(sides: Sequence[Side], arrays: Arrays) -> Laws | None:
     u, v = sides
     texts = [_commutator(u, v, arrays), _commutator(v, u, arrays)]
     return _antisymmetric([(u.rows, v.rows), (v.rows, u.rows)], texts, len(arrays.names))
+
+
+def linear(laws: Laws, arrays: Arrays, friction: Friction) -> Iterator[Laws]:
+    """Yield, for the laws ``⟨c, θ⟩`` among those of gradient flow, ``⟨c, p⟩`` and ``⟨c, θ⟩ − s ⟨c,
+    p⟩``. A law in one parameter alone is one of them: that parameter does not move.
+    """
+    start, size = 0, len(arrays.names)
+    for family in laws.families:
+        inside = (laws.law >= start) & (laws.law < start + family.size)
+        members = [laws.left[inside & (laws.law == start + i)] for i in range(family.size)]
+        alone = all(len(member) == 1 for member in members)
+        sums = (laws.right[inside] == -1).all() and (laws.coefficient[inside] == 1).all()
+        start += family.size
+        if not (sums or (alone and (laws.left[inside] == laws.right[inside]).all())):
+            continue
+        still = _formula(family, arrays, members[0]) if not sums else (family.text, family.latex)
+        moving = _moving(still, arrays, members[0])
+        momenta = linear_laws(
+            replace(family, text=moving[0], latex=moving[1]), [m + size for m in members]
+        )
+        yield boosted(momenta, friction)
+        text, tex = friction.moved(still, moving)
+        yield _positions(replace(family, text=text, latex=tex), members, size)
+
+
+def _positions(family: Family, members: Sequence[Index], size: int) -> Laws:
+    """Return ``Σ θ_e − s p_e`` over the members."""
+    still = linear_laws(family, members)
+    return replace(
+        still,
+        law=np.tile(still.law, 2),
+        left=np.concatenate([still.left, still.left + size]),
+        right=np.concatenate([still.right, np.full(len(still.left), 2 * size)]),
+        coefficient=np.concatenate([still.coefficient, -still.coefficient]),
+    )
+
+
+def boosted(laws: Laws, friction: Friction) -> Laws:
+    """Return laws that are linear in p, their formulas, which are in v, with the factor between."""
+    families = []
+    for family in laws.families:
+        text, tex = friction.boosted((family.text, family.latex))
+        families.append(replace(family, text=text, latex=tex))
+    return replace(laws, families=tuple(families))
+
+
+def _formula(family: Family, arrays: Arrays, member: Index) -> Formula:
+    """Return the name of the one parameter of a law."""
+    name = arrays.names[int(member[0])]
+    return name, latex(name)
+
+
+def _moving(formula: Formula, arrays: Arrays, member: Index) -> Formula:
+    """Return a formula in the arrays of a law as one in their velocities."""
+    name = arrays.array(int(member[0]))
+    if formula[0] == "θ":
+        return "v", "v"
+    text, tex = formula
+    return text.replace(name, velocity(name)), tex.replace(latex(name), latex(velocity(name)))
 
 
 def _antisymmetric(
@@ -84,7 +144,7 @@ def _commutator(theta: Side, momentum: Side, arrays: Arrays) -> tuple[str, str]:
     """Return ``X^T W − V^T Y`` for the matrices X, Y of θ and momenta V, W of two arrays with units
     as columns, as text and LaTeX.
     """
-    x, y = (arrays.of(int(side.rows[0, 0])) for side in (theta, momentum))
+    x, y = (arrays.array(int(side.rows[0, 0])) for side in (theta, momentum))
     row = [_rows(x, theta), _rows(velocity(x), theta)]
     column = [_rows(y, momentum, True), _rows(velocity(y), momentum, True)]
     sums = ("Σ ", r"\textstyle\sum ") if _copies(theta, arrays) else ("", "")

@@ -148,6 +148,14 @@ def product(field: PrimeField, a: Array, b: Array) -> Array:
     return np.concatenate([product(field, value(a), value(b)), field.reduce(mixed)], axis=-1)
 
 
+def exponential(field: PrimeField, x: Array) -> Array:
+    """Return the exponentials, entry by entry, of jets whose values are 0."""
+    if x.shape[-1] == 1:
+        return np.ones_like(x)
+    low = exponential(field, value(x))
+    return np.concatenate([low, product(field, low, derivative(x))], axis=-1)
+
+
 def inverse(field: PrimeField, x: Array) -> Array:
     """Invert jets whose values are not 0, entry by entry."""
     if x.shape[-1] > 1:

@@ -4,17 +4,16 @@ parameters (metrics.py).
 The fields are ``M ∇F``, in coordinates x in which they are rational. There is no drift: the state
 is θ.
 
-Known laws. Where generators of invariances of φ, ``ξ(θ)`` with ``⟨ξ, ∇F⟩ = 0``, are such that ``M^-1
-ξ`` is a gradient ∇h, h is a law. For the scaling of one unit of a space it is, whatever the metrics:
-``Σ_in Y − Σ_out Y`` with Y of metrics.py. For a mixing of two units, ``ξ_i = S_ij θ_j``, it is so
-only where all arrays of the space have a constant metric and S is symmetric: then the law is that
-of gradient flow, each array divided by its rate. docs/flows.md has the proofs, and that these are
-all laws where φ is monomial.
+Known laws. Where generators of invariances of φ, ``ξ(θ)`` with ``⟨ξ, ∇F⟩ = 0``, are such that
+``M^-1 ξ`` is a gradient ∇h, h is a law. For the scaling of one unit of a space it is, whatever the
+metrics: ``Σ_in Y − Σ_out Y`` with Y of metrics.py. For a mixing of two units, ``ξ_i = S_ij θ_j``,
+it is so only where all arrays of the space have a constant metric and S is symmetric: then the law
+is that of gradient flow, each array divided by its rate. docs/flows.md has the proofs, and that
+these are all laws where φ is monomial.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -93,6 +92,11 @@ class MirrorFields:
     def held(self) -> int:
         """Coordinates, speeds and their products beside the gradient."""
         return self.gradients.held + 8 * self.dimension
+
+    @property
+    def everywhere(self) -> bool:
+        """As for the gradients."""
+        return self.gradients.everywhere
 
     def prime(self, rng: np.random.Generator) -> int:
         """As for the gradients."""

@@ -27,21 +27,63 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Any, ClassVar
 
 import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField
-from conslaw_cli.flows import VectorFields
+from conslaw_cli.flows import Model, VectorFields
+from conslaw_cli.flows.charges import boosted, exchanges, linear, open_spaces, rotations
+from conslaw_cli.flows.friction import Friction
+from conslaw_cli.flows.names import Arrays
+from conslaw_cli.flows.spaces import spaces
+from conslaw_cli.networks.known_laws import Laws, join
 
 
-class Friction(Enum):
-    """The friction τ(t)."""
+@dataclass(frozen=True, slots=True)
+class Momentum:
+    """The heavy ball (constant friction), without friction, or Nesterov's flow."""
 
-    CONSTANT = "constant"
-    NONE = "0"
-    NESTEROV = "3/t"
+    friction: Friction = Friction.CONSTANT
+
+    title: ClassVar[str] = "momentum"
+    statement: ClassVar[str] = (
+        "θ'' + τ(t) θ' = −∇L(θ), τ constant (heavy ball), 0 or 3/t (Nesterov). The laws are the"
+        " same functions for every friction, of θ, of e^{∫τ} θ' and of a time; as many as 2 D + 1 −"
+        " dim Lie(f_0, X_a) in the state (θ, v, t), f_0 = (v, 0, 1), X_a = (0, ∇F_a, 0)."
+    )
+    source: ClassVar[str] = (
+        "Marcotte, Gribonval, Peyré: Keep the Momentum: Conservation Laws beyond Euclidean Gradient"
+        " Flows, ICML 2024, arXiv 2405.12888"
+    )
+    keys: ClassVar[tuple[str, ...]] = ("momentum",)
+
+    def of(self, model: Model) -> Momentum:
+        """Return itself."""
+        return self
+
+    def describe(self) -> str | dict[str, Any]:
+        """Return the key, with the friction where it is not constant."""
+        friction = {Friction.NONE: 0, Friction.NESTEROV: "3/t"}.get(self.friction)
+        return "momentum" if friction is None else {"momentum": {"friction": friction}}
+
+    def state(self, dimension: int) -> int:
+        """θ, v and t."""
+        return 2 * dimension + 1
+
+    def fields(self, model: Model) -> VectorFields:
+        """Return the fields on (θ, p, s)."""
+        gradients = model.fields()
+        kind = SteppingFields if gradients.everywhere else MomentumFields
+        return kind(gradients, self.friction)
+
+    def laws(self, model: Model) -> Laws:
+        """Return Noether's laws (module docstring)."""
+        arrays, found = Arrays.of(model), []
+        for sides in open_spaces(spaces(model.fields())):
+            every = (rotations(sides, arrays), exchanges(sides, arrays))
+            found += [boosted(laws, self.friction) for laws in every if laws is not None]
+        return join([*found, *linear(model.laws(), arrays, self.friction)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +102,11 @@ class MomentumFields:
     def held(self) -> int:
         """The state and a field beside the gradient."""
         return self.gradients.held + 4 * self.dimension
+
+    @property
+    def everywhere(self) -> bool:
+        """As for the gradients."""
+        return self.gradients.everywhere
 
     def prime(self, rng: np.random.Generator) -> int:
         """As for the gradients."""
@@ -104,13 +151,6 @@ class MomentumFields:
         rows[1, -1] = 1
         return rows[1:] if self.friction is Friction.NONE else rows
 
-    def steps(self, field: PrimeField, rng: np.random.Generator) -> Iterator[Drifting | Kicked]:
-        """Yield flows of the drift and of a random control by turns: shears both."""
-        while True:
-            drifting, kicked = field.random(rng, (2,)).tolist()
-            yield Drifting(self, field, drifting)
-            yield Kicked(self, field, self.sample(field, rng, 1), kicked)
-
     def degree(self) -> tuple[int, int]:
         """Those of the gradients; the drift is linear."""
         state, probe = self.gradients.degree()
@@ -118,7 +158,20 @@ class MomentumFields:
 
     def bits(self) -> float:
         """As for the gradients: each entry is one of theirs, or of the drift."""
-        return self.gradients.bits() + 1
+        return self.gradients.bits()
+
+
+class SteppingFields(MomentumFields):
+    """The same for polynomial gradients: flows of drift and controls are shears (orbit.Steps)."""
+
+    __slots__ = ()
+
+    def steps(self, field: PrimeField, rng: np.random.Generator) -> Iterator[Drifting | Kicked]:
+        """Yield flows of the drift and of a random control by turns."""
+        while True:
+            drifting, kicked = field.random(rng, (2,)).tolist()
+            yield Drifting(self, field, drifting)
+            yield Kicked(self, field, self.sample(field, rng, 1), kicked)
 
 
 @dataclass(frozen=True, slots=True)

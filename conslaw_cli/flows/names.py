@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conslaw_cli import checks
+from conslaw_cli.errors import SpecError
+from conslaw_cli.flows import Model
+
 Index = NDArray[np.intp]
+
+
+class ArrayError(SpecError):
+    """A flow names an array that the model has not. name: that array."""
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +34,41 @@ class Arrays:
 
     names: tuple[str, ...]
 
-    def members(self) -> dict[str, list[int]]:
-        """Return the indices of each array's entries, in the order of θ."""
-        found: dict[str, list[int]] = {}
-        for e, name in enumerate(self.names):
-            found.setdefault(array(name), []).append(e)
-        return found
+    @classmethod
+    def of(cls, model: Model) -> Arrays:
+        """Return those of a model."""
+        return cls(tuple(model.parameter_names()))
 
-    def of(self, entry: int) -> str:
+    def members(self) -> dict[str, Index]:
+        """Return the indices of each array's entries, in the order of θ."""
+        return _members(self.names)
+
+    def array(self, entry: int) -> str:
         """Return the array of a parameter."""
         return array(self.names[entry])
 
-    def velocities(self) -> list[str]:
-        """Return the names of the velocities of all parameters."""
-        return [velocity(array(name)) + name[len(array(name)) :] for name in self.names]
+    def matrices(self) -> list[str]:
+        """Return the arrays whose entries have two indices or more."""
+        members = self.members()
+        return [name for name, entries in members.items() if "," in self.names[entries[0]]]
+
+    def checked(self, where: str, names: Iterable[str]) -> tuple[str, ...]:
+        """Return names of arrays in the order of θ. Raise ArrayError for any other."""
+        given, known = list(names), list(self.members())
+        for name in given:
+            if name not in known:
+                shown = ", ".join(known[:20]) + ", …" * (len(known) > 20)
+                message = f"flow: {where}: expected arrays among {shown}, got {name!r}"
+                raise ArrayError(message + checks.near(name, known), name)
+        return tuple(name for name in known if name in given)
+
+
+@cache
+def _members(names: tuple[str, ...]) -> dict[str, Index]:
+    found: dict[str, list[int]] = {}
+    for e, name in enumerate(names):
+        found.setdefault(array(name), []).append(e)
+    return {name: np.array(entries, dtype=np.intp) for name, entries in found.items()}
 
 
 def array(name: str) -> str:
@@ -54,8 +88,3 @@ def latex(name: str) -> str:
         return rf"\dot{{{latex(name.removesuffix('_dot'))}}}"
     found = re.fullmatch(r"([A-Za-z]+)_?([0-9]+)", name)
     return f"{found[1]}_{{{found[2]}}}" if found else name
-
-
-def entries(names: Sequence[str]) -> Arrays:
-    """Return the arrays of these parameters."""
-    return Arrays(tuple(names))

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -42,6 +42,7 @@ class Step(Protocol):
         ...
 
 
+@runtime_checkable
 class Steps(Protocol):
     """Fields whose flows are polynomial maps."""
 
@@ -59,7 +60,7 @@ class Steps(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Orbit:
-    """A point (n,) of an orbit and independent tangent vectors (rank, n) there."""
+    """A point (n,) of an orbit and tangent vectors (rank, n) there."""
 
     field: PrimeField
     point: Array

@@ -103,7 +103,17 @@ class Model(Protocol):
         ...
 
 
-class Flow(Protocol):
+class Asked(Protocol):
+    """A flow as it is asked for: which arrays it is about may be left to the model."""
+
+    def of(self, model: Model) -> Flow:
+        """Return the flow as it is written for this model, the same however it was given. Raise
+        SpecError, its message beginning with "flow: ", if it names what the model has not.
+        """
+        ...
+
+
+class Flow(Asked, Protocol):
     """How training moves the parameters: frozen, picklable values; equal ones give equal counts."""
 
     title: ClassVar[str]
@@ -114,12 +124,6 @@ class Flow(Protocol):
     """Paper and place."""
     keys: ClassVar[tuple[str, ...]]
     """The keys of YAML and of rows that name it."""
-
-    def of(self, model: Model) -> Flow:
-        """Return the flow as it is written for this model, the same however it was given. Raise
-        SpecError, its message beginning with "flow: ", if it names what the model has not.
-        """
-        ...
 
     def describe(self) -> str | dict[str, Any]:
         """Return what ``flow:`` holds: a key, or a key with its values; ready for JSON."""

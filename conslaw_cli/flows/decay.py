@@ -42,8 +42,8 @@ class Decay:
     title: ClassVar[str] = "weight decay"
     statement: ClassVar[str] = (
         "θ' = −λ θ − ∇L(θ), λ > 0, on all arrays or on some. As many laws as gradient flow has"
-        " where every homogeneous component of φ is a component of its own: h becomes e^{kλt} h, k the"
-        " degree of h."
+        " where every homogeneous component of φ is a component of its own: h becomes e^{kλt} h,"
+        " k the degree of h."
     )
     source: ClassVar[str] = (
         "Marcotte, Gribonval, Peyré: Transformative or Conservative? Conservation Laws for ResNets"

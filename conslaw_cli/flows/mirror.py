@@ -14,15 +14,116 @@ these are all laws where φ is monomial.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any, ClassVar
 
 import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField
-from conslaw_cli.flows import VectorFields
-from conslaw_cli.flows.metrics import Metric, product, residue
-from conslaw_cli.flows.names import Index
+from conslaw_cli.flows import Model, VectorFields
+from conslaw_cli.flows.gradient import GRADIENT, Gradient
+from conslaw_cli.flows.metrics import ENTROPY, EUCLIDEAN, Metric, plain, product, residue
+from conslaw_cli.flows.names import ArrayError, Arrays, Index
+from conslaw_cli.networks.known_laws import Laws, join
+
+Chosen = tuple[tuple[str, Metric], ...]
+Rates = tuple[tuple[str, Fraction], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """A mirror flow. metric, rates: those of some arrays; others are Euclidean, of rate 1. called:
+    the shorthand of a metric that has one, which :meth:`of` finds out.
+    """
+
+    metric: Chosen = ()
+    rates: Rates = ()
+    called: str | None = None
+
+    title: ClassVar[str] = "mirror flow"
+    statement: ClassVar[str] = (
+        "θ' = −M(θ) ∇L(θ), M diagonal: a metric and a constant rate for every array. D − dim Lie(M"
+        " W_φ)(θ) laws. nmf: M = diag θ; icnn: the same on all matrices but the first."
+    )
+    source: ClassVar[str] = (
+        "Marcotte, Gribonval, Peyré: Keep the Momentum: Conservation Laws beyond Euclidean Gradient"
+        " Flows, ICML 2024, arXiv 2405.12888"
+    )
+    keys: ClassVar[tuple[str, ...]] = ("mirror", "nmf", "icnn")
+
+    def of(self, model: Model) -> Mirror | Gradient:
+        """Return it without what is Euclidean of rate 1, in the order of θ, under its shorthand if
+        it has one; gradient flow if nothing is left.
+        """
+        arrays = Arrays.of(model)
+        metrics, rates = dict(self.metric), dict(self.rates)
+        arrays.checked("mirror: metric", metrics)
+        arrays.checked("mirror: rates", rates)
+        every = arrays.members()
+        chosen = tuple((a, metrics[a]) for a in every if not metrics.get(a, EUCLIDEAN).constant)
+        scaled = tuple((a, rates[a]) for a in every if rates.get(a, 1) != 1)
+        known = {"icnn": entropies(arrays.matrices()[1:]), "nmf": entropies(every)}
+        called = next((name for name, each in known.items() if each == chosen and not scaled), None)
+        return Mirror(chosen, scaled, called) if chosen or scaled else GRADIENT
+
+    def describe(self) -> str | dict[str, Any]:
+        """Return the shorthand if there is one, else the key with what is not the default."""
+        if self.called is not None:
+            return self.called
+        metric = {name: each.describe() for name, each in self.metric}
+        rates = {name: plain(rate) for name, rate in self.rates}
+        values = {"metric": metric, "rates": rates}
+        return {"mirror": {key: value for key, value in values.items() if value}}
+
+    def state(self, dimension: int) -> int:
+        """θ."""
+        return dimension
+
+    def fields(self, model: Model) -> VectorFields:
+        """Return the fields ``M ∇F``."""
+        return MirrorFields(model.fields(), self.chart(model))
+
+    def laws(self, model: Model) -> Laws:
+        """Return the scalings' and, where metrics are constant, the mixings' (module docstring)."""
+        return join([])
+
+    def chart(self, model: Model) -> Chart:
+        """Return the metric of every parameter of a model."""
+        metrics, rates = dict(self.metric), dict(self.rates)
+        return Chart(
+            tuple(
+                (entries, metrics.get(name, EUCLIDEAN), rates.get(name, Fraction(1)))
+                for name, entries in Arrays.of(model).members().items()
+                if name in metrics or name in rates
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Shorthand:
+    """``nmf``, M = diag θ on all arrays, or ``icnn``, on all matrices but the first: a mirror flow
+    whose arrays a model decides.
+    """
+
+    name: str
+
+    def of(self, model: Model) -> Mirror | Gradient:
+        """Return the mirror flow."""
+        arrays = Arrays.of(model)
+        if self.name == "nmf":
+            return Mirror(entropies(arrays.members())).of(model)
+        if not arrays.matrices():
+            raise ArrayError(
+                "flow: icnn: expected a network, whose parameters are matrices", "icnn"
+            )
+        return Mirror(entropies(arrays.matrices()[1:])).of(model)
+
+
+def entropies(names: Iterable[str]) -> Chosen:
+    """Return M = diag θ on these arrays."""
+    return tuple((name, ENTROPY) for name in names)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

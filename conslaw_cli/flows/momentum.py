@@ -32,9 +32,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField
-from conslaw_cli.flows import Model, VectorFields
+from conslaw_cli.flows import Asked, Model, VectorFields
 from conslaw_cli.flows.charges import boosted, exchanges, linear, open_spaces, rotations
 from conslaw_cli.flows.friction import Friction
+from conslaw_cli.flows.mirror import Chart, Mirror
 from conslaw_cli.flows.names import Arrays
 from conslaw_cli.flows.spaces import spaces
 from conslaw_cli.networks.known_laws import Laws, join
@@ -42,9 +43,12 @@ from conslaw_cli.networks.known_laws import Laws, join
 
 @dataclass(frozen=True, slots=True)
 class Momentum:
-    """The heavy ball (constant friction), without friction, or Nesterov's flow."""
+    """The heavy ball (constant friction), without friction, or Nesterov's flow. metric: that of a
+    mirror flow, for the Hessian form of momentum in it; None for the Euclidean one.
+    """
 
     friction: Friction = Friction.CONSTANT
+    metric: Asked | None = None
 
     title: ClassVar[str] = "momentum"
     statement: ClassVar[str] = (
@@ -59,13 +63,19 @@ class Momentum:
     keys: ClassVar[tuple[str, ...]] = ("momentum",)
 
     def of(self, model: Model) -> Momentum:
-        """Return itself."""
-        return self
+        """Return it with its metric as that of the model; without one that is Euclidean."""
+        metric = None if self.metric is None else self.metric.of(model)
+        return Momentum(self.friction, metric if isinstance(metric, Mirror) else None)
 
     def describe(self) -> str | dict[str, Any]:
-        """Return the key, with the friction where it is not constant."""
+        """Return the key, with what is not the default: a friction that is not constant, a
+        metric.
+        """
         friction = {Friction.NONE: 0, Friction.NESTEROV: "3/t"}.get(self.friction)
-        return "momentum" if friction is None else {"momentum": {"friction": friction}}
+        values: dict[str, Any] = {} if friction is None else {"friction": friction}
+        if isinstance(self.metric, Mirror):
+            values["hessian"] = self.metric.describe()
+        return {"momentum": values} if values else "momentum"
 
     def state(self, dimension: int) -> int:
         """θ, v and t."""
@@ -74,6 +84,8 @@ class Momentum:
     def fields(self, model: Model) -> VectorFields:
         """Return the fields on (θ, p, s)."""
         gradients = model.fields()
+        if isinstance(self.metric, Mirror):
+            return MetricFields(gradients, self.friction, self.metric.chart(model))
         kind = SteppingFields if gradients.everywhere else MomentumFields
         return kind(gradients, self.friction)
 
@@ -172,6 +184,46 @@ class SteppingFields(MomentumFields):
             drifting, kicked = field.random(rng, (2,)).tolist()
             yield Drifting(self, field, drifting)
             yield Kicked(self, field, self.sample(field, rng, 1), kicked)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricFields(MomentumFields):
+    """The same in a metric, on (x, p, s): x are the chart's coordinates of θ, p is the velocity of
+    the dual variables.
+    """
+
+    chart: Chart
+
+    def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[MomentumFields, Array]:
+        """Draw x as for the mirror flow, any p and s."""
+        there, state = super(MetricFields, self).at(field, rng)
+        x = state[:, : self.gradients.dimension]
+        x[x == 0] = 1
+        return there, state
+
+    def evaluate(self, field: PrimeField, state: Array, probes: Array) -> Array:
+        """Return ``(0, ∇F(θ), 0)``."""
+        size = self.gradients.dimension
+        theta = self.chart.position(field, state[:, :size])
+        return super(MetricFields, self).evaluate(
+            field, np.concatenate([theta, state[:, size:]], axis=1), probes
+        )
+
+    def drift(self, field: PrimeField, state: Array) -> Array:
+        """Return ``(dx/ds, 0, 1)``."""
+        size = self.gradients.dimension
+        drift = super(MetricFields, self).drift(field, state)
+        drift[:, :size] = self.chart.velocity(field, state[:, :size], state[:, size:-1])
+        return drift
+
+    def degree(self) -> tuple[int, int]:
+        """Return degrees of the numerators: of the gradient's, and of the drift's, linear in p."""
+        state, probe = super(MetricFields, self).degree()
+        return state + self.chart.degree + 1, probe
+
+    def bits(self) -> float:
+        """Bound the coefficients of the numerators."""
+        return self.gradients.bits() + self.chart.bits
 
 
 @dataclass(frozen=True, slots=True)

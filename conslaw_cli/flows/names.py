@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,20 @@ def _members(names: tuple[str, ...]) -> dict[str, Index]:
     for e, name in enumerate(names):
         found.setdefault(array(name), []).append(e)
     return {name: np.array(entries, dtype=np.intp) for name, entries in found.items()}
+
+
+def label(flow: str | Mapping[str, Any]) -> str:
+    """Return what ``flow:`` holds as one line of text, ``momentum: {friction: 0}``."""
+    text = _flow_style(flow)
+    return text if isinstance(flow, str) else text[1:-1]
+
+
+def _flow_style(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {_flow_style(each)}' for key, each in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_flow_style, value))}]"
+    return str(value)
 
 
 def array(name: str) -> str:

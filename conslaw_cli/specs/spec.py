@@ -542,10 +542,10 @@ _FAMILIES: dict[str, _Family] = {
 """The families, each under the key that every architecture of it has and no other."""
 
 _ABOUT: dict[str, Reader] = {
+    "flow": flow_spec.flow,
     "name": readers.line,
     "source": readers.prose,
     "expect": readers.integer(0),
-    "flow": flow_spec.flow,
 }
 """Keys of every architecture: ``expect`` is its known number of laws, ``source`` where that comes
 from.

@@ -34,8 +34,9 @@ import numpy as np
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.flows import Asked, Model, VectorFields
 from conslaw_cli.flows.charges import boosted, exchanges, linear, open_spaces, rotations
+from conslaw_cli.flows.charts import Chart
 from conslaw_cli.flows.friction import Friction
-from conslaw_cli.flows.mirror import Chart, Mirror
+from conslaw_cli.flows.mirror import Mirror
 from conslaw_cli.flows.names import Arrays
 from conslaw_cli.flows.spaces import spaces
 from conslaw_cli.networks.known_laws import Laws, join

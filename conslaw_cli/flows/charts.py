@@ -11,6 +11,9 @@ from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.flows.metrics import EUCLIDEAN, Metric, inverse, product, residue
 from conslaw_cli.flows.names import Index
 
+Scale = tuple[Metric, Fraction]
+"""The metric and the rate of a parameter."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chart:
@@ -50,9 +53,9 @@ class Chart:
             shifts[entries] = field.reduce(speed * shift)
         return squares, shifts
 
-    def scales(self, size: int) -> list[tuple[Metric, Fraction]]:
+    def scales(self, size: int) -> list[Scale]:
         """Return the metric and the rate of every parameter."""
-        scales: list[tuple[Metric, Fraction]] = [(EUCLIDEAN, Fraction(1))] * size
+        scales: list[Scale] = [(EUCLIDEAN, Fraction(1))] * size
         for entries, metric, rate in self.arrays:
             scale = metric, rate
             for e in entries.tolist():

@@ -15,14 +15,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import lcm
+from math import gcd, lcm
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.errors import SpecError
-from conslaw_cli.flows.charts import Chart
+from conslaw_cli.flows.charts import Chart, Scale
 from conslaw_cli.flows.friction import Formula
 from conslaw_cli.flows.metrics import EUCLIDEAN, Metric
 from conslaw_cli.flows.names import Arrays, Index, latex
@@ -30,8 +30,6 @@ from conslaw_cli.networks.known_laws import Laws, join
 
 LARGEST = 10**6
 """Largest coefficient: times a residue, and added up, it is exact."""
-Scale = tuple[Metric, Fraction]
-"""The metric and the rate of a parameter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +128,8 @@ def _family(laws: Laws, arrays: Arrays, scales: Sequence[Scale]) -> Laws:
     found = [_term(i, j, scales[i], size) for i, j in pairs]
     common = lcm(*(factor.denominator for _, _, factor in found))
     factors = [int(factor * common) for _, _, factor in found]
+    shared = gcd(*factors)
+    factors = [factor // shared for factor in factors]
     if max(map(abs, factors)) > LARGEST:
         raise SpecError(
             "flow: mirror: rates: expected ratios of small numbers, got some whose common"

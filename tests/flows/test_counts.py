@@ -39,6 +39,10 @@ SMALL = [
     MLP((2, 1, 2, 1), ("linear", "relu")),
     MLP((1, 2, 2, 1), ("linear", "relu")),
 ]
+ONE_AT_HEART = MLP((1, 2, 2), "linear", False, "cross_entropy")
+"""Its two outputs move as one does: a layer between two units, which has rotations that are not
+listed.
+"""
 FRICTIONS: dict[Friction, int | str] = {
     Friction.CONSTANT: 2,
     Friction.NONE: 0,
@@ -63,8 +67,6 @@ def expected(found: oracle.Count) -> tuple[int, ...]:
 def test_momentum(network: MLP, friction: Friction) -> None:
     row = counted(network, Momentum(friction))
     assert figures(row) == expected(oracle.momentum(network, FRICTIONS[friction]))
-    # Its two outputs move as one does, so that a layer between two units has rotations that are
-    # not listed.
     assert (row.verdict == "proved") == (
         network != MLP((1, 2, 2), "linear", False, "cross_entropy")
     )
@@ -160,3 +162,24 @@ def test_rates(network: MLP) -> None:
     scales = oracle.common([ratio.get(name, Fraction(1)) for name in arrays])
     found = oracle.mirror(network, scales)
     assert (row.dim_lie, row.laws) == (found.dim_lie, found.laws)
+
+
+@pytest.mark.parametrize("network", SMALL[:8] + SMALL[11:13], ids=lambda network: network.name)
+@pytest.mark.parametrize("metric", ["nmf", "icnn"])
+def test_momentum_on_a_metric(network: MLP, metric: str) -> None:
+    power = METRICS[metric]
+    row = counted(network, Momentum(Friction.NONE, powers(network, power)))
+    scales = [power_of(power(name)) for name in network.parameter_names()]
+    assert figures(row) == expected(oracle.momentum(network, 0, scales))
+
+
+@pytest.mark.parametrize("network", SMALL[:8], ids=lambda network: network.name)
+def test_momentum_with_rates(network: MLP) -> None:
+    rates = (("U1", Fraction(1, 10)), ("U2", Fraction(3)))
+    arrays = [name.partition("[")[0] for name in network.parameter_names()]
+    row = counted(network, Momentum(Friction.NONE, Mirror((), rates)))
+    scales = oracle.common([dict(rates).get(name, Fraction(1)) for name in arrays])
+    assert figures(row) == expected(oracle.momentum(network, 0, scales))
+    assert (row.verdict == "proved") == (
+        network != MLP((1, 2, 2), "linear", False, "cross_entropy")
+    )

@@ -14,7 +14,6 @@ from conslaw_cli.formats import Report
 from conslaw_cli.formats.explain import explain
 from conslaw_cli.formats.tally import Tally
 from conslaw_cli.formats.words import (
-    FIGURES,
     Column,
     Field,
     columns,
@@ -99,8 +98,8 @@ class SweepTable:
 
     def _fitting(self) -> list[Field]:
         """Return the fields that lines have room for, in order; none if that is too little."""
-        figures = {field.header for field in FIGURES}
-        own = [each.header for each in self._all if each.header not in figures | {"name"}]
+        headers = [each.header for each in self._all]
+        own = headers[1 : headers.index("D")]
         kept = list(self._all)
         for header in ("", "trace", "involutive", *reversed(own)):
             kept = [each for each in kept if each.header != header]

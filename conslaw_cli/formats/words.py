@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+from conslaw_cli.flows import names
 from conslaw_cli.formats.tally import SHOWN, Tally
-from conslaw_cli.records import LawCount
+from conslaw_cli.records import GRADIENT, LawCount
 
 NONE = "-"
 _OWN = ("phi", "fields", "random_fields")
@@ -115,15 +116,29 @@ def fields(rows: Iterable[LawCount], expected: Mapping[str, int]) -> list[Field]
     ]
     compared = any(row.name in expected for row in rows)
     searched = any(row.polynomial_laws for row in rows)
+    moved = flowing(rows)
     return [
         Field("name", lambda row: label(row.name), False),
         *(Field(label(key), partial(_text, key=key), False) for key in own),
-        *FIGURES[:3],
+        *([Field("flow", flow_text, False)] if moved else []),
+        *FIGURES[:1],
+        *([_STATE] if moved else []),
+        *FIGURES[1:3],
         *([Field("expected", partial(_expected, expected), True)] if compared else []),
         *FIGURES[3:-1],
         *([Field("polynomial", _polynomial, True)] if searched else []),
         *FIGURES[-1:],
     ]
+
+
+def flowing(rows: Iterable[LawCount]) -> bool:
+    """Whether some row is not of gradient flow."""
+    return any(row.flow != GRADIENT for row in rows)
+
+
+def flow_text(row: LawCount) -> str:
+    """Return a row's flow on one line."""
+    return label(names.label(row.flow))
 
 
 def _expected(expected: Mapping[str, int], row: LawCount) -> str:
@@ -202,6 +217,7 @@ def _involutive(row: LawCount) -> str:
     return NONE if row.involutive is None else ("yes" if row.involutive else "no")
 
 
+_STATE = Field("state", _count("state"), True)
 FIGURES = (
     Field("D", _count("parameters"), True),
     Field("dim Lie", _count("dim_lie"), True),

@@ -25,6 +25,7 @@ from conslaw_cli.algebra.field import PRIMES_IN_RANGE, SMALLEST_PRIME, TERMS, Fo
 from conslaw_cli.errors import ContradictionError
 from conslaw_cli.flows import VectorFields
 from conslaw_cli.lie.closure import RankTrace, Sampler
+from conslaw_cli.lie.orbit import Orbit
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.problems import Architecture
 from conslaw_cli.records import Bound
@@ -45,6 +46,15 @@ def from_brackets(trace: RankTrace, prime: int) -> Bound:
         prime,
         f"random {fields} have rank {trace.rank} at a random point",
     )
+
+
+def from_orbit(along: Orbit) -> Bound:
+    """Lower bound: the rank of the end point of a path (orbit.py)."""
+    shown = (
+        f"the end point of a path along drift and control fields has rank {along.rank} in the times"
+        " that these are followed for"
+    )
+    return Bound(along.rank, "orbit", "proof", along.field.p, shown)
 
 
 def from_stagnation(trace: RankTrace, error: float) -> Bound:
@@ -82,7 +92,7 @@ def law_rank(laws: Laws, sampler: Sampler, check: bool = True) -> int:
 def _law_rank(laws: Laws, sampler: Sampler, fold: Folding | None, check: bool) -> int:
     field, span = sampler.field, Span(sampler.field)
     fields = sampler.rows(0, CHECKED_FIELDS).T if check else None
-    for start, gradients in enumerate(laws.gradients(sampler.theta[0, :, 0], TERMS)):
+    for start, gradients in enumerate(laws.over(field).gradients(sampler.theta[0, :, 0], TERMS)):
         field.reduce(gradients)
         if fields is not None and (wrong := field.matmul(gradients, fields).any(axis=1)).any():
             name = laws.name(start * TERMS + int(wrong.argmax()))

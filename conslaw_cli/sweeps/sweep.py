@@ -92,6 +92,7 @@ class Job:
             _failed(self, "", 0.0),
             verdict="computed",
             parameters=self.problem.parameters,
+            state=state,
             dim_lie=state,
             laws=state,
             unknown_laws=state,

@@ -205,7 +205,7 @@ def test_columns_are_left_out_where_there_is_no_room_and_then_rows_become_blocks
     assert max(map(len, narrow.partition("\n\nthree")[0].splitlines())) <= 100
     narrower = sweep("s.yaml", columns=70).stdout
     assert narrower.startswith("name             D  dim Lie  laws")
-    assert "left out for want of room: activation, widths, bias, trace," in narrower
+    assert "left out for want of room: activation, widths, bias," in narrower
     blocks = sweep("s.yaml", columns=40).stdout
     assert blocks.startswith("linear 2-3-2\n  activation  linear\n  widths      2-3-2\n")
     assert "  verdict     proved\n\ntwo-layer ReLU\n" in blocks

@@ -228,6 +228,13 @@ def find_laws(
     basis: also list a full linear basis. Raise SpecError for a degree outside 1 … MAX_DEGREE, or
     another wrong argument, and MemoryBudgetError, with the degree that would fit, before anything
     large is allocated.
+
+    >>> from conslaw_cli import CustomMap
+    >>> found = find_laws(CustomMap.from_text("u*v1, u*v2"), 2)
+    >>> found.parameters, found.independent
+    (('u', 'v1', 'v2'), 1)
+    >>> [law.polynomial.terms for law in found.generators]
+    [((1, (0, 0)), (-1, (1, 1)), (-1, (2, 2)))]
     """
     start = time.perf_counter()
     checks.job(seed, memory)

@@ -22,8 +22,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField
+from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Model, VectorFields
 from conslaw_cli.flows.charts import Chart
+from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
 from conslaw_cli.flows.metrics import ENTROPY, EUCLIDEAN, Metric, plain
 from conslaw_cli.flows.names import ArrayError, Arrays
@@ -98,6 +100,15 @@ class Mirror:
     def laws(self, model: Model) -> Laws:
         """Return the scalings' and, where metrics are constant, the mixings' (module docstring)."""
         return potentials(model.laws(), Arrays.of(model), self.chart(model))
+
+    def coordinates(self, model: Model) -> Coordinates:
+        """Return θ, which the coordinates are for metrics that are powers."""
+        if any(metric.poles for _, metric in self.metric):
+            raise SpecError(
+                "flow: mirror: expected metrics that are powers, got a hypentropy, under which"
+                " laws are no polynomials"
+            )
+        return Coordinates(tuple(model.parameter_names()))
 
     def chart(self, model: Model) -> Chart:
         """Return the metric of every parameter of a model."""

@@ -15,17 +15,16 @@ from conslaw_cli.problems import Problem
 
 
 def closed_form(problem: Problem) -> int | None:
-    """Return the number of laws of a linear chain without biases and cross-entropy under gradient
-    flow, decay of all its parameters or Euclidean momentum; None where no formula is known.
+    """Return the number of laws of a linear chain under a loss with condition (9): without biases
+    under gradient flow or decay of all its parameters, with any under Euclidean momentum; None
+    where no formula is known.
     """
     network, flow = problem.architecture, problem.flow
-    if not isinstance(network, MLP) or (number := network.closed_form()) is None:
+    if not isinstance(network, MLP):
         return None
-    if flow in (GRADIENT, Decay()):
-        return number
-    if isinstance(flow, Momentum) and flow.metric is None:
-        return charges(network)
-    return None
+    if isinstance(flow, Momentum):
+        return charges(network) if flow.metric is None else None
+    return network.closed_form() if flow in (GRADIENT, Decay()) else None
 
 
 def charges(network: MLP) -> int | None:

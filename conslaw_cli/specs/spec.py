@@ -392,16 +392,19 @@ def _products(
         for chosen in product(*choices.values()):
             values = {"widths": widths, **dict(zip(choices, chosen, strict=True))}
             network = _built(node, MLP, values)
-            yield _Row(Problem(network), _closed_form(network, node) if expect else None, node)
+            problem = Problem(network)
+            yield _Row(problem, _closed_form(problem, node) if expect else None, node)
 
 
-def _closed_form(network: MLP, node: Node) -> int:
+def _closed_form(problem: Problem, node: Node) -> int:
     """Return the number of laws by the formula. Raise SpecError, at the key, if there is none."""
-    number = network.closed_form()
+    from conslaw_cli.lie.closed_form import closed_form
+
+    number = closed_form(problem)
     if number is None:
         raise node.value["expect"].error(
             "a closed form is known for linear networks without biases and cross_entropy only, not"
-            f" for {network.name}"
+            f" for {problem.name}"
         )
     return number
 

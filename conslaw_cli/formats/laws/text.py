@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from conslaw_cli.formats.laws import Result, degrees, origin, terms, title
 from conslaw_cli.formats.words import label, probability
 from conslaw_cli.laws.polynomials import MAX_DEGREE, Law, LawSearch, Polynomial
+from conslaw_cli.lie.theorems.paths import is_monomial
 
 _POWERS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -67,7 +68,7 @@ def _figures(result: Result) -> Iterator[str]:
     yield _comparison(result)
     if result.not_polynomial:
         yield _next_step(search)
-    if search.architecture.monomial and not search.homogeneous and search.degree >= 2:
+    if is_monomial(search.problem) and not search.homogeneous and search.degree >= 2:
         yield "complete: φ is a monomial map, so all laws are functions of those of degree up to 2"
     if search.error_bound:
         chance = probability(search.error_bound)

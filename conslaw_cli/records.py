@@ -46,6 +46,15 @@ class Trace:
     error_bound: float | None = None
     complete: bool = True
 
+    @property
+    def involutive(self) -> bool | None:
+        """Whether W_0 is involutive, so that the dimensions never rise; None if that is not
+        known.
+        """
+        if len(self.dimensions) > 1:
+            return False
+        return True if self.complete else None
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LawCount:
@@ -58,7 +67,8 @@ class LawCount:
     these ``known`` and ``new``, and how many laws are ``not_polynomial`` of that degree. ``flow``
     is what moves the parameters, its key or that with its values, ``state`` the dimension of its
     state space, which is ``dim_lie + laws``; a row of gradient flow, whose state is θ, does not
-    write them. The counts are None in a failed row, whose ``reason`` says why.
+    write them. ``timeless``: how many laws do not depend on time, where some may. The counts
+    are None in a failed row, whose ``reason`` says why.
     """
 
     name: str
@@ -83,6 +93,7 @@ class LawCount:
     reason: str | None = None
     flow: str | Mapping[str, Any] = GRADIENT
     state: int | None = None
+    timeless: int | None = None
 
     def __post_init__(self) -> None:
         if self.state is None:
@@ -131,6 +142,7 @@ class LawCount:
                 "complete": self.trace is None or self.trace.complete,
             },
             "scope": self.scope,
+            **({} if self.timeless is None else {"laws_free_of_time": self.timeless}),
         }
 
     @classmethod
@@ -152,6 +164,7 @@ class LawCount:
             lower=tuple(Bound(**bound) for bound in evidence["lower"]),
             upper=tuple(Bound(**bound) for bound in evidence["upper"]),
             scope=evidence["scope"],
+            timeless=evidence.get("laws_free_of_time"),
             **known,
         )
 

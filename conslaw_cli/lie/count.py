@@ -12,7 +12,10 @@ import numpy as np
 
 from conslaw_cli import __version__, checks
 from conslaw_cli.errors import ContradictionError
+from conslaw_cli.flows import Clocked, VectorFields
 from conslaw_cli.lie import budget, trials
+from conslaw_cli.lie.closure import spanning
+from conslaw_cli.lie.orbit import Orbit, Steps, orbit
 from conslaw_cli.lie.theorems import THEOREMS, Evidence, Needs, Proof, Theorem
 from conslaw_cli.problems import Architecture, Problem
 from conslaw_cli.records import Bound, LawCount, Trace
@@ -62,6 +65,12 @@ def _from_engine(problem: Problem, evidence: Evidence, given: Proofs, key: str) 
     rng = np.random.Generator(np.random.PCG64(int(key, 16)))
     at = replace(evidence, at=trials.fresh(fields, rng))
     proofs = {**given, **_proofs(problem, at, Needs.RANKS)}
+    if isinstance(fields, Steps):
+        along = orbit(fields, at.sampler.field, rng, _enough(problem, proofs))
+        if along.rank == _enough(problem, proofs):
+            proofs |= _proofs(problem, replace(at, along=along), Needs.PATH)
+            row = _row(problem, proofs, Trace((along.rank,), complete=False))
+            return _timed(row, fields, along)
     image = next((p.image for p in proofs.values() if p.image is not None), None)
     run = trials.attempt(at.sampler, _enough(problem, proofs), image)
     for theorem in _needing(Needs.RANKS):
@@ -73,7 +82,19 @@ def _from_engine(problem: Problem, evidence: Evidence, given: Proofs, key: str) 
             proofs[theorem] = min([proofs[theorem], *filter(None, again)], key=_upper)
     run = trials.settle(fields, run, rng, _enough(problem, proofs))
     proofs |= _proofs(problem, replace(at, run=run), Needs.BRACKETS)
-    return _row(problem, proofs, run.trace)
+    row = _row(problem, proofs, run.trace)
+    if not isinstance(fields, Clocked):
+        return row
+    return _timed(row, fields, spanning(trials.fresh(fields, rng), run.ranks))
+
+
+def _timed(row: LawCount, fields: VectorFields, at: Orbit) -> LawCount:
+    """Add how many laws do not depend on time, being constant along the clock as well."""
+    if not isinstance(fields, Clocked):
+        return row
+    clock = fields.clock(at.field, at.point[None, :, None])
+    rank = at.field.rank(np.concatenate([at.tangents, clock]))
+    return replace(row, timeless=fields.dimension - rank)
 
 
 def _needing(*needs: Needs) -> list[Theorem]:
@@ -124,7 +145,7 @@ def _row(problem: Problem, proofs: Proofs, trace: Trace) -> LawCount:
         known_independent=independent,
         unknown_laws=laws - independent,
         trace=trace,
-        involutive=len(trace.dimensions) == 1,
+        involutive=trace.involutive,
         error_bound=None if dim_lie == proved else min(errors, default=1.0),
         lower=lower,
         upper=upper,

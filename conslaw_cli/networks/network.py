@@ -344,6 +344,15 @@ class GradientFields:
         """
         return 8 * self.dimension + 6 * self.network.held
 
+    @property
+    def everywhere(self) -> bool:
+        """They are polynomials."""
+        return True
+
+    def spaces(self) -> list[Space]:
+        """Return the spaces of units that the parameters write and read."""
+        return self.network.spaces()
+
     def prime(self, rng: np.random.Generator) -> int:
         """Draw any prime of the range."""
         return random_prime(rng)

@@ -20,7 +20,7 @@ from conslaw_cli.families.formulas.custom import CustomFields, CustomMap, Random
 from conslaw_cli.families.layers import Activation, Branch, Convolution, Flat, Layers, Linear, Pool
 from conslaw_cli.families.mlp import HOMOGENEOUS, LOSSES, MLP
 from conslaw_cli.lie import ranks
-from conslaw_cli.lie.closed_form import closed_form
+from conslaw_cli.lie.closed_forms import closed_form
 from conslaw_cli.lie.closure import Sampler, close, confirms
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.lie.theorems import Evidence

@@ -11,7 +11,7 @@ import pytest
 from conslaw_cli.families.formulas.custom import CustomMap
 from conslaw_cli.families.layers import Layers, Linear
 from conslaw_cli.families.mlp import BIASES, LOSSES, MLP
-from conslaw_cli.flows import VectorFields
+from conslaw_cli.flows import Model, VectorFields
 from conslaw_cli.lie import count
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.lie.theorems import THEOREMS, Evidence, Needs, Proof, Theorem
@@ -59,11 +59,14 @@ class Other:
     def state(self, dimension: int) -> int:
         return dimension
 
-    def fields(self, gradients: VectorFields) -> VectorFields:
-        return gradients
+    def of(self, model: Model) -> Other:
+        return self
 
-    def laws(self, gradients: Laws) -> Laws:
-        return gradients
+    def fields(self, model: Model) -> VectorFields:
+        return model.fields()
+
+    def laws(self, model: Model) -> Laws:
+        return model.laws()
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,35 @@ def brackets(problem: Problem, evidence: Evidence) -> Proof:
 
 
 @theorem(
+    "orbit",
+    title="The end point of a path modulo a prime",
+    source=(
+        "Nagano 1966; Sussmann: Orbits of families of vector fields and integrability of"
+        " distributions, Transactions of the AMS 180, 1973; lie/orbit.py"
+    ),
+    needs=Needs.PATH,
+    flows=None,
+)
+def orbit(problem: Problem, evidence: Evidence) -> Proof:
+    """The rank r of the end point of a path along drift and control fields, in the times that these
+    are followed for, at one choice modulo a prime, is a lower bound for dim Lie at generic states.
+
+    Hypotheses. The fields are analytic, and their flows polynomial maps with integer coefficients
+    of states, times and probes.
+
+    Proof. The end point lies in the orbit of the first one, whose tangent space is the trace of the
+    Lie algebra. A minor that is no zero modulo the prime is a nonzero polynomial; the end point of
+    a fixed path is an invertible function of the first one, so it is generic where that is.
+    """
+    path = evidence.path
+    shown = (
+        f"the end point of a path along drift and control fields has rank {path.rank} in the times"
+        " that these are followed for"
+    )
+    return Proof(lower=(Bound(path.rank, "orbit", "proof", path.field.p, shown),))
+
+
+@theorem(
     "stagnation",
     title="Brackets that add nothing",
     source=f"{_PAPER}, Proposition 3.1 and Lemma 3.2; the probability is bounded in lie/trials.py",

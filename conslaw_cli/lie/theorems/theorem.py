@@ -9,6 +9,7 @@ from enum import Enum
 
 from conslaw_cli.flows.gradient import Gradient
 from conslaw_cli.lie.closure import Sampler
+from conslaw_cli.lie.orbit import Orbit
 from conslaw_cli.lie.trials import Run
 from conslaw_cli.problems import Problem
 from conslaw_cli.records import Bound, LawCount, Trace
@@ -22,6 +23,7 @@ class Needs(Enum):
     STRUCTURE = "nothing else"
     PARTS = "counts of smaller problems"
     RANKS = "ranks at a random point"
+    PATH = "the rank of the end point of a path"
     BRACKETS = "ranks of brackets"
 
 
@@ -55,12 +57,13 @@ class Evidence:
 
     count: counts another problem with the seed and the memory of this one.
     at: a random point modulo a random prime; check: whether laws are to be held against fields.
-    run: what closing W_φ gave.
+    along: a path along fields whose flows are polynomial maps. run: what closing W_φ gave.
     """
 
     count: Callable[[Problem], LawCount]
     at: Sampler | None = None
     check: bool = True
+    along: Orbit | None = None
     run: Run | None = None
 
     @property
@@ -68,6 +71,12 @@ class Evidence:
         """The point, of a theorem that needs ranks."""
         assert self.at is not None
         return self.at
+
+    @property
+    def path(self) -> Orbit:
+        """The path, of a theorem that needs one."""
+        assert self.along is not None
+        return self.along
 
     @property
     def closed(self) -> Run:

@@ -18,6 +18,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from conslaw_cli.algebra.field import PrimeField
+
 Index = NDArray[np.intp]
 
 
@@ -109,6 +111,15 @@ class Laws:
     def __len__(self) -> int:
         """Number of laws listed."""
         return len(self.entries)
+
+    @property
+    def polynomial(self) -> bool:
+        """Whether all are polynomials in the coordinates of the state."""
+        return True
+
+    def over(self, field: PrimeField) -> Laws:
+        """Return the laws with :meth:`gradients` modulo a prime, for those that need one."""
+        return self
 
     def name(self, law: int) -> str:
         """Return the name of a law: its family's formula and its entry."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -119,6 +118,8 @@ class Theorem:
     @property
     def statement(self) -> str:
         """Statement, hypotheses and proof."""
+        import inspect  # dear, and needed for reading only
+
         return inspect.getdoc(self.prove) or ""
 
     @property

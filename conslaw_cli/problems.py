@@ -119,6 +119,11 @@ class Problem:
     where: the points at which dim Lie is meant.
 
     Raise SpecError if the architecture is none, or has not what the flow names.
+
+    >>> from conslaw_cli import MLP, Momentum, count_laws
+    >>> problem = Problem(MLP((3, 4, 2), "linear"), Momentum())
+    >>> problem.state, count_laws(problem).laws
+    (41, 6)
     """
 
     architecture: Architecture

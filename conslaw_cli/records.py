@@ -69,6 +69,13 @@ class LawCount:
     state space, which is ``dim_lie + laws``; a row of gradient flow, whose state is θ, does not
     write them. ``timeless``: how many laws do not depend on time, where some may. The counts
     are None in a failed row, whose ``reason`` says why.
+
+    >>> from conslaw_cli import MLP, count_laws
+    >>> row = count_laws(MLP((1, 2, 2, 1), "linear"))
+    >>> row.laws, row.known_independent, row.unknown_laws, row.verdict
+    (7, 6, 1, 'proved')
+    >>> row.to_dict()["trace"]
+    [1]
     """
 
     name: str

@@ -152,6 +152,11 @@ class Layers:
     input: the shape of the input, (units,), (channels, length) or (channels, height, width).
     layers: the layers from input to output; lists become tuples, here as in the layers themselves.
     loss as for MLP; name: a label, by default made from the rest.
+
+    >>> from conslaw_cli import Activation, Convolution, Flat, count_laws
+    >>> layers = (Convolution(2, (3,), (1,)), Activation("relu"), Flat(), Linear(1))
+    >>> count_laws(Layers((1, 5), layers, name="small"))
+    <LawCount 'small': D = 12, dim Lie = 10, laws = 2 (2 known), proved>
     """
 
     input: Shape

@@ -77,6 +77,10 @@ class MLP:
     name: a label; by default it is made from the rest.
 
     Raise SpecError if a value is not one of these.
+
+    >>> network = MLP((3, 4, 2), "relu", bias="hidden")
+    >>> network.name, network.parameters, network.known_listed
+    ('relu 3-4-2 bias', 24, 4)
     """
 
     widths: tuple[int, ...]

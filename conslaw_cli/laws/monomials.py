@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.flows import VectorFields
 from conslaw_cli.laws.symmetry import NONE, Symmetry
-from conslaw_cli.networks.network import GradientFields
 
 Monomials = NDArray[np.int32]
 """(count, degree): each row lists the parameters of a monomial, with repetitions, in ascending
@@ -285,7 +284,7 @@ def scattered(
 
     Fields that are defined everywhere are evaluated at all points at once.
     """
-    if isinstance(fields, GradientFields):
+    if fields.everywhere:
         theta = field.random(rng, (count, fields.dimension))
         theta[theta == 0] = 1
         return (

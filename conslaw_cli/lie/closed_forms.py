@@ -17,17 +17,16 @@ from conslaw_cli.problems import Problem
 
 
 def closed_form(problem: Problem) -> int | None:
-    """Return the number of laws of a linear chain without biases and cross-entropy under gradient
-    flow, decay of all its parameters or Euclidean momentum; None where no formula is known.
+    """Return the number of laws of a linear chain under a loss with condition (9): without biases
+    under gradient flow or decay of all its parameters, with any under Euclidean momentum; None
+    where no formula is known.
     """
-    chain, flow = chain_of(problem), problem.flow
+    if isinstance(problem.flow, Momentum):
+        return charges(problem) if problem.flow.metric is None else None
+    chain = chain_of(problem)
     if chain is None or not all(chain.linear) or any(chain.biased) or chain.unmoved:
         return None
-    if flow in (GRADIENT, Decay()):
-        return _laws(chain)
-    if isinstance(flow, Momentum) and flow.metric is None:
-        return charges(problem)
-    return None
+    return _laws(chain) if problem.flow in (GRADIENT, Decay()) else None
 
 
 def _laws(chain: Chain) -> int:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from conslaw_cli.families.formulas.custom import CustomMap
 from conslaw_cli.families.layers import Layers, Linear
 from conslaw_cli.families.mlp import BIASES, LOSSES, MLP
-from conslaw_cli.flows import Model, VectorFields
+from conslaw_cli.flows.gradient import Gradient
 from conslaw_cli.lie import count
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.lie.theorems import THEOREMS, Evidence, Needs, Proof, Theorem
-from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.problems import Problem
 from conslaw_cli.records import LawCount
 
@@ -45,28 +44,13 @@ def test_their_names_are_different() -> None:
     assert len(BY_NAME) == len(THEOREMS)
 
 
-class Other:
-    """A flow for which no theorem on gradient flow holds."""
+class Other(Gradient):
+    """A flow of its own, for which no theorem on gradient flow is stated."""
 
-    title: ClassVar[str] = ""
-    statement: ClassVar[str] = ""
-    source: ClassVar[str] = ""
-    keys: ClassVar[tuple[str, ...]] = ("other",)
+    __slots__ = ()
 
     def describe(self) -> str:
         return "other"
-
-    def state(self, dimension: int) -> int:
-        return dimension
-
-    def of(self, model: Model) -> Other:
-        return self
-
-    def fields(self, model: Model) -> VectorFields:
-        return model.fields()
-
-    def laws(self, model: Model) -> Laws:
-        return model.laws()
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,10 @@ class CustomMap(_WithoutKnownLaws):
 
     Raise SpecError, its message beginning with "phi: ", if a component is no expression in the
     variables or is undefined everywhere, or if the sign of one of its roots cannot be decided.
+
+    >>> from conslaw_cli import count_laws
+    >>> count_laws(CustomMap(("u", "v1", "v2"), ("u*v1", "u*v2")))
+    <LawCount 'φ(u, v1, v2) = (u*v1, u*v2)': D = 3, dim Lie = 2, laws = 1 (1 known), proved>
     """
 
     variables: tuple[str, ...]
@@ -238,6 +242,10 @@ class CustomFields(_WithoutKnownLaws):
     name: a label; by default it is made from the fields.
 
     Raise SpecError as ``CustomMap`` does, its message beginning with "fields: ".
+
+    >>> from conslaw_cli import count_laws
+    >>> count_laws(CustomFields((), (("y", "-x"),))).laws  # x² + y²
+    1
     """
 
     variables: tuple[str, ...]

@@ -46,6 +46,15 @@ class Trace:
     error_bound: float | None = None
     complete: bool = True
 
+    @property
+    def involutive(self) -> bool | None:
+        """Whether W_0 is involutive, so that the dimensions never rise; None if that is not
+        known.
+        """
+        if len(self.dimensions) > 1:
+            return False
+        return True if self.complete else None
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LawCount:

@@ -249,12 +249,6 @@ class Layers:
         )
 
     @property
-    def monomial(self) -> bool:
-        """Known for MLPs only."""
-        mlp = self.mlp()
-        return mlp is not None and mlp.monomial
-
-    @property
     def scope(self) -> str | None:
         """What is known of an MLP; for other networks, that φ is the one of free gates."""
         mlp = self.mlp()
@@ -265,23 +259,6 @@ class Layers:
             for step in self.steps()
         )
         return FREE_GATES if gated else None
-
-    @property
-    def scalar(self) -> bool:
-        """Known for MLPs only."""
-        mlp = self.mlp()
-        return mlp is not None and mlp.scalar
-
-    def path_rank(self) -> int:
-        """Return the rank of the path-edge incidence matrix; ``monomial`` networks only."""
-        mlp = self.mlp()
-        assert mlp is not None
-        return mlp.path_rank()
-
-    def segments(self) -> tuple[MLP, ...]:
-        """Return the pieces of an MLP between its layers of width 1."""
-        mlp = self.mlp()
-        return () if mlp is None else mlp.segments()
 
     def parameter_names(self) -> list[str]:
         """Return the names of the parameters, in the order of θ."""
@@ -295,16 +272,6 @@ class Layers:
             parameters = 0 if isinstance(step.layer, Branch) else step.parameters
             rows.append(("  " * (len(step.path) - 1) + what, show(step.after), parameters))
         return rows
-
-    @property
-    def image_dimension(self) -> int | None:
-        """Known for MLPs only."""
-        mlp = self.mlp()
-        return None if mlp is None else mlp.image_dimension
-
-    def parts(self) -> tuple[tuple[Layers, int], ...]:
-        """One part: itself."""
-        return ((self, 1),)
 
     def fields(self) -> GradientFields:
         """Return the gradients ``∇_θ F(θ; a)``."""

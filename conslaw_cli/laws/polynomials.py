@@ -60,8 +60,9 @@ from conslaw_cli.laws.monomials import (
     scattered,
 )
 from conslaw_cli.laws.symmetry import Symmetry
+from conslaw_cli.lie.budget import SMALL_MEMORY, budget_of, check_budget
 from conslaw_cli.lie.closure import driven
-from conslaw_cli.lie.count import SMALL_MEMORY, SURE, budget_of, check_budget
+from conslaw_cli.lie.trials import SURE
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.networks.network import GradientFields, Network
 from conslaw_cli.problems import Architecture, Problem
@@ -944,8 +945,8 @@ def _value(over: PrimeField, polynomial: Polynomial, theta: Array) -> Array:
 
 
 def _miss(size: int, degree: int, entry: float) -> float:
-    """Bound the probability that a nonzero minor vanishes at a random prime and point (bounds.py,
-    Evidence).
+    """Bound the probability that a nonzero minor vanishes at a random prime and point
+    (lie/trials.py, Evidence).
     """
     bits = size * max(1.0, entry) + math.lgamma(size + 1) / math.log(2)
     return min(

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
         Pool,
     )
     from conslaw_cli.families.mlp import MLP
+    from conslaw_cli.flows.decay import Decay
+    from conslaw_cli.flows.friction import Friction
+    from conslaw_cli.flows.gradient import Gradient
+    from conslaw_cli.flows.metrics import Hypentropy, Power
+    from conslaw_cli.flows.mirror import Mirror
+    from conslaw_cli.flows.momentum import Momentum
     from conslaw_cli.laws.polynomials import LawSearch, find_laws
     from conslaw_cli.lie.count import count_laws
     from conslaw_cli.problems import Problem
@@ -38,13 +44,20 @@ __all__ = [
     "Convolution",
     "CustomFields",
     "CustomMap",
+    "Decay",
     "Flat",
+    "Friction",
+    "Gradient",
+    "Hypentropy",
     "LawCount",
     "LawSearch",
     "Layers",
     "Linear",
     "MemoryBudgetError",
+    "Mirror",
+    "Momentum",
     "Pool",
+    "Power",
     "Problem",
     "SpecError",
     "__version__",
@@ -67,6 +80,12 @@ _HOMES = {
         "Pool",
     ),
     "families.mlp": ("MLP",),
+    "flows.decay": ("Decay",),
+    "flows.friction": ("Friction",),
+    "flows.gradient": ("Gradient",),
+    "flows.metrics": ("Hypentropy", "Power"),
+    "flows.mirror": ("Mirror",),
+    "flows.momentum": ("Momentum",),
     "laws.polynomials": ("LawSearch", "find_laws"),
     "problems": ("Problem",),
     "records": ("LawCount",),

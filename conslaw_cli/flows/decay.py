@@ -38,7 +38,13 @@ _POWERS = {1: "", 2: "2"}
 
 @dataclass(frozen=True, slots=True)
 class Decay:
-    """Weight decay at a rate λ > 0. only: the arrays that decay, None for all."""
+    """Weight decay at a rate λ > 0. only: the arrays that decay, None for all.
+
+    >>> from conslaw_cli import MLP, Problem, count_laws
+    >>> network = MLP((2, 3, 1), "relu", "hidden")
+    >>> [count_laws(Problem(network, flow)).laws for flow in (Decay(), Decay(("U1", "U2")))]
+    [3, 0]
+    """
 
     only: tuple[str, ...] | None = None
 

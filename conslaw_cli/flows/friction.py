@@ -11,7 +11,7 @@ Formula = tuple[str, str]
 
 
 class Friction(Enum):
-    """The friction τ(t)."""
+    """The friction τ(t): constant and positive, none, or that of Nesterov's flow."""
 
     CONSTANT = "constant"
     NONE = "0"

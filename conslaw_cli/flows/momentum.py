@@ -47,6 +47,11 @@ from conslaw_cli.networks.known_laws import Laws, join
 class Momentum:
     """The heavy ball (constant friction), without friction, or Nesterov's flow. metric: that of a
     mirror flow, for the Hessian form of momentum in it; None for the Euclidean one.
+
+    >>> from conslaw_cli import MLP, Problem, count_laws
+    >>> network = MLP((1, 3, 1), "linear")
+    >>> count_laws(Problem(network, Momentum(Friction.NESTEROV)))
+    <LawCount 'linear 1-3-1': D = 6, dim Lie = 7, laws = 6 (6 known), proved>
     """
 
     friction: Friction = Friction.CONSTANT

@@ -60,8 +60,9 @@ from conslaw_cli.laws.monomials import (
     scattered,
 )
 from conslaw_cli.laws.symmetry import Symmetry
+from conslaw_cli.lie.budget import SMALL_MEMORY, budget_of, check_budget
 from conslaw_cli.lie.closure import driven
-from conslaw_cli.lie.count import SMALL_MEMORY, SURE, budget_of, check_budget
+from conslaw_cli.lie.trials import SURE
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.networks.network import GradientFields, Network
 from conslaw_cli.problems import Architecture, Problem
@@ -236,6 +237,13 @@ def find_laws(
     basis: also list a full linear basis. Raise SpecError for a degree outside 1 … MAX_DEGREE, or
     another wrong argument, and MemoryBudgetError, with the degree that would fit, before anything
     large is allocated.
+
+    >>> from conslaw_cli import CustomMap
+    >>> found = find_laws(CustomMap.from_text("u*v1, u*v2"), 2)
+    >>> found.parameters, found.independent
+    (('u', 'v1', 'v2'), 1)
+    >>> [law.polynomial.terms for law in found.generators]
+    [((1, (0, 0)), (-1, (1, 1)), (-1, (2, 2)))]
     """
     start = time.perf_counter()
     checks.job(seed, memory)
@@ -937,8 +945,8 @@ def _value(over: PrimeField, polynomial: Polynomial, theta: Array) -> Array:
 
 
 def _miss(size: int, degree: int, entry: float) -> float:
-    """Bound the probability that a nonzero minor vanishes at a random prime and point (bounds.py,
-    Evidence).
+    """Bound the probability that a nonzero minor vanishes at a random prime and point
+    (lie/trials.py, Evidence).
     """
     bits = size * max(1.0, entry) + math.lgamma(size + 1) / math.log(2)
     return min(

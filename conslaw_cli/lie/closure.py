@@ -302,7 +302,7 @@ def confirms(sampler: Sampler, trace: RankTrace) -> bool:
 
     A fixed number of rows is drawn, one more per level than the rank rises. If a true dimension is
     larger, these rows have a larger rank generically, so a miss is the vanishing of one fixed
-    minor: see ``bounds.miss_probability``.
+    minor: see ``trials.miss_probability``.
     """
     span = Span(sampler.field)
     for level, dimension in enumerate(trace.unproved):

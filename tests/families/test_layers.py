@@ -40,8 +40,9 @@ from conslaw_cli.families.layers import (
 )
 from conslaw_cli.families.mlp import BIASES, LOSSES, MLP, Bias, Loss
 from conslaw_cli.lie.count import count_laws
+from conslaw_cli.lie.theorems.structure import chain_of
 from conslaw_cli.networks.wiring import Cursor, Space, junctions
-from conslaw_cli.problems import Architecture
+from conslaw_cli.problems import Architecture, Problem
 from conslaw_cli.records import LawCount
 from conslaw_cli.specs import spec
 
@@ -380,9 +381,7 @@ def test_a_perceptron_in_layers_is_recognised(mlp: MLP, spelled_out: bool) -> No
 )
 def test_other_networks_are_not_perceptrons(layers: Layers) -> None:
     assert layers.mlp() is None
-    assert not layers.monomial
-    assert not layers.scalar
-    assert layers.segments() == ()
+    assert chain_of(Problem(layers)) is None
 
 
 # ---- gradients

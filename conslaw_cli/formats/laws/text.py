@@ -9,6 +9,7 @@ from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.formats.laws import Result, degrees, groups, origin, terms, title
 from conslaw_cli.formats.words import label, probability
 from conslaw_cli.laws.polynomials import MAX_DEGREE, Law, LawSearch, Polynomial
+from conslaw_cli.lie.theorems.paths import is_monomial
 
 _POWERS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -69,7 +70,7 @@ def _figures(result: Result) -> Iterator[str]:
     if result.not_polynomial:
         yield _next_step(search)
     gradient = search.problem.flow == GRADIENT
-    if gradient and search.architecture.monomial and not search.homogeneous and search.degree >= 2:
+    if gradient and is_monomial(search.problem) and not search.homogeneous and search.degree >= 2:
         yield "complete: φ is a monomial map, so all laws are functions of those of degree up to 2"
     if search.error_bound:
         chance = probability(search.error_bound)

@@ -30,9 +30,10 @@ def main() -> int:
     every = list(networks(3, 3, ("hidden", "all")) if biased else networks(4, 4, (False,)))
     wrong = 0
     for network in every:
-        row = count_laws(Problem(network, Momentum()))
-        if (row.laws, row.verdict) != (charges(network), "proved"):
-            print(f"{network.name}: {row.laws} laws ({row.verdict}), formula: {charges(network)}")
+        problem = Problem(network, Momentum())
+        row = count_laws(problem)
+        if (row.laws, row.verdict) != (charges(problem), "proved"):
+            print(f"{network.name}: {row.laws} laws ({row.verdict}), formula: {charges(problem)}")
             wrong += 1
     print(f"{len(every)} networks, {wrong} not as the formula says or not proved")
     return int(wrong > 0)

@@ -353,6 +353,16 @@ class GradientFields:
         """Return the spaces of units that the parameters write and read."""
         return self.network.spaces()
 
+    def arrays(self) -> Iterator[tuple[str, range]]:
+        """Yield the arrays of parameters: their names, ``U1`` for a matrix or kernel, ``b1`` for
+        biases, and the indices of their entries.
+        """
+        for dense in self.network.weights():
+            stop = dense.offset + dense.inputs * dense.outputs
+            yield f"{dense.symbol}{dense.label}", range(dense.offset, stop)
+            if dense.bias is not None:
+                yield f"b{dense.label}", range(dense.bias, dense.bias + dense.outputs)
+
     def prime(self, rng: np.random.Generator) -> int:
         """Draw any prime of the range."""
         return random_prime(rng)

@@ -13,18 +13,14 @@ if TYPE_CHECKING:
     from conslaw_cli.errors import ConslawError, MemoryBudgetError, SpecError
     from conslaw_cli.families.attention import Attention
     from conslaw_cli.families.formulas.custom import CustomFields, CustomMap
-    from conslaw_cli.families.layers import (
-        Activation,
-        Branch,
-        Convolution,
-        Flat,
-        Layers,
-        Linear,
-        Pool,
-    )
+    from conslaw_cli.families.layers import Branch, Layers
     from conslaw_cli.families.mlp import MLP
     from conslaw_cli.laws.polynomials import LawSearch, find_laws
     from conslaw_cli.lie.count import count_laws
+    from conslaw_cli.networks.operations.convolution import Convolution, Pool
+    from conslaw_cli.networks.operations.dense import Linear
+    from conslaw_cli.networks.operations.elementwise import Activation
+    from conslaw_cli.networks.operations.reshape import Flat
     from conslaw_cli.records import LawCount
 
 __version__ = "0.1.0"
@@ -55,17 +51,13 @@ _HOMES = {
     "errors": ("ConslawError", "MemoryBudgetError", "SpecError"),
     "families.attention": ("Attention",),
     "families.formulas.custom": ("CustomFields", "CustomMap"),
-    "families.layers": (
-        "Activation",
-        "Branch",
-        "Convolution",
-        "Flat",
-        "Layers",
-        "Linear",
-        "Pool",
-    ),
+    "families.layers": ("Branch", "Layers"),
     "families.mlp": ("MLP",),
     "laws.polynomials": ("LawSearch", "find_laws"),
+    "networks.operations.convolution": ("Convolution", "Pool"),
+    "networks.operations.dense": ("Linear",),
+    "networks.operations.elementwise": ("Activation",),
+    "networks.operations.reshape": ("Flat",),
     "records": ("LawCount",),
 }
 """The modules of the public names."""

@@ -35,22 +35,27 @@ cross-entropy as well.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from math import comb
 from typing import Any, Literal
 
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
+from conslaw_cli.networks.gradients import GradientFields
+from conslaw_cli.networks.graph import Graph, Input
 from conslaw_cli.networks.known_laws import Laws
-from conslaw_cli.networks.network import Block, Dense, Gate, GradientFields, Network
+from conslaw_cli.networks.operation import Node
+from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
+from conslaw_cli.networks.operations.elementwise import (
+    ACTIVATIONS,
+    LINEAR,
+    Activation,
+)
 
 Bias = Literal[False, "hidden", "all"]
 Loss = Literal["mse", "logistic", "cross_entropy"]
 
-LINEAR = ("linear", "identity")
-HOMOGENEOUS = ("relu", "leaky_relu", "abs", "homogeneous")
-"""Positively homogeneous activations of degree one; they share φ_ReLU."""
-ACTIVATIONS = LINEAR + HOMOGENEOUS
 BIASES: tuple[Bias, ...] = (False, "hidden", "all")
 LOSSES: tuple[Loss, ...] = ("mse", "logistic", "cross_entropy")
 DEEP_RELU = (
@@ -62,7 +67,6 @@ ONE_INPUT = (
     " is 0, so at most two patterns of active neurons occur, and the network itself may conserve"
     " more than φ_ReLU does."
 )
-MAX_WIDTH = 10**9
 MAX_DEPTH = 10**4
 
 
@@ -169,20 +173,10 @@ class MLP:
         )
         return sum(a * b for a, b in zip(around, kept, strict=True)) + self.parameters
 
-    def network(self) -> Network:
-        """Return the network, parameters in the order U_1, b_1, U_2, b_2, …"""
-        blocks: list[Block] = []
-        offset = gates = 0
-        for layer, (inputs, outputs) in enumerate(pairwise(self.widths), start=1):
-            biased = self.bias == "all" or (self.bias == "hidden" and layer < self.depth)
-            weights, stop = offset, offset + inputs * outputs
-            offset = stop + outputs * biased
-            blocks.append(Dense(weights, inputs, outputs, stop if biased else None, str(layer)))
-            if layer < self.depth and self.activations[layer - 1] not in LINEAR:
-                blocks.append(Gate(gates, outputs))
-                gates += outputs
-        zero_sum = self.loss == "cross_entropy"
-        return Network(tuple(blocks), offset, self.widths[0], self.widths[-1], gates, zero_sum)
+    @property
+    def graph(self) -> Graph:
+        """The network, parameters in the order U1, b1, U2, b2, …"""
+        return _graph(self)
 
     @property
     def scope(self) -> str | None:
@@ -210,11 +204,11 @@ class MLP:
 
     def fields(self) -> GradientFields:
         """Return the gradients ``∇_θ F(θ; a)``."""
-        return GradientFields(self.network())
+        return GradientFields(self.graph, self.loss == "cross_entropy")
 
     def laws(self) -> Laws:
         """Return the known laws: junctions, and what the loss adds (module docstring)."""
-        return self.network().laws()
+        return self.fields().known_laws()
 
     def squared(self) -> MLP | None:
         """Return the network under squared error with the same Lie algebra trace, None if nothing
@@ -248,7 +242,7 @@ class MLP:
 
     def parameter_names(self) -> list[str]:
         """Return the names of the parameters, in the order of θ."""
-        return self.network().parameter_names()
+        return self.graph.parameter_names()
 
     def outline(self) -> list[tuple[str, str, int]]:
         """Return the input and the layers: what each is, its width, its parameters."""
@@ -344,6 +338,22 @@ class MLP:
         bias = {False: "", "hidden": " bias", "all": " bias=all"}[self.bias]
         loss = "" if self.loss == "mse" else f" {self.loss}"
         return f"{activation} {'-'.join(map(str, self.widths))}{bias}{loss}".lstrip()
+
+
+@lru_cache(maxsize=4)
+def _graph(mlp: MLP) -> Graph:
+    nodes, value = list[Node](), "x"
+    for layer, units in enumerate(mlp.widths[1:], start=1):
+        biased = mlp.bias == "all" or (mlp.bias == "hidden" and layer < mlp.depth)
+        arrays = (f"U{layer}", f"b{layer}") if biased else (f"U{layer}",)
+        gated = layer < mlp.depth and mlp.activations[layer - 1] not in LINEAR
+        name = "y" if layer == mlp.depth else f"{'z' if gated else 'h'}{layer}"
+        nodes.append(Node(name, Linear(units, biased), (value,), arrays))
+        if gated:
+            activation = Activation(mlp.activations[layer - 1])
+            nodes.append(Node(f"h{layer}", activation, (name,)))
+        value = nodes[-1].name
+    return Graph((Input("x", mlp.widths[:1]),), tuple(nodes), ("y",))
 
 
 def _checked_widths(given: object) -> tuple[int, ...]:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.laws.symmetry import NONE, Symmetry
 from conslaw_cli.lie.closure import Fields
-from conslaw_cli.networks.network import GradientFields
+from conslaw_cli.networks.gradients import GradientFields
 
 Monomials = NDArray[np.int32]
 """(count, degree): each row lists the parameters of a monomial, with repetitions, in ascending
@@ -288,10 +288,9 @@ def scattered(
     if isinstance(fields, GradientFields):
         theta = field.random(rng, (count, fields.dimension))
         theta[theta == 0] = 1
-        return (
-            theta,
-            fields.evaluate(field, theta[..., None], fields.sample(field, rng, count))[..., 0],
-        )
+        bound = fields.bound(field.random(rng, (count, fields.graph.constants)))
+        probes = bound.sample(field, rng, count)
+        return theta, bound.evaluate(field, theta[..., None], probes)[..., 0]
     rows: list[tuple[Array, Array]] = []
     while len(rows) < count:
         there, theta = fields.at(field, rng)

@@ -40,8 +40,8 @@ from conslaw_cli.algebra.field import (
     Span,
     random_prime,
 )
-from conslaw_cli.algebra.jets import Integers
 from conslaw_cli.algebra.lifting import algebraic, combine, rational, short, small
+from conslaw_cli.algebra.rings import Exact
 from conslaw_cli.errors import ContradictionError, SpecError
 from conslaw_cli.families import Architecture
 from conslaw_cli.families.formulas.algebraic import AlgebraicFields
@@ -60,8 +60,8 @@ from conslaw_cli.laws.monomials import (
 from conslaw_cli.laws.symmetry import Symmetry, none, symmetry
 from conslaw_cli.lie.closure import Fields
 from conslaw_cli.lie.count import SMALL_MEMORY, SURE, budget_of, check_budget, job_key
+from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Laws
-from conslaw_cli.networks.network import GradientFields, Network
 
 SMALL_CLASS = 12
 """Classes up to this size are first tested many at a time."""
@@ -276,7 +276,7 @@ class _Plan:
     def symmetry(self) -> Symmetry:
         """What splits the monomials into classes."""
         if isinstance(self.fields, GradientFields):
-            return symmetry(self.fields.network)
+            return symmetry(self.fields)
         return none(self.fields.dimension)
 
     @cached_property
@@ -455,7 +455,7 @@ class _Search:
         self.place = _Place.draw(fields, rng)
         self.over = self.place.over
         self.points = (
-            _integer_points(fields.network, rng)
+            _integer_points(fields, rng)
             if isinstance(fields, GradientFields)
             else _residue_points(fields, rng)
         )
@@ -943,15 +943,17 @@ Point = tuple[list[int], list[int], int | None]
 """θ, a field's values there, and the modulus in which they are meant, None for integers."""
 
 
-def _integer_points(network: Network, rng: np.random.Generator) -> list[Point]:
+def _integer_points(fields: GradientFields, rng: np.random.Generator) -> list[Point]:
     """Return ``∇F(θ; a)`` at random integers of VERIFY_BITS bits."""
-    points: list[Point] = []
+    graph, points = fields.graph, list[Point]()
     for _ in range(VERIFY_POINTS):
         limit = 2 ** (VERIFY_BITS - 1)
-        theta = rng.integers(-limit, limit, size=network.parameters).astype(object)
-        probe = rng.integers(-limit, limit, size=(1, network.probe_size)).astype(object)
-        gradient = network.gradient(Integers(), theta[None, :, None], probe)
-        points.append((theta.tolist(), gradient[0, :, 0].tolist(), None))
+        theta, probe, constants = (
+            rng.integers(-limit, limit, size=(1, size)).astype(object)
+            for size in (graph.dimension, graph.probe_size, graph.constants)
+        )
+        gradient = fields.bound(constants).gradient(Exact(), theta, probe)
+        points.append((theta[0].tolist(), gradient[0].tolist(), None))
     return points
 
 

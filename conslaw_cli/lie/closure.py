@@ -28,7 +28,7 @@ from typing import Protocol
 import numpy as np
 
 from conslaw_cli.algebra.field import TERMS, Array, Folding, PrimeField, Span
-from conslaw_cli.algebra.jets import derivative, lift, value
+from conslaw_cli.algebra.rings import derivative, lift, value
 
 CHUNK_BYTES = 1 << 26
 """Jets held at once, roughly."""

@@ -1,11 +1,6 @@
-"""Known conservation laws, from the graph of the network rather than from a table.
+"""Known conservation laws as values: quadratic polynomials in families, with their formulas.
 
-A junction is a space of n units that is written by rows of matrices ``W_i`` (n × ·, biases being
-columns) and read by columns of matrices ``R_j`` (· × n), all of them parameters, nothing else
-touching it. For every symmetric S the linear flow ``W_i → e^{tS} W_i, R_j → R_j e^{-tS}`` leaves
-the network function unchanged, so its generator is orthogonal to every gradient field; it is the
-gradient of ``tr S(Σ W_i W_i^T − Σ R_j^T R_j)/2``. A positively homogeneous activation on the space
-commutes with positive diagonal maps only, so there S must be diagonal (Prop. 4.1, for both cases).
+Where they come from: networks/wiring.py.
 """
 
 from __future__ import annotations
@@ -14,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,59 +29,102 @@ class Family:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Junction:
-    """A space of units. ``written[i]`` and ``read[j]`` hold parameter indices, one row per unit.
+Kind = Literal["full", "diagonal", "scalar"]
+"""Which entries of a symmetric matrix are laws: all, those on the diagonal, or their sum alone."""
 
-    ``gated``: a positively homogeneous activation acts on the space, so only diagonal laws survive.
-    ``text``, ``latex``: the matrix ``Σ W W^T − Σ R^T R`` in the names of the parameters.
+
+class Part(NamedTuple):
+    """A term ``factor · M Mᵀ`` of a matrix of laws, M with one row of parameters per unit; or
+    ``factor`` times the entries of a bias (linear), which stand on the diagonal.
+
+    text, latex: its formula; width: the length of M's rows; matrix: gives the parameters, one row
+    per unit, when they are needed.
     """
 
-    written: tuple[Index, ...]
-    read: tuple[Index, ...]
-    gated: bool
+    factor: int
     text: str
     latex: str
+    width: int
+    linear: bool
+    matrix: Callable[[], Index]
 
-    @property
-    def units(self) -> int:
-        """Number of units n."""
-        return len(self.written[0])
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The laws of one generator on a space of units: entries of ``Σ ± M Mᵀ``."""
+
+    units: int
+    parts: tuple[Part, ...]
+    kind: Kind
 
     def size(self) -> tuple[int, int]:
         """Return the number of laws and of their terms."""
-        laws = self.units if self.gated else self.units * (self.units + 1) // 2
-        return laws, laws * sum(rows.shape[1] for rows in (*self.written, *self.read))
+        entries = {"full": self.units * (self.units + 1) // 2, "diagonal": self.units, "scalar": 1}
+        terms = self.units if self.kind == "scalar" else entries[self.kind]
+        return entries[self.kind], terms * sum(part.width for part in self.parts)
 
     def laws(self) -> Laws:
-        """Return the entries (i, j), i ≤ j, of ``Σ W W^T − Σ R^T R`` (only i = j if gated)."""
-        i, j = _entries(self.units, self.gated)
-        parts = [(rows, 1) for rows in self.written] + [(rows, -1) for rows in self.read]
-        law = [np.repeat(np.arange(len(i)), rows.shape[1]) for rows, _ in parts]
+        """Return the entries (i, j), i ≤ j, or those that are laws."""
+        i, j = _entries(self.units, self.kind != "full")
+        number = np.zeros_like(i) if self.kind == "scalar" else np.arange(len(i))
+        rows = [part.matrix() for part in self.parts]
+        left = [each[i].ravel() for each in rows]
+        right = [
+            np.full(each[j].size, -1) if part.linear else each[j].ravel()
+            for each, part in zip(rows, self.parts, strict=True)
+        ]
+        factors = [
+            np.full(len(each), part.factor) for each, part in zip(left, self.parts, strict=True)
+        ]
+        entries: tuple[tuple[int, ...], ...] = ((),)
+        if self.kind != "scalar":
+            entries = tuple(zip((i + 1).tolist(), (j + 1).tolist(), strict=True))
         return Laws(
-            families=(self._family(len(i)),),
-            law=np.concatenate(law),
-            left=np.concatenate([rows[i].ravel() for rows, _ in parts]),
-            right=np.concatenate([rows[j].ravel() for rows, _ in parts]),
-            coefficient=np.concatenate([np.full(rows[i].size, sign) for rows, sign in parts]),
-            entries=tuple(zip((i + 1).tolist(), (j + 1).tolist(), strict=True)),
+            families=(self._family(len(entries)),),
+            law=np.concatenate([np.repeat(number, part.width) for part in self.parts]),
+            left=np.concatenate(left),
+            right=np.concatenate(right),
+            coefficient=np.concatenate(factors),
+            entries=entries,
         )
 
     def _family(self, size: int) -> Family:
         shape = f"{self.units}×{self.units}"
-        if self.gated:
-            return Family(
-                f"diag({self.text})",
-                rf"\operatorname{{diag}}\bigl({self.latex}\bigr)",
-                f"{shape} diagonal",
-                size,
-            )
-        return Family(self.text, self.latex, f"{shape} symmetric", size)
+        text, latex = (self._formula(tex) for tex in (False, True))
+        if self.kind == "full":
+            return Family(text, latex, f"{shape} symmetric", size)
+        if self.kind == "diagonal":
+            return Family(text, latex, f"{shape} diagonal", size)
+        return Family(text, latex, "trace", size)
+
+    def _formula(self, tex: bool) -> str:
+        """Return the sum of the parts; on a diagonal, that of the matrices is taken."""
+        linear = _signed([part for part in self.parts if part.linear], tex)
+        matrices = _signed([part for part in self.parts if not part.linear], tex)
+        name = {"full": "", "diagonal": "diag", "scalar": "tr"}[self.kind]
+        if not name:
+            return matrices
+        if tex:
+            name = rf"\operatorname{{{name}}}"
+            return f"{linear} + " * bool(linear) + rf"{name}\bigl({matrices}\bigr)"
+        return f"{linear} + " * bool(linear) + f"{name}({matrices})"
+
+
+def _signed(parts: Sequence[Part], tex: bool) -> str:
+    minus, times = (" - ", r" \, ") if tex else (" − ", "·")
+    terms = []
+    for part in parts:
+        size = f"{abs(part.factor)}{times}" if abs(part.factor) != 1 else ""
+        terms.append(
+            f"{minus if part.factor < 0 else ' + '}{size}{part.latex if tex else part.text}"
+        )
+    text = "".join(terms)
+    return text.removeprefix(" + ") if text.startswith(" + ") else text.strip()
 
 
 @cache
-def _entries(units: int, gated: bool) -> tuple[Index, Index]:
-    i, j = np.diag_indices(units) if gated else np.triu_indices(units)
+def _entries(units: int, diagonal: bool) -> tuple[Index, Index]:
+    i, j = np.diag_indices(units) if diagonal else np.triu_indices(units)
     return i.astype(np.intp), j.astype(np.intp)
 
 

@@ -1,109 +1,535 @@
-"""Which parameters write and read which spaces of units, read off a network's blocks: where its
-known laws come from.
+"""Which linear maps of the units pass through a network: where its known laws come from.
 
-Walking through the blocks, a cursor stands on the space that the current values live in. A block
-with weights reads that space and writes a new one; a gate marks its space; a residual branch that
-returns to the space it left makes both one. A space that is the network's input or output, or is
-joined to one without weights, has no laws of its own (``wired``). Every other space is a junction
-(laws.py): linear, mixed, convolutional and residual networks share this one derivation.
+A *generator* on a value h is (S, t): h → h + ε(S h + t). An array U that reads h and writes z
+moves along: ``dU = U S'ᵀ − Sᵀ U, db = S' b + t'``. Where generators on all spaces fit together so
+that the outputs stay, the network function stays, so the motion ξ(θ) of the parameters is
+orthogonal to every gradient; where it is a gradient itself, which needs S symmetric, it is that of
+the law
+
+    h = tr S(Σ W Wᵀ − Σ Rᵀ R)/2 + t·b
+
+over the arrays W (biases being columns) that write the space and R that read it (Prop. 4.1).
+
+Every space of units has an unknown S, and an unknown t if a bias writes it. What an operation maps
+its inputs' generators to is a linear combination of unknowns, its *charge*; what it does not let
+pass are equations. They are the same for every entry of the matrices: one system for entries off
+the diagonal, one for those on it, one for multiples of the identity, each over the spaces of the
+network and not over their units. So widths cost nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import lcm, prod
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conslaw_cli.networks.known_laws import Junction
+from conslaw_cli.networks.known_laws import Family, Form, Kind, Laws, Part, join, linear_laws
 
 Index = NDArray[np.intp]
-
-
-@dataclass(slots=True)
-class Space:
-    """A space of units: parameter indices that write it and read it, one row per unit, and what
-    acts on it.
-    """
-
-    units: int
-    written: list[Index] = field(default_factory=list)
-    read: list[Index] = field(default_factory=list)
-    gated: bool = False
-    wired: bool = False
-    text: list[tuple[str, str]] = field(default_factory=list)
-
-    def write(self, rows: Index, text: str, latex: str) -> None:
-        """Note rows of parameters that write the units."""
-        self.written.append(rows)
-        self.text.append((f" + {text}", f" + {latex}"))
-
-    def reads(self, rows: Index, text: str, latex: str) -> None:
-        """Note rows of parameters that read the units."""
-        self.read.append(rows)
-        self.text.append((f" − {text}", f" - {latex}"))
-
-    def junction(self) -> Junction:
-        """Return the space as a junction, writers before readers in its formula."""
-        signs = sorted(self.text, key=lambda term: term[0].startswith(" −"))
-        text, latex = ("".join(parts) for parts in zip(*signs, strict=True))
-        return Junction(
-            tuple(self.written),
-            tuple(self.read),
-            self.gated,
-            text.removeprefix(" + "),
-            latex.removeprefix(" + "),
-        )
+Combination = dict[int, Fraction]
+"""A linear combination of unknowns: coefficients by their numbers."""
+ONE = Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
-    """Where values live: a space, and the unit that each row of the values belongs to."""
+class Array:
+    """A parameter array: the name, the shape, the place of its first entry in θ, and whether
+    training moves it. Arrays are stored row by row.
+    """
 
-    space: Space
-    rows: Index
+    name: str
+    shape: tuple[int, ...]
+    offset: int
+    trainable: bool = True
 
-    @classmethod
-    def on(cls, space: Space) -> Cursor:
-        """One row per unit."""
-        return cls(space, np.arange(space.units))
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return prod(self.shape)
 
-    def by_unit(self, rows: Index) -> Index:
-        """Regroup (rows, m) parameter indices into (units, copies · m): all rows of one unit beside
-        each other.
+    @property
+    def index(self) -> Index:
+        """The places of its entries in θ, as a matrix from what is read to what is written; a bias
+        is one row.
         """
-        if len(self.rows) == self.space.units:  # one row per unit, in order
-            return rows
-        order = np.argsort(self.rows, kind="stable")
-        return rows[order].reshape(self.space.units, -1)
+        columns = self.shape[-1]
+        return np.arange(self.offset, self.offset + self.size).reshape(-1, columns)
 
-    def join(self, end: Cursor) -> Cursor:
-        """Add a branch that left from here and returns: its last space and this one are the same
-        units.
+    @property
+    def latex(self) -> str:
+        """Its name in TeX."""
+        letters, number = re.fullmatch(r"(.*?)([0-9]*)", self.name).groups()  # type: ignore[union-attr]
+        return f"{letters}_{{{number}}}" if number else letters
 
-        Where the branch shares its values among units in another way than this space does, no law
-        is claimed.
-        """
-        here, there = self.space, end.space
-        if there is here:
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """The generator of a value: its charge (the S) and shift (the t) in the unknowns.
+
+    units: of the spaces in the charge. rows: the unit that each row of the value belongs to, None
+    for one row per unit in order. positions: at how many places the value has its rows.
+    """
+
+    charge: Combination
+    shift: Combination
+    units: int
+    rows: Index | None = None
+    positions: int = 1
+
+    def repeated(self, copies: int) -> Wire:
+        """Return the wire of a value that has each row several times, one copy beside the next."""
+        if copies == 1:
             return self
-        here.gated |= there.gated
-        here.wired |= there.wired
-        here.text += there.text
-        if np.array_equal(self.rows, end.rows):
-            here.written += there.written
-            here.read += there.read
-        elif np.array_equal(end.rows, np.arange(there.units)):
-            here.written += [self.by_unit(rows) for rows in there.written]
-            here.read += [self.by_unit(rows) for rows in there.read]
-        else:
-            here.wired = True
-        return self
+        rows = np.arange(self.units) if self.rows is None else self.rows
+        return Wire(self.charge, self.shift, self.units, np.repeat(rows, copies))
+
+    def flattened(self) -> Wire:
+        """Return the wire of a value whose positions become rows."""
+        return self.repeated(self.positions)
 
 
-def junctions(spaces: Iterable[Space]) -> Iterator[Junction]:
-    """Yield the spaces that have laws: not wired, and both written and read."""
-    for space in spaces:
-        if space.written and space.read and not space.wired:
-            yield space.junction()
+class _Use(NamedTuple):
+    """What an array adds to the laws of an unknown: ``factor · M Mᵀ`` for the matrix M with one row
+    per unit, or ``factor`` times the entries of a bias (linear).
+    """
+
+    order: int
+    factor: Fraction
+    array: Array
+    written: bool
+    rows: Index | None = None
+    linear: bool = False
+
+    def matrix(self) -> Index:
+        """Return the indices of parameters, one row per row of the value."""
+        return self.array.index.T if self.written else _by_unit(self.array.index, self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Units that one generator acts on, merged from all places where it must be the same.
+
+    units: how many there are; written, read: parameter indices, one row per unit, of the arrays
+    that write them (biases as columns) and read them; gated: whether only diagonal generators pass;
+    wired: whether none does.
+    """
+
+    units: int
+    written: tuple[Index, ...]
+    read: tuple[Index, ...]
+    gated: bool
+    wired: bool
+
+
+class Wiring:
+    """Collects the unknowns and equations of a network, then solves them."""
+
+    def __init__(self) -> None:
+        self._units: list[int] = []
+        self._uses: list[list[_Use]] = []
+        self._shifts: set[int] = set()
+        self._merged: dict[int, int] = {}
+        self._expanded: dict[int, Index] = {}
+        self._first: dict[Array, tuple[Wire, Wire]] = {}
+        self._touched: set[int] = set()
+        self._off, self._diagonal, self._scalar = _Equations(), _Equations(), _Equations()
+        self._sums: list[Laws] = []
+        self._order = 0
+        self._labelled = True
+        self._multiples = False
+
+    # ---- what operations say
+
+    def given(self, units: int) -> Wire:
+        """Return the wire of an input of the network, on which nothing acts."""
+        wire = self._fresh(units)
+        self.fixed(wire)
+        self._touched -= set(wire.charge)
+        return wire
+
+    def layer(self, wire: Wire, units: int, matrix: Array, *bias: Array) -> Wire:
+        """Return the wire of a new space of units that a matrix writes, reading another, and
+        perhaps a bias. A shift of what is read does not pass.
+        """
+        opened = self._fresh(units, shift=len(bias) > 0)
+        self._touched.update(wire.charge)
+        self._vanish(wire.shift)
+        known = self._first.setdefault(matrix, (wire, opened))
+        if known[1] is not opened:
+            self._tie(known, wire, opened)
+            return opened
+        for unknown, factor in wire.charge.items():
+            self._use(unknown, -factor, matrix, written=False, rows=wire.rows)
+        for array in (matrix, *bias):
+            self._use(min(opened.charge), ONE, array, written=True)
+        for unknown in opened.shift:
+            self._use(unknown, Fraction(2), bias[0], written=True, linear=True)
+        if not all(array.trainable for array in (matrix, *bias)):
+            self._hold(wire, opened, frozen_bias=any(not array.trainable for array in bias))
+        return opened
+
+    def diagonal(self, wire: Wire) -> Wire:
+        """Say that only scalings of single units pass, and no shift."""
+        self._touched.update(wire.charge)
+        self._vanish(wire.shift)
+        self._off.add(wire.charge)
+        return Wire(wire.charge, {}, wire.units, wire.rows, wire.positions)
+
+    def fixed(self, wire: Wire) -> None:
+        """Say that nothing passes."""
+        self._touched.update(wire.charge)
+        self._vanish(wire.shift)
+        self._vanish(wire.charge)
+
+    def scaled(self, wire: Wire, factor: Fraction) -> Wire:
+        """Return the wire of a value whose scalings are those of another to a power."""
+        self._labelled = False
+        charge = {unknown: factor * c for unknown, c in wire.charge.items()}
+        return Wire(charge, {}, wire.units, wire.rows, wire.positions)
+
+    def exponentiated(self, wire: Wire) -> Wire:
+        """Return the wire of the exponential of a value: its shifts become scalings."""
+        self._labelled = False
+        self._touched.update(wire.charge)
+        self._vanish(wire.charge)
+        return Wire(wire.shift, {}, wire.units, wire.rows, wire.positions)
+
+    def joined(self, first: Wire, second: Wire) -> Wire:
+        """Return the wire of the sum of two values: the same S acts on both, shifts add up.
+
+        Where they share their rows among units in different ways, the units of one may be rows of
+        the other; else nothing passes.
+        """
+        self._touched.update(first.charge, second.charge)
+        if _same(first.rows, second.rows):
+            self._merge(first, second)
+            shift = _difference(first.shift, _difference({}, second.shift))
+            return Wire(first.charge, shift, first.units, first.rows)
+        self._vanish(first.shift)
+        self._vanish(second.shift)
+        for here, there in ((first, second), (second, first)):
+            if there.rows is None and _single(here) and _single(there):
+                (space,) = there.charge
+                assert here.rows is not None
+                self._expanded[space] = here.rows
+                self._merge(here, there)
+                return Wire(here.charge, {}, here.units, here.rows)
+        return self._lost(first, second)
+
+    def multiplied(self, first: Wire, second: Wire) -> Wire:
+        """Return the wire of the product of two values, of which only scalings are left."""
+        if not _same(first.rows, second.rows):
+            return self._lost(first, second)
+        self._labelled = False
+        charge = _difference(first.charge, _difference({}, second.charge))
+        return Wire(charge, {}, first.units, first.rows)
+
+    def output(self, wire: Wire, zero_sum: bool) -> None:
+        """Say that the value is an output of the network, on which nothing acts.
+
+        zero_sum: only output weights with sum zero occur, so that nobody sees the sum over the
+        outputs. If it is a space that nothing else touches, the sums of what writes it are laws.
+        """
+        spaces = set(wire.charge)
+        if zero_sum and wire.rows is None and len(spaces) == 1 and not spaces & self._touched:
+            (space,) = spaces
+            self._sums += [_sums(use.array) for use in self._uses[space]]
+        self.fixed(wire)
+
+    # ---- what follows
+
+    def laws(self) -> Laws:
+        """Return the laws of gradient flow, space by space, and what the loss adds."""
+        return join([*(form.laws() for form in self.forms()), *self._sums])
+
+    def size(self) -> tuple[int, int]:
+        """Return how many these are, and how many terms they have together, without listing
+        them.
+        """
+        sizes = [form.size() for form in self.forms()]
+        terms = sum(len(part.law) for part in self._sums)
+        return sum(n for n, _ in sizes) + sum(map(len, self._sums)), sum(
+            n for _, n in sizes
+        ) + terms
+
+    def forms(self) -> Iterator[Form]:
+        """Yield the matrices of laws, in the order in which their spaces are opened."""
+        vectors = self._diagonal.solutions(len(self._units))
+        for vector in vectors:
+            if self._has_laws(vector):
+                yield self._form(vector, "full" if self._off.holds(vector) else "diagonal")
+        if not self._multiples:
+            return
+        for vector in self._scalar.solutions(len(self._units), beyond=vectors):
+            if self._has_laws(vector):
+                yield self._form(vector, "scalar")
+
+    def spaces(self) -> list[Space] | None:
+        """Return all spaces, also those on which nothing acts, in the order in which they are
+        opened; None if a sign flip of their units need not be a symmetry of the gradients.
+        """
+        if not self._labelled:
+            return None
+        vectors = self._diagonal.solutions(len(self._units))
+        free = {space for vector in vectors for space in vector}
+        full = {space for vector in vectors if self._off.holds(vector) for space in vector}
+        grouped: dict[int, list[int]] = {}
+        for unknown in range(len(self._units)):
+            if unknown not in self._shifts:
+                grouped.setdefault(self._root(unknown), []).append(unknown)
+        return [
+            Space(
+                self._units[root],
+                tuple(self._matrices(members, written=True)),
+                tuple(self._matrices(members, written=False)),
+                root not in full,
+                root not in free,
+            )
+            for root, members in grouped.items()
+        ]
+
+    # ---- unknowns
+
+    def _fresh(self, units: int, shift: bool = False) -> Wire:
+        space = self._unknown(units)
+        shifts = {self._unknown(units): ONE} if shift else {}
+        self._shifts.update(shifts)
+        for unknown in shifts:
+            self._off.add({unknown: ONE})
+        return Wire({space: ONE}, shifts, units)
+
+    def _unknown(self, units: int) -> int:
+        self._units.append(units)
+        self._uses.append([])
+        return len(self._units) - 1
+
+    def _use(
+        self,
+        unknown: int,
+        factor: Fraction,
+        array: Array,
+        *,
+        written: bool,
+        rows: Index | None = None,
+        linear: bool = False,
+    ) -> None:
+        self._order += 1
+        use = _Use(self._order, factor, array, written, rows, linear)
+        self._uses[unknown].append(use)
+
+    def _vanish(self, combination: Combination) -> None:
+        if combination:
+            for system in (self._off, self._diagonal, self._scalar):
+                system.add(combination)
+
+    def _merge(self, first: Wire, second: Wire) -> None:
+        self._vanish(_difference(first.charge, second.charge))
+        if not (_single(first) and _single(second)):
+            self._labelled = False
+            return
+        roots = [self._root(space) for wire in (first, second) for space in wire.charge]
+        if roots[0] != roots[1]:
+            self._merged[max(roots)] = min(roots)
+
+    def _root(self, space: int) -> int:
+        while space in self._merged:
+            space = self._merged[space]
+        return space
+
+    def _lost(self, first: Wire, second: Wire) -> Wire:
+        self.fixed(first)
+        self.fixed(second)
+        self._labelled = False
+        return Wire({}, {}, first.units, first.rows)
+
+    def _tie(self, known: tuple[Wire, Wire], wire: Wire, opened: Wire) -> None:
+        """An array that is used again moves as before: the generators around it are equal, up to a
+        multiple c of the identity, ``(U + εc U) = U + U εc``.
+        """
+        self._labelled, self._multiples = False, True
+        if not _same(known[0].rows, wire.rows):
+            self.fixed(wire)
+            self.fixed(opened)
+            return
+        multiple = {} if opened.shift else {self._unknown(1): ONE}
+        for unknown in multiple:
+            self._off.add({unknown: ONE})
+            self._diagonal.add({unknown: ONE})
+        for before, now in ((known[0].charge, wire.charge), (known[1].charge, opened.charge)):
+            self._vanish(_difference(_difference(before, now), multiple))
+        self._vanish(_difference(known[1].shift, opened.shift))
+
+    def _hold(self, wire: Wire, opened: Wire, frozen_bias: bool) -> None:
+        """What is frozen lets multiples of the identity pass, a frozen bias nothing."""
+        self._labelled, self._multiples = False, True
+        if frozen_bias:
+            self.fixed(wire)
+            self.fixed(opened)
+            return
+        for system in (self._off, self._diagonal):
+            for charge in (wire.charge, opened.charge, opened.shift):
+                system.add(charge)
+        self._scalar.add(opened.shift)
+        self._scalar.add(_difference(wire.charge, opened.charge))
+
+    # ---- laws
+
+    def _has_laws(self, vector: Combination) -> bool:
+        """Whether something is written in its spaces, and something read."""
+        kinds = {use.written for unknown in vector for use in self._uses[unknown]}
+        return len(kinds) == 2
+
+    def _form(self, vector: Combination, kind: Kind) -> Form:
+        common = lcm(*(c.denominator for c in vector.values()))
+        found = sorted(
+            (
+                (use.factor * c < 0, use.order, unknown, use, c)
+                for unknown, c in vector.items()
+                for use in self._uses[unknown]
+                if use.array.trainable
+            ),
+            key=lambda each: each[:2],
+        )
+        units = self._units[min(vector)]
+        parts = tuple(
+            self._part(unknown, use, int(use.factor * c * common), units)
+            for _, _, unknown, use, c in found
+        )
+        return Form(units, parts, kind)
+
+    def _part(self, unknown: int, use: _Use, factor: int, units: int) -> Part:
+        array = use.array
+        text = f"{array.name}ᵀ{array.name}" if use.written else f"{array.name}{array.name}ᵀ"
+        latex = array.latex
+        tex = rf"{latex}^\top {latex}" if use.written else rf"{latex} {latex}^\top"
+        if use.linear:
+            text, tex = array.name, latex
+        elif not use.written and array.size // array.shape[-1] > self._units[unknown]:
+            text, tex = f"Σ {text}", rf"\textstyle\sum {tex}"
+        return Part(factor, text, tex, array.size // units, use.linear, self._indexer(unknown, use))
+
+    def _indexer(self, unknown: int, use: _Use) -> Callable[[], Index]:
+        """Return what gives the indices of parameters, one row per unit, when they are needed."""
+        return lambda: _by_unit(use.matrix(), self._expanded.get(unknown))
+
+    def _matrices(self, members: Sequence[int], *, written: bool) -> Iterator[Index]:
+        uses = [(use.order, space, use) for space in members for use in self._uses[space]]
+        for _, space, use in sorted(uses, key=lambda each: each[0]):
+            if use.written == written:
+                yield self._indexer(space, use)()
+
+
+class _Equations:
+    """Homogeneous linear equations over unknowns that are numbered as they appear."""
+
+    def __init__(self) -> None:
+        self._rows: list[Combination] = []
+
+    def add(self, combination: Combination) -> None:
+        """Add an equation: the combination is 0."""
+        if combination:
+            self._rows.append(combination)
+
+    def holds(self, vector: Combination) -> bool:
+        """Whether a vector satisfies all equations."""
+        return not any(
+            sum(c * vector[unknown] for unknown, c in row.items() if unknown in vector)
+            for row in self._rows
+        )
+
+    def solutions(self, unknowns: int, beyond: Sequence[Combination] = ()) -> list[Combination]:
+        """Return a basis of the solutions, each 1 at an unknown that the equations leave free and 0
+        at the other free ones; ``beyond``: of the solutions modulo the span of these.
+        """
+        solved = self._solved()
+        vectors: dict[int, Combination] = {}
+        values: dict[int, Combination] = {}
+        for unknown in range(unknowns):
+            if unknown in solved:
+                values[unknown] = _combined(solved[unknown], values)
+            else:
+                values[unknown] = {unknown: ONE}
+                vectors[unknown] = {}
+        for unknown, value in values.items():
+            for free, c in value.items():
+                vectors[free][unknown] = c
+        known = _Equations()
+        for vector in beyond:
+            known.add({free: c for free, c in vector.items() if free in vectors})
+        spanned = known._solved()
+        return [vectors[free] for free in vectors if free not in spanned]
+
+    def _solved(self) -> dict[int, Combination]:
+        """Return the unknowns that others decide, the last of each equation, with how."""
+        solved: dict[int, Combination] = {}
+        for row in self._rows:
+            if reduced := _reduced(row, solved):
+                pivot = max(reduced)
+                c = reduced.pop(pivot)
+                solved[pivot] = {unknown: -x / c for unknown, x in reduced.items()}
+        return solved
+
+
+def _reduced(row: Combination, solved: Mapping[int, Combination]) -> Combination:
+    """Replace solved unknowns, the last of them first, by what they are combinations of."""
+    row = dict(row)
+    while pivots := [unknown for unknown in row if unknown in solved]:
+        pivot = max(pivots)
+        factor = row.pop(pivot)
+        for unknown, c in solved[pivot].items():
+            total = row.get(unknown, 0) + factor * c
+            if total:
+                row[unknown] = total
+            else:
+                row.pop(unknown, None)
+    return row
+
+
+def _combined(row: Combination, values: Mapping[int, Combination]) -> Combination:
+    total: Combination = {}
+    for unknown, factor in row.items():
+        total = _difference(total, {free: -factor * c for free, c in values[unknown].items()})
+    return total
+
+
+def _difference(left: Combination, right: Combination) -> Combination:
+    total = dict(left)
+    for unknown, c in right.items():
+        total[unknown] = total.get(unknown, Fraction(0)) - c
+    return {unknown: c for unknown, c in total.items() if c}
+
+
+def _single(wire: Wire) -> bool:
+    """Whether the charge is the generator of one space itself."""
+    return [*wire.charge.values()] == [ONE]
+
+
+def _same(left: Index | None, right: Index | None) -> bool:
+    if left is None or right is None:
+        return left is right
+    return bool(np.array_equal(left, right))
+
+
+def _by_unit(index: Index, rows: Index | None) -> Index:
+    """Regroup (rows, m) parameter indices into (units, copies · m): all rows of one unit beside
+    each other.
+    """
+    if rows is None:
+        return index
+    order = np.argsort(rows, kind="stable")
+    return index[order].reshape(int(rows.max()) + 1, -1)
+
+
+def _sums(array: Array) -> Laws:
+    """Return the sums of what an array writes: of a matrix its row sums, of a bias all of it."""
+    index = array.index
+    n = len(index)
+    shape = f"{n} row sums" if len(array.shape) > 1 else "1 sum"
+    family = Family(f"{array.name}·1", rf"{array.latex} \mathbf{{1}}", shape, n)
+    return linear_laws(family, list(index))

@@ -26,7 +26,9 @@ from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families import Architecture
 from conslaw_cli.families.layers import LayerError
-from conslaw_cli.families.mlp import ACTIVATIONS, LOSSES, MAX_DEPTH, MAX_WIDTH, MLP, Bias
+from conslaw_cli.families.mlp import LOSSES, MAX_DEPTH, MLP, Bias
+from conslaw_cli.networks.operations.dense import MAX_WIDTH
+from conslaw_cli.networks.operations.elementwise import ACTIVATIONS
 from conslaw_cli.specs import custom_spec, layer_spec, readers
 from conslaw_cli.specs.readers import Reader
 

@@ -18,7 +18,7 @@ from sympy import ZZ
 from sympy.polys.rings import ring
 
 from conslaw_cli.algebra.field import TERMS, Array, PrimeField
-from conslaw_cli.algebra.jets import Integers, Jets, derivative, lift, value
+from conslaw_cli.algebra.rings import Integers, Jets, derivative, lift, value
 
 PRIMES = (5, 101, 8388593)
 PROPERTY = settings(max_examples=40, deadline=None)

@@ -14,7 +14,7 @@ from reference import law_polynomials
 from sympy import ZZ
 from sympy.polys.rings import ring
 
-from conslaw_cli.algebra.jets import Integers
+from conslaw_cli.algebra.rings import Integers
 from conslaw_cli.errors import MemoryBudgetError, SpecError
 from conslaw_cli.families.attention import Attention
 from conslaw_cli.families.mlp import MLP

@@ -24,7 +24,7 @@ from reference import evaluated, law_polynomials
 from sympy import QQ
 
 from conslaw_cli.algebra.field import PrimeField
-from conslaw_cli.algebra.jets import Integers, Jets
+from conslaw_cli.algebra.rings import Integers, Jets
 from conslaw_cli.errors import MemoryBudgetError
 from conslaw_cli.families import Architecture
 from conslaw_cli.families.layers import (

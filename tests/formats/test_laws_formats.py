@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from conslaw_cli import __version__
-from conslaw_cli.algebra.jets import Integers
+from conslaw_cli.algebra.rings import Integers
 from conslaw_cli.errors import ContradictionError, SpecError
 from conslaw_cli.families.formulas.custom import CustomMap
 from conslaw_cli.families.formulas.tex import symbol
@@ -32,7 +32,7 @@ from conslaw_cli.formats.laws.arrays import blocks, family_code
 from conslaw_cli.laws.polynomials import Polynomial, find_laws
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks.known_laws import Family, Laws
-from conslaw_cli.networks.network import GradientFields
+from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.specs import spec
 
 FAMILIES = spec.load(str(Path(__file__).parents[2] / "configs" / "families.yaml")).architectures

@@ -26,7 +26,7 @@ from sympy import QQ
 from sympy.polys.matrices import DomainMatrix
 
 from conslaw_cli.algebra.field import Array, PrimeField, random_prime
-from conslaw_cli.algebra.jets import Integers, Ring
+from conslaw_cli.algebra.rings import Integers, Ring
 from conslaw_cli.algebra.lifting import combine, rational, reconstruct, short
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError, SpecError
 from conslaw_cli.families import Architecture
@@ -50,7 +50,7 @@ from conslaw_cli.lie import count
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks import network as network_module
 from conslaw_cli.networks.known_laws import Laws, join
-from conslaw_cli.networks.network import GradientFields, Network
+from conslaw_cli.networks.gradients import GradientFields, Network
 from conslaw_cli.networks.wiring import Space
 from conslaw_cli.specs import spec
 

@@ -29,7 +29,7 @@ from conslaw_cli.lie import bounds, closure, count
 from conslaw_cli.lie.closure import RankTrace, Sampler, confirms
 from conslaw_cli.lie.count import SURE, TRACE_SURE, count_laws, job_key, needed_memory
 from conslaw_cli.networks.known_laws import Laws, join
-from conslaw_cli.networks.network import GradientFields
+from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.records import Bound, LawCount, Trace
 from conslaw_cli.sweeps.sweep import plan
 

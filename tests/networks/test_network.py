@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from reference import Function, network_function
 
 from conslaw_cli.algebra.field import Array, PrimeField
-from conslaw_cli.algebra.jets import Integers, Jets, derivative, lift
+from conslaw_cli.algebra.rings import Integers, Jets, derivative, lift
 from conslaw_cli.families.mlp import MLP
-from conslaw_cli.networks.network import GradientFields
+from conslaw_cli.networks.gradients import GradientFields
 
 P = 8388593
 FIELD = PrimeField(P)

@@ -16,7 +16,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from conslaw_cli.algebra.field import PRIMES_IN_RANGE, Array, PrimeField
-from conslaw_cli.algebra.jets import derivative, lift
+from conslaw_cli.algebra.rings import derivative, lift
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.formulas.algebraic import (
     AlgebraicFields,

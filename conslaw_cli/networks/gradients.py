@@ -1,0 +1,111 @@
+"""W_φ of a network: its gradients as a space of vector fields."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from conslaw_cli.algebra.field import Array, PrimeField, random_prime
+from conslaw_cli.algebra.rings import Exact, Ring, Values, ring
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.known_laws import Family, Laws, linear_laws
+
+
+@dataclass(frozen=True, slots=True)
+class GradientFields:
+    """W_φ as a space of vector fields that can be sampled and evaluated on jets.
+
+    zero_sum: the output weights w of the probe satisfy ``Σ w = 0`` (softmax cross-entropy,
+    families/mlp.py). constants: the frozen parameters, where they have been drawn.
+    """
+
+    graph: Graph
+    zero_sum: bool = False
+    constants: Values | None = None
+
+    @property
+    def dimension(self) -> int:
+        """D."""
+        return self.graph.dimension
+
+    @property
+    def held(self) -> int:
+        """Numbers that one evaluation holds: θ and the gradient, copies of them, and values."""
+        return 8 * self.dimension + 6 * self.graph.held
+
+    def prime(self, rng: np.random.Generator) -> int:
+        """Draw any prime of the range."""
+        return random_prime(rng)
+
+    def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[GradientFields, Array]:
+        """Draw θ uniformly, and constants."""
+        theta = field.random(rng, (1, self.dimension, 1))
+        return self.bound(field.random(rng, (1, self.graph.constants))), theta
+
+    def bound(self, constants: Values) -> GradientFields:
+        """Return the fields for frozen parameters (batch or 1, constants) of the graph."""
+        if not self.graph.constants:
+            return self
+        return GradientFields(self.graph, self.zero_sum, constants)
+
+    def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
+        """Draw probes: ``∇_θ F(·; a)`` for uniform a is a random element of W_φ."""
+        return field.random(rng, (count, self.graph.probe_size))
+
+    def evaluate(self, field: PrimeField, theta: Array, probes: Array) -> Array:
+        """Return ``∇_θ F(θ; a)`` by back-propagation."""
+        over = ring(field, theta.shape[-1])
+        if theta.shape[-1] == 1:
+            return self.gradient(over, theta[..., 0], probes)[..., None]
+        return self.gradient(over, theta, probes)
+
+    def gradient(self, over: Ring, theta: Values, probes: Values) -> Values:
+        """Return ``∇_θ F(θ; a)``, (batch, D), in any ring, for θ (batch or 1, D)."""
+        graph = self.graph
+        w = probes[:, graph.input_size + graph.state_size :]
+        if self.zero_sum:
+            last = over.scale(w[:, :-1].sum(axis=1, keepdims=True), Fraction(-1))
+            w = np.concatenate([w[:, :-1], last], axis=1)
+        return graph.gradient(over, theta, probes, w, self.constants)
+
+    def degree(self) -> tuple[int, int]:
+        """Degrees of a field's entries in θ and in the probe."""
+        growth = self.graph.growth()
+        return growth.parameters - 1, growth.probe
+
+    def bits(self) -> float:
+        """Bound the logarithm to the base 2 of the sum of the absolute values of the coefficients
+        of a field's entry.
+
+        F at all ones adds up its coefficients, none of which is negative; replacing ``w_n`` by
+        ``−Σ w_i`` at most doubles the sum. A derivative multiplies them by the degree in one
+        parameter, which is 1 unless the parameter is used twice.
+        """
+        graph = self.graph
+        ones = np.ones((1, graph.dimension))
+        constants = np.ones((1, graph.constants))
+        with np.errstate(over="ignore"):
+            outputs = graph.forward(Exact(), ones, np.ones((1, graph.probe_size)), constants)
+            monomials = sum(float(each.sum()) for each in outputs)
+        degree = 1 if graph.multilinear else max(1, graph.growth().parameters)
+        return math.log2(max(1.0, monomials)) + math.log2(degree) + self.zero_sum
+
+    def known_laws(self) -> Laws:
+        """Return the known laws: those of the wiring; of one output whose weight is zero all
+        parameters.
+        """
+        if self.zero_sum and self.graph.output_size == 1:
+            every = Family("θ", r"\theta", f"{self.dimension} entries", self.dimension)
+            return linear_laws(every, list(np.arange(self.dimension)[:, None]))
+        return self.graph.wiring(self.zero_sum).laws()
+
+    def known_size(self) -> tuple[int, int]:
+        """Return how many known laws there are, and how many terms they have together, without
+        listing them.
+        """
+        if self.zero_sum and self.graph.output_size == 1:
+            return self.dimension, self.dimension
+        return self.graph.wiring(self.zero_sum).size()

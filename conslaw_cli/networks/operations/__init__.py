@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from conslaw_cli.networks.operation import Operation
 from conslaw_cli.networks.operations.convolution import Averages, Convolution, Pool, Windows
-from conslaw_cli.networks.operations.dense import Linear
+from conslaw_cli.networks.operations.dense import Linear, Pointwise
 from conslaw_cli.networks.operations.elementwise import Activation
 from conslaw_cli.networks.operations.product import Add, Multiply
 from conslaw_cli.networks.operations.reshape import Flat
@@ -21,6 +21,7 @@ OPERATIONS: tuple[type[Operation], ...] = (
     Flat,
     Add,
     Multiply,
+    Pointwise,
     Windows,
     Averages,
 )

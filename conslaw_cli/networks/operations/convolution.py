@@ -32,7 +32,7 @@ from conslaw_cli.networks.operation import (
     only,
     show,
 )
-from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
+from conslaw_cli.networks.operations.dense import MAX_WIDTH, Pointwise
 
 if TYPE_CHECKING:
     from conslaw_cli.networks.wiring import Array, Wire, Wiring
@@ -144,7 +144,7 @@ class Convolution(Composite):
         arrays = ("U", "b") if self.bias else ("U",)
         return (
             Node("windows", windows, ("x",)),
-            Node("z", Linear(self.channels, self.bias), ("windows",), arrays),
+            Node("z", Pointwise(self.channels, self.bias), ("windows",), arrays),
         )
 
 
@@ -237,8 +237,8 @@ class Windows(Operation):
 
     def output(self, *inputs: Shape) -> Shape:
         """One column per window."""
-        index = self.index
-        return (inputs[0][0] * len(index), index.shape[1])
+        counts = _outputs(inputs[0], self.kernel, self.stride, self.padding, self.keyword)
+        return (inputs[0][0] * prod(self.kernel), *counts)
 
     def forward(self, ring: Ring, x: Sequence[Values], p: Sequence[Values], s: Any) -> Values:
         """Gather."""
@@ -289,7 +289,8 @@ class Averages(Operation):
 
     def output(self, *inputs: Shape) -> Shape:
         """One value per channel and window."""
-        return (inputs[0][0], self.index.shape[1])
+        counts = _outputs(inputs[0], self.kernel, self.stride, "valid", self.keyword)
+        return (inputs[0][0], *counts)
 
     def held(self, *inputs: Shape) -> int:
         """The windows and their averages."""

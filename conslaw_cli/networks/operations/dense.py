@@ -122,3 +122,26 @@ class Linear(Operation):
         input does not pass.
         """
         return wiring.layer(inputs[0], self.units, *arrays)
+
+
+@dataclass(frozen=True, slots=True)
+class Pointwise(Linear):
+    """The same dense layer at every position."""
+
+    keyword = "pointwise"
+    title = "dense layer at every position"
+    inner = True
+
+    @classmethod
+    def examples(cls) -> tuple[tuple[Operation, tuple[Shape, ...]], ...]:
+        """Return one over two positions."""
+        return ((cls(2, True), ((3, 2),)),)
+
+    @classmethod
+    def layers(cls) -> tuple[Layer, ...]:
+        """It is written as a convolution."""
+        return ()
+
+    def output(self, *inputs: Shape) -> Shape:
+        """The positions stay."""
+        return (self.units, *inputs[0][1:])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from conslaw_cli.networks.operations.dense import Linear
     from conslaw_cli.networks.operations.elementwise import Activation
     from conslaw_cli.networks.operations.reshape import Flat
+    from conslaw_cli.problems import Problem
     from conslaw_cli.records import LawCount
 
 __version__ = "0.1.0"
@@ -40,6 +41,7 @@ __all__ = [
     "Linear",
     "MemoryBudgetError",
     "Pool",
+    "Problem",
     "SpecError",
     "__version__",
     "count_laws",
@@ -58,6 +60,7 @@ _HOMES = {
     "networks.operations.dense": ("Linear",),
     "networks.operations.elementwise": ("Activation",),
     "networks.operations.reshape": ("Flat",),
+    "problems": ("Problem",),
     "records": ("LawCount",),
 }
 """The modules of the public names."""

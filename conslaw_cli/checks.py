@@ -63,12 +63,16 @@ def sizes(key: str, value: object, most: int) -> tuple[int, ...]:
     return found
 
 
-def job(architecture: object, seed: object, memory: object) -> None:
-    """Raise SpecError unless these are an architecture, a seed and a memory budget (or None)."""
+def architecture(architecture: object) -> None:
+    """Raise SpecError unless this is an architecture."""
     if isinstance(architecture, type) or not callable(getattr(architecture, "describe", None)):
         raise SpecError(
             f"architecture: expected one such as MLP((3, 4, 2), 'relu'), got {shown(architecture)}"
         )
+
+
+def job(seed: object, memory: object) -> None:
+    """Raise SpecError unless these are a seed and a memory budget (or None)."""
     integer("seed", seed, 0, MAX_SEED)
     if memory is not None and (type(memory) is not int or memory < 0):
         raise SpecError(

@@ -13,6 +13,8 @@ from conslaw_cli import checks
 Verdict = Literal["proved", "computed", "failed"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 """Best first: a row never makes room for one whose verdict stands after its own."""
+GRADIENT = "gradient"
+"""The flow of rows that name none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +49,16 @@ class Trace:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LawCount:
-    """One row: an architecture and the number of its conservation laws.
+    """One row: a problem and the number of its conservation laws.
 
     ``architecture`` holds the keys that describe it (``activation``, ``widths``, ``bias``,
     ``loss``). ``scope`` says what a theorem of the paper leaves open between φ and the network
     itself, None for nothing. ``polynomial_laws``: what a search for polynomial laws found, if one
     was asked for: its ``degree``, how many are ``linear``ly and functionally ``independent``, of
-    these ``known`` and ``new``, and how many laws are ``not_polynomial`` of that degree. The counts
-    are None in a failed row, whose ``reason`` says why.
+    these ``known`` and ``new``, and how many laws are ``not_polynomial`` of that degree. ``flow``
+    is what moves the parameters, its key or that with its values, ``state`` the dimension of its
+    state space, which is ``dim_lie + laws``; a row of gradient flow, whose state is θ, does not
+    write them. The counts are None in a failed row, whose ``reason`` says why.
     """
 
     name: str
@@ -77,6 +81,12 @@ class LawCount:
     scope: str | None = None
     polynomial_laws: Mapping[str, int] | None = None
     reason: str | None = None
+    flow: str | Mapping[str, Any] = GRADIENT
+    state: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.state is None:
+            object.__setattr__(self, "state", self.parameters)
 
     def __repr__(self) -> str:
         """Return one line: the name and what was counted; :meth:`to_dict` has all of it."""
@@ -91,6 +101,7 @@ class LawCount:
         return {
             "name": self.name,
             **self.architecture,
+            **({} if self.flow == GRADIENT else {"flow": self.flow, "state": self.state}),
             **{key: getattr(self, key) for key in own},
             "trace": trace,
             "involutive": self.involutive,
@@ -152,9 +163,17 @@ def canonical_json(value: Any) -> str:
     )
 
 
-def job_hash(architecture: Mapping[str, Any], seed: int, degree: int | None = None) -> str:
+def job_hash(
+    architecture: Mapping[str, Any],
+    seed: int,
+    degree: int | None = None,
+    flow: str | Mapping[str, Any] = GRADIENT,
+) -> str:
     """Return the SHA-256 of a job's canonical JSON: the keys that define the architecture, the
-    seed, and the ``degree`` of the polynomial laws to look for, if it is to.
+    seed, the ``degree`` of the polynomial laws to look for, if it is to, and the flow, where it is
+    not that of the gradient: what is at its default was not written before it could be chosen.
     """
-    job = {"architecture": architecture, "seed": seed, **({"degree": degree} if degree else {})}
+    job: dict[str, Any] = {"architecture": architecture, "seed": seed}
+    job |= {"degree": degree} if degree else {}
+    job |= {"flow": flow} if flow != GRADIENT else {}
     return hashlib.sha256(canonical_json(job).encode()).hexdigest()

@@ -56,6 +56,7 @@ def asked(
     another: a command line for another one, shown with the examples. Raise SpecError or
     click.UsageError on anything wrong.
     """
+    from conslaw_cli.problems import Problem
     from conslaw_cli.specs.spec import Sweep, from_flags, load
 
     if widths is None and (activation, bias, loss) != (None, None, None):
@@ -73,11 +74,11 @@ def asked(
             "bias": "false" if bias is None else bias,
             "loss": "mse" if loss is None else loss,
         }
-        return Sweep("flags", (from_flags(widths, **flags),))
+        return Sweep("flags", (Problem(from_flags(widths, **flags)),))
     if phi is not None:
         from conslaw_cli.families.formulas.custom import CustomMap
 
-        return Sweep("flags", (CustomMap.from_text(phi),))
+        return Sweep("flags", (Problem(CustomMap.from_text(phi)),))
     click.echo(f"The paper's two running examples. Another one: {another}\n", err=True)
     return _examples()
 
@@ -127,8 +128,9 @@ def _flags(text: str) -> str:
 def _examples() -> Sweep:
     """Return the paper's Examples 3.5 and 3.6 with n = 2, m = 3, r = 4."""
     from conslaw_cli.families.mlp import MLP
+    from conslaw_cli.problems import Problem
     from conslaw_cli.specs.spec import Sweep
 
     relu = MLP((3, 4, 2), "relu", name="Example 3.5 (two-layer ReLU)")
     linear = MLP((3, 4, 2), "linear", name="Example 3.6 (two-layer linear)")
-    return Sweep("examples", (relu, linear))
+    return Sweep("examples", (Problem(relu), Problem(linear)))

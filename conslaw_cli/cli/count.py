@@ -63,7 +63,7 @@ def count(
         from conslaw_cli.formats import Report
         from conslaw_cli.sweeps.sweep import Limits, plan, run
 
-    jobs = plan(sweep.architectures, sweep.seed if seed is None else seed)
+    jobs = plan(sweep.problems, sweep.seed if seed is None else seed)
     rows: dict[RowId, LawCount] = {}
     whole = True
     try:

@@ -23,8 +23,8 @@ from conslaw_cli.errors import ConslawError
 from conslaw_cli.sweeps import signals
 
 if TYPE_CHECKING:
-    from conslaw_cli.families import Architecture
     from conslaw_cli.formats.laws import Result
+    from conslaw_cli.problems import Problem
     from conslaw_cli.records import LawCount
 
 FORMATS = ("text", "json", "latex", "sympy", "python")
@@ -82,7 +82,7 @@ def laws(
     check_degree(degree)
     seed = sweep.seed if seed is None else seed
     options = {"degree": degree, "homogeneous": homogeneous, "basis": basis}
-    found = _Found(sweep.architectures, {**options, "seed": seed, "memory": memory})
+    found = _Found(sweep.problems, {**options, "seed": seed, "memory": memory})
     if format_ == "text" and output in (None, "-"):
         try:
             write_pieces(lambda width: stream(found, width=width))
@@ -93,29 +93,29 @@ def laws(
         whole = not found.failed
         write(lambda width, color: render(format_, results, width=width), where, whole)
     if found.interrupted:
-        ctx.exit(interrupted(len(found.counts), len(sweep.architectures), output))
+        ctx.exit(interrupted(len(found.counts), len(sweep.problems), output))
     code = exit_code(found.counts, sweep.expected)
     ctx.exit(FAILED if found.failed else code)
 
 
 class _Found:
-    """The laws of one architecture after the other, until there is an interrupt.
+    """The laws of one problem after the other, until there is an interrupt.
 
     Of those that cannot be found it says why: the others shall not be lost.
     """
 
-    def __init__(self, architectures: Sequence[Architecture], options: dict[str, Any]) -> None:
-        self._architectures, self._options = architectures, options
+    def __init__(self, problems: Sequence[Problem], options: dict[str, Any]) -> None:
+        self._problems, self._options = problems, options
         self.counts: list[LawCount] = []
         self.failed, self.interrupted = 0, False
 
     def __iter__(self) -> Iterator[Result]:
-        total = len(self._architectures)
-        for number, architecture in enumerate(self._architectures, start=1):
-            name = architecture.name if total == 1 else f"{number}/{total} · {architecture.name}"
+        total = len(self._problems)
+        for number, problem in enumerate(self._problems, start=1):
+            name = problem.name if total == 1 else f"{number}/{total} · {problem.name}"
             try:
                 with signals.let_through():
-                    result = _found(architecture, name, self._options)
+                    result = _found(problem, name, self._options)
             except ConslawError as error:
                 click.echo(f"Error: {error}", err=True)
                 self.failed += 1
@@ -127,13 +127,13 @@ class _Found:
             yield result
 
 
-def _found(architecture: Architecture, name: str, options: dict[str, Any]) -> Result:
+def _found(problem: Problem, name: str, options: dict[str, Any]) -> Result:
     from conslaw_cli.formats.laws import Result
     from conslaw_cli.laws.polynomials import find_laws
     from conslaw_cli.lie.count import count_laws
 
     with search_progress(name) as progress:
-        search = find_laws(architecture, **options, progress=progress)
+        search = find_laws(problem, **options, progress=progress)
         progress("all laws", 1.0)
-        count = count_laws(architecture, seed=options["seed"], memory=options["memory"])
+        count = count_laws(problem, seed=options["seed"], memory=options["memory"])
         return Result(search, count)

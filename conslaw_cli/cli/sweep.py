@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from conslaw_cli.cli.options import Seconds, counting, exit_code, say, show
+from conslaw_cli.cli.options import REQUIREMENT, Seconds, counting, exit_code, say, show
 from conslaw_cli.errors import OutputError, SpecError
 from conslaw_cli.sweeps import files, signals
 
@@ -58,6 +58,7 @@ def sweep(
     """
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():
+        from conslaw_cli.cli.compare import AsPublished
         from conslaw_cli.formats import Report
         from conslaw_cli.lie.count import VERSION
         from conslaw_cli.specs.spec import load
@@ -65,7 +66,7 @@ def sweep(
         from conslaw_cli.sweeps.sweep import Limits, missing, plan
 
     asked = load(spec)
-    jobs = plan(asked.architectures, asked.seed if seed is None else seed, asked.degree)
+    jobs = plan(asked.problems, asked.seed if seed is None else seed, asked.degree)
 
     def report(rows: list[LawCount]) -> None:
         show(
@@ -80,7 +81,8 @@ def sweep(
             format_,
         )
 
-    with Store(_path(output, asked.name, spec), VERSION, _warn) as store:
+    path = _path(output, asked.name, spec)
+    with Store(path, VERSION, _warn) as store:
         new = fresh or bool(missing(jobs, store))
         try:
             rows, outcomes = _rows(ctx, jobs, store, Limits(timeout, memory), workers, fresh)
@@ -90,7 +92,12 @@ def sweep(
     report(rows)
     if new:
         _warn(f"{len(jobs)} {'row' if len(jobs) == 1 else 'rows'} in {store.path}")
-    ctx.exit(exit_code(outcomes, asked.expected, require_proof))
+    code = exit_code(outcomes, asked.expected, require_proof)
+    compared = AsPublished(asked.published, path)
+    for row in rows:
+        compared.add(row)
+    as_published = compared.end()
+    ctx.exit(code or (0 if as_published else REQUIREMENT))
 
 
 def _rows(

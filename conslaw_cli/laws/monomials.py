@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conslaw_cli.algebra.field import Array, PrimeField
+from conslaw_cli.flows import VectorFields
 from conslaw_cli.laws.symmetry import NONE, Symmetry
-from conslaw_cli.lie.closure import Fields
 from conslaw_cli.networks.gradients import GradientFields
 
 Monomials = NDArray[np.int32]
@@ -244,7 +244,7 @@ class Points:
 
     @classmethod
     def draw(
-        cls, fields: Fields, field: PrimeField, rng: np.random.Generator, count: int
+        cls, fields: VectorFields, field: PrimeField, rng: np.random.Generator, count: int
     ) -> Points:
         """Draw ``count`` independent points and probes."""
         theta, values = scattered(fields, field, rng, count)
@@ -278,7 +278,7 @@ class Points:
 
 
 def scattered(
-    fields: Fields, field: PrimeField, rng: np.random.Generator, count: int
+    fields: VectorFields, field: PrimeField, rng: np.random.Generator, count: int
 ) -> tuple[Array, Array]:
     """Return independent random points without zeros and the values of one random field at each:
     (count, D) both.

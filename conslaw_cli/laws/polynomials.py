@@ -43,9 +43,9 @@ from conslaw_cli.algebra.field import (
 from conslaw_cli.algebra.lifting import algebraic, combine, rational, short, small
 from conslaw_cli.algebra.rings import Exact
 from conslaw_cli.errors import ContradictionError, SpecError
-from conslaw_cli.families import Architecture
 from conslaw_cli.families.formulas.algebraic import AlgebraicFields
 from conslaw_cli.families.formulas.terms import Radical
+from conslaw_cli.flows import VectorFields
 from conslaw_cli.laws.monomials import (
     EXTRA_ROWS,
     Classes,
@@ -58,10 +58,10 @@ from conslaw_cli.laws.monomials import (
     scattered,
 )
 from conslaw_cli.laws.symmetry import Symmetry, none, symmetry
-from conslaw_cli.lie.closure import Fields
-from conslaw_cli.lie.count import SMALL_MEMORY, SURE, budget_of, check_budget, job_key
+from conslaw_cli.lie.count import SMALL_MEMORY, SURE, budget_of, check_budget
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.problems import Architecture, Problem
 
 SMALL_CLASS = 12
 """Classes up to this size are first tested many at a time."""
@@ -156,8 +156,8 @@ class Polynomial:
 class Law:
     """A polynomial law, verified over the integers.
 
-    known: whether it is a polynomial in the architecture's known laws.
-    name, index: those of a known law in ``architecture.laws()``, else None.
+    known: whether it is a polynomial in the problem's known laws.
+    name, index: those of a known law in ``problem.laws()``, else None.
     new: for a generator, whether it is independent of all known laws (one that is neither may be a
     root of a polynomial in them).
     """
@@ -189,7 +189,7 @@ class LawSearch:
     basis: a linear basis of all laws found, degree by degree; None if it was not asked for.
     """
 
-    architecture: Architecture
+    problem: Problem
     degree: int
     homogeneous: bool
     linear: Mapping[int, int]
@@ -206,9 +206,14 @@ class LawSearch:
     radicals: tuple[Radical, ...] = ()
     rational: bool = False
 
+    @property
+    def architecture(self) -> Architecture:
+        """What was asked about."""
+        return self.problem.architecture
+
 
 def find_laws(
-    architecture: Architecture,
+    problem: Problem | Architecture,
     degree: int,
     *,
     homogeneous: bool = False,
@@ -225,12 +230,13 @@ def find_laws(
     large is allocated.
     """
     start = time.perf_counter()
-    checks.job(architecture, seed, memory)
+    checks.job(seed, memory)
+    problem = Problem.of(problem)
     check_degree(degree)
     checks.flag("homogeneous", homogeneous)
     checks.flag("basis", basis)
-    rng = np.random.default_rng(int(job_key(architecture, seed), 16))
-    plan = _Plan(architecture, homogeneous, memory, rng)
+    rng = np.random.default_rng(int(problem.key(seed), 16))
+    plan = _Plan(problem, homogeneous, memory, rng)
     plan.check(degree)
     for _ in range(MAX_TRIALS):
         try:
@@ -239,7 +245,7 @@ def find_laws(
             continue
         return replace(found, seed=seed, seconds=round(time.perf_counter() - start, 6))
     raise ContradictionError(
-        f"{architecture.name}: nullspaces of degree {degree} and what lifts from them do not agree"
+        f"{problem.name}: nullspaces of degree {degree} and what lifts from them do not agree"
     )
 
 
@@ -258,19 +264,19 @@ class _Plan:
 
     def __init__(
         self,
-        architecture: Architecture,
+        problem: Problem,
         homogeneous: bool,
         memory: int | None,
         rng: np.random.Generator,
     ) -> None:
-        self.architecture, self.name, self.rng = architecture, architecture.name, rng
+        self.problem, self.name, self.rng = problem, problem.name, rng
         self.homogeneous, self.memory = homogeneous, memory
         self._listed: dict[tuple[int, ...], Classes] = {}
 
     @cached_property
-    def fields(self) -> Fields:
+    def fields(self) -> VectorFields:
         """The fields that laws are orthogonal to."""
-        return self.architecture.fields()
+        return self.problem.fields()
 
     @cached_property
     def symmetry(self) -> Symmetry:
@@ -282,7 +288,7 @@ class _Plan:
     @cached_property
     def laws(self) -> Laws:
         """The known laws."""
-        return self.architecture.laws()
+        return self.problem.laws()
 
     @cached_property
     def known(self) -> list[Law]:
@@ -343,7 +349,7 @@ class _Plan:
         Lower degrees have fewer monomials, and no larger classes: times a parameter, the monomials
         of a class are in one class again.
         """
-        dimension = self.architecture.parameters
+        dimension = self.problem.state
         size = comb(dimension + degree, degree)
         yield (
             f"{size} monomials of degree up to {degree}",
@@ -414,16 +420,16 @@ class _Place(NamedTuple):
     """A prime, the fields over one place of their constants, and the residues of the radicals."""
 
     over: PrimeField
-    fields: Fields
+    fields: VectorFields
     radicals: list[int]
 
     @classmethod
-    def draw(cls, fields: Fields, rng: np.random.Generator) -> _Place:
+    def draw(cls, fields: VectorFields, rng: np.random.Generator) -> _Place:
         """Draw a prime and a place of the constants over it."""
         return cls.above(PrimeField(fields.prime(rng)), fields, rng)
 
     @classmethod
-    def above(cls, over: PrimeField, fields: Fields, rng: np.random.Generator) -> _Place:
+    def above(cls, over: PrimeField, fields: VectorFields, rng: np.random.Generator) -> _Place:
         """Draw a place of the constants. If their field is too large, they have no radicals, and
         each point has a place of its own.
         """
@@ -482,7 +488,7 @@ class _Search:
             (law for law in laws if not law.known),
         )
         return LawSearch(
-            architecture=self.plan.architecture,
+            problem=self.plan.problem,
             degree=degree,
             homogeneous=self.plan.homogeneous,
             linear=linear,
@@ -490,7 +496,7 @@ class _Search:
             independent=len(generators),
             known=sum(not law.new for law in generators),
             generators=tuple(generators),
-            parameters=tuple(self.plan.architecture.parameter_names()),
+            parameters=tuple(self.plan.problem.architecture.parameter_names()),
             listed=self.laws,
             error_bound=min(1.0, self.error),
             seed=0,
@@ -957,7 +963,7 @@ def _integer_points(fields: GradientFields, rng: np.random.Generator) -> list[Po
     return points
 
 
-def _residue_points(fields: Fields, rng: np.random.Generator) -> list[Point]:
+def _residue_points(fields: VectorFields, rng: np.random.Generator) -> list[Point]:
     """Return random fields at random points, followed by the radicals, modulo random primes: fields
     with roots have no integer values.
     """

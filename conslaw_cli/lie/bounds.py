@@ -23,9 +23,10 @@ from collections.abc import Sequence
 
 from conslaw_cli.algebra.field import PRIMES_IN_RANGE, SMALLEST_PRIME, TERMS, Folding, Span
 from conslaw_cli.errors import ContradictionError
-from conslaw_cli.families import Architecture
-from conslaw_cli.lie.closure import Fields, RankTrace, Sampler
+from conslaw_cli.flows import VectorFields
+from conslaw_cli.lie.closure import RankTrace, Sampler
 from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.problems import Architecture
 from conslaw_cli.records import Bound
 
 CHECKED_FIELDS = 4
@@ -162,7 +163,7 @@ def from_single_field(architecture: Architecture) -> Bound | None:
     )
 
 
-def miss_probability(fields: Fields, rank: int, length: int) -> float:
+def miss_probability(fields: VectorFields, rank: int, length: int) -> float:
     """Bound the probability that one trial with brackets of up to ``length`` fields misses a rank
     above ``rank``.
 

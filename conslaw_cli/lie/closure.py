@@ -23,12 +23,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from conslaw_cli.algebra.field import TERMS, Array, Folding, PrimeField, Span
 from conslaw_cli.algebra.rings import derivative, lift, value
+from conslaw_cli.flows import VectorFields
 
 CHUNK_BYTES = 1 << 26
 """Jets held at once, roughly."""
@@ -44,48 +44,6 @@ LOWEST_TREE = 3
 """Height of the first balanced brackets: V_2 lies in W_3."""
 TREES = 2
 """Heights of balanced brackets that are tried in any case."""
-
-
-class Fields(Protocol):
-    """A finite-dimensional space of vector fields on F_p^D with polynomial coefficients."""
-
-    @property
-    def dimension(self) -> int:
-        """D, the number of coordinates."""
-        ...
-
-    @property
-    def held(self) -> int:
-        """Numbers that evaluating one field holds, for jets of order 0."""
-        ...
-
-    def prime(self, rng: np.random.Generator) -> int:
-        """Draw a prime modulo which the fields can be evaluated."""
-        ...
-
-    def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[Fields, Array]:
-        """Draw a point θ (1, D, 1) where the fields are defined; return it after the fields to be
-        evaluated there.
-        """
-        ...
-
-    def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
-        """Draw ``count`` random elements of the space, as probes (count, probe size)."""
-        ...
-
-    def evaluate(self, field: PrimeField, theta: Array, probes: Array) -> Array:
-        """Return the fields' values (batch, D, 2^k) at jets θ (batch or 1, D, 2^k)."""
-        ...
-
-    def degree(self) -> tuple[int, int]:
-        """Return the degrees of a field's entries in θ and in the probe."""
-        ...
-
-    def bits(self) -> float:
-        """Bound the logarithm to the base 2 of the sum of the absolute values of the coefficients
-        of a field's entry.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +94,14 @@ class RankTrace:
 class Sampler:
     """Rows of brackets at one point θ (1, D, 1) modulo one prime."""
 
-    fields: Fields
+    fields: VectorFields
     field: PrimeField
     theta: Array
     rng: np.random.Generator
 
     @classmethod
     def at_random_point(
-        cls, fields: Fields, field: PrimeField, rng: np.random.Generator
+        cls, fields: VectorFields, field: PrimeField, rng: np.random.Generator
     ) -> Sampler:
         """Draw θ uniformly from the points of F_p^D where the fields are defined."""
         there, theta = fields.at(field, rng)
@@ -239,7 +197,7 @@ def _add_balanced(sampler: Sampler, enough: int, fold: Folding | None, tail: lis
     return tail[-2:-1] == [span.rank]
 
 
-def _nested_next(fields: Fields, dimensions: Sequence[int], tail: Sequence[int]) -> bool:
+def _nested_next(fields: VectorFields, dimensions: Sequence[int], tail: Sequence[int]) -> bool:
     """Whether the next level is one of nested brackets (module docstring).
 
     A product of jets of order k takes 3^k steps. So a nested bracket of order k takes about 2 · 3^k

@@ -13,10 +13,12 @@ import psutil
 from conslaw_cli import __version__, checks
 from conslaw_cli.algebra.field import TERMS, PrimeField
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError
-from conslaw_cli.families import Architecture
+from conslaw_cli.flows import VectorFields
+from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.lie import bounds
-from conslaw_cli.lie.closure import CHUNK_BYTES, Fields, RankTrace, Sampler, close, confirms
-from conslaw_cli.records import Bound, LawCount, Trace, job_hash
+from conslaw_cli.lie.closure import CHUNK_BYTES, RankTrace, Sampler, close, confirms
+from conslaw_cli.problems import Architecture, Problem
+from conslaw_cli.records import Bound, LawCount, Trace
 
 VERSION = __version__
 """Version of the algorithm, part of every row: results of another version are computed again."""
@@ -43,42 +45,39 @@ proof; both must agree.
 """
 
 
-def count_laws(architecture: Architecture, *, seed: int = 0, memory: int | None = None) -> LawCount:
-    """Count the conservation laws of an architecture.
+def count_laws(
+    problem: Problem | Architecture, *, seed: int = 0, memory: int | None = None
+) -> LawCount:
+    """Count the conservation laws of a problem; of an architecture under gradient flow.
 
     memory: the budget in bytes, by default half of what is free. Raise SpecError if an argument is
     wrong; raise MemoryBudgetError, before allocating anything, if no method fits the budget; raise
     ContradictionError if two bounds contradict each other (a bug).
     """
     start = time.perf_counter()
-    checks.job(architecture, seed, memory)
-    structural = bounds.from_paths(architecture) if architecture.monomial else None
-    if structural is not None and not _engine_too(architecture, memory):
-        row = _from_graph(architecture, structural)
-    elif len(parts := architecture.parts()) > 1 or parts[0][1] > 1:
+    checks.job(seed, memory)
+    problem = Problem.of(problem)
+    architecture = problem.architecture
+    gradient = problem.flow == GRADIENT
+    structural = bounds.from_paths(architecture) if gradient and architecture.monomial else None
+    if structural is not None and not _engine_too(problem, memory):
+        row = _from_graph(problem, structural)
+    elif gradient and (len(parts := architecture.parts()) > 1 or parts[0][1] > 1):
         row = _from_parts(
-            architecture,
+            problem,
             [(count_laws(part, seed=seed, memory=memory), count) for part, count in parts],
         )
     else:
-        check_memory(architecture, memory)
-        row = _from_engine(architecture, structural, job_key(architecture, seed))
+        check_memory(problem, memory)
+        row = _from_engine(problem, structural, problem.key(seed))
     return replace(row, seed=seed, seconds=round(time.perf_counter() - start, 6))
 
 
-def job_key(architecture: Architecture, seed: int, degree: int | None = None) -> str:
-    """Return the SHA-256 of the job's canonical JSON: its key in results/, and the source of its
-    randomness.
-
-    degree: that of the polynomial laws which the job looks for besides, if it does.
-    """
-    return job_hash(architecture.describe(), seed, degree)
-
-
-def estimated_seconds(architecture: Architecture) -> float:
+def estimated_seconds(problem: Problem) -> float:
     """Return a crude guess of what a count takes, from sizes alone: to share out work, never to
     decide a result.
     """
+    architecture = problem.architecture
     if architecture.monomial and architecture.parameters > ENGINE_LIMIT:
         return 1e-4
     sizes = (part.rank_guess for part, _ in architecture.parts())
@@ -92,14 +91,15 @@ def default_memory() -> int:
     return int(psutil.virtual_memory().available) // 2
 
 
-def needed_memory(architecture: Architecture) -> int:
+def needed_memory(problem: Problem) -> int:
     """Estimate from above the bytes that the engine holds at its peak, from sizes alone.
 
     The larger of the eliminations of the laws' gradients and of the brackets: a square of residues
     with as much again for the fold and the update, besides one part of unfolded rows, the laws'
     terms and the jets of some fields, at least of one.
     """
-    dimension, listed = architecture.parameters, architecture.known_listed
+    architecture = problem.architecture
+    dimension, listed = problem.state, architecture.known_listed
     square = max(min(dimension, listed) ** 2, max(1, dimension - listed // 2) ** 2)
     one = 8 * (8 * dimension + 6 * architecture.held) << HIGH_ORDER
     return (
@@ -109,12 +109,12 @@ def needed_memory(architecture: Architecture) -> int:
     )
 
 
-def check_memory(architecture: Architecture, memory: int | None) -> None:
+def check_memory(problem: Problem, memory: int | None) -> None:
     """Raise MemoryBudgetError if the engine would need more than the budget, before anything is
     allocated.
     """
-    needed = needed_memory(architecture)
-    check_budget(f"{architecture.parameters} parameters", needed, budget_of(memory, needed))
+    needed = needed_memory(problem)
+    check_budget(f"{problem.parameters} parameters", needed, budget_of(memory, needed))
 
 
 def budget_of(memory: int | None, needed: int) -> int:
@@ -137,22 +137,22 @@ def _bytes(size: int) -> str:
     return f"{size / 2**30:.3g} GiB"
 
 
-def _engine_too(architecture: Architecture, memory: int | None) -> bool:
+def _engine_too(problem: Problem, memory: int | None) -> bool:
     """Whether the engine checks what the graph alone proves."""
-    if architecture.parameters > ENGINE_LIMIT:
+    if problem.parameters > ENGINE_LIMIT:
         return False
-    needed = needed_memory(architecture)
+    needed = needed_memory(problem)
     return needed <= budget_of(memory, needed)
 
 
-def _from_graph(architecture: Architecture, bound: Bound) -> LawCount:
+def _from_graph(problem: Problem, bound: Bound) -> LawCount:
     # Every law is a function of known quadratic ones, which are independent; laws whose integers
     # are too large are not listed.
-    known = architecture.known_listed
-    return _row(architecture, known, Trace((bound.value,)), [bound], [bound])
+    known = problem.architecture.known_listed
+    return _row(problem, known, Trace((bound.value,)), [bound], [bound])
 
 
-def _from_parts(architecture: Architecture, parts: Sequence[tuple[LawCount, int]]) -> LawCount:
+def _from_parts(problem: Problem, parts: Sequence[tuple[LawCount, int]]) -> LawCount:
     """Add up counts on disjoint parameters: fields of different parts commute, so every W_k(θ) is
     the direct sum of theirs.
     """
@@ -163,7 +163,7 @@ def _from_parts(architecture: Architecture, parts: Sequence[tuple[LawCount, int]
         for row, count in parts
     ]
     return _row(
-        architecture,
+        problem,
         sum((row.known_independent or 0) * count for row, count in parts),
         _direct_sum([(row.trace, count) for row, count in parts if row.trace]),
         [bounds.direct_sum(lower)],
@@ -195,21 +195,21 @@ def _direct_sum(traces: Sequence[tuple[Trace, int]]) -> Trace:
     return Trace(tuple(dimensions), error or None, complete=not gaps)
 
 
-def _from_engine(architecture: Architecture, structural: Bound | None, key: str) -> LawCount:
-    fields = architecture.fields()
+def _from_engine(problem: Problem, structural: Bound | None, key: str) -> LawCount:
+    fields, architecture = problem.fields(), problem.architecture
     rng = np.random.Generator(np.random.PCG64(int(key, 16)))
-    laws = architecture.laws()
+    laws = problem.laws()
     sampler = _fresh(fields, rng)
     known = bounds.from_known_laws(laws, sampler)
+    gradient = problem.flow == GRADIENT
     theorems = (
         structural,
-        bounds.from_segments(architecture.segments(), sampler),
-        bounds.from_single_field(architecture),
+        bounds.from_segments(architecture.segments(), sampler) if gradient else None,
+        bounds.from_single_field(architecture) if gradient else None,
     )
     others = [bound for bound in theorems if bound is not None]
-    first = _attempt(
-        sampler, min(bound.value for bound in (known, *others)), architecture.image_dimension
-    )
+    image = architecture.image_dimension if gradient else None
+    first = _attempt(sampler, min(bound.value for bound in (known, *others)), image)
     if (
         first.trace.rank < known.value
     ):  # laws beyond the known ones, unless the point was unlucky for these
@@ -222,10 +222,10 @@ def _from_engine(architecture: Architecture, structural: Bound | None, key: str)
     lower = [bounds.from_brackets(run.trace, run.prime), *([structural] if structural else [])]
     if run.trace.closed:
         upper.append(bounds.from_stagnation(run.trace, run.error or 0.0))
-    independent = architecture.parameters - known.value
+    independent = problem.state - known.value
     more = run.trace.tail[-1:] if run.trace.rank > run.trace.dimensions[-1] else ()
     trace = Trace((*run.trace.dimensions, *more), run.error, complete=not more)
-    return _row(architecture, independent, trace, lower, upper)
+    return _row(problem, independent, trace, lower, upper)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +249,7 @@ class _Run:
         return SURE if self.trace.closed else TRACE_SURE
 
 
-def _settle(fields: Fields, best: _Run, rng: np.random.Generator, enough: int) -> _Run:
+def _settle(fields: VectorFields, best: _Run, rng: np.random.Generator, enough: int) -> _Run:
     """Repeat a first attempt with fresh primes and points until its ranks are proved or sure.
 
     Ranks that reach ``enough`` are proved, but for the earlier entries of the trace. These are
@@ -298,41 +298,38 @@ def _attempt(sampler: Sampler, enough: int, image: int | None, fold: bool = True
     return _Run(trace, sampler.field.p, folding is not None, image)
 
 
-def _fresh(fields: Fields, rng: np.random.Generator) -> Sampler:
+def _fresh(fields: VectorFields, rng: np.random.Generator) -> Sampler:
     """Return a sampler at a fresh random prime and point."""
     return Sampler.at_random_point(fields, PrimeField(fields.prime(rng)), rng)
 
 
 def _row(
-    architecture: Architecture,
+    problem: Problem,
     independent: int,
     trace: Trace,
     lower: Sequence[Bound],
     upper: Sequence[Bound],
 ) -> LawCount:
     """Assemble the row; raise ContradictionError if bounds contradict each other."""
-    proved = min(
-        (bound.value for bound in upper if bound.kind == "proof"), default=architecture.parameters
-    )
+    proved = min((bound.value for bound in upper if bound.kind == "proof"), default=problem.state)
     dim_lie = max(bound.value for bound in lower)
     if dim_lie > proved:
         raise ContradictionError(
-            f"{architecture.name}: lower bound {dim_lie} above upper bound {proved}: {lower},"
-            f" {upper}"
+            f"{problem.name}: lower bound {dim_lie} above upper bound {proved}: {lower}, {upper}"
         )
-    laws = architecture.parameters - dim_lie
+    laws = problem.state - dim_lie
     errors = [bound.error_bound or 0.0 for bound in upper if bound.kind == "random"]
     return LawCount(
-        name=architecture.name,
-        architecture=architecture.describe(),
+        name=problem.name,
+        architecture=problem.architecture.describe(),
         seed=0,
         version=VERSION,
         seconds=0.0,
         verdict="proved" if dim_lie == proved else "computed",
-        parameters=architecture.parameters,
+        parameters=problem.parameters,
         dim_lie=dim_lie,
         laws=laws,
-        known_listed=architecture.known_listed,
+        known_listed=problem.known_listed,
         known_independent=independent,
         unknown_laws=laws - independent,
         trace=trace,
@@ -340,5 +337,7 @@ def _row(
         error_bound=None if dim_lie == proved else min(errors, default=1.0),
         lower=tuple(lower),
         upper=tuple(upper),
-        scope=architecture.scope,
+        flow=problem.flow.describe(),
+        state=problem.state,
+        scope=problem.architecture.scope,
     )

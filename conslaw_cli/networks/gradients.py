@@ -16,7 +16,7 @@ from conslaw_cli.networks.known_laws import Family, Laws, linear_laws
 
 @dataclass(frozen=True, slots=True)
 class GradientFields:
-    """W_φ as a space of vector fields that can be sampled and evaluated on jets.
+    """W_φ as a space of vector fields that can be sampled and evaluated on jets (flows.VectorFields).
 
     zero_sum: the output weights w of the probe satisfy ``Σ w = 0`` (softmax cross-entropy,
     families/mlp.py). constants: the frozen parameters, where they have been drawn.
@@ -61,6 +61,10 @@ class GradientFields:
         if theta.shape[-1] == 1:
             return self.gradient(over, theta[..., 0], probes)[..., None]
         return self.gradient(over, theta, probes)
+
+    def drift(self, field: PrimeField, theta: Array) -> None:
+        """Return nothing: nothing moves θ but these fields."""
+        return
 
     def gradient(self, over: Ring, theta: Values, probes: Values) -> Values:
         """Return ``∇_θ F(θ; a)``, (batch, D), in any ring, for θ (batch or 1, D)."""

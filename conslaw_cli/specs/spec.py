@@ -1,4 +1,4 @@
-"""YAML and flags → architectures.
+"""YAML and flags → problems.
 
 A file is one architecture or a sweep. The tables at the end of this module are its grammar: each
 maps a key to the reader of its value. A new family of architectures is one entry of ``_FAMILIES``.
@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
-from conslaw_cli.families import Architecture
 from conslaw_cli.families.layers import LayerError
 from conslaw_cli.families.mlp import LOSSES, MAX_DEPTH, MLP, Bias
 from conslaw_cli.networks.operations.dense import MAX_WIDTH
 from conslaw_cli.networks.operations.elementwise import ACTIVATIONS
+from conslaw_cli.problems import Architecture, Problem
 from conslaw_cli.specs import custom_spec, layer_spec, readers
 from conslaw_cli.specs.readers import Reader
 
@@ -51,21 +51,28 @@ class Sweep:
     """What a spec asks for.
 
     name: the ``name`` of a sweep, else the stem of the file ("stdin" for standard input).
-    architectures: in the order of the spec, no two of the same name.
+    problems: in the order of the spec, no two of the same name.
     seed: of the engine's random choices.
-    expected: known numbers of laws, by the names of their architectures.
+    expected: known numbers of laws, by the names of their problems.
     source: where the sweep comes from, in words.
-    sources: where an architecture or its expected number of laws comes from, by its name.
+    sources: where a problem or its expected number of laws comes from, by its name.
     degree: also look for polynomial laws up to it (key ``laws: {degree: 2}``).
+    published: the file of the rows that these are to be as, as a path that can be opened.
     """
 
     name: str
-    architectures: tuple[Architecture, ...]
+    problems: tuple[Problem, ...]
     seed: int = 0
     expected: Mapping[str, int] = field(default_factory=dict)
     source: str | None = None
     degree: int | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
+    published: str | None = None
+
+    @property
+    def architectures(self) -> tuple[Architecture, ...]:
+        """Those of the problems."""
+        return tuple(problem.architecture for problem in self.problems)
 
 
 def load(path: str) -> Sweep:
@@ -82,12 +89,18 @@ def parse(text: str, filename: str) -> Sweep:
     from conslaw_cli.specs.yaml_nodes import compose
 
     try:
-        return _document(compose(text, filename), Path(filename).stem)
+        asked = _document(compose(text, filename), Path(filename).stem)
+        return replace(asked, published=_beside(filename, asked.published))
     except SpecError as fault:
         lines = [*fault.args]
         if len(lines) > _FAULTS_SHOWN:
             lines[_FAULTS_SHOWN:] = [f"… and {len(lines) - _FAULTS_SHOWN} more"]
         raise SpecError(*lines) from None
+
+
+def _beside(filename: str, path: str | None) -> str | None:
+    """Return a path of a spec, which starts from the folder of the spec, from where we are."""
+    return None if path is None else str(Path(filename).parent / path)
 
 
 def from_flags(widths: str, activation: str, bias: str, loss: str) -> MLP:
@@ -167,7 +180,7 @@ def _decoded(data: bytes, name: str) -> str:
 
 
 class _Row(NamedTuple):
-    architecture: Architecture
+    problem: Problem
     expect: int | None
     node: Node
     source: str | None = None
@@ -216,7 +229,12 @@ def _sweep(root: Node, stem: str) -> Sweep:
     _check_draws(parts)
     rows = (row for part in parts for row in part.build())
     merged = _merged(values.get("name", stem), values.get("seed", 0), rows)
-    return replace(merged, source=values.get("source"), degree=values.get("laws", {}).get("degree"))
+    return replace(
+        merged,
+        source=values.get("source"),
+        degree=values.get("laws", {}).get("degree"),
+        published=values.get("published"),
+    )
 
 
 def _check_size(parts: Sequence[_Part]) -> None:
@@ -243,24 +261,24 @@ def _check_draws(parts: Sequence[_Part]) -> None:
 
 
 def _merged(name: str, seed: int, rows: Iterable[_Row]) -> Sweep:
-    """Keep equal architectures once.
+    """Keep equal problems once.
 
     Raise SpecError if different ones, or different counts, share a name.
     """
-    architectures: dict[str, Architecture] = {}
+    problems: dict[str, Problem] = {}
     expected: dict[str, int] = {}
     sources: dict[str, str] = {}
-    for architecture, expect, node, source in rows:
-        label = architecture.name
+    for problem, expect, node, source in rows:
+        label = problem.name
         if source is not None:
             sources[label] = source
-        if architectures.setdefault(label, architecture) != architecture:
+        if problems.setdefault(label, problem) != problem:
             raise node.error(f"name {label!r} belongs to an earlier, different architecture")
         if expect is not None and expected.setdefault(label, expect) != expect:
             raise node.error(
                 f"expect {expect}, but {expected[label]} was expected for the same {label!r}"
             )
-    return Sweep(name, tuple(architectures.values()), seed, expected, sources=sources)
+    return Sweep(name, tuple(problems.values()), seed, expected, sources=sources)
 
 
 # ---- explicit architectures
@@ -291,9 +309,8 @@ def _architecture(node: Node, ignored: Mapping[str, Reader] | None = None) -> _R
         node, {**family.readers, **_ABOUT, **(ignored or {})}, required=(mark, *family.required)
     )
     defining = {key: values[key] for key in ("name", *family.readers) if key in values}
-    return _Row(
-        _built(node, family.build, defining), values.get("expect"), node, values.get("source")
-    )
+    problem = Problem(_built(node, family.build, defining))
+    return _Row(problem, values.get("expect"), node, values.get("source"))
 
 
 def _built(node: Node, build: Callable[..., Any], values: Mapping[str, Any]) -> Any:
@@ -377,7 +394,7 @@ def _products(
         for chosen in product(*choices.values()):
             values = {"widths": widths, **dict(zip(choices, chosen, strict=True))}
             network = _built(node, MLP, values)
-            yield _Row(network, _closed_form(network, node) if expect else None, node)
+            yield _Row(Problem(network), _closed_form(network, node) if expect else None, node)
 
 
 def _closed_form(network: MLP, node: Node) -> int:
@@ -415,7 +432,7 @@ def _draws(node: Node, name: str, values: Mapping[str, Any]) -> Iterator[_Row]:
         bias = "hidden" if bias_probability is not None and uniform() < bias_probability else False
         network = _built(node, MLP, {"widths": widths, "bias": bias, **fixed})
         named = replace(network, name=f"{name} {number:0{digits}}: {network.name}")
-        yield _Row(named, None, node)
+        yield _Row(Problem(named), None, node)
 
 
 def _generator(rng: str, seed: int) -> tuple[Callable[[range], int], Callable[[], float]]:
@@ -543,4 +560,5 @@ _SWEEP: dict[str, Reader] = {
     "source": readers.prose,
     "seed": _seed,
     "laws": _laws,
+    "published": readers.line,
 }

@@ -38,7 +38,7 @@ def refuse_spec(output: str, spec: str | None, expected: str) -> None:
     """Raise SpecError if ``output`` is the file of the spec ("-": standard input), whatever the
     spelling of its path and through links.
     """
-    if spec is not None and (is_stream(output, 0) if spec == "-" else _same(output, spec)):
+    if spec is not None and (is_stream(output, 0) if spec == "-" else is_same(output, spec)):
         raise SpecError(
             f"{label(output)}: expected {expected}, found none: this is the spec; name another file"
         )
@@ -52,7 +52,8 @@ def is_stream(path: str, descriptor: int) -> bool:
         return False
 
 
-def _same(one: str, other: str) -> bool:
+def is_same(one: str, other: str) -> bool:
+    """Whether two paths lead to one file that is there."""
     try:
         return os.path.samefile(one, other)
     except (OSError, ValueError):

@@ -90,6 +90,15 @@ def decode(line: bytes) -> LawCount:
     return _parsed(_stripped(line))[1]
 
 
+def name_of(line: bytes) -> str | None:
+    """Return the name of the row in a line, without looking at the rest; None if there is none."""
+    found = _NAME.match(_stripped(line))
+    try:
+        return str(json.loads(found[1])) if found else None
+    except ValueError:
+        return None
+
+
 def resembles_row(line: bytes) -> bool:
     """Whether a line is a row, sound or damaged: some accidents leave most of its keys alone."""
     return 2 * sum(mark in line for mark in _MARKS) > len(_MARKS)

@@ -39,8 +39,8 @@ from conslaw_cli.errors import (
     MemoryBudgetError,
     ResourceError,
 )
-from conslaw_cli.families import Architecture
-from conslaw_cli.lie.count import VERSION, count_laws, default_memory, estimated_seconds, job_key
+from conslaw_cli.lie.count import VERSION, count_laws, default_memory, estimated_seconds
+from conslaw_cli.problems import Architecture, Problem
 from conslaw_cli.records import LawCount
 from conslaw_cli.sweeps import signals
 from conslaw_cli.sweeps.store import RowId, Store
@@ -60,11 +60,11 @@ DESCRIPTORS = 16
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One architecture to count. ``cost``: estimated seconds; ``degree``: also look for polynomial
+    """One problem to count. ``cost``: estimated seconds; ``degree``: also look for polynomial
     laws up to it.
     """
 
-    architecture: Architecture
+    problem: Problem
     seed: int
     key: str
     cost: float
@@ -73,7 +73,7 @@ class Job:
     @property
     def id(self) -> RowId:
         """What its row is found by."""
-        return self.key, self.architecture.name
+        return self.key, self.problem.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +96,13 @@ class _Outcome(NamedTuple):
     retry: bool = False
 
 
-def plan(architectures: Iterable[Architecture], seed: int, degree: int | None = None) -> list[Job]:
-    """Return one job for each architecture. degree: also look for polynomial laws up to it."""
+def plan(
+    problems: Iterable[Problem | Architecture], seed: int, degree: int | None = None
+) -> list[Job]:
+    """Return one job for each problem. degree: also look for polynomial laws up to it."""
     return [
-        Job(each, seed, job_key(each, seed, degree), estimated_seconds(each), degree)
-        for each in architectures
+        Job(each, seed, each.key(seed, degree), estimated_seconds(each), degree)
+        for each in map(Problem.of, problems)
     ]
 
 
@@ -517,7 +519,7 @@ def _end_with(parent: int) -> None:
 def _outcome(job: Job, limits: Limits, count: Count) -> _Outcome:
     start = time.perf_counter()
     try:
-        row = count(job.architecture, seed=job.seed, memory=limits.memory)
+        row = count(job.problem, seed=job.seed, memory=limits.memory)
         return _Outcome(job, _with_polynomials(job, row, limits) if job.degree else row)
     except Exception as error:
         retry = isinstance(error, MemoryBudgetError) or errors.lack(error) is not None
@@ -528,7 +530,7 @@ def _with_polynomials(job: Job, row: LawCount, limits: Limits) -> LawCount:
     from conslaw_cli.laws.polynomials import find_laws
 
     start = time.perf_counter()
-    found = find_laws(job.architecture, job.degree or 1, seed=job.seed, memory=limits.memory)
+    found = find_laws(job.problem, job.degree or 1, seed=job.seed, memory=limits.memory)
     figures = {
         "degree": found.degree,
         "linear": sum(found.linear.values()),
@@ -545,8 +547,9 @@ def _with_polynomials(job: Job, row: LawCount, limits: Limits) -> LawCount:
 
 def _failed(job: Job, reason: str, seconds: float) -> LawCount:
     return LawCount(
-        name=job.architecture.name,
-        architecture=job.architecture.describe(),
+        name=job.problem.name,
+        architecture=job.problem.architecture.describe(),
+        flow=job.problem.flow.describe(),
         seed=job.seed,
         version=VERSION,
         seconds=round(seconds, 6),

@@ -32,7 +32,7 @@ def flaw(row: LawCount, job: str) -> str | None:
 def _job(row: LawCount) -> str:
     # A failed row does not say which degree it was to have.
     degree = row.polynomial_laws["degree"] if row.polynomial_laws else None
-    return job_hash(row.architecture, row.seed, degree)
+    return job_hash(row.architecture, row.seed, degree, row.flow)
 
 
 def _whole(value: Any) -> bool:
@@ -79,9 +79,9 @@ def _involutive(row: LawCount) -> bool:
 
 
 def _known(row: LawCount) -> bool:
-    assert row.parameters is not None
+    assert row.state is not None
     assert row.known_independent is not None
-    rest = row.parameters - row.known_independent
+    rest = row.state - row.known_independent
     shown = f"the {row.known_listed} known laws have rank {row.known_independent} "
     bounds = [bound for bound in row.upper if bound.method == "known laws"]
     return all(bound.value == rest and shown in bound.shown for bound in bounds)
@@ -90,7 +90,7 @@ def _known(row: LawCount) -> bool:
 def _verdict(row: LawCount) -> bool:
     proofs = [bound.value for bound in row.upper if bound.kind == "proof"]
     # No bound is needed where training moves along all parameters.
-    met = min(proofs, default=row.parameters) == row.dim_lie
+    met = min(proofs, default=row.state) == row.dim_lie
     errors = [bound.error_bound for bound in row.upper if bound.kind == "random"]
     stated = row.error_bound is None if met else row.error_bound in (errors or [1.0])
     return stated and row.verdict == ("proved" if met else "computed")
@@ -147,7 +147,9 @@ _COUNTED: tuple[_Check, ...] = (
         f"expected whole numbers ≥ 0 as {', '.join(_COUNTS)}",
         lambda row: all(_whole(getattr(row, key)) for key in _COUNTS),
     ),
-    _difference("laws", "parameters", "dim_lie"),
+    ("state is no whole number ≥ 0", lambda row: _whole(row.state)),
+    ("flow is neither a key nor keys with values", lambda row: type(row.flow) in (str, dict)),
+    _difference("laws", "state", "dim_lie"),
     _difference("unknown_laws", "laws", "known_independent"),
     (
         "known_independent is above known_listed",

@@ -15,14 +15,14 @@ from reference import laws_of_chain
 from conslaw_cli import families
 from conslaw_cli.algebra.field import PrimeField
 from conslaw_cli.errors import SpecError
-from conslaw_cli.families import Architecture
 from conslaw_cli.families.attention import Attention
 from conslaw_cli.families.formulas.custom import CustomFields, CustomMap, RandomFields
 from conslaw_cli.families.layers import Activation, Branch, Convolution, Flat, Layers, Linear, Pool
 from conslaw_cli.families.mlp import HOMOGENEOUS, LOSSES, MLP
 from conslaw_cli.lie import bounds
 from conslaw_cli.lie.closure import Sampler, close, confirms
-from conslaw_cli.lie.count import count_laws, job_key
+from conslaw_cli.lie.count import count_laws
+from conslaw_cli.problems import Architecture, Problem
 
 RELU = Activation("relu")
 BATTERY: Mapping[str, Sequence[Architecture]] = {
@@ -200,7 +200,7 @@ def test_architectures_are_values(architecture: Architecture) -> None:
 
 
 def test_different_architectures_have_different_keys() -> None:
-    keys = {job_key(a, seed) for family in BATTERY.values() for a in family for seed in (0, 1)}
+    keys = {Problem(a).key(seed) for family in BATTERY.values() for a in family for seed in (0, 1)}
     assert len(keys) == 2 * sum(map(len, BATTERY.values()))
 
 

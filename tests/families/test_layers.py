@@ -26,7 +26,6 @@ from sympy import QQ
 from conslaw_cli.algebra.field import PrimeField
 from conslaw_cli.algebra.rings import Integers, Jets
 from conslaw_cli.errors import MemoryBudgetError
-from conslaw_cli.families import Architecture
 from conslaw_cli.families.layers import (
     Activation,
     Branch,
@@ -42,6 +41,7 @@ from conslaw_cli.families.layers import (
 from conslaw_cli.families.mlp import BIASES, LOSSES, MLP, Bias, Loss
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks.wiring import Cursor, Space, junctions
+from conslaw_cli.problems import Architecture
 from conslaw_cli.records import LawCount
 from conslaw_cli.specs import spec
 

@@ -31,8 +31,8 @@ from conslaw_cli.formats.laws import NAMES, Result, render
 from conslaw_cli.formats.laws.arrays import blocks, family_code
 from conslaw_cli.laws.polynomials import Polynomial, find_laws
 from conslaw_cli.lie.count import count_laws
-from conslaw_cli.networks.known_laws import Family, Laws
 from conslaw_cli.networks.gradients import GradientFields
+from conslaw_cli.networks.known_laws import Family, Laws
 from conslaw_cli.specs import spec
 
 FAMILIES = spec.load(str(Path(__file__).parents[2] / "configs" / "families.yaml")).architectures

@@ -26,10 +26,9 @@ from sympy import QQ
 from sympy.polys.matrices import DomainMatrix
 
 from conslaw_cli.algebra.field import Array, PrimeField, random_prime
-from conslaw_cli.algebra.rings import Integers, Ring
 from conslaw_cli.algebra.lifting import combine, rational, reconstruct, short
+from conslaw_cli.algebra.rings import Integers, Ring
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError, SpecError
-from conslaw_cli.families import Architecture
 from conslaw_cli.families.formulas.algebraic import Complexity
 from conslaw_cli.families.formulas.custom import CustomMap
 from conslaw_cli.families.mlp import MLP
@@ -49,9 +48,10 @@ from conslaw_cli.laws.symmetry import NONE, Symmetry, symmetry
 from conslaw_cli.lie import count
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks import network as network_module
-from conslaw_cli.networks.known_laws import Laws, join
 from conslaw_cli.networks.gradients import GradientFields, Network
+from conslaw_cli.networks.known_laws import Laws, join
 from conslaw_cli.networks.wiring import Space
+from conslaw_cli.problems import Architecture, Problem
 from conslaw_cli.specs import spec
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -570,7 +570,7 @@ def near(x: float, rel: float = 1e-12) -> Any:
 def begun(architecture: Any, seed: int = 0) -> Any:
     """Return a search that has drawn its prime and its points."""
     rng = np.random.default_rng(seed)
-    plan = polynomials._Plan(architecture, False, None, rng)
+    plan = polynomials._Plan(Problem(architecture), False, None, rng)
     return polynomials._Search(plan, rng, lambda what, done: None)
 
 

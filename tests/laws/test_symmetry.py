@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.rings import Jets
-from conslaw_cli.families import Architecture
 from conslaw_cli.families.mlp import BIASES, MLP, Loss
 from conslaw_cli.laws.monomials import classes, monomials
 from conslaw_cli.laws.symmetry import NONE, Symmetry, symmetry
 from conslaw_cli.networks.gradients import GradientFields, Network
+from conslaw_cli.problems import Architecture
 from conslaw_cli.specs import spec
 
 FIELD = PrimeField(8388593)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from conslaw_cli.algebra.field import Array, Folding, PrimeField, random_prime
 from conslaw_cli.algebra.rings import Jets
 from conslaw_cli.families.mlp import MLP
+from conslaw_cli.flows import VectorFields
 from conslaw_cli.lie import closure
 from conslaw_cli.lie.closure import RankTrace, Sampler, close, confirms
 
@@ -72,6 +73,9 @@ class PolynomialFields:
             value = jets.matmul(value, theta[:, i, None, None])
         return value[:, 0, 0]
 
+    def drift(self, field: PrimeField, theta: Array) -> None:
+        return
+
     def degree(self) -> tuple[int, int]:
         return max(len(i) for field in self.generators for terms in field for _, i in terms), 1
 
@@ -94,11 +98,11 @@ def linear(*matrices: Sequence[Sequence[int]] | Matrix) -> PolynomialFields:
     return PolynomialFields(len(generators[0]), generators)
 
 
-def sampler(fields: closure.Fields, seed: int = 0, p: int = P) -> Sampler:
+def sampler(fields: VectorFields, seed: int = 0, p: int = P) -> Sampler:
     return Sampler.at_random_point(fields, PrimeField(p), np.random.default_rng(seed))
 
 
-def trace(fields: closure.Fields, seed: int = 0) -> RankTrace:
+def trace(fields: VectorFields, seed: int = 0) -> RankTrace:
     return close(sampler(fields, seed), fields.dimension)
 
 
@@ -213,7 +217,7 @@ NETWORKS = [
     MLP((1, 2, 2), "relu", "all"),
     MLP((2, 2, 1, 2), ("linear", "relu"), "hidden"),
 ]
-FIELDS: list[closure.Fields] = [
+FIELDS: list[VectorFields] = [
     ENGEL,
     CARTAN,
     linear(*ROTATIONS),
@@ -221,12 +225,12 @@ FIELDS: list[closure.Fields] = [
 ]
 
 
-def bracket(fields: closure.Fields, theta: Array, *probes: Array) -> Array:
+def bracket(fields: VectorFields, theta: Array, *probes: Array) -> Array:
     """Return ``[f_1, [f_2, …]]`` at θ, the fields being given by their probes."""
     return Sampler(fields, FIELD, theta, np.random.default_rng())._nested(theta, probes)[..., 0]
 
 
-def drawn(fields: closure.Fields, seed: int, count: int) -> tuple[Array, list[Array]]:
+def drawn(fields: VectorFields, seed: int, count: int) -> tuple[Array, list[Array]]:
     draw = np.random.default_rng(seed)
     return FIELD.random(draw, (1, fields.dimension, 1)), [
         fields.sample(FIELD, draw, 2) for _ in range(count)
@@ -239,7 +243,7 @@ def vanishes(x: Array) -> bool:
 
 @PROPERTY
 @given(st.sampled_from(FIELDS), st.integers(0, 10**6))
-def test_brackets_are_antisymmetric(fields: closure.Fields, seed: int) -> None:
+def test_brackets_are_antisymmetric(fields: VectorFields, seed: int) -> None:
     theta, (f, g) = drawn(fields, seed, 2)
     assert vanishes(bracket(fields, theta, f, g) + bracket(fields, theta, g, f))
     assert vanishes(bracket(fields, theta, f, f))
@@ -247,7 +251,7 @@ def test_brackets_are_antisymmetric(fields: closure.Fields, seed: int) -> None:
 
 @PROPERTY
 @given(st.sampled_from(FIELDS), st.integers(0, 10**6))
-def test_brackets_satisfy_the_jacobi_identity(fields: closure.Fields, seed: int) -> None:
+def test_brackets_satisfy_the_jacobi_identity(fields: VectorFields, seed: int) -> None:
     theta, (f, g, h) = drawn(fields, seed, 3)
     cyclic = [bracket(fields, theta, *order) for order in [(f, g, h), (g, h, f), (h, f, g)]]
     assert vanishes(FIELD.reduce(cyclic[0] + cyclic[1]) + cyclic[2])
@@ -293,7 +297,7 @@ def test_brackets_of_network_fields_are_the_symbolic_ones(mlp: MLP) -> None:
 
 @pytest.mark.parametrize("fields", FIELDS)
 def test_how_rows_are_drawn_in_parts_does_not_matter(
-    fields: closure.Fields, monkeypatch: pytest.MonkeyPatch
+    fields: VectorFields, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = trace(fields)
     monkeypatch.setattr(closure, "CHUNK_BYTES", 1)
@@ -307,7 +311,7 @@ def test_how_rows_are_drawn_in_parts_does_not_matter(
 @PROPERTY
 @given(st.sampled_from(FIELDS), st.integers(0, 10**6), st.data())
 def test_a_fold_of_the_coordinates_never_raises_a_rank(
-    fields: closure.Fields, seed: int, data: st.DataObject
+    fields: VectorFields, seed: int, data: st.DataObject
 ) -> None:
     kept = data.draw(st.integers(1, fields.dimension))
     fold = Folding.random(FIELD, np.random.default_rng(seed), fields.dimension, kept)
@@ -407,7 +411,7 @@ def test_balanced_brackets_span_the_sums_of_all_brackets(flat: list[list[int]]) 
 @pytest.mark.parametrize("nested", [0, 1, 2])
 @pytest.mark.parametrize("fields", FIELDS)
 def test_balanced_brackets_end_where_nested_ones_do(
-    fields: closure.Fields, nested: int, monkeypatch: pytest.MonkeyPatch
+    fields: VectorFields, nested: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = trace(fields)
     monkeypatch.setattr(closure, "NESTED", nested)

@@ -27,9 +27,10 @@ from conslaw_cli.families.layers import Activation, Branch, Layer, Layers, Linea
 from conslaw_cli.families.mlp import BIASES, LOSSES, MLP
 from conslaw_cli.lie import bounds, closure, count
 from conslaw_cli.lie.closure import RankTrace, Sampler, confirms
-from conslaw_cli.lie.count import SURE, TRACE_SURE, count_laws, job_key, needed_memory
-from conslaw_cli.networks.known_laws import Laws, join
+from conslaw_cli.lie.count import SURE, TRACE_SURE, count_laws, needed_memory
 from conslaw_cli.networks.gradients import GradientFields
+from conslaw_cli.networks.known_laws import Laws, join
+from conslaw_cli.problems import Problem
 from conslaw_cli.records import Bound, LawCount, Trace
 from conslaw_cli.sweeps.sweep import plan
 
@@ -287,8 +288,8 @@ def test_layered_networks_are_refused_before_anything_is_allocated(
 def test_the_budget_is_what_was_asked_for() -> None:
     mlp = MLP((3, 3, 3), "linear")
     with pytest.raises(MemoryBudgetError, match="18 parameters"):
-        count_laws(mlp, memory=needed_memory(mlp) - 1)
-    assert count_laws(mlp, memory=needed_memory(mlp)).laws == 6
+        count_laws(mlp, memory=needed_memory(Problem(mlp)) - 1)
+    assert count_laws(mlp, memory=needed_memory(Problem(mlp))).laws == 6
     assert count_laws(MLP((10**4, 10**4, 10), "relu"), memory=0).laws == 10**4
 
 
@@ -308,7 +309,7 @@ def test_needed_memory_is_an_upper_estimate(mlp: MLP) -> None:
     count_laws(mlp)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak <= needed_memory(mlp)
+    assert peak <= needed_memory(Problem(mlp))
 
 
 # ---- bugs and bad luck
@@ -511,7 +512,7 @@ def test_the_error_of_a_direct_sum_is_that_of_its_counts_not_of_their_traces() -
     assert part.trace is not None
     assert part.error_bound is not None
     unsure = replace(part, trace=replace(part.trace, error_bound=2.0**-20))
-    row = count._from_parts(root, [(unsure, 1)])
+    row = count._from_parts(Problem(root), [(unsure, 1)])
     assert (row.verdict, row.error_bound) == ("computed", part.error_bound)
     assert row.trace is not None
     assert row.trace.error_bound == 2.0**-20
@@ -601,8 +602,8 @@ def test_the_key_of_a_job_is_the_hash_of_its_canonical_json() -> None:
     defining = '"architecture":{"activation":"relu","bias":false,"loss":"mse","widths":[3,4,2]}'
     mlp = MLP((3, 4, 2), "relu", name="any name")
     for text, key in (
-        (f'{{{defining},"seed":5}}', job_key(mlp, 5)),
-        (f'{{{defining},"degree":2,"seed":5}}', job_key(mlp, 5, 2)),
+        (f'{{{defining},"seed":5}}', Problem(mlp).key(5)),
+        (f'{{{defining},"degree":2,"seed":5}}', Problem(mlp).key(5, 2)),
     ):
         assert key == hashlib.sha256(text.encode()).hexdigest()
 
@@ -639,17 +640,17 @@ def test_every_defining_key_changes_the_job() -> None:
     """Whatever the name: a named row that is given another loss is another job."""
     named = [replace(architecture, name="same") for architecture in ARCHITECTURES]
     jobs = [*named, *named]
-    keys = [job_key(each, 0) for each in named] + [job_key(each, 0, 2) for each in named]
-    keys += [job_key(named[0], 1), job_key(named[0], 0, 3)]
+    keys = [Problem(each).key(0) for each in named] + [Problem(each).key(0, 2) for each in named]
+    keys += [Problem(named[0]).key(1), Problem(named[0]).key(0, 3)]
     assert len(set(keys)) == len(jobs) + 2
-    assert keys[: len(named)] == [job_key(each, 0) for each in ARCHITECTURES]
+    assert keys[: len(named)] == [Problem(each).key(0) for each in ARCHITECTURES]
 
 
 def test_a_planned_job_has_the_key_of_all_that_it_is_asked_for() -> None:
     mlp = MLP((3, 4, 2))
     for seed, degree in ((0, None), (5, None), (5, 2), (5, 3)):
         (job,) = plan([mlp], seed, degree)
-        assert (job.key, job.seed, job.degree) == (job_key(mlp, seed, degree), seed, degree)
+        assert (job.key, job.seed, job.degree) == (Problem(mlp).key(seed, degree), seed, degree)
 
 
 # ---- long traces
@@ -719,7 +720,7 @@ def part(
 def summed(*parts: tuple[LawCount, int]) -> LawCount:
     size = 100 * sum(times for _, times in parts)
     whole = CustomMap(tuple(f"x{i}" for i in range(size)), ("x0",))
-    return count._from_parts(whole, parts)
+    return count._from_parts(Problem(whole), parts)
 
 
 def test_one_computed_part_makes_a_direct_sum_computed() -> None:

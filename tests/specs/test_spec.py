@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.mlp import ACTIVATIONS, BIASES, LOSSES, MLP
+from conslaw_cli.problems import Problem
 from conslaw_cli.specs import spec
 from conslaw_cli.specs.spec import Sweep, from_flags, load, parse
 
@@ -53,7 +54,7 @@ def networks(draw: st.DrawFn) -> MLP:
 @given(networks())
 def test_a_network_written_as_yaml_reads_as_itself(network: MLP) -> None:
     text = json.dumps({"name": network.name, **network.describe()}, ensure_ascii=False)
-    assert parse(text, "a/b.yaml") == Sweep("b", (network,))
+    assert parse(text, "a/b.yaml") == Sweep("b", (Problem(network),))
 
 
 @given(networks())
@@ -70,7 +71,7 @@ def test_a_network_written_as_flags_reads_as_itself(network: MLP) -> None:
 
 
 def test_defaults() -> None:
-    assert parse("widths: [3, 4, 2]", "s.yaml") == Sweep("s", (MLP((3, 4, 2)),), seed=0)
+    assert parse("widths: [3, 4, 2]", "s.yaml") == Sweep("s", (Problem(MLP((3, 4, 2))),), seed=0)
 
 
 def test_every_key_of_an_architecture() -> None:
@@ -88,7 +89,9 @@ def test_every_key_of_an_architecture() -> None:
     """
     network = MLP((3, 4, 5, 2), ("relu", "linear"), "all", "logistic", "a label")
     sources = {"a label": "a place in the literature"}
-    assert parse(text, "s.yaml") == Sweep("s", (network,), 7, {"a label": 15}, sources=sources)
+    assert parse(text, "s.yaml") == Sweep(
+        "s", (Problem(network),), 7, {"a label": 15}, sources=sources
+    )
 
 
 @pytest.mark.parametrize(
@@ -335,7 +338,7 @@ KINDS = (
     "or a sweep (keys architectures, grid, random), got"
 )
 TOP = (
-    "architectures, grid, random, name, source, seed, laws, expect, widths, activation, bias, loss,"
+    "architectures, grid, random, name, source, seed, laws, published, expect, widths, activation, bias, loss,"
     " input, layers, attention, phi, fields, random_fields"
 )
 BIAS = "bias: expected one of false, none, true, hidden, all, got"
@@ -406,8 +409,8 @@ MISTAKES = {
         " expect, seed"
     ),
     "{grid: {depth: 1, widths: 1}, widths: [1, 1]}": (
-        "1:31: unknown key 'widths'; expected one of name, source, seed, laws, architectures, grid,"
-        " random"
+        "1:31: unknown key 'widths'; expected one of name, source, seed, laws, published, architectures,"
+        " grid, random"
     ),
     "widths: [1, 2]\nbias: all\nwidths: [3, 4]": (
         "3:1: key 'widths' is given twice, first on line 1"
@@ -780,12 +783,12 @@ def fault(path: str) -> str:
 def test_a_file_and_its_name(tmp_path: Path) -> None:
     path = tmp_path / "my spec.yaml"
     path.write_bytes("﻿widths: [1, 2] # é".encode())
-    assert load(str(path)) == Sweep("my spec", (MLP((1, 2)),))
+    assert load(str(path)) == Sweep("my spec", (Problem(MLP((1, 2))),))
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"widths: [1, 2]")))
-    assert load("-") == Sweep("stdin", (MLP((1, 2)),))
+    assert load("-") == Sweep("stdin", (Problem(MLP((1, 2))),))
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"widths: [1, 0]")))
     assert fault("-") == f"stdin:1:13: {WIDTH} 0"
     monkeypatch.setattr(sys, "stdin", None)

@@ -22,20 +22,20 @@ from typing import Any
 import pytest
 
 from conslaw_cli.errors import OutputError, SpecError
-from conslaw_cli.families import Architecture
 from conslaw_cli.families.formulas.custom import CustomMap
 from conslaw_cli.families.mlp import MLP
-from conslaw_cli.lie.count import VERSION, count_laws, job_key
+from conslaw_cli.lie.count import VERSION, count_laws
+from conslaw_cli.problems import Architecture, Problem
 from conslaw_cli.records import LawCount
 from conslaw_cli.sweeps import lines, signals
 from conslaw_cli.sweeps.store import RowId, Store
 from conslaw_cli.sweeps.sweep import Job, Limits, plan, resume, run
 
-RESULTS = Path(__file__).parents[2] / "results"
+RESULTS = Path(__file__).parents[2] / "results" / "published"
 RELU = MLP((3, 4, 2), "relu")
 DEEP = MLP((1, 2, 2, 1), "linear")
 ROWS = {each.name: count_laws(each) for each in (RELU, DEEP, MLP((2, 3, 2), "linear"))}
-KEYS = {each.name: job_key(each, 0) for each in (RELU, DEEP, MLP((2, 3, 2), "linear"))}
+KEYS = {each.name: Problem(each).key(0) for each in (RELU, DEEP, MLP((2, 3, 2), "linear"))}
 IDS = [(KEYS[name], name) for name in ROWS]
 
 
@@ -131,7 +131,7 @@ def test_rows_of_the_first_version_are_as_good_as_they_were() -> None:
 def test_an_old_row_with_roots_of_numbers_is_counted_again(component: str, kept: bool) -> None:
     """Version 0.1.0 called such rows proved where a constant was zero and did not look so."""
     line = old(lines.encode("key", count_laws(CustomMap.from_text(component))))
-    job = job_key(CustomMap.from_text(component), 0)
+    job = Problem(CustomMap.from_text(component)).key(0)
     line = line.replace(b'"job":"key"', f'"job":"{job}"'.encode())
     if kept:
         assert lines.head(line).verdict == "proved"
@@ -141,13 +141,13 @@ def test_an_old_row_with_roots_of_numbers_is_counted_again(component: str, kept:
 
 
 def laws_row() -> bytes:
-    """Return a row of results/laws.jsonl: linear 1-2-2-1, of whose 7 laws 6 are polynomials."""
+    """Return a published row of laws.jsonl: linear 1-2-2-1, of whose 7 laws 6 are polynomials."""
     text = (RESULTS / "laws.jsonl").read_bytes().splitlines()
     return next(line for line in text if b'"not_polynomial":1' in line and b"[1,2,2,1]" in line)
 
 
 def relu_row() -> bytes:
-    """Return a row of results/relu.jsonl: 77 parameters, dim Lie 70, 7 laws, all known."""
+    """Return a published row of relu.jsonl: 77 parameters, dim Lie 70, 7 laws, all known."""
     return (RESULTS / "relu.jsonl").read_bytes().splitlines()[0]
 
 
@@ -155,7 +155,7 @@ LOWER = '"lower":' + json.dumps(json.loads(relu_row())["evidence"]["lower"], sep
 
 
 def computed_row() -> bytes:
-    """Return a row of results/families.jsonl: 3 parameters, dim Lie 2, 1 law, computed."""
+    """Return a published row of families.jsonl: 3 parameters, dim Lie 2, 1 law, computed."""
     return (RESULTS / "families.jsonl").read_bytes().splitlines()[-1]
 
 
@@ -742,13 +742,18 @@ def test_a_row_that_cannot_be_written_leaves_no_half_and_is_found(
 CHUNK = 20
 
 
-def marked(folder: Path, architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
+def first_width(problem: Problem) -> int:
+    widths: list[int] = problem.architecture.describe()["widths"]
+    return widths[0]
+
+
+def marked(folder: Path, problem: Problem, *, seed: int, memory: int | None) -> LawCount:
     """Be done at once, but for every twentieth network, which takes for ever."""
-    number = architecture.widths[0]
+    number = first_width(problem)
     if number % CHUNK == 0:
         time.sleep(100)
     (folder / str(number)).touch()
-    return replace(ROWS[DEEP.name], name=architecture.name)
+    return replace(ROWS[DEEP.name], name=problem.name)
 
 
 def marked_jobs(number: int) -> list[Job]:
@@ -783,7 +788,7 @@ def test_a_sweep_that_is_left_stores_what_has_finished(
 
     def far_ahead(*_: object, unclaimed: dict[RowId, Any]) -> Iterator[tuple[Job, LawCount]]:
         for job in jobs:
-            unclaimed[job.id] = (job, ROWS[job.architecture.name], False)
+            unclaimed[job.id] = (job, ROWS[job.problem.architecture.name], False)
         yield jobs[0], ROWS[RELU.name]
 
     monkeypatch.setattr("conslaw_cli.sweeps.sweep.run", far_ahead)

@@ -25,11 +25,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError, ResourceError, SpecError
-from conslaw_cli.families import Architecture
 from conslaw_cli.families.formulas.custom import CustomMap
 from conslaw_cli.families.layers import Convolution, Layers
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.lie.count import VERSION
+from conslaw_cli.problems import Architecture, Problem
 from conslaw_cli.records import Bound, LawCount, Trace
 from conslaw_cli.sweeps.store import Store
 from conslaw_cli.sweeps.sweep import Job, Limits, missing, plan, resume, run
@@ -48,15 +48,20 @@ def jobs_for(*inputs: int, cost: float = 0.0) -> list[Job]:
     ]
 
 
-def fake(architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
+def first_width(problem: Problem) -> int:
+    widths: list[int] = problem.architecture.describe()["widths"]
+    return widths[0]
+
+
+def fake(problem: Problem, *, seed: int, memory: int | None) -> LawCount:
     return LawCount(
-        architecture.name,
-        architecture.describe(),
+        problem.name,
+        problem.architecture.describe(),
         seed,
         VERSION,
         0.0,
         "proved",
-        laws=architecture.widths[0],
+        laws=first_width(problem),
     )
 
 
@@ -119,7 +124,7 @@ def test_the_figures_of_a_search_are_those_of_the_search(
 def test_a_search_has_the_seed_and_the_memory_of_its_job(monkeypatch: pytest.MonkeyPatch) -> None:
     """The search runs in a child: what it was given comes back in a figure of its own."""
 
-    def recorded(architecture: MLP, degree: int, *, seed: int, memory: int) -> object:
+    def recorded(problem: Problem, degree: int, *, seed: int, memory: int) -> object:
         linear = {1: degree, 2: 10 * seed, 3: 100 * memory}
         return SimpleNamespace(degree=degree, linear=linear, independent=0, known=0, rational=False)
 
@@ -129,11 +134,9 @@ def test_a_search_has_the_seed_and_the_memory_of_its_job(monkeypatch: pytest.Mon
     assert (row.seed, row.polynomial_laws["linear"]) == (7, 5 + 70 + 300)
 
 
-def where(architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
+def where(problem: Problem, *, seed: int, memory: int | None) -> LawCount:
     time.sleep(0.02)
-    return replace(
-        fake(architecture, seed=seed, memory=memory), parameters=os.getpid(), dim_lie=memory
-    )
+    return replace(fake(problem, seed=seed, memory=memory), parameters=os.getpid(), dim_lie=memory)
 
 
 def test_a_small_sweep_runs_in_one_process_with_all_the_memory() -> None:
@@ -182,11 +185,11 @@ def test_planning_takes_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [job.cost > 0 for job in plan(maps, seed=0)] == [True, True]
 
 
-def greedy(architecture: MLP, *, seed: int, memory: int) -> LawCount:
-    needed = architecture.widths[0]
+def greedy(problem: Problem, *, seed: int, memory: int) -> LawCount:
+    needed = first_width(problem)
     if needed > memory:
         raise MemoryBudgetError(f"{needed} bytes, the budget is {memory}")
-    return fake(architecture, seed=seed, memory=memory)
+    return fake(problem, seed=seed, memory=memory)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -200,11 +203,11 @@ def test_a_job_may_use_the_whole_budget_whatever_the_number_of_workers(workers: 
     assert rows[1100].reason == "1100 bytes, the budget is 1000"
 
 
-def crowded(architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
+def crowded(problem: Problem, *, seed: int, memory: int | None) -> LawCount:
     """Fail, beside other processes, as loading a library does where there is little memory."""
     if memory is None or memory < 1000:
         raise ImportError("libx.so: failed to map segment from shared object")
-    return fake(architecture, seed=seed, memory=memory)
+    return fake(problem, seed=seed, memory=memory)
 
 
 def test_a_job_that_the_system_gave_too_little_is_tried_again_alone() -> None:
@@ -215,8 +218,8 @@ def test_a_job_that_the_system_gave_too_little_is_tried_again_alone() -> None:
     assert {row.reason for row in rows.values()} == {"out of memory"}
 
 
-def unlucky(architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
-    match architecture.widths[0]:
+def unlucky(problem: Problem, *, seed: int, memory: int | None) -> LawCount:
+    match first_width(problem):
         case 1:
             raise ContradictionError("lower bound 3 above upper bound 2")
         case 2:
@@ -230,7 +233,7 @@ def unlucky(architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
             os.abort()
         case 6:
             os._exit(7)
-    return fake(architecture, seed=seed, memory=memory)
+    return fake(problem, seed=seed, memory=memory)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -253,12 +256,12 @@ def test_a_job_that_fails_has_a_reason_and_the_others_a_count(workers: int) -> N
     assert LawCount.from_json(rows[4].to_json()) == rows[4]
 
 
-def mortal(flag: Path, architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
+def mortal(flag: Path, problem: Problem, *, seed: int, memory: int | None) -> LawCount:
     """Die, the first time that the network with 3 inputs is counted."""
-    if architecture.widths[0] == 3 and not flag.exists():
+    if first_width(problem) == 3 and not flag.exists():
         flag.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return fake(architecture, seed=seed, memory=memory)
+    return fake(problem, seed=seed, memory=memory)
 
 
 def test_a_job_whose_process_was_killed_once_is_tried_again_alone(tmp_path: Path) -> None:
@@ -315,11 +318,11 @@ def test_a_sweep_ends_where_joblib_starts_no_threads(
     assert sorted(rows) == [1, 2, 3, 4]
 
 
-def stuck(architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
+def stuck(problem: Problem, *, seed: int, memory: int | None) -> LawCount:
     """Spend years in C code that holds the interpreter's lock, for the network with 2 inputs."""
-    if architecture.widths[0] == 2:
+    if first_width(problem) == 2:
         re.match(r"(a+)+$", "a" * 60 + "b")
-    return fake(architecture, seed=seed, memory=memory)
+    return fake(problem, seed=seed, memory=memory)
 
 
 def test_the_time_limit_stops_code_that_holds_the_interpreter() -> None:
@@ -354,10 +357,10 @@ def test_leaving_a_sweep_stops_its_jobs(workers: int) -> None:
     assert not alive
 
 
-def nearly_stuck(architecture: MLP, *, seed: int, memory: int | None) -> LawCount:
-    if architecture.widths[0] > 4:
+def nearly_stuck(problem: Problem, *, seed: int, memory: int | None) -> LawCount:
+    if first_width(problem) > 4:
         time.sleep(100)
-    return fake(architecture, seed=seed, memory=memory)
+    return fake(problem, seed=seed, memory=memory)
 
 
 # ---- the file
@@ -562,7 +565,7 @@ def test_a_sweep_counts_only_what_is_missing(three: tuple[list[Job], Path]) -> N
     assert stored(jobs[:1], path) == ["linear 2-1-2"]
     assert stored(jobs, path) == ["linear 2-2-2", "linear 2-3-2"]
     assert stored(jobs, path) == []
-    other_seed = plan([job.architecture for job in jobs], seed=1)
+    other_seed = plan([job.problem for job in jobs], seed=1)
     assert len(stored(other_seed, path)) == 3
 
 
@@ -596,7 +599,7 @@ def test_a_degree_that_is_added_changed_or_removed_is_counted_anew(tmp_path: Pat
 
 def test_a_failed_row_is_tried_again(three: tuple[list[Job], Path]) -> None:
     jobs, path = three
-    counted = fake(jobs[0].architecture, seed=0, memory=None)  # type: ignore[arg-type]
+    counted = fake(jobs[0].problem, seed=0, memory=None)
     failed = replace(counted, verdict="failed", laws=None, reason="killed")
     with Store(str(path), VERSION, list[str]().append) as store:
         store.append(jobs[0].key, failed)

@@ -124,7 +124,9 @@ class Complexity:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AlgebraicFields:
-    """A space of vector fields: gradients of a map's components, or given ones (closure.Fields)."""
+    """A space of vector fields: gradients of a map's components, or given ones
+    (flows.VectorFields).
+    """
 
     graph: Graph
     program: Program
@@ -167,6 +169,10 @@ class AlgebraicFields:
                 raise ValueError(f"a field is not defined at this point modulo {field.p}")
             parts.append(machine.combinations(values, probes[start : start + rows]))
         return np.concatenate(parts)
+
+    def drift(self, field: PrimeField, theta: Array) -> None:
+        """Return nothing: nothing moves θ but these fields."""
+        return
 
     def degree(self) -> tuple[int, int]:
         """Return degrees of polynomials in θ and the probe that are as likely to vanish as the

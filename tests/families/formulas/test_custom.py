@@ -22,7 +22,8 @@ from conslaw_cli.families.formulas.custom import COEFFICIENTS, CustomFields, Cus
 from conslaw_cli.families.formulas.terms import Sum
 from conslaw_cli.families.mlp import BIASES, MLP
 from conslaw_cli.lie.closure import RankTrace, Sampler, close, confirms
-from conslaw_cli.lie.count import count_laws, job_key
+from conslaw_cli.lie.count import count_laws
+from conslaw_cli.problems import Problem
 from conslaw_cli.sweeps.sweep import plan
 
 Custom = CustomMap | CustomFields | RandomFields
@@ -361,7 +362,7 @@ def test_a_law_of_large_integers_is_counted_but_not_listed(text: str) -> None:
 def test_maps_of_thousands_of_variables(text: str, known: int) -> None:
     """The answer is the rank of one matrix; the plan of a sweep asks for it as well."""
     custom = CustomMap((), tuple(text.split(", ")))
-    assert [job.key for job in plan([custom], 0)] == [job_key(custom, 0)]
+    assert [job.key for job in plan([custom], 0)] == [Problem(custom).key(0)]
     row = count_laws(custom)
     assert (row.verdict, row.known_listed, row.known_independent) == ("proved", known, known)
     assert row.laws == max(known, 1)

@@ -1,0 +1,94 @@
+"""Flows: what moves the parameters, seen as a space of vector fields on a state space.
+
+The engine (lie/) and the search for laws (laws/) know a flow only through its ``VectorFields``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from conslaw_cli.algebra.field import Array, PrimeField
+from conslaw_cli.networks.known_laws import Laws
+
+
+class VectorFields(Protocol):
+    """A finite-dimensional space of control fields on F_p^n with polynomial coefficients, and
+    perhaps a drift: one field more, which every combination of them comes with.
+    """
+
+    @property
+    def dimension(self) -> int:
+        """The number of coordinates n of a state: D, where it is θ alone."""
+        ...
+
+    @property
+    def held(self) -> int:
+        """Numbers that evaluating one field holds, for jets of order 0."""
+        ...
+
+    def prime(self, rng: np.random.Generator) -> int:
+        """Draw a prime modulo which the fields can be evaluated."""
+        ...
+
+    def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[VectorFields, Array]:
+        """Draw a state (1, n, 1) where the fields are defined; return it after the fields to be
+        evaluated there.
+        """
+        ...
+
+    def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
+        """Draw ``count`` random elements of the space, as probes (count, probe size)."""
+        ...
+
+    def evaluate(self, field: PrimeField, state: Array, probes: Array) -> Array:
+        """Return the control fields' values (batch, n, 2^k) at jets of states (batch or 1, n,
+        2^k).
+        """
+        ...
+
+    def drift(self, field: PrimeField, state: Array) -> Array | None:
+        """Return the drift's values (batch, n, 2^k) at jets of states; None if there is none, as
+        then everywhere.
+        """
+        ...
+
+    def degree(self) -> tuple[int, int]:
+        """Return the degrees of a field's entries in the state and in the probe."""
+        ...
+
+    def bits(self) -> float:
+        """Bound the logarithm to the base 2 of the sum of the absolute values of the coefficients
+        of a field's entry.
+        """
+        ...
+
+
+class Flow(Protocol):
+    """How training moves the parameters: frozen, picklable values; equal ones give equal counts."""
+
+    title: ClassVar[str]
+    """What it is called, in a line."""
+    statement: ClassVar[str]
+    """The equation of motion, and what its laws are."""
+    source: ClassVar[str]
+    """Paper and place."""
+    keys: ClassVar[tuple[str, ...]]
+    """The keys of YAML and of rows that name it."""
+
+    def describe(self) -> str | dict[str, Any]:
+        """Return what ``flow:`` holds: a key, or a key with its values; ready for JSON."""
+        ...
+
+    def state(self, dimension: int) -> int:
+        """Return the dimension of the state space for so many parameters."""
+        ...
+
+    def fields(self, gradients: VectorFields) -> VectorFields:
+        """Return its fields on the state space, from the gradients of the losses."""
+        ...
+
+    def laws(self, gradients: Laws) -> Laws:
+        """Return its known laws, from those of gradient flow."""
+        ...

@@ -1,0 +1,44 @@
+"""Gradient flow, the default: ``θ' = −∇L(θ)``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from conslaw_cli.flows import VectorFields
+from conslaw_cli.networks.known_laws import Laws
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """Gradient flow: its state is θ, its fields are the gradients themselves."""
+
+    title: ClassVar[str] = "gradient flow"
+    statement: ClassVar[str] = (
+        "θ' = −∇L(θ). A function h of θ is conserved for every loss and data set iff ⟨∇h, χ⟩ = 0"
+        " for all χ in W_φ; D − dim Lie(W_φ)(θ) of them are independent near a generic θ."
+    )
+    source: ClassVar[str] = (
+        "Marcotte, Gribonval, Peyré: Abide by the Law and Follow the Flow: Conservation Laws for"
+        " Gradient Flows, NeurIPS 2023, arXiv 2307.00144, Theorem 3.3"
+    )
+    keys: ClassVar[tuple[str, ...]] = ("gradient",)
+
+    def describe(self) -> str:
+        """Return the key."""
+        return "gradient"
+
+    def state(self, dimension: int) -> int:
+        """The state is θ."""
+        return dimension
+
+    def fields(self, gradients: VectorFields) -> VectorFields:
+        """Return the gradients: what they span is all that moves θ."""
+        return gradients
+
+    def laws(self, gradients: Laws) -> Laws:
+        """Return those of gradient flow."""
+        return gradients
+
+
+GRADIENT = Gradient()

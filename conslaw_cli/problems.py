@@ -1,0 +1,211 @@
+"""What is asked: an architecture, a loss, data, a flow, and where.
+
+Everything behind a spec takes a ``Problem``: its key names the row, its fields are what is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol
+
+from conslaw_cli import checks
+from conslaw_cli.flows import Flow, VectorFields
+from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.records import job_hash
+
+
+class Architecture(Protocol):
+    """What every family provides: frozen, picklable values that know nothing of primes or ranks."""
+
+    @property
+    def name(self) -> str:
+        """A label for people."""
+        ...
+
+    @property
+    def parameters(self) -> int:
+        """D, the number of parameters."""
+        ...
+
+    @property
+    def known_listed(self) -> int:
+        """Number of known laws listed, which need not be independent."""
+        ...
+
+    @property
+    def rank_guess(self) -> int:
+        """A guess of dim Lie(W_φ)(θ) that takes no time: to share out work, never to decide a
+        result.
+        """
+        ...
+
+    @property
+    def held(self) -> int:
+        """Numbers that evaluating one field holds besides D of them, where these are not of the
+        same order.
+        """
+        ...
+
+    @property
+    def known_terms(self) -> int:
+        """Number of monomials of the known laws, roughly: decides whether they fit in memory."""
+        ...
+
+    @property
+    def monomial(self) -> bool:
+        """Whether φ is a monomial map, so that :meth:`path_rank` is dim Lie(W_φ)(θ)."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """Return the JSON-ready keys that define the architecture (all but its name)."""
+        ...
+
+    @property
+    def scope(self) -> str | None:
+        """What is open between φ and the network's own gradients, as a sentence; None for
+        nothing.
+        """
+        ...
+
+    @property
+    def scalar(self) -> bool:
+        """Whether φ has one component, so that Lie(W_φ) is spanned by one field."""
+        ...
+
+    def fields(self) -> VectorFields:
+        """Return W_φ as vector fields that can be sampled and evaluated on jets."""
+        ...
+
+    def laws(self) -> Laws:
+        """Return the known laws."""
+        ...
+
+    def parameter_names(self) -> Sequence[str]:
+        """Return the names of the parameters, in the order of θ."""
+        ...
+
+    def outline(self) -> Sequence[tuple[str, str, int]]:
+        """Return its pieces, in order: what each is, the shape behind it, its parameters."""
+        ...
+
+    @property
+    def image_dimension(self) -> int | None:
+        """The generic rank of ∂φ, which is dim W_0(θ), where a theorem gives it."""
+        ...
+
+    def parts(self) -> Sequence[tuple[Architecture, int]]:
+        """Return architectures on disjoint parameters, and how often each occurs, whose direct sum
+        this is: often just itself.
+        """
+        ...
+
+    def path_rank(self) -> int:
+        """Return the rank of the exponent matrix of a monomial φ, from the graph alone."""
+        ...
+
+    def segments(self) -> Sequence[Architecture]:
+        """Return pieces s with ``dim Lie(W_φ) ≤ Σ_s dim Lie(W_{f_s}) − (pieces − 1)``; empty if no
+        such theorem applies.
+        """
+        ...
+
+
+class Data(Enum):
+    """What the network is trained on."""
+
+    ALL = "all inputs"
+
+
+class Loss(Enum):
+    """The losses that an architecture can be written with."""
+
+    MSE = "mse"
+    LOGISTIC = "logistic"
+    CROSS_ENTROPY = "cross_entropy"
+
+    @property
+    def zero_sum(self) -> bool:
+        """Whether the gradients by the outputs sum to zero, and span all such vectors: those of a
+        softmax do; the other losses meet condition (9) of the paper, so that they are free.
+        """
+        return self is Loss.CROSS_ENTROPY
+
+
+class Where(Enum):
+    """The points at which dim Lie is meant."""
+
+    GENERIC = "generic θ"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is to be counted: a frozen, picklable value of five factors.
+
+    architecture: the map, written with the loss that it is trained with, the second factor.
+    flow: what moves the parameters.
+    data: what it is trained on.
+    where: the points at which dim Lie is meant.
+
+    Raise SpecError if the architecture is none.
+    """
+
+    architecture: Architecture
+    flow: Flow = GRADIENT
+    data: Data = Data.ALL
+    where: Where = Where.GENERIC
+
+    def __post_init__(self) -> None:
+        checks.architecture(self.architecture)
+
+    @classmethod
+    def of(cls, asked: Problem | Architecture) -> Problem:
+        """Return a problem as it is, an architecture with the defaults of the other factors."""
+        return asked if isinstance(asked, cls) else cls(asked)  # type: ignore[arg-type]
+
+    @property
+    def loss(self) -> Loss:
+        """The loss that the architecture is written with; a map φ of one's own has none, and every
+        direction of its image is free, as under squared error.
+        """
+        return Loss(getattr(self.architecture, "loss", Loss.MSE))
+
+    @property
+    def name(self) -> str:
+        """A label for people."""
+        return self.architecture.name
+
+    @property
+    def parameters(self) -> int:
+        """D, the number of parameters."""
+        return self.architecture.parameters
+
+    @property
+    def state(self) -> int:
+        """Dimension of the state space: D under gradient flow."""
+        return self.flow.state(self.architecture.parameters)
+
+    @property
+    def known_listed(self) -> int:
+        """Number of functions in :meth:`laws`."""
+        return self.architecture.known_listed if self.flow == GRADIENT else len(self.laws())
+
+    def key(self, seed: int, degree: int | None = None) -> str:
+        """Return the SHA-256 of the job's canonical JSON, of what is not at its default: its key in
+        results/, and the source of its randomness.
+
+        degree: that of the polynomial laws which the job looks for besides, if it does.
+        """
+        return job_hash(self.architecture.describe(), seed, degree, self.flow.describe())
+
+    def fields(self) -> VectorFields:
+        """Return what moves the state, as vector fields that can be sampled and evaluated on
+        jets.
+        """
+        return self.flow.fields(self.architecture.fields())
+
+    def laws(self) -> Laws:
+        """Return the known laws."""
+        return self.flow.laws(self.architecture.laws())

@@ -1,0 +1,81 @@
+"""Rows that were published, which those of a new run are held against."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from conslaw_cli.records import LawCount
+from conslaw_cli.sweeps.files import label
+from conslaw_cli.sweeps.lines import name_of
+
+_NOT_COMPARED = ("evidence", "seed", "version", "seconds", "job", "digest")
+"""What a run may do otherwise: how it was shown, with which random choices, when."""
+
+
+class Comparison(NamedTuple):
+    """How a row stands to the published one. ``differs``: in what, None if in nothing; ``better``:
+    the published row is computed and this one proved, with the same numbers; ``new``: none was
+    published.
+    """
+
+    differs: str | None = None
+    better: bool = False
+    new: bool = False
+
+
+class Published:
+    """The rows of the file at ``path``, found by their names. It is read, and stays as it is.
+
+    Only places in the file are held, no rows. Raise OSError or ValueError (a NUL in the path) if
+    it cannot be read.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._file = Path(path).open("rb")  # noqa: SIM115  # until this object is closed
+        self._places = dict(_places(self._file))
+
+    def close(self) -> None:
+        """Give the file free."""
+        self._file.close()
+
+    def compare(self, row: LawCount) -> Comparison:
+        """Hold a row against the published one of its name, which is taken out."""
+        place = self._places.pop(row.name, None)
+        if place is None:
+            return Comparison(new=True)
+        self._file.seek(place)
+        return _compared(row.to_json(), self._file.readline())
+
+    def left(self) -> list[str]:
+        """Return the names of the published rows that nothing was held against, as shown."""
+        return [label(name) for name in self._places]
+
+
+def _places(file: Iterator[bytes]) -> Iterator[tuple[str, int]]:
+    place = 0
+    for line in file:
+        if (name := name_of(line)) is not None:
+            yield name, place
+        place += len(line)
+
+
+def _compared(row: dict[str, Any], line: bytes) -> Comparison:
+    try:
+        published = json.loads(line)
+        published.items()
+    except (ValueError, AttributeError):
+        return Comparison("its published row is damaged")
+    better = (row["verdict"], published.get("verdict")) == ("proved", "computed")
+    apart = {*_NOT_COMPARED, *(["verdict"] if better else [])}
+    # The bound depends on the primes, and they on the seed.
+    if better or row["seed"] != published.get("seed"):
+        apart.add("error_bound")
+    parts = [
+        f"{key} {json.dumps(row.get(key))}, published {json.dumps(published.get(key))}"
+        for key in dict.fromkeys((*row, *published))
+        if key not in apart and row.get(key, ...) != published.get(key, ...)
+    ]
+    return Comparison("; ".join(parts) or None, better and not parts)

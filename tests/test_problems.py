@@ -1,0 +1,107 @@
+"""A problem: what is at its default changes neither key nor row, what is not changes both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import pytest
+
+from conslaw_cli import MLP, CustomMap, Problem, SpecError, count_laws, find_laws
+from conslaw_cli.flows import VectorFields
+from conslaw_cli.flows.gradient import GRADIENT, Gradient
+from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.problems import Loss
+from conslaw_cli.records import LawCount
+from conslaw_cli.sweeps.sweep import plan
+from conslaw_cli.sweeps.validity import flaw
+
+LINEAR = MLP((3, 4, 2), "linear")
+
+
+@dataclass(frozen=True, slots=True)
+class Slower:
+    """Gradient flow under another name."""
+
+    title: ClassVar[str] = "slower"
+    statement: ClassVar[str] = ""
+    source: ClassVar[str] = ""
+    keys: ClassVar[tuple[str, ...]] = ("slower",)
+
+    def describe(self) -> dict[str, Any]:
+        return {"slower": 2}
+
+    def state(self, dimension: int) -> int:
+        return dimension
+
+    def fields(self, gradients: VectorFields) -> VectorFields:
+        return gradients
+
+    def laws(self, gradients: Laws) -> Laws:
+        return gradients
+
+
+def key_of(job: dict[str, Any]) -> str:
+    text = json.dumps(job, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_a_key_is_the_hash_of_what_is_not_at_its_default() -> None:
+    architecture = {
+        "activation": "linear",
+        "widths": [3, 4, 2],
+        "bias": False,
+        "loss": "mse",
+    }
+    problem = Problem(LINEAR)
+    assert problem.key(7) == key_of({"architecture": architecture, "seed": 7})
+    assert problem.key(7, 2) == key_of({"architecture": architecture, "seed": 7, "degree": 2})
+    other = {"architecture": architecture, "seed": 7, "flow": {"slower": 2}}
+    assert replace(problem, flow=Slower()).key(7) == key_of(other)
+
+
+def test_a_problem_is_a_value() -> None:
+    problem = Problem(LINEAR)
+    assert Problem.of(LINEAR) == problem == Problem.of(problem)
+    assert pickle.loads(pickle.dumps(problem)) == problem
+    assert problem != Problem(LINEAR, flow=Slower())
+    assert len({problem, Problem(MLP((3, 4, 2), "linear")), Problem(LINEAR, Gradient())}) == 1
+    assert (problem.flow, problem.loss, problem.state) == (GRADIENT, Loss.MSE, 20)
+
+
+def test_the_loss_is_that_of_the_architecture() -> None:
+    entropy = Problem(MLP((3, 4, 2), loss="cross_entropy"))
+    assert (entropy.loss, entropy.loss.zero_sum) == (Loss.CROSS_ENTROPY, True)
+    assert not Problem(CustomMap.from_text("u*v")).loss.zero_sum
+
+
+@pytest.mark.parametrize("wrong", [3, "linear 3-4-2", MLP, None])
+def test_what_is_no_architecture_is_refused(wrong: Any) -> None:
+    with pytest.raises(SpecError, match="architecture: expected one such as"):
+        Problem(wrong)
+    with pytest.raises(SpecError, match="architecture: expected one such as"):
+        count_laws(wrong)
+
+
+def test_a_problem_is_counted_as_its_architecture_and_a_search_knows_both() -> None:
+    problem = Problem(LINEAR)
+    (row, other) = (replace(count_laws(each), seconds=0.0) for each in (problem, LINEAR))
+    assert row == other
+    assert (row.flow, row.state) == ("gradient", 20)
+    assert not {"flow", "state"} & row.to_dict().keys()
+    found = find_laws(problem, 2)
+    assert (found.problem, found.architecture) == (problem, LINEAR)
+
+
+def test_the_row_of_another_flow_says_so_and_comes_back() -> None:
+    (job,) = plan([Problem(LINEAR, Slower())], seed=0)
+    row = count_laws(job.problem)
+    written = json.loads(json.dumps(row.to_dict()))
+    assert (written["flow"], written["state"]) == ({"slower": 2}, 20)
+    assert LawCount.from_json(written) == row
+    assert flaw(row, job.key) is None
+    assert flaw(row, Problem(LINEAR).key(0)) == "job is not that of these keys"
+    assert flaw(replace(row, state=21), job.key) == "laws is not state − dim_lie"

@@ -17,11 +17,15 @@ from conslaw_cli.algebra.field import PrimeField
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.attention import Attention
 from conslaw_cli.families.formulas.custom import CustomFields, CustomMap, RandomFields
-from conslaw_cli.families.layers import Activation, Branch, Convolution, Flat, Layers, Linear, Pool
-from conslaw_cli.families.mlp import HOMOGENEOUS, LOSSES, MLP
+from conslaw_cli.families.layers import Branch, Layers
+from conslaw_cli.families.mlp import LOSSES, MLP
 from conslaw_cli.lie import bounds
 from conslaw_cli.lie.closure import Sampler, close, confirms
 from conslaw_cli.lie.count import count_laws
+from conslaw_cli.networks.operations.convolution import Convolution, Pool
+from conslaw_cli.networks.operations.dense import Linear
+from conslaw_cli.networks.operations.elementwise import HOMOGENEOUS, Activation
+from conslaw_cli.networks.operations.reshape import Flat
 from conslaw_cli.problems import Architecture, Problem
 
 RELU = Activation("relu")

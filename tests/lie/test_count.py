@@ -23,13 +23,15 @@ from conslaw_cli.algebra.field import random_prime
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError
 from conslaw_cli.families.attention import Attention
 from conslaw_cli.families.formulas.custom import CustomFields, CustomMap, RandomFields
-from conslaw_cli.families.layers import Activation, Branch, Layer, Layers, Linear
+from conslaw_cli.families.layers import Branch, Layer, Layers
 from conslaw_cli.families.mlp import BIASES, LOSSES, MLP
 from conslaw_cli.lie import bounds, closure, count
 from conslaw_cli.lie.closure import RankTrace, Sampler, confirms
 from conslaw_cli.lie.count import SURE, TRACE_SURE, count_laws, needed_memory
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Laws, join
+from conslaw_cli.networks.operations.dense import Linear
+from conslaw_cli.networks.operations.elementwise import Activation
 from conslaw_cli.problems import Problem
 from conslaw_cli.records import Bound, LawCount, Trace
 from conslaw_cli.sweeps.sweep import plan

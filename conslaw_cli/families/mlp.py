@@ -343,17 +343,22 @@ class MLP:
 @lru_cache(maxsize=4)
 def _graph(mlp: MLP) -> Graph:
     nodes, value = list[Node](), "x"
-    for layer, units in enumerate(mlp.widths[1:], start=1):
-        biased = mlp.bias == "all" or (mlp.bias == "hidden" and layer < mlp.depth)
-        arrays = (f"U{layer}", f"b{layer}") if biased else (f"U{layer}",)
-        gated = layer < mlp.depth and mlp.activations[layer - 1] not in LINEAR
+    activations, biases = (*mlp.activations, LINEAR[0]), {False: 0, "hidden": mlp.depth - 1}
+    biased = biases.get(mlp.bias, mlp.depth)
+    for layer, (units, activation) in enumerate(
+        zip(mlp.widths[1:], activations, strict=True), start=1
+    ):
+        arrays = (f"U{layer}", f"b{layer}") if layer <= biased else (f"U{layer}",)
+        gated = activation not in LINEAR
         name = "y" if layer == mlp.depth else f"{'z' if gated else 'h'}{layer}"
-        nodes.append(Node(name, Linear(units, biased), (value,), arrays))
+        nodes.append(Node(name, _dense(units, layer <= biased), (value,), arrays))
         if gated:
-            activation = Activation(mlp.activations[layer - 1])
-            nodes.append(Node(f"h{layer}", activation, (name,)))
+            nodes.append(Node(f"h{layer}", Activation(activation), (name,)))
         value = nodes[-1].name
     return Graph((Input("x", mlp.widths[:1]),), tuple(nodes), ("y",))
+
+
+_dense = lru_cache(maxsize=256)(Linear)
 
 
 def _checked_widths(given: object) -> tuple[int, ...]:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField, random_prime
-from conslaw_cli.algebra.rings import Exact, Ring, Values, ring
+from conslaw_cli.algebra.rings import Ring, Values, ring
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Family, Laws, linear_laws
 
 
 @dataclass(frozen=True, slots=True)
 class GradientFields:
-    """W_φ as a space of vector fields that can be sampled and evaluated on jets (flows.VectorFields).
+    """W_φ as a space of vector fields that can be sampled and evaluated on jets
+    (flows.VectorFields).
 
     zero_sum: the output weights w of the probe satisfy ``Σ w = 0`` (softmax cross-entropy,
     families/mlp.py). constants: the frozen parameters, where they have been drawn.
@@ -77,25 +77,16 @@ class GradientFields:
 
     def degree(self) -> tuple[int, int]:
         """Degrees of a field's entries in θ and in the probe."""
-        growth = self.graph.growth()
+        growth = self.graph.growth
         return growth.parameters - 1, growth.probe
 
     def bits(self) -> float:
         """Bound the logarithm to the base 2 of the sum of the absolute values of the coefficients
         of a field's entry.
 
-        F at all ones adds up its coefficients, none of which is negative; replacing ``w_n`` by
-        ``−Σ w_i`` at most doubles the sum. A derivative multiplies them by the degree in one
-        parameter, which is 1 unless the parameter is used twice.
+        Replacing ``w_n`` by ``−Σ w_i`` at most doubles the sum.
         """
-        graph = self.graph
-        ones = np.ones((1, graph.dimension))
-        constants = np.ones((1, graph.constants))
-        with np.errstate(over="ignore"):
-            outputs = graph.forward(Exact(), ones, np.ones((1, graph.probe_size)), constants)
-            monomials = sum(float(each.sum()) for each in outputs)
-        degree = 1 if graph.multilinear else max(1, graph.growth().parameters)
-        return math.log2(max(1.0, monomials)) + math.log2(degree) + self.zero_sum
+        return self.graph.bits + self.zero_sum
 
     def known_laws(self) -> Laws:
         """Return the known laws: those of the wiring; of one output whose weight is zero all

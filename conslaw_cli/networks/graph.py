@@ -17,6 +17,7 @@ asked for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from conslaw_cli.algebra.rings import Ring, Values
+from conslaw_cli.algebra.rings import Exact, Ring, Values
 from conslaw_cli.networks.operation import (
     Composite,
     Growth,
@@ -47,10 +48,11 @@ class Input(NamedTuple):
 class Step(NamedTuple):
     """One primitive operation of the plan, its values and arrays by place.
 
-    values: the places of its inputs and of its output. arrays: for each parameter array its number
-    and the shape that the operation reads it in. state: the slice of the probe and its shape.
-    wanted: whether a cotangent is asked for, of inputs, then arrays. assign: for each array whether
-    this is the first time, in reverse order, that its gradient is written.
+    inputs, output: the places of its values. arrays: for each parameter array its number and the
+    shape that the operation reads it in. state: the slice of the states and its shape. wanted:
+    whether a cotangent is asked for, of inputs, then arrays. writes: for each trainable array that
+    it reads, which of its arrays that is, the slice of θ, and whether this is the first time, in
+    reverse order, that its gradient is written.
     """
 
     operation: Operation
@@ -59,7 +61,11 @@ class Step(NamedTuple):
     arrays: tuple[tuple[int, Shape], ...]
     state: tuple[slice, Shape] | None
     wanted: tuple[bool, ...]
-    assign: tuple[bool, ...]
+    writes: tuple[tuple[int, slice, bool], ...]
+
+
+_Read = tuple[list[Values], list[Values], Any]
+"""What a step reads: values, arrays, its state."""
 
 
 class _Plan(NamedTuple):
@@ -83,29 +89,35 @@ class Graph:
     outputs: tuple[str, ...]
     frozen: frozenset[str] = frozenset()
 
-    @cached_property
+    @property
     def shapes(self) -> dict[str, Shape]:
         """The shape of every value by its name."""
-        shapes = {each.name: each.shape for each in self.inputs}
-        for node in self.nodes:
-            shapes[node.name] = node.operation.output(*(shapes[name] for name in node.inputs))
-        return shapes
+        return self._layout[0]
 
-    @cached_property
+    @property
     def arrays(self) -> tuple[Array, ...]:
         """All parameter arrays in order of first use: θ holds the trainable ones one after another,
         the frozen ones stand in a vector of their own.
         """
+        return self._layout[1]
+
+    @cached_property
+    def _layout(self) -> tuple[dict[str, Shape], tuple[Array, ...]]:
+        shapes = {each.name: each.shape for each in self.inputs}
         found: dict[str, Array] = {}
-        offsets = {True: 0, False: 0}
+        offsets = [0, 0]
         for node in self.nodes:
-            symbols = node.operation.parameters(*(self.shapes[name] for name in node.inputs))
+            read = [shapes[name] for name in node.inputs]
+            shapes[node.name] = node.operation.output(*read)
+            if not node.parameters:
+                continue
+            symbols = node.operation.parameters(*read)
             for name, (_, shape) in zip(node.parameters, symbols, strict=True):
                 if name not in found:
                     moves = name not in self.frozen
                     found[name] = Array(name, shape, offsets[moves], moves)
                     offsets[moves] += prod(shape)
-        return tuple(found.values())
+        return shapes, tuple(found.values())
 
     @cached_property
     def dimension(self) -> int:
@@ -176,8 +188,7 @@ class Graph:
 
         constants: the frozen parameters (1, constants), needed where there are some.
         """
-        arrays = self._views(ring, theta, constants)
-        values = self._values(ring, arrays, probe)
+        values, _ = self._evaluated(ring, theta, probe, constants)
         return [values[place] for place in self._plan.outputs]
 
     def gradient(
@@ -191,37 +202,54 @@ class Graph:
         """Return ``∇_θ <w, g(θ; x, states)>``, (batch, D), for output weights w (batch,
         output_size); the rest as for :meth:`forward`.
         """
-        plan, arrays = self._plan, self._views(ring, theta, constants)
-        values = self._values(ring, arrays, probe)
+        plan = self._plan
+        values, reads = self._evaluated(ring, theta, probe, constants)
         cotangents: list[Values | None] = [None] * len(values)
         for place, delta in self._split(ring, weights):
             _accumulate(ring, cotangents, place, delta)
         shape = (len(probe), self.dimension, *theta.shape[2:])
-        make = np.empty if plan.covered else np.zeros
-        gradient: Values = make(shape, dtype=theta.dtype)
-        for step in reversed(plan.steps):
+        gradient: Values = (np.empty if plan.covered else np.zeros)(shape, dtype=theta.dtype)
+        own = shape[2:]  # the ring's axis, if it has one
+        for step, (x, p, s) in zip(reversed(plan.steps), reversed(reads), strict=True):
             delta = cotangents[step.output]
-            cotangents[step.output] = None
             if delta is None:
                 continue
-            x, p, s = self._read(ring, step, values, arrays, probe)
+            cotangents[step.output] = None
             back, moved = step.operation.pullback(ring, x, p, s, delta, step.wanted)
             for place, part, wanted in zip(step.inputs, back, step.wanted, strict=False):
-                if wanted and part is not None:
+                if wanted:
                     _accumulate(ring, cotangents, place, part)
-            self._write(ring, step, gradient, moved)
+            for number, entries, first in step.writes:
+                part, target = moved[number], gradient[:, entries]
+                flat = part.reshape(len(part), -1, *(part.shape[-1:] if own else ()))
+                ring.store(target, flat if first else ring.add(target, flat))
         return gradient
 
+    @cached_property
     def growth(self) -> Growth:
-        """Return the degrees of F in θ and in the probe."""
+        """The degrees of F in θ and in the probe."""
         growths = [Growth(0, 1)] * len(self.inputs)
         for step in self._plan.steps:
             growths.append(step.operation.growth(*(growths[place] for place in step.inputs)))
         largest = Growth.largest([growths[place] for place in self._plan.outputs])
         return Growth(largest.parameters, largest.probe + 1)
 
+    @cached_property
+    def bits(self) -> float:
+        """The logarithm to the base 2 of a bound for the sum of the absolute values of the
+        coefficients of each entry of ``∇_θ F``.
+
+        F at all ones adds up its coefficients, none of which is negative. A derivative multiplies
+        them by the degree in one parameter, which is 1 unless the parameter is used twice.
+        """
+        ones = (np.ones((1, n)) for n in (self.dimension, self.probe_size, self.constants))
+        with np.errstate(over="ignore"):
+            monomials = sum(float(each.sum()) for each in self.forward(Exact(), *ones))
+        degree = 1 if self._multilinear else max(1, self.growth.parameters)
+        return math.log2(max(1.0, monomials)) + math.log2(degree)
+
     @property
-    def multilinear(self) -> bool:
+    def _multilinear(self) -> bool:
         """Whether F is certainly of degree at most one in each parameter."""
         used = [number for step in self._plan.steps for number, _ in step.arrays]
         linear = all(step.operation.linear for step in self._plan.steps)
@@ -259,49 +287,39 @@ class Graph:
     def _plan(self) -> _Plan:
         return _Planner(self).plan()
 
-    def _views(self, ring: Ring, theta: Values, constants: Values | None) -> list[Values]:
-        views = []
-        for array in self.arrays:
-            if array.trainable:
-                views.append(theta[:, array.offset : array.offset + array.size])
-            else:
-                assert constants is not None
-                part = constants[:, array.offset : array.offset + array.size]
-                views.append(ring.constant(part))
-        return views
-
-    def _values(self, ring: Ring, arrays: Sequence[Values], probe: Values) -> list[Values]:
-        values, start = [], 0
+    def _evaluated(
+        self, ring: Ring, theta: Values, probe: Values, constants: Values | None
+    ) -> tuple[list[Values], list[_Read]]:
+        """Return all values, and what every step read."""
+        values, reads, start = list[Values](), list[_Read](), 0
         for each in self.inputs:
             stop = start + prod(each.shape)
             part = probe[:, start:stop].reshape(len(probe), each.shape[0], positions(each.shape))
             values.append(ring.constant(part))
             start = stop
+        frozen = None if constants is None else ring.constant(constants)
+        views: dict[tuple[int, Shape], Values] = {}
         for step in self._plan.steps:
-            values.append(
-                step.operation.forward(ring, *self._read(ring, step, values, arrays, probe))
-            )
-        return values
+            for key in step.arrays:
+                if key not in views:
+                    views[key] = self._view(*key, theta, frozen)
+            s = None if step.state is None else self._state(ring, probe, *step.state)
+            read = [values[place] for place in step.inputs], [views[key] for key in step.arrays], s
+            values.append(step.operation.forward(ring, *read))
+            reads.append(read)
+        return values, reads
 
-    def _read(
-        self,
-        ring: Ring,
-        step: Step,
-        values: Sequence[Values],
-        arrays: Sequence[Values],
-        probe: Values,
-    ) -> tuple[list[Values], list[Values], Any]:
-        x = [values[place] for place in step.inputs]
-        p = []
-        for number, shape in step.arrays:
-            view = arrays[number]
-            p.append(view.reshape(view.shape[0], *shape, *view.shape[2:]))
-        if step.state is None:
-            return x, p, None
-        part, shape = step.state
+    def _view(self, number: int, shape: Shape, theta: Values, frozen: Values | None) -> Values:
+        array = self.arrays[number]
+        whole = theta if array.trainable else frozen
+        assert whole is not None
+        part = whole[:, array.entries]
+        return part.reshape(len(part), *shape, *part.shape[2:])
+
+    def _state(self, ring: Ring, probe: Values, entries: slice, shape: Shape) -> Values:
         start = self.input_size
-        s = probe[:, start + part.start : start + part.stop].reshape(len(probe), *shape)
-        return x, p, ring.constant(s)
+        part = probe[:, start + entries.start : start + entries.stop]
+        return ring.constant(part.reshape(len(probe), *shape))
 
     def _split(self, ring: Ring, weights: Values) -> Iterator[tuple[int, Values]]:
         """Yield the place of every output and its weights."""
@@ -312,18 +330,6 @@ class Graph:
             part = weights[:, start:stop].reshape(len(weights), shape[0], positions(shape))
             yield place, ring.constant(part)
             start = stop
-
-    def _write(
-        self, ring: Ring, step: Step, gradient: Values, moved: Sequence[Values | None]
-    ) -> None:
-        for (number, _), part, assign in zip(step.arrays, moved, step.assign, strict=True):
-            array = self.arrays[number]
-            if not array.trainable or part is None:
-                continue
-            target = gradient[:, array.offset : array.offset + array.size]
-            own = part.shape[part.ndim - (gradient.ndim - 2) :]  # the ring's axis, if it has one
-            flat = part.reshape(part.shape[0], array.size, *own)
-            ring.store(target, flat if assign else ring.add(target, flat))
 
 
 def _accumulate(ring: Ring, cotangents: list[Values | None], place: int, part: Values) -> None:
@@ -352,7 +358,8 @@ class _Planner:
         for node in self.graph.nodes:
             inputs = [places[name] for name in node.inputs]
             arrays = [self.numbers[name] for name in node.parameters]
-            places[node.name] = self.place(node.operation, inputs, arrays, node.state)
+            shape = self.graph.shapes[node.name]
+            places[node.name] = self.place(node.operation, inputs, arrays, shape, node.state)
         outputs = tuple(places[name] for name in self.graph.outputs)
         written = self.assign(self.reaching(outputs))
         trainable = {n for n, array in enumerate(self.graph.arrays) if array.trainable}
@@ -363,42 +370,40 @@ class _Planner:
         operation: Operation,
         inputs: Sequence[int],
         arrays: Sequence[int],
+        output: Shape,
         state: str | None = None,
     ) -> int:
         """Add the steps of an operation; return the place of its output."""
         shapes = [self.shapes[place] for place in inputs]
-        symbols = operation.parameters(*shapes)
-        if not isinstance(operation, Composite):
-            read = tuple((n, shape) for n, (_, shape) in zip(arrays, symbols, strict=True))
-            return self.step(operation, inputs, read, state)
-        names = ["x"] if len(inputs) == 1 else [f"x{i}" for i in range(1, len(inputs) + 1)]
-        places = dict(zip(names, inputs, strict=True))
-        numbers = {symbol: n for n, (symbol, _) in zip(arrays, symbols, strict=True)}
-        for node in operation.body(*shapes):
-            places[node.name] = self.place(
-                node.operation,
-                [places[name] for name in node.inputs],
-                [numbers[name] for name in node.parameters],
-            )
-        return places[node.name]
-
-    def step(
-        self,
-        operation: Operation,
-        inputs: Sequence[int],
-        arrays: tuple[tuple[int, Shape], ...],
-        state: str | None,
-    ) -> int:
-        shapes = tuple(self.shapes[place] for place in inputs)
-        trained = [self.graph.arrays[number].trainable for number, _ in arrays]
-        wanted = (*(self.moving[place] for place in inputs), *trained)
-        self.shapes.append(operation.output(*shapes))
-        self.moving.append(any(wanted))
+        if isinstance(operation, Composite):
+            return self.body(operation, inputs, arrays)
+        read: tuple[tuple[int, Shape], ...] = ()
+        if arrays:
+            symbols = operation.parameters(*shapes)
+            read = tuple([(n, shape) for n, (_, shape) in zip(arrays, symbols, strict=True)])
+        wanted = [self.moving[place] for place in inputs]
+        wanted += [self.graph.arrays[number].trainable for number in arrays]
         needed = operation.state(*shapes)
         slot = None if needed is None else (self.slot(needed, state), needed)
-        output = len(self.shapes) - 1
-        self.steps.append(Step(operation, tuple(inputs), output, arrays, slot, wanted, ()))
-        return output
+        place = len(self.shapes)
+        self.shapes.append(output)
+        self.moving.append(True in wanted)
+        self.steps.append(Step(operation, tuple(inputs), place, read, slot, tuple(wanted), ()))
+        return place
+
+    def body(self, operation: Composite, inputs: Sequence[int], arrays: Sequence[int]) -> int:
+        """Add the steps of what a composite consists of."""
+        shapes = [self.shapes[place] for place in inputs]
+        names = ["x"] if len(inputs) == 1 else [f"x{i}" for i in range(1, len(inputs) + 1)]
+        places = dict(zip(names, inputs, strict=True))
+        symbols = [symbol for symbol, _ in operation.parameters(*shapes)]
+        numbers = dict(zip(symbols, arrays, strict=True))
+        for node in operation.body(*shapes):
+            read = [places[name] for name in node.inputs]
+            used = [numbers[name] for name in node.parameters]
+            shape = node.operation.output(*(self.shapes[place] for place in read))
+            places[node.name] = self.place(node.operation, read, used, shape)
+        return places[node.name]
 
     def slot(self, shape: Shape, name: str | None) -> slice:
         """Return where in the states a new one stands, or the one of that name."""
@@ -421,10 +426,20 @@ class _Planner:
     def assign(self, reached: set[int]) -> set[int]:
         """Mark which step writes an array's gradient first; return the arrays that are written."""
         written = set[int]()
+        arrays = self.graph.arrays
         for i in range(len(self.steps) - 1, -1, -1):
             step = self.steps[i]
-            if step.output in reached:
-                firsts = tuple(number not in written for number, _ in step.arrays)
-                written.update(number for number, _ in step.arrays)
-                self.steps[i] = step._replace(assign=firsts)
+            if step.output not in reached or not step.arrays:
+                continue
+            writes = tuple(
+                (
+                    place,
+                    slice(arrays[n].offset, arrays[n].offset + arrays[n].size),
+                    n not in written,
+                )
+                for place, (n, _) in enumerate(step.arrays)
+                if arrays[n].trainable
+            )
+            written.update(n for n, _ in step.arrays)
+            self.steps[i] = step._replace(writes=writes)
         return written

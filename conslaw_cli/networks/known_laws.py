@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
@@ -37,16 +37,29 @@ class Part(NamedTuple):
     """A term ``factor · M Mᵀ`` of a matrix of laws, M with one row of parameters per unit; or
     ``factor`` times the entries of a bias (linear), which stand on the diagonal.
 
-    text, latex: its formula; width: the length of M's rows; matrix: gives the parameters, one row
-    per unit, when they are needed.
+    array, symbol: its name, also in TeX; written: whether M is the array transposed; summed:
+    whether the formula adds up over the positions of a window; width: the length of M's rows;
+    matrix: gives the parameters, one row per unit, when they are needed.
     """
 
     factor: int
-    text: str
-    latex: str
-    width: int
+    array: str
+    symbol: str
+    written: bool
+    summed: bool
     linear: bool
+    width: int
     matrix: Callable[[], Index]
+
+    def formula(self, tex: bool) -> str:
+        """Return its formula without the factor."""
+        name = self.symbol if tex else self.array
+        if self.linear:
+            return name
+        transposed, between = (rf"{name}^\top", " ") if tex else (f"{name}ᵀ", "")
+        factors = (transposed, name) if self.written else (name, transposed)
+        total = r"\textstyle\sum " if tex else "Σ "
+        return total * self.summed + between.join(factors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,57 +70,63 @@ class Form:
     parts: tuple[Part, ...]
     kind: Kind
 
-    def size(self) -> tuple[int, int]:
-        """Return the number of laws and of their terms."""
-        entries = {"full": self.units * (self.units + 1) // 2, "diagonal": self.units, "scalar": 1}
-        terms = self.units if self.kind == "scalar" else entries[self.kind]
-        return entries[self.kind], terms * sum(part.width for part in self.parts)
+    @property
+    def size(self) -> int:
+        """Number of laws."""
+        full = self.units * (self.units + 1) // 2
+        return {"full": full, "diagonal": self.units, "scalar": 1}[self.kind]
+
+    @property
+    def terms(self) -> int:
+        """Number of terms of the laws."""
+        rows = self.size if self.kind == "full" else self.units
+        return rows * sum(part.width for part in self.parts)
+
+    @property
+    def shape(self) -> str:
+        """Which entries there are, as text."""
+        if self.kind == "scalar":
+            return "trace"
+        return f"{self.units}×{self.units} {'symmetric' if self.kind == 'full' else 'diagonal'}"
+
+    @property
+    def text(self) -> str:
+        """The formula."""
+        return self._formula("{}({})", tex=False)
+
+    @property
+    def latex(self) -> str:
+        """The formula in TeX."""
+        return self._formula(r"\operatorname{{{}}}\bigl({}\bigr)", tex=True)
 
     def laws(self) -> Laws:
         """Return the entries (i, j), i ≤ j, or those that are laws."""
-        i, j = _entries(self.units, self.kind != "full")
+        i, j, entries = _entries(self.units, self.kind)
         number = np.zeros_like(i) if self.kind == "scalar" else np.arange(len(i))
-        rows = [part.matrix() for part in self.parts]
-        left = [each[i].ravel() for each in rows]
-        right = [
-            np.full(each[j].size, -1) if part.linear else each[j].ravel()
-            for each, part in zip(rows, self.parts, strict=True)
-        ]
-        factors = [
-            np.full(len(each), part.factor) for each, part in zip(left, self.parts, strict=True)
-        ]
-        entries: tuple[tuple[int, ...], ...] = ((),)
-        if self.kind != "scalar":
-            entries = tuple(zip((i + 1).tolist(), (j + 1).tolist(), strict=True))
+        law, left, right, coefficient = [], [], [], []
+        for part in self.parts:
+            rows = part.matrix()
+            law.append(number.repeat(part.width))
+            left.append(rows[i].ravel())
+            right.append(np.full(rows.size, -1) if part.linear else rows[j].ravel())
+            coefficient.append(np.full(len(left[-1]), part.factor))
         return Laws(
-            families=(self._family(len(entries)),),
-            law=np.concatenate([np.repeat(number, part.width) for part in self.parts]),
-            left=np.concatenate(left),
-            right=np.concatenate(right),
-            coefficient=np.concatenate(factors),
-            entries=entries,
+            (self,),
+            np.concatenate(law),
+            np.concatenate(left),
+            np.concatenate(right),
+            np.concatenate(coefficient),
+            entries,
         )
 
-    def _family(self, size: int) -> Family:
-        shape = f"{self.units}×{self.units}"
-        text, latex = (self._formula(tex) for tex in (False, True))
-        if self.kind == "full":
-            return Family(text, latex, f"{shape} symmetric", size)
-        if self.kind == "diagonal":
-            return Family(text, latex, f"{shape} diagonal", size)
-        return Family(text, latex, "trace", size)
-
-    def _formula(self, tex: bool) -> str:
+    def _formula(self, applied: str, tex: bool) -> str:
         """Return the sum of the parts; on a diagonal, that of the matrices is taken."""
         linear = _signed([part for part in self.parts if part.linear], tex)
         matrices = _signed([part for part in self.parts if not part.linear], tex)
-        name = {"full": "", "diagonal": "diag", "scalar": "tr"}[self.kind]
-        if not name:
+        if self.kind == "full":
             return matrices
-        if tex:
-            name = rf"\operatorname{{{name}}}"
-            return f"{linear} + " * bool(linear) + rf"{name}\bigl({matrices}\bigr)"
-        return f"{linear} + " * bool(linear) + f"{name}({matrices})"
+        name = "tr" if self.kind == "scalar" else "diag"
+        return f"{linear} + " * bool(linear) + applied.format(name, matrices)
 
 
 def _signed(parts: Sequence[Part], tex: bool) -> str:
@@ -115,17 +134,27 @@ def _signed(parts: Sequence[Part], tex: bool) -> str:
     terms = []
     for part in parts:
         size = f"{abs(part.factor)}{times}" if abs(part.factor) != 1 else ""
-        terms.append(
-            f"{minus if part.factor < 0 else ' + '}{size}{part.latex if tex else part.text}"
-        )
+        terms.append(f"{minus if part.factor < 0 else ' + '}{size}{part.formula(tex)}")
     text = "".join(terms)
     return text.removeprefix(" + ") if text.startswith(" + ") else text.strip()
 
 
-@cache
-def _entries(units: int, diagonal: bool) -> tuple[Index, Index]:
-    i, j = np.diag_indices(units) if diagonal else np.triu_indices(units)
-    return i.astype(np.intp), j.astype(np.intp)
+_FEW = 64
+"""Units up to which it saves time to keep the indices of entries."""
+
+
+def _entries(units: int, kind: Kind) -> tuple[Index, Index, tuple[tuple[int, ...], ...]]:
+    """Return rows and columns of the entries that are laws, and how they are counted, from 1."""
+    return _few_entries(units, kind) if units <= _FEW else _made_entries(units, kind)
+
+
+def _made_entries(units: int, kind: Kind) -> tuple[Index, Index, tuple[tuple[int, ...], ...]]:
+    i, j = np.triu_indices(units) if kind == "full" else np.diag_indices(units)
+    pairs = zip((i + 1).tolist(), (j + 1).tolist(), strict=True)
+    return i.astype(np.intp), j.astype(np.intp), ((),) if kind == "scalar" else tuple(pairs)
+
+
+_few_entries = lru_cache(maxsize=3 * _FEW)(_made_entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +167,7 @@ class Laws:
     none where the family is one formula.
     """
 
-    families: tuple[Family, ...]
+    families: tuple[Family | Form, ...]
     law: Index
     left: Index
     right: Index

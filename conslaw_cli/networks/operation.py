@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 """(units,) or (channels, length) or (channels, height, width); of parameters any."""
-Gradients = tuple[Values | None, ...]
+Gradients = tuple[Any, ...]
+"""Cotangents, None where none was wanted."""
 Index = NDArray[np.intp]
 
 

@@ -19,10 +19,10 @@ network and not over their units. So widths cost nothing.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from math import lcm, prod
 from typing import NamedTuple
 
@@ -32,12 +32,11 @@ from numpy.typing import NDArray
 from conslaw_cli.networks.known_laws import Family, Form, Kind, Laws, Part, join, linear_laws
 
 Index = NDArray[np.intp]
-Combination = dict[int, Fraction]
+Combination = dict[int, int | Fraction]
 """A linear combination of unknowns: coefficients by their numbers."""
-ONE = Fraction(1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Array:
     """A parameter array: the name, the shape, the place of its first entry in θ, and whether
     training moves it. Arrays are stored row by row.
@@ -48,10 +47,15 @@ class Array:
     offset: int
     trainable: bool = True
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of entries."""
         return prod(self.shape)
+
+    @cached_property
+    def entries(self) -> slice:
+        """Where in θ, or among the constants, it stands."""
+        return slice(self.offset, self.offset + self.size)
 
     @property
     def index(self) -> Index:
@@ -62,9 +66,10 @@ class Array:
         return np.arange(self.offset, self.offset + self.size).reshape(-1, columns)
 
     @property
-    def latex(self) -> str:
+    def symbol(self) -> str:
         """Its name in TeX."""
-        letters, number = re.fullmatch(r"(.*?)([0-9]*)", self.name).groups()  # type: ignore[union-attr]
+        letters = self.name.rstrip("0123456789")
+        number = self.name[len(letters) :]
         return f"{letters}_{{{number}}}" if number else letters
 
 
@@ -100,15 +105,29 @@ class _Use(NamedTuple):
     """
 
     order: int
-    factor: Fraction
+    factor: int | Fraction
     array: Array
     written: bool
     rows: Index | None = None
     linear: bool = False
 
-    def matrix(self) -> Index:
-        """Return the indices of parameters, one row per row of the value."""
-        return self.array.index.T if self.written else _by_unit(self.array.index, self.rows)
+
+@dataclass(frozen=True, slots=True)
+class _Indexer:
+    """What gives the indices of an array's parameters, one row per unit, when they are needed.
+
+    rows: the units of the value that it reads; expanded: the units of which the space's own are
+    copies.
+    """
+
+    array: Array
+    written: bool
+    rows: Index | None
+    expanded: Index | None
+
+    def __call__(self) -> Index:
+        index = self.array.index.T if self.written else _by_unit(self.array.index, self.rows)
+        return _by_unit(index, self.expanded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +186,9 @@ class Wiring:
         for unknown, factor in wire.charge.items():
             self._use(unknown, -factor, matrix, written=False, rows=wire.rows)
         for array in (matrix, *bias):
-            self._use(min(opened.charge), ONE, array, written=True)
+            self._use(min(opened.charge), 1, array, written=True)
         for unknown in opened.shift:
-            self._use(unknown, Fraction(2), bias[0], written=True, linear=True)
+            self._use(unknown, 2, bias[0], written=True, linear=True)
         if not all(array.trainable for array in (matrix, *bias)):
             self._hold(wire, opened, frozen_bias=any(not array.trainable for array in bias))
         return opened
@@ -187,7 +206,7 @@ class Wiring:
         self._vanish(wire.shift)
         self._vanish(wire.charge)
 
-    def scaled(self, wire: Wire, factor: Fraction) -> Wire:
+    def scaled(self, wire: Wire, factor: int) -> Wire:
         """Return the wire of a value whose scalings are those of another to a power."""
         self._labelled = False
         charge = {unknown: factor * c for unknown, c in wire.charge.items()}
@@ -252,11 +271,9 @@ class Wiring:
         """Return how many these are, and how many terms they have together, without listing
         them.
         """
-        sizes = [form.size() for form in self.forms()]
-        terms = sum(len(part.law) for part in self._sums)
-        return sum(n for n, _ in sizes) + sum(map(len, self._sums)), sum(
-            n for _, n in sizes
-        ) + terms
+        forms = list(self.forms())
+        laws = sum(form.size for form in forms) + sum(map(len, self._sums))
+        return laws, sum(form.terms for form in forms) + sum(len(part.law) for part in self._sums)
 
     def forms(self) -> Iterator[Form]:
         """Yield the matrices of laws, in the order in which their spaces are opened."""
@@ -298,11 +315,11 @@ class Wiring:
 
     def _fresh(self, units: int, shift: bool = False) -> Wire:
         space = self._unknown(units)
-        shifts = {self._unknown(units): ONE} if shift else {}
+        shifts: Combination = {self._unknown(units): 1} if shift else {}
         self._shifts.update(shifts)
         for unknown in shifts:
-            self._off.add({unknown: ONE})
-        return Wire({space: ONE}, shifts, units)
+            self._off.add({unknown: 1})
+        return Wire({space: 1}, shifts, units)
 
     def _unknown(self, units: int) -> int:
         self._units.append(units)
@@ -312,7 +329,7 @@ class Wiring:
     def _use(
         self,
         unknown: int,
-        factor: Fraction,
+        factor: int | Fraction,
         array: Array,
         *,
         written: bool,
@@ -357,10 +374,10 @@ class Wiring:
             self.fixed(wire)
             self.fixed(opened)
             return
-        multiple = {} if opened.shift else {self._unknown(1): ONE}
+        multiple: Combination = {} if opened.shift else {self._unknown(1): 1}
         for unknown in multiple:
-            self._off.add({unknown: ONE})
-            self._diagonal.add({unknown: ONE})
+            self._off.add({unknown: 1})
+            self._diagonal.add({unknown: 1})
         for before, now in ((known[0].charge, wire.charge), (known[1].charge, opened.charge)):
             self._vanish(_difference(_difference(before, now), multiple))
         self._vanish(_difference(known[1].shift, opened.shift))
@@ -405,18 +422,19 @@ class Wiring:
 
     def _part(self, unknown: int, use: _Use, factor: int, units: int) -> Part:
         array = use.array
-        text = f"{array.name}ᵀ{array.name}" if use.written else f"{array.name}{array.name}ᵀ"
-        latex = array.latex
-        tex = rf"{latex}^\top {latex}" if use.written else rf"{latex} {latex}^\top"
-        if use.linear:
-            text, tex = array.name, latex
-        elif not use.written and array.size // array.shape[-1] > self._units[unknown]:
-            text, tex = f"Σ {text}", rf"\textstyle\sum {tex}"
-        return Part(factor, text, tex, array.size // units, use.linear, self._indexer(unknown, use))
+        return Part(
+            factor,
+            array.name,
+            array.symbol,
+            use.written,
+            not use.written and array.size // array.shape[-1] > self._units[unknown],
+            use.linear,
+            array.size // units,
+            self._indexer(unknown, use),
+        )
 
-    def _indexer(self, unknown: int, use: _Use) -> Callable[[], Index]:
-        """Return what gives the indices of parameters, one row per unit, when they are needed."""
-        return lambda: _by_unit(use.matrix(), self._expanded.get(unknown))
+    def _indexer(self, unknown: int, use: _Use) -> _Indexer:
+        return _Indexer(use.array, use.written, use.rows, self._expanded.get(unknown))
 
     def _matrices(self, members: Sequence[int], *, written: bool) -> Iterator[Index]:
         uses = [(use.order, space, use) for space in members for use in self._uses[space]]
@@ -429,16 +447,19 @@ class _Equations:
     """Homogeneous linear equations over unknowns that are numbered as they appear."""
 
     def __init__(self) -> None:
+        self._zero: set[int] = set()
         self._rows: list[Combination] = []
 
     def add(self, combination: Combination) -> None:
         """Add an equation: the combination is 0."""
-        if combination:
+        if len(combination) == 1:
+            self._zero.update(combination)
+        elif combination:
             self._rows.append(combination)
 
     def holds(self, vector: Combination) -> bool:
         """Whether a vector satisfies all equations."""
-        return not any(
+        return self._zero.isdisjoint(vector) and not any(
             sum(c * vector[unknown] for unknown, c in row.items() if unknown in vector)
             for row in self._rows
         )
@@ -453,12 +474,12 @@ class _Equations:
         for unknown in range(unknowns):
             if unknown in solved:
                 values[unknown] = _combined(solved[unknown], values)
+                for free, c in values[unknown].items():
+                    vectors[free][unknown] = c
             else:
-                values[unknown] = {unknown: ONE}
-                vectors[unknown] = {}
-        for unknown, value in values.items():
-            for free, c in value.items():
-                vectors[free][unknown] = c
+                values[unknown], vectors[unknown] = {unknown: 1}, {unknown: 1}
+        if not beyond:
+            return [*vectors.values()]
         known = _Equations()
         for vector in beyond:
             known.add({free: c for free, c in vector.items() if free in vectors})
@@ -467,12 +488,15 @@ class _Equations:
 
     def _solved(self) -> dict[int, Combination]:
         """Return the unknowns that others decide, the last of each equation, with how."""
-        solved: dict[int, Combination] = {}
+        solved: dict[int, Combination] = {unknown: {} for unknown in self._zero}
         for row in self._rows:
             if reduced := _reduced(row, solved):
                 pivot = max(reduced)
-                c = reduced.pop(pivot)
-                solved[pivot] = {unknown: -x / c for unknown, x in reduced.items()}
+                c = -reduced.pop(pivot)
+                if abs(c) == 1:
+                    solved[pivot] = {unknown: c * x for unknown, x in reduced.items()}
+                else:
+                    solved[pivot] = {unknown: Fraction(x) / c for unknown, x in reduced.items()}
         return solved
 
 
@@ -492,6 +516,9 @@ def _reduced(row: Combination, solved: Mapping[int, Combination]) -> Combination
 
 
 def _combined(row: Combination, values: Mapping[int, Combination]) -> Combination:
+    if len(row) == 1:
+        ((unknown, factor),) = row.items()
+        return {free: factor * c for free, c in values[unknown].items()}
     total: Combination = {}
     for unknown, factor in row.items():
         total = _difference(total, {free: -factor * c for free, c in values[unknown].items()})
@@ -501,13 +528,13 @@ def _combined(row: Combination, values: Mapping[int, Combination]) -> Combinatio
 def _difference(left: Combination, right: Combination) -> Combination:
     total = dict(left)
     for unknown, c in right.items():
-        total[unknown] = total.get(unknown, Fraction(0)) - c
+        total[unknown] = total.get(unknown, 0) - c
     return {unknown: c for unknown, c in total.items() if c}
 
 
 def _single(wire: Wire) -> bool:
     """Whether the charge is the generator of one space itself."""
-    return [*wire.charge.values()] == [ONE]
+    return [*wire.charge.values()] == [1]
 
 
 def _same(left: Index | None, right: Index | None) -> bool:
@@ -531,5 +558,5 @@ def _sums(array: Array) -> Laws:
     index = array.index
     n = len(index)
     shape = f"{n} row sums" if len(array.shape) > 1 else "1 sum"
-    family = Family(f"{array.name}·1", rf"{array.latex} \mathbf{{1}}", shape, n)
+    family = Family(f"{array.name}·1", rf"{array.symbol} \mathbf{{1}}", shape, n)
     return linear_laws(family, list(index))

@@ -149,7 +149,7 @@ class Problem:
     data: what it is trained on.
     where: the points at which dim Lie is meant.
 
-    Raise SpecError if the architecture is none.
+    Raise SpecError if the architecture is none, or has not what the flow names.
     """
 
     architecture: Architecture
@@ -159,6 +159,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         checks.architecture(self.architecture)
+        object.__setattr__(self, "flow", self.flow.of(self.architecture))
 
     @classmethod
     def of(cls, asked: Problem | Architecture) -> Problem:
@@ -204,8 +205,8 @@ class Problem:
         """Return what moves the state, as vector fields that can be sampled and evaluated on
         jets.
         """
-        return self.flow.fields(self.architecture.fields())
+        return self.flow.fields(self.architecture)
 
     def laws(self) -> Laws:
         """Return the known laws."""
-        return self.flow.laws(self.architecture.laws())
+        return self.flow.laws(self.architecture)

@@ -58,7 +58,8 @@ class LawCount:
     these ``known`` and ``new``, and how many laws are ``not_polynomial`` of that degree. ``flow``
     is what moves the parameters, its key or that with its values, ``state`` the dimension of its
     state space, which is ``dim_lie + laws``; a row of gradient flow, whose state is θ, does not
-    write them. The counts are None in a failed row, whose ``reason`` says why.
+    write them. ``timeless``: how many laws do not depend on time, where some may. The counts
+    are None in a failed row, whose ``reason`` says why.
     """
 
     name: str
@@ -83,6 +84,7 @@ class LawCount:
     reason: str | None = None
     flow: str | Mapping[str, Any] = GRADIENT
     state: int | None = None
+    timeless: int | None = None
 
     def __post_init__(self) -> None:
         if self.state is None:
@@ -131,6 +133,7 @@ class LawCount:
                 "complete": self.trace is None or self.trace.complete,
             },
             "scope": self.scope,
+            **({} if self.timeless is None else {"laws_free_of_time": self.timeless}),
         }
 
     @classmethod
@@ -152,6 +155,7 @@ class LawCount:
             lower=tuple(Bound(**bound) for bound in evidence["lower"]),
             upper=tuple(Bound(**bound) for bound in evidence["upper"]),
             scope=evidence["scope"],
+            timeless=evidence.get("laws_free_of_time"),
             **known,
         )
 

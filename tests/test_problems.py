@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from conslaw_cli import MLP, CustomMap, Problem, SpecError, count_laws, find_laws
-from conslaw_cli.flows import VectorFields
+from conslaw_cli.flows import Model, VectorFields
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.problems import Loss
@@ -37,11 +37,14 @@ class Slower:
     def state(self, dimension: int) -> int:
         return dimension
 
-    def fields(self, gradients: VectorFields) -> VectorFields:
-        return gradients
+    def of(self, model: Model) -> Slower:
+        return self
 
-    def laws(self, gradients: Laws) -> Laws:
-        return gradients
+    def fields(self, model: Model) -> VectorFields:
+        return model.fields()
+
+    def laws(self, model: Model) -> Laws:
+        return model.laws()
 
 
 def key_of(job: dict[str, Any]) -> str:

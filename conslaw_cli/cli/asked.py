@@ -31,6 +31,12 @@ def asking(command: F) -> F:
         click.option("--bias", help="false, hidden (or true) or all. [default: false]"),
         click.option("--loss", help="mse, logistic or cross_entropy. [default: mse]"),
         click.option(
+            "--flow",
+            type=Text(),
+            help='gradient, momentum, decay, nmf, icnn or, as in YAML, "{momentum: {friction: 0}}".'
+            " [default: gradient]",
+        ),
+        click.option(
             "--phi",
             type=Text(),
             help='Your own φ instead of a network: its components, such as "u*v1, u*v2".',
@@ -49,6 +55,7 @@ def asked(
     activation: str | None,
     bias: str | None,
     loss: str | None,
+    flow: str | None,
     phi: str | None,
 ) -> Sweep:
     """Return the architectures of a file, or of flags; without either the paper's examples.
@@ -56,11 +63,12 @@ def asked(
     another: a command line for another one, shown with the examples. Raise SpecError or
     click.UsageError on anything wrong.
     """
-    from conslaw_cli.problems import Problem
-    from conslaw_cli.specs.spec import Sweep, from_flags, load
+    from conslaw_cli.specs.spec import Sweep, flowing, from_flags, load
 
     if widths is None and (activation, bias, loss) != (None, None, None):
         raise click.UsageError("--activation, --bias and --loss need --widths beside them")
+    if flow is not None and widths is None and phi is None:
+        raise click.UsageError("--flow needs --widths or --phi beside it; a file has flow: for it")
     given = {"a file": spec, "--widths": widths, "--phi": phi}
     if len(ways := [way for way, value in given.items() if value is not None]) > 1:
         raise click.UsageError(
@@ -74,11 +82,11 @@ def asked(
             "bias": "false" if bias is None else bias,
             "loss": "mse" if loss is None else loss,
         }
-        return Sweep("flags", (Problem(from_flags(widths, **flags)),))
+        return Sweep("flags", (flowing(from_flags(widths, **flags), flow),))
     if phi is not None:
         from conslaw_cli.families.formulas.custom import CustomMap
 
-        return Sweep("flags", (Problem(CustomMap.from_text(phi)),))
+        return Sweep("flags", (flowing(CustomMap.from_text(phi), flow),))
     click.echo(f"The paper's two running examples. Another one: {another}\n", err=True)
     return _examples()
 

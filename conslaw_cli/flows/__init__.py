@@ -5,7 +5,8 @@ The engine (lie/) and the search for laws (laws/) know a flow only through its `
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Protocol
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -26,6 +27,11 @@ class VectorFields(Protocol):
     @property
     def held(self) -> int:
         """Numbers that evaluating one field holds, for jets of order 0."""
+        ...
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether the fields are defined at all points, being polynomials."""
         ...
 
     def prime(self, rng: np.random.Generator) -> int:
@@ -65,7 +71,49 @@ class VectorFields(Protocol):
         ...
 
 
-class Flow(Protocol):
+@runtime_checkable
+class Clocked(Protocol):
+    """Fields on a state with a time, in coordinates that may depend on it."""
+
+    @property
+    def dimension(self) -> int:
+        """The number of coordinates of a state."""
+        ...
+
+    def clock(self, field: PrimeField, state: Array) -> Array:
+        """Return the directions (k, n) at a state (1, n, 1) along which laws that do not depend on
+        time are constant, beside the fields': that of time alone, and what it generates with them.
+        """
+        ...
+
+
+class Model(Protocol):
+    """What a flow moves: an architecture, as far as flows know it."""
+
+    def fields(self) -> VectorFields:
+        """Return the gradients of the losses."""
+        ...
+
+    def laws(self) -> Laws:
+        """Return the known laws of gradient flow."""
+        ...
+
+    def parameter_names(self) -> Sequence[str]:
+        """Return the names of the parameters, in the order of θ."""
+        ...
+
+
+class Asked(Protocol):
+    """A flow as it is asked for: which arrays it is about may be left to the model."""
+
+    def of(self, model: Model) -> Flow:
+        """Return the flow as it is written for this model, the same however it was given. Raise
+        SpecError, its message beginning with "flow: ", if it names what the model has not.
+        """
+        ...
+
+
+class Flow(Asked, Protocol):
     """How training moves the parameters: frozen, picklable values; equal ones give equal counts."""
 
     title: ClassVar[str]
@@ -85,10 +133,10 @@ class Flow(Protocol):
         """Return the dimension of the state space for so many parameters."""
         ...
 
-    def fields(self, gradients: VectorFields) -> VectorFields:
-        """Return its fields on the state space, from the gradients of the losses."""
+    def fields(self, model: Model) -> VectorFields:
+        """Return its fields on the state space."""
         ...
 
-    def laws(self, gradients: Laws) -> Laws:
-        """Return its known laws, from those of gradient flow."""
+    def laws(self, model: Model) -> Laws:
+        """Return its known laws, as functions of the coordinates of :meth:`fields`."""
         ...

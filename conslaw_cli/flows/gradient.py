@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from conslaw_cli.flows import VectorFields
+from conslaw_cli.flows import Model, VectorFields
 from conslaw_cli.networks.known_laws import Laws
 
 
@@ -32,13 +32,17 @@ class Gradient:
         """The state is θ."""
         return dimension
 
-    def fields(self, gradients: VectorFields) -> VectorFields:
-        """Return the gradients: what they span is all that moves θ."""
-        return gradients
+    def of(self, model: Model) -> Gradient:
+        """Return itself."""
+        return self
 
-    def laws(self, gradients: Laws) -> Laws:
+    def fields(self, model: Model) -> VectorFields:
+        """Return the gradients: what they span is all that moves θ."""
+        return model.fields()
+
+    def laws(self, model: Model) -> Laws:
         """Return those of gradient flow."""
-        return gradients
+        return model.laws()
 
 
 GRADIENT = Gradient()

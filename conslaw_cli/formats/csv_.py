@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from conslaw_cli.formats import Report
-from conslaw_cli.formats.words import architecture_keys, value_text
+from conslaw_cli.formats.words import architecture_keys, flow_text, flowing, value_text
 from conslaw_cli.records import LawCount
 
 _FIGURES: dict[str, Callable[[LawCount], Any]] = {
@@ -46,15 +46,17 @@ def render_csv(report: Report) -> str:
     Texts that a spreadsheet would run begin with a single quote.
     """
     keys = architecture_keys(report.rows)
+    flow = {"flow": flow_text, "state": lambda row: row.state} if flowing(report.rows) else {}
+    every: dict[str, Callable[[LawCount], Any]] = {**flow, **_FIGURES}
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     polynomial = _POLYNOMIAL if any(row.polynomial_laws for row in report.rows) else ()
     writer.writerow(
-        ["name", *map(_cell, keys), *_FIGURES, *(f"polynomial_{key}" for key in polynomial)]
+        ["name", *map(_cell, keys), *every, *(f"polynomial_{key}" for key in polynomial)]
     )
     for row in report.rows:
         architecture = [row.architecture.get(key) for key in keys]
-        figures = [figure(row) for figure in _FIGURES.values()]
+        figures = [figure(row) for figure in every.values()]
         figures += [(row.polynomial_laws or {}).get(key) for key in polynomial]
         writer.writerow([_cell(value) for value in (row.name, *architecture, *figures)])
     return text.getvalue()

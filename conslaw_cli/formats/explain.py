@@ -4,10 +4,18 @@ words.
 
 from __future__ import annotations
 
-from conslaw_cli.formats.words import has_theory, label, plural, probability, reason
-from conslaw_cli.records import Bound, LawCount
+from conslaw_cli.formats.words import (
+    flow_text,
+    has_theory,
+    label,
+    plural,
+    probability,
+    reason,
+)
+from conslaw_cli.records import GRADIENT, Bound, LawCount
 
 _LIE = "dim Lie(W_φ)(θ)"
+_LIE_OF_FLOW = "dim Lie(f_0, X_a)(state)"
 _MINORS = (
     "A rank found modulo p at one point is at most the rank at generic real θ, because an exact"
     " minor that is nonzero modulo p there is not the zero function."
@@ -23,8 +31,9 @@ def explain(row: LawCount) -> str:
         return f"{name}: no count. The reason: {reason(row)}"
     sentences = [
         f"{name}: D = {plural(row.parameters or 0, 'parameter')}.",
-        *(_bound("Lower", bound, f"≥ {bound.value}") for bound in row.lower),
-        *(_bound("Upper", bound, _at_most(row, bound)) for bound in row.upper),
+        *_flow(row),
+        *(_bound("Lower", row, bound, f"≥ {bound.value}") for bound in row.lower),
+        *(_bound("Upper", row, bound, _at_most(row, bound)) for bound in row.upper),
         *([_MINORS] if any(bound.prime for bound in row.lower + row.upper) else []),
         _conclusion(row),
         *_laws(row),
@@ -34,15 +43,30 @@ def explain(row: LawCount) -> str:
     return " ".join(sentences)
 
 
-def _bound(side: str, bound: Bound, inequality: str) -> str:
+def _flow(row: LawCount) -> list[str]:
+    if row.flow == GRADIENT:
+        return []
+    return [f"Flow: {flow_text(row)}, whose state has {row.state} dimensions."]
+
+
+def _lie(row: LawCount) -> str:
+    return _LIE if row.flow == GRADIENT else _LIE_OF_FLOW
+
+
+def _size(row: LawCount) -> str:
+    return "D" if row.flow == GRADIENT else "dim(state)"
+
+
+def _bound(side: str, row: LawCount, bound: Bound, inequality: str) -> str:
     modulus = f"modulo p = {bound.prime}, " if bound.prime else ""
     certainty = "proved" if bound.kind == "proof" else _except(bound.error_bound)
     shown = modulus + label(bound.shown).rstrip(".")
-    return f"{side} bound ({label(bound.method)}): {shown}; hence {_LIE} {inequality}, {certainty}."
+    bounded = f"hence {_lie(row)} {inequality}, {certainty}."
+    return f"{side} bound ({label(bound.method)}): {shown}; {bounded}"
 
 
 def _at_most(row: LawCount, bound: Bound) -> str:
-    return f"≤ D − {(row.parameters or 0) - bound.value} = {bound.value}"
+    return f"≤ {_size(row)} − {(row.state or 0) - bound.value} = {bound.value}"
 
 
 def _except(error: float | None) -> str:
@@ -51,7 +75,7 @@ def _except(error: float | None) -> str:
 
 def _conclusion(row: LawCount) -> str:
     laws = plural(row.laws or 0, "independent conservation law")
-    difference = f"D − {_LIE} = {row.parameters} − {row.dim_lie} = {laws}"
+    difference = f"{_size(row)} − {_lie(row)} = {row.state} − {row.dim_lie} = {laws}"
     if row.verdict == "proved":
         return f"The proved bounds meet, so there are exactly {difference}."
     return (
@@ -75,6 +99,8 @@ def _laws(row: LawCount) -> list[str]:
 def _trace(row: LawCount) -> list[str]:
     if row.trace is None or not row.trace.dimensions:
         return []
+    if row.flow != GRADIENT:
+        return _timeless(row)
     if not row.trace.complete:
         return [
             f"W_0(θ), W_1(θ), … have dimensions {', '.join(map(str, row.trace.dimensions[:-1]))},"
@@ -91,6 +117,12 @@ def _trace(row: LawCount) -> list[str]:
         f"{spaces} {verb} {sizes}; the iteration stops at step {step}{condition[row.involutive]}.",
         *_trace_error(row.trace.error_bound, step),
     ]
+
+
+def _timeless(row: LawCount) -> list[str]:
+    if row.timeless is None or not row.laws:
+        return []
+    return [f"{row.timeless} of these laws do not depend on time."]
 
 
 def _trace_error(error: float | None, step: int) -> list[str]:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from conslaw_cli.flows import names
 from conslaw_cli.formats import Report, summary
-from conslaw_cli.records import LawCount
+from conslaw_cli.records import GRADIENT, LawCount
 
 SHOWN = 20
 """Exceptions of a sweep that are listed one by one."""
@@ -102,9 +103,15 @@ def columns(rows: Sequence[LawCount], expected: Mapping[str, int]) -> list[Colum
     return [
         Column("name", tuple(label(row.name) for row in rows), False),
         *(Column(label(key), _texts(rows, key), False) for key in own),
+        *([Column("flow", tuple(flow_text(row) for row in rows), False)] if flowing(rows) else []),
         *(
             Column(header, tuple(map(cell, rows)), figures)
-            for header, cell, figures in _FIGURES[:3]
+            for header, cell, figures in _FIGURES[:1]
+        ),
+        *([Column("state", tuple(map(_count("state"), rows)), True)] if flowing(rows) else []),
+        *(
+            Column(header, tuple(map(cell, rows)), figures)
+            for header, cell, figures in _FIGURES[1:3]
         ),
         *(
             [Column("expected", _expected(rows, expected), True)]
@@ -125,6 +132,16 @@ def columns(rows: Sequence[LawCount], expected: Mapping[str, int]) -> list[Colum
             for header, cell, figures in _FIGURES[-1:]
         ),
     ]
+
+
+def flowing(rows: Sequence[LawCount]) -> bool:
+    """Whether some row is not of gradient flow."""
+    return any(row.flow != GRADIENT for row in rows)
+
+
+def flow_text(row: LawCount) -> str:
+    """Return a row's flow on one line."""
+    return label(names.label(row.flow))
 
 
 def _expected(rows: Sequence[LawCount], expected: Mapping[str, int]) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from conslaw_cli.algebra.field import PRIMES_IN_RANGE, SMALLEST_PRIME, TERMS, Fo
 from conslaw_cli.errors import ContradictionError
 from conslaw_cli.flows import VectorFields
 from conslaw_cli.lie.closure import RankTrace, Sampler
+from conslaw_cli.lie.orbit import Orbit
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.problems import Architecture
 from conslaw_cli.records import Bound
@@ -45,6 +46,15 @@ def from_brackets(trace: RankTrace, prime: int) -> Bound:
         prime,
         f"random {fields} have rank {trace.rank} at a random point",
     )
+
+
+def from_orbit(along: Orbit) -> Bound:
+    """Lower bound: the rank of the end point of a path (orbit.py)."""
+    shown = (
+        f"the end point of a path along drift and control fields has rank {along.rank} in the times"
+        " that these are followed for"
+    )
+    return Bound(along.rank, "orbit", "proof", along.field.p, shown)
 
 
 def from_stagnation(trace: RankTrace, error: float) -> Bound:

@@ -29,6 +29,7 @@ import numpy as np
 from conslaw_cli.algebra.field import TERMS, Array, Folding, PrimeField, Span
 from conslaw_cli.algebra.rings import derivative, lift, value
 from conslaw_cli.flows import VectorFields
+from conslaw_cli.lie.orbit import Orbit
 
 CHUNK_BYTES = 1 << 26
 """Jets held at once, roughly."""
@@ -91,6 +92,63 @@ class RankTrace:
 
 
 @dataclass(frozen=True, slots=True)
+class Driven:
+    """The space that control fields and a drift f_0 span, as fields without a drift: ``X + c f_0``,
+    c being one more number of the probe.
+    """
+
+    controls: VectorFields
+
+    @property
+    def dimension(self) -> int:
+        """That of the state."""
+        return self.controls.dimension
+
+    @property
+    def held(self) -> int:
+        """The drift and its product beside the control."""
+        return self.controls.held + 2 * self.dimension
+
+    @property
+    def everywhere(self) -> bool:
+        """As for the controls."""
+        return self.controls.everywhere
+
+    def prime(self, rng: np.random.Generator) -> int:
+        """As for the controls."""
+        return self.controls.prime(rng)
+
+    def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[Driven, Array]:
+        """Draw a state."""
+        there, theta = self.controls.at(field, rng)
+        return Driven(there), theta
+
+    def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
+        """Draw a control and c."""
+        probes = self.controls.sample(field, rng, count)
+        return np.column_stack([probes, field.random(rng, (count, 1))])
+
+    def evaluate(self, field: PrimeField, state: Array, probes: Array) -> Array:
+        """Return ``X + c f_0``."""
+        controls = self.controls.evaluate(field, state, probes[:, :-1])
+        drift = self.controls.drift(field, state)
+        assert drift is not None
+        return field.reduce(controls + probes[:, -1:, None] * drift)
+
+    def drift(self, field: PrimeField, state: Array) -> None:
+        """None of its own."""
+        return
+
+    def degree(self) -> tuple[int, int]:
+        """Those of the controls, which bound the drift's."""
+        return self.controls.degree()
+
+    def bits(self) -> float:
+        """As for the controls, and one entry of the drift."""
+        return self.controls.bits() + 1
+
+
+@dataclass(frozen=True, slots=True)
 class Sampler:
     """Rows of brackets at one point θ (1, D, 1) modulo one prime."""
 
@@ -105,7 +163,8 @@ class Sampler:
     ) -> Sampler:
         """Draw θ uniformly from the points of F_p^D where the fields are defined."""
         there, theta = fields.at(field, rng)
-        return cls(there, field, theta, rng)
+        drifts = there.drift(field, theta) is not None
+        return cls(Driven(there) if drifts else there, field, theta, rng)
 
     def rows(self, level: int, count: int) -> Array:
         """Return ``count`` random right-nested brackets of ``level + 1`` fields at θ, as one
@@ -187,6 +246,18 @@ def close(sampler: Sampler, enough: int, fold: Folding | None = None) -> RankTra
             closed = _add_balanced(sampler, enough, fold, tail) and tail[-1] >= dimensions[-1]
             if closed or tail[-1] >= enough:
                 return RankTrace(tuple(dimensions), closed, tuple(tail))
+
+
+def spanning(sampler: Sampler, trace: RankTrace) -> Orbit:
+    """Return rows that span the trace of the Lie algebra at the sampler's point, as many levels as
+    a trace has.
+    """
+    if trace.tail:
+        rows = list(sampler.balanced(LOWEST_TREE + len(trace.tail) - 1, trace.rank + 1))
+    else:
+        steps = zip((0, *trace.dimensions), trace.dimensions, strict=False)
+        rows = [sampler.rows(level, b - a + 1) for level, (a, b) in enumerate(steps)]
+    return Orbit(sampler.field, sampler.theta[0, :, 0], np.concatenate(rows))
 
 
 def _add_balanced(sampler: Sampler, enough: int, fold: Folding | None, tail: list[int]) -> bool:

@@ -13,10 +13,18 @@ import psutil
 from conslaw_cli import __version__, checks
 from conslaw_cli.algebra.field import TERMS, PrimeField
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError
-from conslaw_cli.flows import VectorFields
+from conslaw_cli.flows import Clocked, VectorFields
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.lie import bounds
-from conslaw_cli.lie.closure import CHUNK_BYTES, RankTrace, Sampler, close, confirms
+from conslaw_cli.lie.closure import (
+    CHUNK_BYTES,
+    RankTrace,
+    Sampler,
+    close,
+    confirms,
+    spanning,
+)
+from conslaw_cli.lie.orbit import Orbit, Steps, orbit
 from conslaw_cli.problems import Architecture, Problem
 from conslaw_cli.records import Bound, LawCount, Trace
 
@@ -208,6 +216,10 @@ def _from_engine(problem: Problem, structural: Bound | None, key: str) -> LawCou
         bounds.from_single_field(architecture) if gradient else None,
     )
     others = [bound for bound in theorems if bound is not None]
+    if isinstance(fields, Steps):
+        along = orbit(fields, sampler.field, rng, known.value)
+        if along.rank == known.value:
+            return _from_orbit(problem, fields, along, known)
     image = architecture.image_dimension if gradient else None
     first = _attempt(sampler, min(bound.value for bound in (known, *others)), image)
     if (
@@ -225,7 +237,24 @@ def _from_engine(problem: Problem, structural: Bound | None, key: str) -> LawCou
     independent = problem.state - known.value
     more = run.trace.tail[-1:] if run.trace.rank > run.trace.dimensions[-1] else ()
     trace = Trace((*run.trace.dimensions, *more), run.error, complete=not more)
-    return _row(problem, independent, trace, lower, upper)
+    row = _row(problem, independent, trace, lower, upper)
+    if not isinstance(fields, Clocked):
+        return row
+    return replace(row, timeless=_timeless(fields, spanning(_fresh(fields, rng), run.trace)))
+
+
+def _from_orbit(problem: Problem, fields: VectorFields, along: Orbit, known: Bound) -> LawCount:
+    """Return the row where an orbit has as many dimensions as the known laws leave."""
+    trace = Trace((along.rank,), complete=False)
+    lower = [bounds.from_orbit(along)]
+    row = _row(problem, problem.state - known.value, trace, lower, [known])
+    return replace(row, timeless=_timeless(fields, along) if isinstance(fields, Clocked) else None)
+
+
+def _timeless(fields: Clocked, at: Orbit) -> int:
+    """Return how many laws do not depend on time, being constant along the clock as well."""
+    clock = fields.clock(at.field, at.point[None, :, None])
+    return fields.dimension - at.field.rank(np.concatenate([at.tangents, clock]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +362,7 @@ def _row(
         known_independent=independent,
         unknown_laws=laws - independent,
         trace=trace,
-        involutive=len(trace.dimensions) == 1,
+        involutive=len(trace.dimensions) == 1 if trace.complete else None,
         error_bound=None if dim_lie == proved else min(errors, default=1.0),
         lower=tuple(lower),
         upper=tuple(upper),

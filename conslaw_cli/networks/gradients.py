@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -10,7 +11,8 @@ import numpy as np
 from conslaw_cli.algebra.field import Array, PrimeField, random_prime
 from conslaw_cli.algebra.rings import Ring, Values, ring
 from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.known_laws import Family, Laws, linear_laws
+from conslaw_cli.networks.known_laws import Laws, Named, linear_laws
+from conslaw_cli.networks.wiring import Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,17 @@ class GradientFields:
     def held(self) -> int:
         """Numbers that one evaluation holds: θ and the gradient, copies of them, and values."""
         return 8 * self.dimension + 6 * self.graph.held
+
+    @property
+    def everywhere(self) -> bool:
+        """They are polynomials."""
+        return True
+
+    def spaces(self) -> Sequence[Space]:
+        """Return the spaces of units that the parameters write and read, where these are all that
+        acts on them.
+        """
+        return self.graph.wiring(self.zero_sum).spaces() or ()
 
     def prime(self, rng: np.random.Generator) -> int:
         """Draw any prime of the range."""
@@ -93,7 +106,7 @@ class GradientFields:
         parameters.
         """
         if self.zero_sum and self.graph.output_size == 1:
-            every = Family("θ", r"\theta", f"{self.dimension} entries", self.dimension)
+            every = Named("θ", r"\theta", f"{self.dimension} entries", self.dimension)
             return linear_laws(every, list(np.arange(self.dimension)[:, None]))
         return self.graph.wiring(self.zero_sum).laws()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,33 @@ from numpy.typing import NDArray
 Index = NDArray[np.intp]
 
 
+class Family(Protocol):
+    """Laws that are the entries of one matrix or vector."""
+
+    @property
+    def text(self) -> str:
+        """Its formula."""
+        ...
+
+    @property
+    def latex(self) -> str:
+        """Its formula in TeX."""
+        ...
+
+    @property
+    def shape(self) -> str:
+        """Which entries there are, as text."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Number of laws."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class Family:
-    """Laws that are the entries of one matrix or vector. ``text`` and ``latex`` are its formula,
-    ``shape`` says which entries.
-    """
+class Named:
+    """A family whose formula is given."""
 
     text: str
     latex: str
@@ -167,7 +189,7 @@ class Laws:
     none where the family is one formula.
     """
 
-    families: tuple[Family | Form, ...]
+    families: tuple[Family, ...]
     law: Index
     left: Index
     right: Index

@@ -29,7 +29,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from conslaw_cli.networks.known_laws import Family, Form, Kind, Laws, Part, join, linear_laws
+from conslaw_cli.networks.known_laws import Form, Kind, Laws, Named, Part, join, linear_laws
 
 Index = NDArray[np.intp]
 Combination = dict[int, int | Fraction]
@@ -558,5 +558,5 @@ def _sums(array: Array) -> Laws:
     index = array.index
     n = len(index)
     shape = f"{n} row sums" if len(array.shape) > 1 else "1 sum"
-    family = Family(f"{array.name}·1", rf"{array.symbol} \mathbf{{1}}", shape, n)
+    family = Named(f"{array.name}·1", rf"{array.symbol} \mathbf{{1}}", shape, n)
     return linear_laws(family, list(index))

@@ -26,10 +26,14 @@ from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.layers import LayerError
 from conslaw_cli.families.mlp import LOSSES, MAX_DEPTH, MLP, Bias
+from conslaw_cli.flows import Asked, Flow
+from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.flows.names import ArrayError, label
+from conslaw_cli.lie.closed_forms import closed_form
 from conslaw_cli.networks.operations.dense import MAX_WIDTH
 from conslaw_cli.networks.operations.elementwise import ACTIVATIONS
 from conslaw_cli.problems import Architecture, Problem
-from conslaw_cli.specs import custom_spec, layer_spec, readers
+from conslaw_cli.specs import custom_spec, flow_spec, layer_spec, readers
 from conslaw_cli.specs.readers import Reader
 
 if TYPE_CHECKING:
@@ -101,6 +105,17 @@ def parse(text: str, filename: str) -> Sweep:
 def _beside(filename: str, path: str | None) -> str | None:
     """Return a path of a spec, which starts from the folder of the spec, from where we are."""
     return None if path is None else str(Path(filename).parent / path)
+
+
+def flowing(architecture: Architecture, flow: str | None) -> Problem:
+    """Return the problem of an architecture and the flow of a command line."""
+    if flow is None:
+        return Problem(architecture)
+    try:
+        moved = flow_spec.parsed(flow).of(architecture)
+    except ArrayError as fault:
+        raise SpecError(f"--{fault}") from None
+    return _named(architecture, moved, False)
 
 
 def from_flags(widths: str, activation: str, bias: str, loss: str) -> MLP:
@@ -212,6 +227,7 @@ def _document(root: Node, stem: str) -> Sweep:
         *_PARTS,
         *_SWEEP,
         "expect",
+        "flow",
         *(key for family in _FAMILIES.values() for key in family.readers),
     ]
     unknown = [str(readers.unknown_key(root, key, known)) for key in keys if key not in known]
@@ -309,8 +325,27 @@ def _architecture(node: Node, ignored: Mapping[str, Reader] | None = None) -> _R
         node, {**family.readers, **_ABOUT, **(ignored or {})}, required=(mark, *family.required)
     )
     defining = {key: values[key] for key in ("name", *family.readers) if key in values}
-    problem = Problem(_built(node, family.build, defining))
+    architecture = _built(node, family.build, defining)
+    problem = _problem(node, architecture, values.get("flow", GRADIENT), "name" in values)
     return _Row(problem, values.get("expect"), node, values.get("source"))
+
+
+def _problem(node: Node, architecture: Any, flow: Asked, named: bool) -> Problem:
+    """Return the architecture under a flow, which its name says unless it has one of its own."""
+    try:
+        moved = flow.of(architecture)
+    except ArrayError as fault:
+        place = flow_spec.place(node.value.get("flow", node), fault)
+        raise SpecError(f"{place}: {fault}") from None
+    return _named(architecture, moved, named)
+
+
+def _named(architecture: Any, flow: Flow, named: bool) -> Problem:
+    """Return the problem; the name that was made for it says its flow."""
+    if flow == GRADIENT or named:
+        return Problem(architecture, flow)
+    name = f"{architecture.name} {label(flow.describe())}"
+    return Problem(replace(architecture, name=name), flow)
 
 
 def _built(node: Node, build: Callable[..., Any], values: Mapping[str, Any]) -> Any:
@@ -340,7 +375,7 @@ def _grid(node: Node) -> _Part:
         rows, widths = _size(values["depth"], len(values["widths"]), up_to_reversal)
         listed = partial(_chains, values["depth"], values["widths"], up_to_reversal)
     choices: dict[str, Sequence[Any]] = {
-        key: values[key] for key in ("activation", "bias", "loss") if key in values
+        key: values[key] for key in ("activation", "bias", "loss", "flow") if key in values
     }
     number = prod(map(len, choices.values()))
     return _Part(
@@ -393,17 +428,18 @@ def _products(
     for widths in chains():
         for chosen in product(*choices.values()):
             values = {"widths": widths, **dict(zip(choices, chosen, strict=True))}
-            network = _built(node, MLP, values)
-            yield _Row(Problem(network), _closed_form(network, node) if expect else None, node)
+            flow = values.pop("flow", GRADIENT)
+            problem = _problem(node, _built(node, MLP, values), flow, False)
+            yield _Row(problem, _closed_form(problem, node) if expect else None, node)
 
 
-def _closed_form(network: MLP, node: Node) -> int:
+def _closed_form(problem: Problem, node: Node) -> int:
     """Return the number of laws by the formula. Raise SpecError, at the key, if there is none."""
-    number = network.closed_form()
+    number = closed_form(problem)
     if number is None:
         raise node.value["expect"].error(
             "a closed form is known for linear networks without biases and cross_entropy only, not"
-            f" for {network.name}"
+            f" for {problem.name}"
         )
     return number
 
@@ -425,6 +461,7 @@ def _draws(node: Node, name: str, values: Mapping[str, Any]) -> Iterator[_Row]:
     integer, uniform = _generator(values.get("rng", "numpy"), values.get("seed", 0))
     count, bias_probability = values["count"], values.get("bias_probability")
     fixed = {key: values[key] for key in ("activation", "loss") if key in values}
+    flow = values.get("flow", GRADIENT)
     digits = max(2, len(str(count)))
     for number in range(1, count + 1):
         depth = integer(values["depth"])
@@ -432,7 +469,7 @@ def _draws(node: Node, name: str, values: Mapping[str, Any]) -> Iterator[_Row]:
         bias = "hidden" if bias_probability is not None and uniform() < bias_probability else False
         network = _built(node, MLP, {"widths": widths, "bias": bias, **fixed})
         named = replace(network, name=f"{name} {number:0{digits}}: {network.name}")
-        yield _Row(Problem(named), None, node)
+        yield _Row(_problem(node, named, flow, False), None, node)
 
 
 def _generator(rng: str, seed: int) -> tuple[Callable[[range], int], Callable[[], float]]:
@@ -507,6 +544,7 @@ _FAMILIES: dict[str, _Family] = {
 """The families, each under the key that every architecture of it has and no other."""
 
 _ABOUT: dict[str, Reader] = {
+    "flow": flow_spec.flow,
     "name": readers.line,
     "source": readers.prose,
     "expect": readers.integer(0),
@@ -529,6 +567,7 @@ _GRID: dict[str, Reader] = {
     "activation": readers.alternatives(_activation),
     "bias": readers.alternatives(_bias),
     "loss": readers.alternatives(_loss),
+    "flow": readers.alternatives(flow_spec.flow),
     "expect": readers.one_of({"closed form": "closed form"}),
     "source": readers.prose,
 }
@@ -540,6 +579,7 @@ _RANDOM: dict[str, Reader] = {
     "activation": _activation_name,
     "bias_probability": readers.probability,
     "loss": _loss,
+    "flow": flow_spec.flow,
     "seed": _seed,
     "rng": readers.one_of({"numpy": "numpy", "numpy-legacy": "numpy-legacy"}),
     "source": readers.prose,

@@ -32,7 +32,7 @@ from conslaw_cli.formats.laws.arrays import blocks, family_code
 from conslaw_cli.laws.polynomials import Polynomial, find_laws
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks.gradients import GradientFields
-from conslaw_cli.networks.known_laws import Family, Laws
+from conslaw_cli.networks.known_laws import Laws, Named
 from conslaw_cli.specs import spec
 
 FAMILIES = spec.load(str(Path(__file__).parents[2] / "configs" / "families.yaml")).architectures
@@ -618,7 +618,7 @@ def test_laws_that_are_no_entries_of_matrices_are_written_out() -> None:
     assert family_code(laws, family, blocks(found.search.parameters)) is not None
     assert family_code(wrong, family, blocks(found.search.parameters)) is None
     single = Laws(
-        (Family("x", "x", "1 entry", 1),),
+        (Named("x", "x", "1 entry", 1),),
         np.array([0]),
         np.array([2]),
         np.array([-1]),

@@ -43,6 +43,10 @@ class PolynomialFields:
     def held(self) -> int:
         return 8 * self.dimension
 
+    @property
+    def everywhere(self) -> bool:
+        return True
+
     def prime(self, rng: np.random.Generator) -> int:
         return random_prime(rng)
 

@@ -191,21 +191,21 @@ MISTAKES = {
     "layers: [dense: 3]": "1:1: key 'input' is missing",
     "input: 4": "1:1: expected an architecture (key widths, layers, attention",
     f"{VECTOR}\nlayers: [dense: 3]\nactivation: relu": (
-        "3:1: unknown key 'activation'; expected one of input, layers, loss, name, source, expect,"
+        "3:1: unknown key 'activation'; expected one of input, layers, loss, flow, name, source, expect,"
         " seed"
     ),
     f"{VECTOR}\nlayers: [dense: 3]\nbias: true": (
-        "3:1: unknown key 'bias'; expected one of input, layers, loss, name, source, expect, seed"
+        "3:1: unknown key 'bias'; expected one of input, layers, loss, flow, name, source, expect, seed"
     ),
     f"{VECTOR}\nlayers: [dense: 3]\nlos: mse": (
-        "3:1: unknown key 'los' (did you mean loss?); expected one of input, layers, loss, name,"
+        "3:1: unknown key 'los' (did you mean loss?); expected one of input, layers, loss, flow, name,"
         " source, expect, seed"
     ),
     f"{VECTOR}\nlayers: [dense: 3]\nloss: hinge": (
         "3:7: loss: expected one of mse, logistic, cross_entropy, got 'hinge'"
     ),
     "attention: {dim: 3, heads: 1, head_dim: 2}\nlayers: [dense: 3]\ninput: 3": (
-        "1:1: unknown key 'attention'; expected one of input, layers, loss, name, source, expect,"
+        "1:1: unknown key 'attention'; expected one of input, layers, loss, flow, name, source, expect,"
         " seed"
     ),
     # The input.
@@ -409,7 +409,7 @@ MISTAKES = {
         "1:12: attention: expected a mapping with keys such as dim, heads, head_dim, bias, got 3"
     ),
     "attention: {dim: 3, heads: 1, head_dim: 1}\nloss: mse": (
-        "2:1: unknown key 'loss'; expected one of attention, name, source, expect, seed"
+        "2:1: unknown key 'loss'; expected one of attention, flow, name, source, expect, seed"
     ),
 }
 

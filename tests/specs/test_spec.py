@@ -339,7 +339,7 @@ KINDS = (
     "or a sweep (keys architectures, grid, random), got"
 )
 TOP = (
-    "architectures, grid, random, name, source, seed, laws, published, expect, widths, activation, bias, loss,"
+    "architectures, grid, random, name, source, seed, laws, published, expect, flow, widths, activation, bias, loss,"
     " input, layers, attention, phi, fields, random_fields"
 )
 BIAS = "bias: expected one of false, none, true, hidden, all, got"
@@ -402,11 +402,11 @@ MISTAKES = {
         f"1:1: unknown key 'architectrues' (did you mean architectures?); expected one of {TOP}"
     ),
     "{widths: [1, 1], 3: 4}": (
-        "1:18: unknown key '3'; expected one of widths, activation, bias, loss, name, source,"
+        "1:18: unknown key '3'; expected one of widths, activation, bias, loss, flow, name, source,"
         " expect, seed"
     ),
     "{widths: [1, 1], <<: {}}": (
-        "1:18: unknown key '<<'; expected one of widths, activation, bias, loss, name, source,"
+        "1:18: unknown key '<<'; expected one of widths, activation, bias, loss, flow, name, source,"
         " expect, seed"
     ),
     "{grid: {depth: 1, widths: 1}, widths: [1, 1]}": (
@@ -571,7 +571,7 @@ grid: {depth: 0}
         f"s.yaml:2:21: {WIDTH} 'x'",
         (
             "s.yaml:2:25: unknown key 'bais' (did you mean bias?); expected one of widths,"
-            " activation, bias, loss, name, source, expect"
+            " activation, bias, loss, flow, name, source, expect"
         ),
         (
             "s.yaml:3:28: loss: expected one of mse, logistic, cross_entropy, got 'mae' (did you"

@@ -147,6 +147,11 @@ class AlgebraicFields:
         """Numbers that one evaluation holds; ``evaluate`` bounds those of its nodes by itself."""
         return 8 * self.dimension
 
+    @property
+    def everywhere(self) -> bool:
+        """Whether nothing is divided by, and there are no roots."""
+        return not self.program.checks
+
     def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
         """Draw the coefficients of random combinations of the gradients or fields."""
         return field.random(rng, (count, len(self.program.outputs)))

@@ -1,0 +1,220 @@
+"""Weight decay: ``θ' = −λ P θ − ∇L(θ)``, P the projection to the arrays that decay, λ > 0.
+
+With ``q = e^{λ t P} θ`` and ``c = e^{−λ t}`` the equation is ``c P q' + (1 − P) q' = −∇L(θ)`` at
+``θ = (c P + 1 − P) q``, so up to a factor that the controls absorb the fields on q are
+
+    ``(P + c (1 − P)) ∇F((c P + 1 − P) q)``   for all c,
+
+as t runs through the numbers (a polynomial family in c whose coefficients all lie in its span).
+Where everything decays these are the gradients of the homogeneous components of every F, each a
+function of its own. So a law of decay is a law h(q) of this family, and it does not depend on t
+otherwise: ``h(e^{λ t} θ)``. The family is invariant under q → c q (on the arrays that decay), so
+the parts of h of each degree are laws: ``e^{kλt} h_k(θ)``. State (q, t), drift ∂_t.
+
+Known laws are those of gradient flow all of whose terms decay alike: then every part of the family
+is orthogonal to them. docs/flows.md has the proof.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conslaw_cli.algebra.field import Array, PrimeField
+from conslaw_cli.flows import Model, VectorFields
+from conslaw_cli.flows.metrics import exponential, product
+from conslaw_cli.flows.names import Arrays
+from conslaw_cli.networks.known_laws import Family, Laws, Named
+
+_POWERS = {1: "", 2: "2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Decay:
+    """Weight decay at a rate λ > 0. only: the arrays that decay, None for all."""
+
+    only: tuple[str, ...] | None = None
+
+    title: ClassVar[str] = "weight decay"
+    statement: ClassVar[str] = (
+        "θ' = −λ θ − ∇L(θ), λ > 0, on all arrays or on some. As many laws as gradient flow has"
+        " where every homogeneous component of φ is a component of its own: h becomes e^{kλt} h,"
+        " k the degree of h."
+    )
+    source: ClassVar[str] = (
+        "Marcotte, Gribonval, Peyré: Transformative or Conservative? Conservation Laws for ResNets"
+        " and Transformers, ICML 2025, arXiv 2506.06194"
+    )
+    keys: ClassVar[tuple[str, ...]] = ("decay",)
+
+    def of(self, model: Model) -> Decay:
+        """Return it with its arrays in the order of θ; without them where they are all."""
+        if self.only is None:
+            return self
+        arrays = Arrays.of(model)
+        chosen = arrays.checked("decay: only", self.only)
+        return Decay(None if len(chosen) == len(arrays.members()) else chosen)
+
+    def describe(self) -> str | dict[str, Any]:
+        """Return the key, with the arrays where these are not all."""
+        return "decay" if self.only is None else {"decay": {"only": list(self.only)}}
+
+    def state(self, dimension: int) -> int:
+        """θ and t."""
+        return dimension + 1
+
+    def fields(self, model: Model) -> VectorFields:
+        """Return the fields on (q, t)."""
+        gradients = model.fields()
+        kind = DecayFields if gradients.everywhere else DecayNearby
+        return kind(gradients, self._decays(model, gradients.dimension))
+
+    def laws(self, model: Model) -> Laws:
+        """Return those of gradient flow whose terms decay alike."""
+        laws = model.laws()
+        size = max((int(laws.left.max()), int(laws.right.max())), default=0) + 1 if len(laws) else 0
+        decays = self._decays(model, size).astype(np.intp)
+        weight = decays[laws.left] + np.where(laws.right >= 0, decays[laws.right], 0)
+        return _alike(laws, weight)
+
+    def _decays(self, model: Model, size: int) -> NDArray[np.bool_]:
+        if self.only is None:
+            return np.ones(size, dtype=np.bool_)
+        arrays = Arrays.of(model)
+        return np.array([arrays.array(e) in self.only for e in range(len(arrays.names))])
+
+
+def _alike(laws: Laws, weight: NDArray[np.intp]) -> Laws:
+    """Return the families all of whose terms have one weight k, as functions of q."""
+    starts = np.cumsum([0, *(family.size for family in laws.families)])
+    families, kept = [], np.zeros(len(laws), dtype=np.bool_)
+    for family, start in zip(laws.families, starts.tolist(), strict=False):
+        inside = (laws.law >= start) & (laws.law < start + family.size)
+        found = set(weight[inside].tolist())
+        if len(found) == 1:
+            kept[start : start + family.size] = True
+            families.append(_grown(family, found.pop()))
+    terms = kept[laws.law]
+    return Laws(
+        tuple(families),
+        (np.cumsum(kept) - 1)[laws.law[terms]],
+        laws.left[terms],
+        laws.right[terms],
+        laws.coefficient[terms],
+        tuple(entry for entry, keep in zip(laws.entries, kept.tolist(), strict=True) if keep),
+    )
+
+
+def _grown(family: Family, weight: int) -> Family:
+    """Return the family of ``e^{kλt} h(θ)``."""
+    if not weight:
+        return family
+    k = _POWERS[weight]
+    latex = rf"e^{{{k}\lambda t}} \bigl({family.latex}\bigr)"
+    return Named(f"e^{{{k}λt}}({family.text})", latex, family.shape, family.size)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecayFields:
+    """The fields on (q, t), with their drift (module docstring). decays: (D,), which do."""
+
+    gradients: VectorFields
+    decays: NDArray[np.bool_]
+
+    @property
+    def dimension(self) -> int:
+        """D + 1."""
+        return self.gradients.dimension + 1
+
+    @property
+    def held(self) -> int:
+        """The state and a field beside the gradient."""
+        return self.gradients.held + 4 * self.dimension
+
+    @property
+    def everywhere(self) -> bool:
+        """As for the gradients."""
+        return self.gradients.everywhere
+
+    def prime(self, rng: np.random.Generator) -> int:
+        """As for the gradients."""
+        return self.gradients.prime(rng)
+
+    def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[DecayFields, Array]:
+        """Draw q where the gradients are defined, and any t."""
+        there, theta = self.gradients.at(field, rng)
+        return replace(self, gradients=there), np.append(
+            theta, field.random(rng, (1, 1, 1)), axis=1
+        )
+
+    def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
+        """Draw probes of the gradients, and c."""
+        probes = self.gradients.sample(field, rng, count)
+        return np.column_stack([probes, field.random(rng, (count, 1))])
+
+    def evaluate(self, field: PrimeField, state: Array, probes: Array) -> Array:
+        """Return the family's fields, and 0 for t."""
+        shrunk = probes[:, -1:, None]
+        decays = self.decays[:, None]
+        theta = field.reduce(state[:, :-1] * np.where(decays, shrunk, 1.0))
+        gradients = self.gradients.evaluate(field, theta, probes[:, :-1])
+        fields = field.reduce(gradients * np.where(decays, 1.0, shrunk))
+        return np.append(fields, np.zeros_like(fields[:, :1]), axis=1)
+
+    def drift(self, field: PrimeField, state: Array) -> Array:
+        """Return ∂_t."""
+        drift = np.zeros_like(state)
+        drift[:, -1, 0] = 1
+        return drift
+
+    def clock(self, field: PrimeField, state: Array) -> Array:
+        """Return ``(P q, 0)``: with the drift it is ∂/∂t at fixed θ, for λ = 1."""
+        return np.where(np.append(self.decays, False), state[0, :, 0], 0.0)[None]
+
+    def degree(self) -> tuple[int, int]:
+        """The gradients' degree in θ is one more in c, as is the factor."""
+        state, probe = self.gradients.degree()
+        return state, probe + state + 1
+
+    def bits(self) -> float:
+        """As for the gradients: c is one variable more."""
+        return self.gradients.bits()
+
+
+class DecayNearby(DecayFields):
+    """The same where the gradients are defined at few points modulo a prime: c is ``e^{−t}`` near t
+    = 0, exactly in jets, so that the fields are evaluated at the point that was drawn and the drift
+    yields what other c do.
+    """
+
+    __slots__ = ()
+
+    def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[DecayFields, Array]:
+        """Draw q where the gradients are defined, at t = 0."""
+        there, theta = self.gradients.at(field, rng)
+        return replace(self, gradients=there), np.append(theta, np.zeros((1, 1, 1)), axis=1)
+
+    def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
+        """Draw probes of the gradients."""
+        return self.gradients.sample(field, rng, count)
+
+    def evaluate(self, field: PrimeField, state: Array, probes: Array) -> Array:
+        """Return the fields at the time of the state, and 0 for t."""
+        shrunk, decays = exponential(field, -state[:, -1:]), self.decays[:, None]
+        theta = np.where(decays, product(field, state[:, :-1], shrunk), state[:, :-1])
+        gradients = self.gradients.evaluate(field, theta, probes)
+        scaled = product(field, gradients, np.broadcast_to(shrunk, gradients[:, :1].shape))
+        fields = np.where(decays, gradients, scaled)
+        return np.append(fields, np.zeros_like(fields[:, :1]), axis=1)
+
+    def degree(self) -> tuple[int, int]:
+        """As for the gradients: a derivative by t keeps degrees."""
+        return self.gradients.degree()
+
+    def bits(self) -> float:
+        """A derivative by t multiplies coefficients by at most the degree, and one more."""
+        return self.gradients.bits() + math.log2(self.gradients.degree()[0] + 2)

@@ -1,0 +1,176 @@
+"""Diagonal metrics of mirror flows, one function of a parameter each.
+
+A mirror flow is ``θ' = −M(θ) ∇L(θ)`` with M diagonal, ``M_e = r m(θ_e)``, for a rate r. A metric is
+computed in a coordinate x in which θ and ``dx/dt = r m ∂L/(dθ/dx)`` are rational: x = θ for powers,
+and for the hypentropy ``m = √(θ² + β²)`` the x with ``θ = β (x − 1/x)/2``, for which ``m = β (x +
+1/x)/2`` and ``m/(dθ/dx) = x``.
+
+With ``Y' = θ/m``, a scaling ``θ_e → e^{ε c_e} θ_e`` of some parameters that leaves φ as it is has
+the law ``Σ c_e Y_e/r_e``: Y is θ²/2 for m = 1, θ for m = θ, ln θ for θ², ``θ^{2−p}/(2−p)`` for θ^p,
+and ``√(θ² + β²)`` for the hypentropy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Protocol
+
+import numpy as np
+
+from conslaw_cli.algebra.field import Array, PrimeField
+from conslaw_cli.algebra.rings import derivative, value
+
+
+class Metric(Protocol):
+    """m as a function of one parameter, in a coordinate x; arrays (batch, n, 2^k) of jets."""
+
+    @property
+    def constant(self) -> bool:
+        """Whether m = 1."""
+        ...
+
+    @property
+    def degree(self) -> int:
+        """Degree of dx/dt in x, apart from the gradient's."""
+        ...
+
+    @property
+    def poles(self) -> int:
+        """Order of the pole of θ at x = 0."""
+        ...
+
+    def describe(self) -> Any:
+        """Return its key, or its key with a value."""
+        ...
+
+    def position(self, field: PrimeField, x: Array) -> Array:
+        """Return θ."""
+        ...
+
+    def speed(self, field: PrimeField, x: Array) -> Array:
+        """Return dx/dt for ``∂_e L = −1`` and rate 1."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """``m = θ^p``, for an integer p ≥ 0: Euclidean for 0, the entropy's for 1."""
+
+    exponent: int
+
+    @property
+    def constant(self) -> bool:
+        """Whether it is Euclidean."""
+        return self.exponent == 0
+
+    @property
+    def degree(self) -> int:
+        """p."""
+        return self.exponent
+
+    @property
+    def poles(self) -> int:
+        """None."""
+        return 0
+
+    def describe(self) -> dict[str, int]:
+        """Return the key with p."""
+        return {"power": self.exponent}
+
+    def position(self, field: PrimeField, x: Array) -> Array:
+        """θ = x."""
+        return x
+
+    def speed(self, field: PrimeField, x: Array) -> Array:
+        """Return x^p."""
+        power = _one(x)
+        for _ in range(self.exponent):
+            power = product(field, power, x)
+        return power
+
+
+@dataclass(frozen=True, slots=True)
+class Hypentropy:
+    """``m = √(θ² + β²)``, for a rational β > 0."""
+
+    beta: Fraction
+
+    @property
+    def constant(self) -> bool:
+        """It is not."""
+        return False
+
+    @property
+    def degree(self) -> int:
+        """1: dx/dt is x."""
+        return 1
+
+    @property
+    def poles(self) -> int:
+        """1."""
+        return 1
+
+    def describe(self) -> dict[str, int | str]:
+        """Return the key with β."""
+        return {"hypentropy": plain(self.beta)}
+
+    def position(self, field: PrimeField, x: Array) -> Array:
+        """Return ``β (x − 1/x)/2``."""
+        scaled = (x - inverse(field, x)) * residue(field, self.beta / 2)
+        return field.reduce(scaled)
+
+    def speed(self, field: PrimeField, x: Array) -> Array:
+        """Return x."""
+        return x
+
+
+EUCLIDEAN = Power(0)
+ENTROPY = Power(1)
+
+
+def plain(number: Fraction) -> int | str:
+    """Return a rational number as JSON and YAML have it: 2, "1/10"."""
+    return int(number) if number.denominator == 1 else str(number)
+
+
+def residue(field: PrimeField, number: Fraction) -> float:
+    """Return a rational number mod p, centred; p is larger than any denominator that is allowed."""
+    inverted = field.inverse(float(number.denominator % field.p))
+    return float(field.reduce(np.array([float(number.numerator % field.p) * inverted]))[0])
+
+
+def product(field: PrimeField, a: Array, b: Array) -> Array:
+    """Multiply jets entry by entry."""
+    if a.shape[-1] == 1:
+        return field.reduce(a * b)
+    mixed = product(field, value(a), derivative(b)) + product(field, derivative(a), value(b))
+    return np.concatenate([product(field, value(a), value(b)), field.reduce(mixed)], axis=-1)
+
+
+def exponential(field: PrimeField, x: Array) -> Array:
+    """Return the exponentials, entry by entry, of jets whose values are 0."""
+    if x.shape[-1] == 1:
+        return np.ones_like(x)
+    low = exponential(field, value(x))
+    return np.concatenate([low, product(field, low, derivative(x))], axis=-1)
+
+
+def inverse(field: PrimeField, x: Array) -> Array:
+    """Invert jets whose values are not 0, entry by entry."""
+    if x.shape[-1] > 1:
+        low = inverse(field, value(x))
+        high = product(field, product(field, low, low), derivative(x))
+        return np.concatenate([low, -high], axis=-1)
+    result, power, exponent = np.ones_like(x), x, field.p - 2
+    while exponent:
+        if exponent % 2:
+            result = field.reduce(result * power)
+        power, exponent = field.reduce(power * power), exponent // 2
+    return result
+
+
+def _one(x: Array) -> Array:
+    one = np.zeros_like(x)
+    one[..., 0] = 1
+    return one

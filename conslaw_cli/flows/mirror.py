@@ -1,0 +1,232 @@
+"""Mirror flows, ``θ' = −M(θ) ∇L(θ)`` with M diagonal: a metric and a rate for every array of
+parameters (metrics.py).
+
+The fields are ``M ∇F``, in coordinates x in which they are rational. There is no drift: the state
+is θ.
+
+Known laws. Where generators of invariances of φ, ``ξ(θ)`` with ``⟨ξ, ∇F⟩ = 0``, are such that
+``M^-1 ξ`` is a gradient ∇h, h is a law. For the scaling of one unit of a space it is, whatever the
+metrics: ``Σ_in Y − Σ_out Y`` with Y of metrics.py. For a mixing of two units, ``ξ_i = S_ij θ_j``,
+it is so only where all arrays of the space have a constant metric and S is symmetric: then the law
+is that of gradient flow, each array divided by its rate. docs/flows.md has the proofs, and that
+these are all laws where φ is monomial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, ClassVar
+
+import numpy as np
+
+from conslaw_cli.algebra.field import Array, PrimeField
+from conslaw_cli.flows import Model, VectorFields
+from conslaw_cli.flows.gradient import GRADIENT, Gradient
+from conslaw_cli.flows.metrics import ENTROPY, EUCLIDEAN, Metric, plain, product, residue
+from conslaw_cli.flows.names import ArrayError, Arrays, Index
+from conslaw_cli.networks.known_laws import Laws, join
+
+Chosen = tuple[tuple[str, Metric], ...]
+Rates = tuple[tuple[str, Fraction], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """A mirror flow. metric, rates: those of some arrays; others are Euclidean, of rate 1. called:
+    the shorthand of a metric that has one, which :meth:`of` finds out.
+    """
+
+    metric: Chosen = ()
+    rates: Rates = ()
+    called: str | None = None
+
+    title: ClassVar[str] = "mirror flow"
+    statement: ClassVar[str] = (
+        "θ' = −M(θ) ∇L(θ), M diagonal: a metric and a constant rate for every array. D − dim Lie(M"
+        " W_φ)(θ) laws. nmf: M = diag θ; icnn: the same on all matrices but the first."
+    )
+    source: ClassVar[str] = (
+        "Marcotte, Gribonval, Peyré: Keep the Momentum: Conservation Laws beyond Euclidean Gradient"
+        " Flows, ICML 2024, arXiv 2405.12888"
+    )
+    keys: ClassVar[tuple[str, ...]] = ("mirror", "nmf", "icnn")
+
+    def of(self, model: Model) -> Mirror | Gradient:
+        """Return it without what is Euclidean of rate 1, in the order of θ, under its shorthand if
+        it has one; gradient flow if nothing is left.
+        """
+        arrays = Arrays.of(model)
+        metrics, rates = dict(self.metric), dict(self.rates)
+        arrays.checked("mirror: metric", metrics)
+        arrays.checked("mirror: rates", rates)
+        every = arrays.members()
+        chosen = tuple((a, metrics[a]) for a in every if not metrics.get(a, EUCLIDEAN).constant)
+        scaled = tuple((a, rates[a]) for a in every if rates.get(a, 1) != 1)
+        known = {"icnn": entropies(arrays.matrices()[1:]), "nmf": entropies(every)}
+        called = next((name for name, each in known.items() if each == chosen and not scaled), None)
+        return Mirror(chosen, scaled, called) if chosen or scaled else GRADIENT
+
+    def describe(self) -> str | dict[str, Any]:
+        """Return the shorthand if there is one, else the key with what is not the default."""
+        if self.called is not None:
+            return self.called
+        metric = {name: each.describe() for name, each in self.metric}
+        rates = {name: plain(rate) for name, rate in self.rates}
+        values = {"metric": metric, "rates": rates}
+        return {"mirror": {key: value for key, value in values.items() if value}}
+
+    def state(self, dimension: int) -> int:
+        """θ."""
+        return dimension
+
+    def fields(self, model: Model) -> VectorFields:
+        """Return the fields ``M ∇F``."""
+        return MirrorFields(model.fields(), self.chart(model))
+
+    def laws(self, model: Model) -> Laws:
+        """Return the scalings' and, where metrics are constant, the mixings' (module docstring)."""
+        return join([])
+
+    def chart(self, model: Model) -> Chart:
+        """Return the metric of every parameter of a model."""
+        metrics, rates = dict(self.metric), dict(self.rates)
+        return Chart(
+            tuple(
+                (entries, metrics.get(name, EUCLIDEAN), rates.get(name, Fraction(1)))
+                for name, entries in Arrays.of(model).members().items()
+                if name in metrics or name in rates
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Shorthand:
+    """``nmf``, M = diag θ on all arrays, or ``icnn``, on all matrices but the first: a mirror flow
+    whose arrays a model decides.
+    """
+
+    name: str
+
+    def of(self, model: Model) -> Mirror | Gradient:
+        """Return the mirror flow."""
+        arrays = Arrays.of(model)
+        if self.name == "nmf":
+            return Mirror(entropies(arrays.members())).of(model)
+        if not arrays.matrices():
+            raise ArrayError(
+                "flow: icnn: expected a network, whose parameters are matrices", "icnn"
+            )
+        return Mirror(entropies(arrays.matrices()[1:])).of(model)
+
+
+def entropies(names: Iterable[str]) -> Chosen:
+    """Return M = diag θ on these arrays."""
+    return tuple((name, ENTROPY) for name in names)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chart:
+    """The metric of every parameter: of each array its entries, its metric and its rate."""
+
+    arrays: tuple[tuple[Index, Metric, Fraction], ...]
+
+    def position(self, field: PrimeField, x: Array) -> Array:
+        """Return θ at coordinates x."""
+        theta = x.copy()
+        for entries, metric, _ in self.arrays:
+            theta[:, entries] = metric.position(field, x[:, entries])
+        return theta
+
+    def velocity(self, field: PrimeField, x: Array, dual: Array) -> Array:
+        """Return dx/dt where the dual variables move at a speed ``dual``."""
+        moved = dual.copy()
+        for entries, metric, rate in self.arrays:
+            part = dual[:, entries]
+            if not metric.constant:
+                speed = metric.speed(field, x[:, entries])
+                part = product(field, np.broadcast_to(speed, part.shape), part)
+            moved[:, entries] = field.reduce(part * residue(field, rate))
+        return moved
+
+    def slopes(self, field: PrimeField, x: Array) -> Array:
+        """Return dY/dx for every parameter, divided by its rate, at coordinates x (D,)."""
+        slopes = x.copy()
+        for entries, metric, rate in self.arrays:
+            at = x[None, entries, None]
+            speed = metric.speed(field, at)[0, :, 0]
+            inverted = np.array([field.inverse(each) for each in speed.tolist()])
+            part = field.reduce(metric.position(field, at)[0, :, 0] * inverted)
+            slopes[entries] = field.reduce(part * residue(field, 1 / rate))
+        return slopes
+
+    @property
+    def degree(self) -> int:
+        """Largest degree of a metric in x, and the poles of all, which a common denominator has."""
+        poles = sum(metric.poles * len(entries) for entries, metric, _ in self.arrays)
+        return 2 * poles + max((metric.degree for _, metric, _ in self.arrays), default=0)
+
+    @property
+    def bits(self) -> float:
+        """Bound the logarithm of what constants and signs add to coefficients, denominators
+        cleared.
+        """
+        rates = [max(r.numerator, r.denominator).bit_length() for _, _, r in self.arrays]
+        poles = sum(1 for _, metric, _ in self.arrays if metric.poles)
+        return float(sum(rates) + 2 * poles)
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorFields:
+    """The fields ``M ∇F`` in the coordinates of a chart."""
+
+    gradients: VectorFields
+    chart: Chart
+
+    @property
+    def dimension(self) -> int:
+        """D."""
+        return self.gradients.dimension
+
+    @property
+    def held(self) -> int:
+        """Coordinates, speeds and their products beside the gradient."""
+        return self.gradients.held + 8 * self.dimension
+
+    @property
+    def everywhere(self) -> bool:
+        """As for the gradients."""
+        return self.gradients.everywhere
+
+    def prime(self, rng: np.random.Generator) -> int:
+        """As for the gradients."""
+        return self.gradients.prime(rng)
+
+    def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[MirrorFields, Array]:
+        """Draw coordinates, none of them 0, where metrics may have poles."""
+        there, x = self.gradients.at(field, rng)
+        x[x == 0] = 1
+        return replace(self, gradients=there), x
+
+    def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
+        """Draw probes of the gradients."""
+        return self.gradients.sample(field, rng, count)
+
+    def evaluate(self, field: PrimeField, state: Array, probes: Array) -> Array:
+        """Return ``M ∇F``."""
+        theta = self.chart.position(field, state)
+        return self.chart.velocity(field, state, self.gradients.evaluate(field, theta, probes))
+
+    def drift(self, field: PrimeField, state: Array) -> None:
+        """There is none."""
+        return
+
+    def degree(self) -> tuple[int, int]:
+        """Return degrees of the numerators."""
+        state, probe = self.gradients.degree()
+        return state + self.chart.degree, probe
+
+    def bits(self) -> float:
+        """Bound the coefficients of the numerators."""
+        return self.gradients.bits() + self.chart.bits

@@ -1,0 +1,264 @@
+"""Momentum: the heavy ball, Nesterov's flow, and both on a metric.
+
+State (θ, v, t): ``θ' = v, v' = −τ(t) v − ∇L(θ)``. The friction is removed by a change of variables:
+with ``p = e^{∫τ} v`` and ``ds = e^{−∫τ} dt`` the equations are ``dθ/ds = p, dp/ds = −e^{2∫τ} ∇L``,
+whose factor the controls absorb. So every friction has the laws of none, as functions of (θ, p, s),
+and that is where they are computed: the drift is ``(p, 0, 1)``, the controls are ``(0, ∇F, 0)``.
+
+- constant τ: ``p = e^{τt} v, s = −e^{−τt}/τ``;
+- none: ``p = v, s = t``;
+- 3/t: ``p = t^3 v, s = −1/(2 t^2)``.
+
+Known laws are Noether's. A generator of an invariance of φ that is an isometry, ``θ' = A θ`` with A
+antisymmetric, conserves ``⟨p, A θ⟩``; a linear law ⟨c, θ⟩ of gradient flow conserves ``⟨c, p⟩`` and
+``⟨c, θ⟩ − s ⟨c, p⟩``. Generators come from the spaces of units (networks/wiring.py): on a space
+without gate that only parameters touch, all rotations of the units. Where one parameter writes a
+unit and one reads it, φ depends on the two vectors u, v of these through ⟨u, v⟩ alone, which ``(u,
+v) → (u + ε A v, v + ε A u)`` leaves as it is as well.
+
+In a metric, the equation is that of the Hessian form: with the mirror map ``y = ∇ψ(θ)`` of the
+metric ``M = (∇²ψ)^-1``, ``y'' + τ y' = −∇L``; p is the velocity of y, ``θ' = M(θ) p``. Only
+rotations of units all of whose parameters have a constant metric of one rate each are isometries.
+
+docs/flows.md has the proofs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from conslaw_cli.algebra.field import Array, PrimeField
+from conslaw_cli.flows import Asked, Model, VectorFields
+from conslaw_cli.flows.charges import boosted, exchanges, linear, open_spaces, rotations
+from conslaw_cli.flows.friction import Friction
+from conslaw_cli.flows.mirror import Chart, Mirror
+from conslaw_cli.flows.names import Arrays
+from conslaw_cli.flows.spaces import spaces
+from conslaw_cli.networks.known_laws import Laws, join
+
+
+@dataclass(frozen=True, slots=True)
+class Momentum:
+    """The heavy ball (constant friction), without friction, or Nesterov's flow. metric: that of a
+    mirror flow, for the Hessian form of momentum in it; None for the Euclidean one.
+    """
+
+    friction: Friction = Friction.CONSTANT
+    metric: Asked | None = None
+
+    title: ClassVar[str] = "momentum"
+    statement: ClassVar[str] = (
+        "θ'' + τ(t) θ' = −∇L(θ), τ constant (heavy ball), 0 or 3/t (Nesterov). The laws are the"
+        " same functions for every friction, of θ, of e^{∫τ} θ' and of a time; as many as 2 D + 1 −"
+        " dim Lie(f_0, X_a) in the state (θ, v, t), f_0 = (v, 0, 1), X_a = (0, ∇F_a, 0)."
+    )
+    source: ClassVar[str] = (
+        "Marcotte, Gribonval, Peyré: Keep the Momentum: Conservation Laws beyond Euclidean Gradient"
+        " Flows, ICML 2024, arXiv 2405.12888"
+    )
+    keys: ClassVar[tuple[str, ...]] = ("momentum",)
+
+    def of(self, model: Model) -> Momentum:
+        """Return it with its metric as that of the model; without one that is Euclidean."""
+        metric = None if self.metric is None else self.metric.of(model)
+        return Momentum(self.friction, metric if isinstance(metric, Mirror) else None)
+
+    def describe(self) -> str | dict[str, Any]:
+        """Return the key, with what is not the default: a friction that is not constant, a
+        metric.
+        """
+        friction = {Friction.NONE: 0, Friction.NESTEROV: "3/t"}.get(self.friction)
+        values: dict[str, Any] = {} if friction is None else {"friction": friction}
+        if isinstance(self.metric, Mirror):
+            values["hessian"] = self.metric.describe()
+        return {"momentum": values} if values else "momentum"
+
+    def state(self, dimension: int) -> int:
+        """θ, v and t."""
+        return 2 * dimension + 1
+
+    def fields(self, model: Model) -> VectorFields:
+        """Return the fields on (θ, p, s)."""
+        gradients = model.fields()
+        if isinstance(self.metric, Mirror):
+            return MetricFields(gradients, self.friction, self.metric.chart(model))
+        kind = SteppingFields if gradients.everywhere else MomentumFields
+        return kind(gradients, self.friction)
+
+    def laws(self, model: Model) -> Laws:
+        """Return Noether's laws (module docstring)."""
+        arrays, found = Arrays.of(model), []
+        for sides in open_spaces(spaces(model.fields())):
+            every = (rotations(sides, arrays), exchanges(sides, arrays))
+            found += [boosted(laws, self.friction) for laws in every if laws is not None]
+        return join([*found, *linear(model.laws(), arrays, self.friction)])
+
+
+@dataclass(frozen=True, slots=True)
+class MomentumFields:
+    """The fields on (θ, p, s), with their drift (module docstring)."""
+
+    gradients: VectorFields
+    friction: Friction
+
+    @property
+    def dimension(self) -> int:
+        """2 D + 1."""
+        return 2 * self.gradients.dimension + 1
+
+    @property
+    def held(self) -> int:
+        """The state and a field beside the gradient."""
+        return self.gradients.held + 4 * self.dimension
+
+    @property
+    def everywhere(self) -> bool:
+        """As for the gradients."""
+        return self.gradients.everywhere
+
+    def prime(self, rng: np.random.Generator) -> int:
+        """As for the gradients."""
+        return self.gradients.prime(rng)
+
+    def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[MomentumFields, Array]:
+        """Draw θ where the gradients are defined, any p and s."""
+        there, theta = self.gradients.at(field, rng)
+        rest = field.random(rng, (1, self.dimension - theta.shape[1], 1))
+        return replace(self, gradients=there), np.concatenate([theta, rest], axis=1)
+
+    def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
+        """Draw probes of the gradients."""
+        return self.gradients.sample(field, rng, count)
+
+    def evaluate(self, field: PrimeField, state: Array, probes: Array) -> Array:
+        """Return ``(0, ∇F(θ), 0)``."""
+        size = self.gradients.dimension
+        gradients = self.gradients.evaluate(field, state[:, :size], probes)
+        fields = np.zeros((len(gradients), *state.shape[1:]))
+        fields[:, size:-1] = gradients
+        return fields
+
+    def drift(self, field: PrimeField, state: Array) -> Array:
+        """Return ``(p, 0, 1)``."""
+        size = self.gradients.dimension
+        drift = np.zeros_like(state)
+        drift[:, :size] = state[:, size:-1]
+        drift[:, -1, 0] = 1
+        return drift
+
+    def clock(self, field: PrimeField, state: Array) -> Array:
+        """Return the directions (k, 2 D + 1) at a state along which laws that do not depend on time
+        are constant as well: ∂/∂t at fixed (θ, v), and what it generates.
+        """
+        size = self.gradients.dimension
+        flat, rows = state[0, :, 0], np.zeros((2, self.dimension))
+        rows[0, size:-1] = flat[size:-1]
+        if self.friction is Friction.CONSTANT:
+            rows[0, -1] = -flat[-1]
+            return rows[:1]
+        rows[1, -1] = 1
+        return rows[1:] if self.friction is Friction.NONE else rows
+
+    def degree(self) -> tuple[int, int]:
+        """Those of the gradients; the drift is linear."""
+        state, probe = self.gradients.degree()
+        return max(1, state), max(1, probe)
+
+    def bits(self) -> float:
+        """As for the gradients: each entry is one of theirs, or of the drift."""
+        return self.gradients.bits()
+
+
+class SteppingFields(MomentumFields):
+    """The same for polynomial gradients: flows of drift and controls are shears (orbit.Steps)."""
+
+    __slots__ = ()
+
+    def steps(self, field: PrimeField, rng: np.random.Generator) -> Iterator[Drifting | Kicked]:
+        """Yield flows of the drift and of a random control by turns."""
+        while True:
+            drifting, kicked = field.random(rng, (2,)).tolist()
+            yield Drifting(self, field, drifting)
+            yield Kicked(self, field, self.sample(field, rng, 1), kicked)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricFields(MomentumFields):
+    """The same in a metric, on (x, p, s): x are the chart's coordinates of θ, p is the velocity of
+    the dual variables.
+    """
+
+    chart: Chart
+
+    def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[MomentumFields, Array]:
+        """Draw x as for the mirror flow, any p and s."""
+        there, state = super(MetricFields, self).at(field, rng)
+        x = state[:, : self.gradients.dimension]
+        x[x == 0] = 1
+        return there, state
+
+    def evaluate(self, field: PrimeField, state: Array, probes: Array) -> Array:
+        """Return ``(0, ∇F(θ), 0)``."""
+        size = self.gradients.dimension
+        theta = self.chart.position(field, state[:, :size])
+        return super(MetricFields, self).evaluate(
+            field, np.concatenate([theta, state[:, size:]], axis=1), probes
+        )
+
+    def drift(self, field: PrimeField, state: Array) -> Array:
+        """Return ``(dx/ds, 0, 1)``."""
+        size = self.gradients.dimension
+        drift = super(MetricFields, self).drift(field, state)
+        drift[:, :size] = self.chart.velocity(field, state[:, :size], state[:, size:-1])
+        return drift
+
+    def degree(self) -> tuple[int, int]:
+        """Return degrees of the numerators: of the gradient's, and of the drift's, linear in p."""
+        state, probe = super(MetricFields, self).degree()
+        return state + self.chart.degree + 1, probe
+
+    def bits(self) -> float:
+        """Bound the coefficients of the numerators."""
+        return self.gradients.bits() + self.chart.bits
+
+
+@dataclass(frozen=True, slots=True)
+class Drifting:
+    """``(θ, p, s) → (θ + c p, p, s + c)`` (orbit.Step)."""
+
+    fields: MomentumFields
+    field: PrimeField
+    time: float
+
+    def directions(self, state: Array) -> Array:
+        """Return the drift."""
+        return self.fields.drift(self.field, state)[..., 0]
+
+    def move(self, states: Array) -> Array:
+        """Return the images of states."""
+        return self.field.reduce(states + self.time * self.fields.drift(self.field, states))
+
+
+@dataclass(frozen=True, slots=True)
+class Kicked:
+    """``(θ, p, s) → (θ, p + c ∇F(θ), s)`` (orbit.Step)."""
+
+    fields: MomentumFields
+    field: PrimeField
+    probe: Array
+    time: float
+
+    def directions(self, state: Array) -> Array:
+        """Return the control."""
+        return self.fields.evaluate(self.field, state, self.probe)[..., 0]
+
+    def move(self, states: Array) -> Array:
+        """Return the images of states."""
+        probes = np.repeat(self.probe, len(states), axis=0)
+        moved = self.fields.evaluate(self.field, states, probes)
+        moved *= self.time
+        return self.field.reduce(states + moved)

@@ -1,0 +1,105 @@
+"""Arrays of parameters and their names, read off the names of the entries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conslaw_cli import checks
+from conslaw_cli.errors import SpecError
+from conslaw_cli.flows import Model
+
+Index = NDArray[np.intp]
+
+
+class ArrayError(SpecError):
+    """A flow names an array that the model has not. name: that array."""
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class Arrays:
+    """The arrays of a model: the names of all parameters, such as ``U1[2,3]``, in the order of θ.
+
+    A parameter whose name has no index, such as a variable of one's own φ, is an array of one.
+    """
+
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, model: Model) -> Arrays:
+        """Return those of a model."""
+        return cls(tuple(model.parameter_names()))
+
+    def members(self) -> dict[str, Index]:
+        """Return the indices of each array's entries, in the order of θ."""
+        return _members(self.names)
+
+    def array(self, entry: int) -> str:
+        """Return the array of a parameter."""
+        return array(self.names[entry])
+
+    def matrices(self) -> list[str]:
+        """Return the arrays whose entries have two indices or more."""
+        members = self.members()
+        return [name for name, entries in members.items() if "," in self.names[entries[0]]]
+
+    def checked(self, where: str, names: Iterable[str]) -> tuple[str, ...]:
+        """Return names of arrays in the order of θ. Raise ArrayError for any other."""
+        given, known = list(names), list(self.members())
+        for name in given:
+            if name not in known:
+                shown = ", ".join(known[:20]) + ", …" * (len(known) > 20)
+                message = f"flow: {where}: expected arrays among {shown}, got {name!r}"
+                raise ArrayError(message + checks.near(name, known), name)
+        return tuple(name for name in known if name in given)
+
+
+@cache
+def _members(names: tuple[str, ...]) -> dict[str, Index]:
+    found: dict[str, list[int]] = {}
+    for e, name in enumerate(names):
+        found.setdefault(array(name), []).append(e)
+    return {name: np.array(entries, dtype=np.intp) for name, entries in found.items()}
+
+
+def label(flow: str | Mapping[str, Any]) -> str:
+    """Return what ``flow:`` holds as one line of text, ``momentum: {friction: 0}``."""
+    text = _flow_style(flow)
+    return text if isinstance(flow, str) else text[1:-1]
+
+
+def _flow_style(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {_flow_style(each)}' for key, each in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_flow_style, value))}]"
+    return str(value)
+
+
+def array(name: str) -> str:
+    """Return the array that an entry such as ``U1[2,3]`` belongs to."""
+    return name.partition("[")[0]
+
+
+def velocity(name: str) -> str:
+    """Return the name of an array's velocity: V1 of U1, c1 of b1, x_dot of any other x."""
+    found = re.fullmatch(r"([Ub])([0-9]+)", name)
+    return {"U": "V", "b": "c"}[found[1]] + found[2] if found else f"{name}_dot"
+
+
+def latex(name: str) -> str:
+    """Return an array's name in LaTeX: ``U_{1}`` for U1, a dot for a velocity without a name."""
+    if name.endswith("_dot"):
+        return rf"\dot{{{latex(name.removesuffix('_dot'))}}}"
+    found = re.fullmatch(r"([A-Za-z]+)_?([0-9]+)", name)
+    return f"{found[1]}_{{{found[2]}}}" if found else name

@@ -1,0 +1,104 @@
+"""The dimension of an orbit: the rank of the end point of a path along flows that are polynomial
+maps.
+
+A control system with a drift, ``x' = f_0(x) + Σ_a u_a X_a(x)``, may need many brackets, each with
+the drift once more, before its Lie algebra is seen: 1-8-8-1 under momentum has rank 55 of 104 after
+eleven levels. Its orbits show it without brackets. The end point of ``e^{t_n Y_n} ∘ … ∘ e^{t_1
+Y_1}(x_0)``, every Y one of the fields, lies in the orbit of x_0, whose tangent space is the Lie
+algebra's trace, for analytic fields (Nagano 1966; Sussmann, "Orbits of families of vector fields
+and integrability of distributions", 1973). So the derivatives with respect to the times span at
+most that trace.
+
+Lower bound, a proof. Where the flows are polynomial maps with integer coefficients of states, times
+and probes, a minor of these derivatives that is nonzero modulo a prime, at one choice, is a nonzero
+polynomial. The end point of a fixed path is an invertible function of x_0, so it is generic where
+x_0 is, and the dimension of the trace there is at least the rank found. No probability is involved,
+and there is no level to choose: steps are added until they add nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from conslaw_cli.algebra.field import Array, PrimeField, Span
+from conslaw_cli.algebra.rings import derivative, lift, value
+
+
+class Step(Protocol):
+    """A flow for some time: a polynomial map of the state."""
+
+    def directions(self, state: Array) -> Array:
+        """Return the values (m, n) of the fields that the step follows, which commute, at a state
+        (1, n, 1).
+        """
+        ...
+
+    def move(self, states: Array) -> Array:
+        """Return the images of states (batch, n, 2^k)."""
+        ...
+
+
+@runtime_checkable
+class Steps(Protocol):
+    """Fields whose flows are polynomial maps."""
+
+    @property
+    def dimension(self) -> int:
+        """Coordinates of the state."""
+        ...
+
+    def steps(self, field: PrimeField, rng: np.random.Generator) -> Iterator[Step]:
+        """Yield steps without end, times and probes drawn uniformly; all kinds of fields take part
+        in a few of them.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Orbit:
+    """A point (n,) of an orbit and tangent vectors (rank, n) there."""
+
+    field: PrimeField
+    point: Array
+    tangents: Array
+
+    @property
+    def rank(self) -> int:
+        """A proved lower bound for the dimension of the orbit, at generic states."""
+        return len(self.tangents)
+
+
+def orbit(fields: Steps, field: PrimeField, rng: np.random.Generator, enough: int) -> Orbit:
+    """Follow a path until its tangent vectors have rank ``enough``, an upper bound, or a stretch of
+    it adds nothing.
+    """
+    steps, state = fields.steps(field, rng), field.random(rng, (1, fields.dimension, 1))
+    tangents, rank = np.empty((0, fields.dimension)), -1
+    while rank < len(tangents) and len(tangents) < enough:
+        rank = len(tangents)
+        state, tangents = _stretch(steps, state, tangents, min(enough, fields.dimension))
+        tangents = _independent(field, tangents)
+    return Orbit(field, state[0, :, 0], tangents)
+
+
+def _stretch(
+    steps: Iterator[Step], state: Array, tangents: Array, size: int
+) -> tuple[Array, Array]:
+    """Go on for so many steps, and carry the tangent vectors along."""
+    for _ in range(size):
+        step = next(steps)
+        tangents = np.concatenate([tangents, step.directions(state)])
+        moved = step.move(lift(state, tangents[..., None]))
+        state, tangents = value(moved)[:1], derivative(moved)[..., 0]
+    return state, tangents
+
+
+def _independent(field: PrimeField, rows: Array) -> Array:
+    """Return a basis of the rows' span."""
+    span = Span(field)
+    span.add(rows)
+    return np.concatenate([basis for _, basis in span.blocks]) if span.blocks else rows[:0]

@@ -1,0 +1,117 @@
+"""The counts of momentum, decay and mirror flows against the oracle on small networks, and against
+formulas.
+"""
+
+from __future__ import annotations
+
+import oracle_flows as oracle
+import pytest
+
+from conslaw_cli import MLP, Problem, count_laws
+from conslaw_cli.families.mlp import Bias
+from conslaw_cli.flows import Asked
+from conslaw_cli.flows.decay import Decay
+from conslaw_cli.flows.friction import Friction
+from conslaw_cli.flows.momentum import Momentum
+from conslaw_cli.lie.closed_forms import charges
+from conslaw_cli.records import LawCount
+
+SMALL = [
+    MLP((1, 1, 1), "linear"),
+    MLP((1, 2, 1), "linear"),
+    MLP((1, 3, 1), "linear"),
+    MLP((2, 2, 1), "linear"),
+    MLP((1, 2, 2), "linear", loss="cross_entropy"),
+    MLP((2, 2, 2), "linear", loss="cross_entropy"),
+    MLP((1, 2, 1), "linear", "hidden"),
+    MLP((1, 2, 1), "linear", "all"),
+    MLP((1, 1, 1), "linear", "all", "cross_entropy"),
+    MLP((1, 2, 1, 2), "linear"),
+    MLP((1, 2, 2, 1), "linear"),
+    MLP((2, 2), "linear"),
+    MLP((1, 2, 1), "relu"),
+    MLP((1, 2, 1), "relu", "hidden"),
+    MLP((2, 1, 2, 1), ("linear", "relu")),
+    MLP((1, 2, 2, 1), ("linear", "relu")),
+]
+FRICTIONS: dict[Friction, int | str] = {
+    Friction.CONSTANT: 2,
+    Friction.NONE: 0,
+    Friction.NESTEROV: "3/t",
+}
+
+
+def counted(network: MLP, flow: Asked) -> LawCount:
+    return count_laws(Problem(network, flow.of(network)))
+
+
+def figures(row: LawCount) -> tuple[int | None, ...]:
+    return row.state, row.dim_lie, row.laws, row.timeless
+
+
+def expected(found: oracle.Count) -> tuple[int, ...]:
+    return found.state, found.dim_lie, found.laws, found.timeless
+
+
+@pytest.mark.parametrize("network", SMALL, ids=lambda network: network.name)
+@pytest.mark.parametrize("friction", Friction, ids=lambda friction: friction.value)
+def test_momentum(network: MLP, friction: Friction) -> None:
+    row = counted(network, Momentum(friction))
+    assert figures(row) == expected(oracle.momentum(network, FRICTIONS[friction]))
+    # Its two outputs move as one does, so that a layer between two units has rotations that are
+    # not listed.
+    assert (row.verdict == "proved") == (
+        network != MLP((1, 2, 2), "linear", False, "cross_entropy")
+    )
+
+
+@pytest.mark.parametrize("network", SMALL, ids=lambda network: network.name)
+def test_decay(network: MLP) -> None:
+    assert figures(counted(network, Decay())) == expected(oracle.decay(network))
+
+
+@pytest.mark.parametrize(
+    ("network", "spared"),
+    [
+        (MLP((1, 2, 1), "linear", "hidden"), "b"),
+        (MLP((2, 2, 1), "linear", "hidden"), "b"),
+        (MLP((1, 2, 1), "linear", "all"), "b2"),
+        (MLP((1, 2, 1), "linear"), "U2"),
+        (MLP((1, 2, 1), "relu", "hidden"), "b"),
+        (MLP((1, 2, 2, 1), "relu", "hidden"), "b1"),
+    ],
+    ids=str,
+)
+def test_decay_of_some_arrays(network: MLP, spared: str) -> None:
+    arrays = dict.fromkeys(name.partition("[")[0] for name in network.parameter_names())
+    row = counted(network, Decay(tuple(name for name in arrays if not name.startswith(spared))))
+    found = oracle.decay(network, lambda name: not name.startswith(spared))
+    assert figures(row) == expected(found)
+
+
+@pytest.mark.parametrize(
+    ("widths", "bias", "laws"),
+    [
+        ((3, 4, 2), False, 6),
+        ((1, 2, 2, 1), False, 2),
+        ((1, 2, 1, 2), False, 2),
+        ((1, 2, 1, 2, 1), False, 4),
+        ((1, 8, 2, 2), False, 28),
+        ((1, 8, 8, 1), False, 56),
+        ((1, 9, 2, 9, 1), False, 67),
+        ((1, 2, 1), "hidden", 1),
+        ((1, 8, 1), "hidden", 27),
+        ((1, 9, 1), "hidden", 33),
+        ((1, 5, 1), "all", 10),
+    ],
+)
+def test_deep_linear_momentum(widths: tuple[int, ...], bias: Bias, laws: int) -> None:
+    network = MLP(widths, "linear", bias)
+    row = counted(network, Momentum())
+    assert (row.laws, row.verdict, row.unknown_laws) == (laws, "proved", 0)
+    assert charges(network) == laws
+
+
+def test_only_spaces_between_linear_layers_rotate() -> None:
+    row = counted(MLP((2, 3, 3, 2), ("linear", "relu")), Momentum())
+    assert (row.laws, row.known_listed, row.verdict) == (3, 3, "proved")

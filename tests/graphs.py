@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from random import Random
+from typing import Any
 
 from hypothesis import strategies as st
 
+from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph, Input
+from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.networks.operation import Node, Operation, Shape, ShapeError
 from conslaw_cli.networks.operations.convolution import Convolution, Pool
 from conslaw_cli.networks.operations.dense import Linear
@@ -154,3 +159,71 @@ def random_graphs(draw: st.DrawFn) -> Graph:
         builder.nodes.append(Node("h1", Activation("relu"), ("x",)))
         builder.shapes["h1"] = shape
     return builder.graph()
+
+
+def pruned(graph: Graph) -> Graph:
+    """Return the graph without what no output depends on."""
+    live = set(graph.outputs)
+    for node in reversed(graph.nodes):
+        if node.name in live:
+            live.update(node.inputs)
+    nodes = tuple(node for node in graph.nodes if node.name in live)
+    arrays = {name for node in nodes for name in node.parameters}
+    inputs = tuple(each for each in graph.inputs if each.name in live)
+    return replace(graph, nodes=nodes, inputs=inputs, frozen=graph.frozen & arrays)
+
+
+@dataclass(frozen=True)
+class Given:
+    """A family of one graph, of which no theorem knows anything (problems.Architecture)."""
+
+    graph: Graph
+    name: str = "a graph"
+    monomial: bool = False
+    scope: str | None = None
+    scalar: bool = False
+    image_dimension: int | None = None
+
+    @property
+    def parameters(self) -> int:
+        return self.graph.dimension
+
+    @property
+    def known_listed(self) -> int:
+        return self.fields().known_size()[0]
+
+    @property
+    def known_terms(self) -> int:
+        return self.fields().known_size()[1]
+
+    @property
+    def rank_guess(self) -> int:
+        return max(1, self.parameters)
+
+    @property
+    def held(self) -> int:
+        return self.graph.held
+
+    def describe(self) -> dict[str, Any]:
+        return {"graph": str(self.graph)}
+
+    def fields(self) -> GradientFields:
+        return GradientFields(self.graph)
+
+    def laws(self) -> Laws:
+        return self.fields().known_laws()
+
+    def parameter_names(self) -> Sequence[str]:
+        return self.graph.parameter_names()
+
+    def outline(self) -> Sequence[tuple[str, str, int]]:
+        return []
+
+    def parts(self) -> Sequence[tuple[Given, int]]:
+        return [(self, 1)]
+
+    def path_rank(self) -> int:
+        raise NotImplementedError
+
+    def segments(self) -> Sequence[Given]:
+        return ()

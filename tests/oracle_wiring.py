@@ -113,6 +113,10 @@ class Plain:
         self.vanish([wire.s[i][j] for i, j in _pairs(len(wire.t))] + wire.t)
         return wire
 
+    def unshifted(self, wire: Wire) -> Wire:
+        self.vanish(wire.t)
+        return replace(wire, t=[Form() for _ in wire.t])
+
     def fixed(self, wire: Wire) -> None:
         self.vanish(wire.forms())
 

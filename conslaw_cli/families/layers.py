@@ -277,7 +277,7 @@ def _idle(layer: Operation, shape: Shape) -> bool:
     """Whether a layer changes nothing: it is no node."""
     if isinstance(layer, Activation):
         return layer.name in LINEAR
-    return isinstance(layer, Flat) and prod(shape[1:]) == 1
+    return isinstance(layer, Flat) and len(shape) == 1
 
 
 def _steps(layers: Sequence[Layer], shape: Shape, path: tuple[int, ...]) -> Iterator[Step]:

@@ -240,13 +240,17 @@ class Graph:
         coefficients of each entry of ``∇_θ F``.
 
         F at all ones adds up its coefficients, none of which is negative. A derivative multiplies
-        them by the degree in one parameter, which is 1 unless the parameter is used twice.
+        them by the degree in one parameter, which is 1 unless the parameter is used twice. Averages
+        are taken as sums: on a chain that clears the denominators, which all terms share; where
+        branches join, the terms of one may be multiplied by those of another.
         """
         ones = (np.ones((1, n)) for n in (self.dimension, self.probe_size, self.constants))
         with np.errstate(over="ignore"):
             monomials = sum(float(each.sum()) for each in self.forward(Exact(), *ones))
         degree = 1 if self._multilinear else max(1, self.growth.parameters)
-        return math.log2(max(1.0, monomials)) + math.log2(degree)
+        joined = any(len(step.inputs) > 1 for step in self.steps)
+        cleared = prod(step.operation.denominator for step in self.steps) if joined else 1
+        return math.log2(max(1.0, monomials)) + math.log2(degree) + math.log2(cleared)
 
     @property
     def _multilinear(self) -> bool:

@@ -176,6 +176,11 @@ class Operation:
         """
         raise NotImplementedError
 
+    @property
+    def denominator(self) -> int:
+        """What the coefficients of its output are multiplied by to be integers."""
+        return 1
+
     def growth(self, *inputs: Growth) -> Growth:
         """Return the degrees of the output."""
         return Growth.largest(inputs)

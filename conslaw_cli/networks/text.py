@@ -12,7 +12,7 @@ output h, s                     the last node, if there is no such line
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from conslaw_cli import checks
@@ -25,7 +25,7 @@ T = TypeVar("T")
 _WORDS = {word: operation for operation in OPERATIONS for word in operation.words()}
 _NAME = r"[^\W\d][\w.]*"
 _INPUT = re.compile(rf"({_NAME})\[([0-9×x]+)\]\s*\Z")
-_NODE = re.compile(rf"({_NAME})(?:\[([0-9]+)\])?\s*=\s*({_NAME})\(([^()]*)\)\s*\Z")
+_NODE = re.compile(rf"({_NAME})(?:\[([0-9]{{1,10}})\])?\s*=\s*({_NAME})\(([^()]*)\)\s*\Z")
 _LIST = re.compile(rf"(frozen|output)\s+({_NAME}(?:\s*,\s*{_NAME})*)\s*\Z")
 _ARGUMENTS = re.compile(r"([^;|]*)(?:;([^;|]*))?(?:\|([^;|]*))?\Z")
 
@@ -75,6 +75,7 @@ class _Reader:
         self.nodes: list[Node] = []
         self.shapes: dict[str, Shape] = {}
         self.arrays: dict[str, Shape] = {}
+        self.states: dict[str, Shape] = {}
         self.lists: dict[str, tuple[_Place, list[str]]] = {}
 
     def line(self, line: str, number: int) -> None:
@@ -106,33 +107,49 @@ class _Reader:
         self.inputs.append(Input(match[1], shape))
 
     def node(self, match: re.Match[str], place: _Place) -> None:
-        name, units, word, inside = match[1], match[2], match[3], match[4]
+        name, word = match[1], match[3]
         self.named(name, place)
-        arguments = _ARGUMENTS.match(inside)
-        if word not in _WORDS or arguments is None:
+        if word not in _WORDS:
             near = checks.near(word, list(_WORDS))
             raise place.error(f"expected an operation, got {checks.shown(word)}{near}")
-        inputs, options = _split(arguments[1])
-        arrays = _names(arguments[2])
+        arguments = _ARGUMENTS.match(match[4])
+        if arguments is None:
+            raise place.error(f"{word}: expected (inputs; arrays | state), got ({match[4]})")
+        inputs, options = _guarded(place, lambda: _split(arguments[1]))
+        arrays, units = _names(arguments[2]), int(match[2]) if match[2] else None
         for each in inputs:
             if each not in self.shapes:
                 raise place.error(f"{each} is no value given before this line")
-        made = _guarded(
-            place,
-            lambda: _WORDS[word].parsed(word, int(units) if units else None, options, len(arrays)),
-        )
+        made = _guarded(place, lambda: _WORDS[word].parsed(word, units, options, len(arrays)))
         if made.arity is not None and len(inputs) != made.arity:
             raise place.error(f"{word}: expected {made.arity} inputs, got {len(inputs)}")
         if not inputs or (units and made.opened is None):
             raise place.error(f"{word}: expected inputs, and no units of its own")
         shapes = [self.shapes[each] for each in inputs]
         self.shapes[name] = _guarded(place, lambda: made.output(*shapes))
-        for array, (_, shape) in zip(arrays, made.parameters(*shapes), strict=True):
-            if self.arrays.setdefault(array, shape) != shape:
-                known = show(self.arrays[array])
-                raise place.error(f"{array} is {known}, but {word} needs {show(shape)}")
+        self.array(word, arrays, [shape for _, shape in made.parameters(*shapes)], place)
         state = (arguments[3] or "").strip() or None
+        self.state(word, state, made.state(*shapes), place)
         self.nodes.append(Node(name, made, tuple(inputs), tuple(arrays), state))
+
+    def array(
+        self, word: str, names: Sequence[str], shapes: Sequence[Shape], place: _Place
+    ) -> None:
+        if len(names) != len(shapes):
+            raise place.error(f"{word}: expected {len(shapes)} arrays, got {len(names)}")
+        for name, shape in zip(names, shapes, strict=True):
+            if self.arrays.setdefault(name, shape) != shape:
+                known = show(self.arrays[name])
+                raise place.error(f"{name} is {known}, but {word} needs {show(shape)}")
+
+    def state(self, word: str, name: str | None, shape: Shape | None, place: _Place) -> None:
+        if name is None:
+            return
+        if shape is None:
+            raise place.error(f"{word}: has no state, got | {name}")
+        if self.states.setdefault(name, shape) != shape:
+            known = show(self.states[name])
+            raise place.error(f"{name} is a state of {known}, but {word} needs {show(shape)}")
 
     def named(self, name: str, place: _Place) -> None:
         if name in self.shapes:
@@ -163,7 +180,10 @@ def _guarded(place: _Place, make: Callable[[], T]) -> T:
 def _split(text: str) -> tuple[list[str], dict[str, str]]:
     """Return the names and the options of what stands before the arrays."""
     parts = _names(text)
-    options = dict(part.split("=", 1) for part in parts if "=" in part)
+    pairs = [part.split("=", 1) for part in parts if "=" in part]
+    options = {key.strip(): value.strip() for key, value in pairs}
+    if len(options) < len(pairs):
+        raise SpecError("an option is given twice")
     return [part for part in parts if "=" not in part], options
 
 

@@ -116,18 +116,20 @@ class _Use(NamedTuple):
 class _Indexer:
     """What gives the indices of an array's parameters, one row per unit, when they are needed.
 
-    rows: the units of the value that it reads; expanded: the units of which the space's own are
-    copies.
+    rows: the units of the value that it reads; copies: the units of which these are copies, of a
+    space that it was merged with, and so on.
     """
 
     array: Array
     written: bool
     rows: Index | None
-    expanded: Index | None
+    copies: tuple[Index, ...]
 
     def __call__(self) -> Index:
         index = self.array.index.T if self.written else _by_unit(self.array.index, self.rows)
-        return _by_unit(index, self.expanded)
+        for rows in self.copies:
+            index = _by_unit(index, rows)
+        return index
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +155,7 @@ class Wiring:
         self._units: list[int] = []
         self._uses: list[list[_Use]] = []
         self._shifts: set[int] = set()
-        self._merged: dict[int, int] = {}
-        self._expanded: dict[int, Index] = {}
+        self._merged: dict[int, tuple[int, Index | None]] = {}
         self._first: dict[Array, tuple[Wire, Wire]] = {}
         self._touched: set[int] = set()
         self._off, self._diagonal, self._scalar = _Equations(), _Equations(), _Equations()
@@ -192,6 +193,11 @@ class Wiring:
         if not all(array.trainable for array in (matrix, *bias)):
             self._hold(wire, opened, frozen_bias=any(not array.trainable for array in bias))
         return opened
+
+    def unshifted(self, wire: Wire) -> Wire:
+        """Say that no shift passes."""
+        self._vanish(wire.shift)
+        return Wire(wire.charge, {}, wire.units, wire.rows, wire.positions)
 
     def diagonal(self, wire: Wire) -> Wire:
         """Say that only scalings of single units pass, and no shift."""
@@ -234,10 +240,7 @@ class Wiring:
         self._vanish(second.shift)
         for here, there in ((first, second), (second, first)):
             if there.rows is None and _single(here) and _single(there):
-                (space,) = there.charge
-                assert here.rows is not None
-                self._expanded[space] = here.rows
-                self._merge(here, there)
+                self._merge(here, there, here.rows)
                 return Wire(here.charge, {}, here.units, here.rows)
         return self._lost(first, second)
 
@@ -256,7 +259,8 @@ class Wiring:
         outputs. If it is a space that nothing else touches, the sums of what writes it are laws.
         """
         spaces = set(wire.charge)
-        if zero_sum and wire.rows is None and len(spaces) == 1 and not spaces & self._touched:
+        plain = wire.rows is None and wire.positions == 1
+        if zero_sum and plain and len(spaces) == 1 and not spaces & self._touched:
             (space,) = spaces
             self._sums += [_sums(use.array) for use in self._uses[space]]
         self.fixed(wire)
@@ -299,7 +303,7 @@ class Wiring:
         grouped: dict[int, list[int]] = {}
         for unknown in range(len(self._units)):
             if unknown not in self._shifts:
-                grouped.setdefault(self._root(unknown), []).append(unknown)
+                grouped.setdefault(self._leading(unknown)[0], []).append(unknown)
         return [
             Space(
                 self._units[root],
@@ -345,19 +349,37 @@ class Wiring:
             for system in (self._off, self._diagonal, self._scalar):
                 system.add(combination)
 
-    def _merge(self, first: Wire, second: Wire) -> None:
+    def _merge(self, first: Wire, second: Wire, rows: Index | None = None) -> None:
+        """Make two charges one; ``rows``: the units of the first that those of the second are
+        copies of.
+        """
         self._vanish(_difference(first.charge, second.charge))
         if not (_single(first) and _single(second)):
             self._labelled = False
             return
-        roots = [self._root(space) for wire in (first, second) for space in wire.charge]
-        if roots[0] != roots[1]:
-            self._merged[max(roots)] = min(roots)
+        here, there = min(first.charge), min(second.charge)
+        (root, *copies), (other, *others) = self._leading(here), self._leading(there)
+        if root == other:
+            self._labelled &= not (rows is not None or copies or others)
+        elif rows is None and not copies and not others:
+            self._merged[max(root, other)] = (min(root, other), None)
+        elif not others:
+            self._merged[other] = (here, rows)
+        elif rows is None and not copies:
+            self._merged[root] = (there, None)
+        else:
+            self._lost(first, second)
 
-    def _root(self, space: int) -> int:
+    def _leading(self, space: int) -> tuple[int, *tuple[Index, ...]]:
+        """Return the space that stands for all that it was merged with, and what units of it the
+        space's own are copies of, step by step.
+        """
+        copies = []
         while space in self._merged:
-            space = self._merged[space]
-        return space
+            space, rows = self._merged[space]
+            if rows is not None:
+                copies.append(rows)
+        return space, *copies
 
     def _lost(self, first: Wire, second: Wire) -> Wire:
         self.fixed(first)
@@ -413,7 +435,7 @@ class Wiring:
             ),
             key=lambda each: each[:2],
         )
-        units = self._units[min(vector)]
+        units = self._units[self._leading(min(vector))[0]]
         parts = tuple(
             self._part(unknown, use, int(use.factor * c * common), units)
             for _, _, unknown, use, c in found
@@ -434,7 +456,7 @@ class Wiring:
         )
 
     def _indexer(self, unknown: int, use: _Use) -> _Indexer:
-        return _Indexer(use.array, use.written, use.rows, self._expanded.get(unknown))
+        return _Indexer(use.array, use.written, use.rows, self._leading(unknown)[1:])
 
     def _matrices(self, members: Sequence[int], *, written: bool) -> Iterator[Index]:
         uses = [(use.order, space, use) for space in members for use in self._uses[space]]

@@ -8,17 +8,21 @@ from math import prod
 from typing import Any
 
 import numpy as np
+import oracle
+import oracle_layers
 import pytest
-from graphs import NAMED, random_graphs
+from graphs import NAMED, Given, random_graphs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sympy import QQ
+from reference import law_polynomials
+from sympy import QQ, ZZ
 from sympy.polys.rings import ring
 
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.rings import Exact, derivative, lift, multiply
 from conslaw_cli.algebra.rings import ring as ring_of
+from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.operation import Shape
@@ -266,3 +270,62 @@ def test_one_array_in_two_places_is_one_array() -> None:
     graph = Graph.parse("x[1]\nh[1] = dense(x; U)\ny[1] = dense(h; U)")
     theta, probe = np.array([[3]], dtype=object), np.array([[5, 7]], dtype=object)
     assert GradientFields(graph).gradient(Exact(), theta, probe).tolist() == [[2 * 7 * 5 * 3]]
+
+
+# ---- counts
+
+COUNTED = [name for name in GRAPHS if name != "dead nodes"]
+
+
+def reparametrisation(graph: Graph) -> oracle_layers.Map:
+    """Return φ: for each output, the coefficients of the monomials in inputs and states; frozen
+    arrays are numbers.
+    """
+    size = graph.probe_size - graph.output_size
+    names = [f"t{i}" for i in range(graph.dimension)]
+    joint, *gens = ring([*names, *(f"a{i}" for i in range(size))], QQ)
+    constants = oracle.random_point(graph.constants, 5)
+    found = values(graph, gens[: graph.dimension], gens[graph.dimension :], constants)
+    plain, *theta = ring(names, ZZ)
+    components = []
+    for name in graph.outputs:
+        for y in found[name].ravel():
+            parts: dict[Any, Any] = {}
+            for m, c in joint(y).clear_denoms()[1].terms():
+                key, mine = m[graph.dimension :], m[: graph.dimension]
+                parts.setdefault(key, {})[mine] = int(c)
+            components += [plain.from_dict(part) for part in parts.values()]
+    return oracle_layers.Map(tuple(theta), tuple(each for each in components if not each.is_ground))
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_counts_agree_with_the_oracle(name: str) -> None:
+    graph = GRAPHS[name]
+    phi, row = reparametrisation(graph), count_laws(Given(graph, name))
+    known, fields = law_polynomials(Given(graph).laws(), phi.gens), phi.fields()
+    assert [h for h in known if not oracle.is_law(h, fields, phi.gens)] == []
+    expected = oracle_layers.count(phi, known)
+    assert row.trace is not None
+    trace = list(row.trace.dimensions)
+    while len(trace) > 1 and trace[-1] == trace[-2]:
+        trace.pop()
+    assert (row.parameters, tuple(trace), row.laws, row.known_independent) == (
+        expected.parameters,
+        expected.trace,
+        expected.laws,
+        expected.known_independent,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "laws"),
+    [("chain", 3), ("chain with biases", 8), ("residual stream", 5), ("bilinear GLU", 4)],
+)
+def test_the_known_laws_are_all(name: str, laws: int) -> None:
+    row = count_laws(Given(GRAPHS[name], name))
+    assert (row.laws, row.known_independent, row.unknown_laws, row.verdict) == (
+        laws,
+        laws,
+        0,
+        "proved",
+    )

@@ -5,8 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
+from graphs import NAMED, pruned, random_graphs
+from hypothesis import given, settings
 from numpy.typing import NDArray
+from oracle_wiring import FIELD, wired
 
+from conslaw_cli.algebra.field import Array as Numbers
+from conslaw_cli.networks.gradients import GradientFields
+from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Form
 from conslaw_cli.networks.wiring import Array, Wire, Wiring
 
@@ -81,3 +88,89 @@ def test_branches_that_share_their_rows_alike_are_one_space() -> None:
         [[4, 5], [6, 7]],
         [[8, 9], [10, 11]],
     ]
+
+
+# ---- whole graphs
+
+
+def gradients(graph: Graph, theta: NDArray[np.int64]) -> Numbers:
+    """Return the gradients of the listed laws at integers θ, mod p."""
+    laws = graph.wiring().laws()
+    rows = [FIELD.reduce(part.copy()) for part in laws.gradients(theta.astype(np.float64), 100)]
+    found: Numbers = np.concatenate([np.empty((0, graph.dimension)), *rows])
+    assert len(found) == len(laws) == graph.wiring().size()[0]
+    assert len(laws.law) == graph.wiring().size()[1]
+    return found
+
+
+def fields_at(graph: Graph, theta: NDArray[np.int64]) -> Numbers:
+    """Return more random gradients of the network at θ than they have dimensions, mod p."""
+    draw = np.random.default_rng(0)
+    fields = GradientFields(graph).bound(FIELD.random(draw, (1, graph.constants)))
+    point = FIELD.reduce(theta.astype(np.float64))[None, :, None]
+    found = fields.evaluate(FIELD, point, fields.sample(FIELD, draw, graph.dimension + 2))
+    rows: Numbers = found[..., 0]
+    return rows
+
+
+def point(graph: Graph) -> NDArray[np.int64]:
+    return np.random.default_rng(1).integers(1, 10**6, graph.dimension)
+
+
+def check_laws(graph: Graph) -> None:
+    """The listed laws are orthogonal to random gradients; and they span, at a random point, what
+    the equations for single entries of symmetric generators leave.
+    """
+    theta = point(graph)
+    listed, plain = gradients(graph, theta), wired(graph).motions(graph, theta)
+    assert not FIELD.matmul(listed, fields_at(graph, theta).T).any(), "laws"
+    both = np.concatenate([listed, plain])
+    assert FIELD.rank(listed) == FIELD.rank(plain) == FIELD.rank(both)
+
+
+@pytest.mark.parametrize("text", NAMED.values(), ids=NAMED.keys())
+def test_laws_of_graphs_are_those_of_single_entries(text: str) -> None:
+    check_laws(pruned(Graph.parse(text)))
+
+
+@settings(max_examples=200, deadline=None)
+@given(random_graphs())
+def test_laws_of_random_graphs_are_those_of_single_entries(graph: Graph) -> None:
+    check_laws(pruned(graph))
+
+
+@settings(max_examples=50, deadline=None)
+@given(random_graphs())
+def test_what_nothing_reads_adds_no_false_law(graph: Graph) -> None:
+    theta = point(graph)
+    assert not FIELD.matmul(gradients(graph, theta), fields_at(graph, theta).T).any()
+
+
+def test_a_wrong_generator_is_noticed() -> None:
+    """The check of laws can fail: gates let no entry beside the diagonal pass."""
+    linear = Graph.parse("x[2]\nh[2] = dense(x; U1)\ny[2] = dense(h; U2)")
+    gated = Graph.parse("x[2]\nh[2] = dense(x; U1)\nr = relu(h)\ny[2] = dense(r; U2)")
+    theta = point(linear)
+    assert FIELD.matmul(gradients(linear, theta), fields_at(gated, theta).T).any()
+
+
+FALSE_ONCE = [
+    # a bias of two layers
+    "x[2]\nh[2] = dense(x; U1, b1)\nr = relu(h)\ng[2] = dense(r; U2, b1)\nq = relu(g)\ny[1] = dense(q; U3)",
+    # a matrix of two layers, one of them with a bias
+    "x[2]\nh[1] = dense(x; U1)\ng[2] = dense(h; U2)\nk[1] = dense(g; U1, b3)\ny[1] = dense(k; U4)",
+    "x[2]\nh[2] = dense(x; U1)\nr[2] = dense(h; U1, b1)\ny[1] = dense(r; U3)",
+    "x[2]\nh[2] = dense(x; U1, b1)\nr[2] = dense(h; U1, b2)\ny[1] = dense(r; U3)",
+    # multiples of the identity on spaces of different widths
+    "x[2]\nh[2] = dense(x; U1)\ng[1] = dense(h; U2)\ny[1] = dense(g; U3)\nfrozen U2",
+    "x[1]\nh[2] = dense(x; U1)\ng[1] = dense(h; U4)\ny[2] = dense(g; U1)",
+    # nothing reads the product
+    "x[2]\na[2] = dense(x; U1)\nb[2] = dense(x; U2)\ny = multiply(a, b)",
+    # a bias that does not move
+    "u[2]\nh[1] = dense(u; U1)\ny[1] = dense(h; U3, b4)\nfrozen b4",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", FALSE_ONCE)
+def test_laws_where_arrays_are_shared_or_frozen(text: str) -> None:
+    check_laws(Graph.parse(text))

@@ -261,8 +261,8 @@ class Windows(Operation):
         return (_scattered(ring, taps, index, x[0].shape[2]),), ()
 
     def wires(self, wiring: Wiring, inputs: Sequence[Wire], arrays: Sequence[Array]) -> Wire:
-        """The taps of a channel are copies of one unit."""
-        return inputs[0].repeated(len(self.index))
+        """The taps of a channel are copies of one unit; zeros around an image are not shifted."""
+        return wiring.unshifted(inputs[0]).repeated(len(self.index))
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +291,11 @@ class Averages(Operation):
         """One value per channel and window."""
         counts = _outputs(inputs[0], self.kernel, self.stride, "valid", self.keyword)
         return (inputs[0][0], *counts)
+
+    @property
+    def denominator(self) -> int:
+        """The taps of a window."""
+        return prod(self.kernel)
 
     def held(self, *inputs: Shape) -> int:
         """The windows and their averages."""

@@ -164,6 +164,8 @@ class Plain:
 
     def solutions(self) -> Array:
         """Return a basis of all assignments to the unknowns, one a row."""
+        if not self.unknowns:
+            return np.zeros((0, 1))
         return FIELD.nullspace(dense([*self.equations, {}], self.unknowns))
 
     def motions(self, graph: Graph, theta: NDArray[Any]) -> Array:

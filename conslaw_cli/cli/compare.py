@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from conslaw_cli.cli.options import say
 from conslaw_cli.records import LawCount
 from conslaw_cli.sweeps import files
@@ -23,16 +21,17 @@ class AsPublished:
     def __init__(self, path: str | None, rows: str) -> None:
         self._published: Published | None = None
         self._compared = self._same = self._better = self._new = self._differing = 0
+        self._named: list[str] = []
         if path is None or files.is_same(path, rows):
             return
         try:
             self._published = Published(path)
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
-            say(f"{files.label(path)}: the published rows cannot be read: {why}")
+            self._named.append(f"{files.label(path)}: the published rows cannot be read: {why}")
 
     def add(self, row: LawCount) -> None:
-        """Compare a row; name it if it differs."""
+        """Compare a row."""
         if self._published is None:
             return
         found = self._published.compare(row)
@@ -44,12 +43,14 @@ class AsPublished:
             self._differs(f"{files.label(row.name)}: {found.differs}")
 
     def end(self) -> bool:
-        """Say how many rows are as published; return whether no row differs."""
+        """Name the rows that differ, say how many are as published, return whether all are."""
+        if self._published is not None:
+            for name in self._published.left():
+                self._differs(f"{name}: published, but not among these rows")
+        for line in self._named:
+            say(line)
         if self._published is None:
             return True
-        with contextlib.closing(self._published) as published:
-            for name in published.left():
-                self._differs(f"{name}: published, but not among these rows")
         if self._differing > _NAMED:
             say(f"and {self._differing - _NAMED} more rows that are not as published")
         better = f", {self._better} of them better: proved now" if self._better else ""
@@ -60,4 +61,4 @@ class AsPublished:
     def _differs(self, how: str) -> None:
         self._differing += 1
         if self._differing <= _NAMED:
-            say(how)
+            self._named.append(how)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +15,7 @@ from conslaw_cli.cli.options import (
     exit_code,
     interrupted,
     show,
+    suggest,
 )
 from conslaw_cli.cli.progress import progress
 from conslaw_cli.sweeps import signals
@@ -75,6 +78,18 @@ def count(
     report = Report("count", ordered, explain=explain, expected=sweep.expected)
     if whole or rows:
         show(report, format_, output if whole else None)
+    if whole and format_ == "table" and output in (None, "-"):
+        _suggest(ordered, explain, ways)
     ctx.exit(
         exit_code(ordered, sweep.expected) if whole else interrupted(len(rows), len(jobs), output)
     )
+
+
+def _suggest(rows: Sequence[LawCount], explain: bool, ways: Mapping[str, str | None]) -> None:
+    """Say on a terminal what shows more of these rows."""
+    spec = ways["spec"]
+    flags = [f"--{key} {shlex.quote(way)}" for key, way in ways.items() if way and key != "spec"]
+    asked = " ".join(["conslaw laws", *([shlex.quote(spec)] if spec else []), *flags])
+    laws = [f"{asked} (formulas)"] if any(row.laws for row in rows) and spec != "-" else []
+    if steps := [*laws, *([] if explain else ["--explain (proofs)"])]:
+        suggest(", ".join(steps))

@@ -6,7 +6,8 @@ import math
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -133,9 +134,14 @@ def write(render: Callable[[int | None, bool], str], file: str | None, whole: bo
 
 
 def _show(render: Callable[[int | None, bool], str]) -> None:
+    put(render(*screen()))
+
+
+def screen() -> tuple[int | None, bool]:
+    """Return how many columns stdout has, None for any number, and whether to use colors there."""
     terminal = sys.stdout.isatty()
     color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    _print(render(_width(terminal), color))
+    return _width(terminal), color
 
 
 def write_pieces(pieces: Callable[[int | None], Iterable[str]]) -> None:
@@ -146,7 +152,7 @@ def write_pieces(pieces: Callable[[int | None], Iterable[str]]) -> None:
     with signals.held_back():
         for piece in pieces(_width(sys.stdout.isatty())):
             with signals.let_through():
-                _print(piece)
+                put(piece)
 
 
 def interrupted(done: int, of: int, file: str | None) -> int:
@@ -168,31 +174,56 @@ def check_writable(file: str | None, spec: str | None) -> None:
         outfile.check(file, spec)
 
 
-def exit_code(
-    rows: Sequence[LawCount], expected: Mapping[str, int], require_proof: bool = False
-) -> int:
-    """Say on stderr what is wrong with the rows and return the exit code that says so.
+class Requirements:
+    """What is wrong with rows, which are added one by one and not held.
 
     expected: numbers of laws that the spec says are right, by name.
     """
-    failed = [f"{row.name}: {row.reason}" for row in rows if row.verdict == "failed"]
-    wrong = [
-        f"{row.name}: {row.laws} laws, not {expected[row.name]}"
-        for row in rows
-        if row.laws is not None and row.laws != expected.get(row.name, row.laws)
-    ]
-    unproved = [
-        f"{row.name}: {row.verdict}" for row in rows if require_proof and row.verdict != "proved"
-    ]
-    _complain(failed, "failed")
-    _complain(wrong, "not as the spec expects")
-    _complain(unproved, "not proved (--require-proof)")
-    return FAILED if failed else REQUIREMENT if unproved or wrong else 0
+
+    def __init__(self, expected: Mapping[str, int], require_proof: bool = False) -> None:
+        self._expected, self._require_proof = expected, require_proof
+        self._numbers, self._first = Counter[str](), dict[str, str]()
+
+    def add(self, row: LawCount) -> None:
+        """Take up one row more."""
+        wanted = self._expected.get(row.name, row.laws)
+        if row.verdict == "failed":
+            self._note(_FAILED, f"{row.name}: {row.reason}")
+        if row.laws is not None and row.laws != wanted:
+            self._note(_WRONG, f"{row.name}: {row.laws} laws, not {wanted}")
+        if self._require_proof and row.verdict != "proved":
+            self._note(_UNPROVED, f"{row.name}: {row.verdict}")
+
+    def _note(self, fault: str, text: str) -> None:
+        self._numbers[fault] += 1
+        self._first.setdefault(fault, text)
+
+    def exit_code(self) -> int:
+        """Say on stderr what is wrong, and return the exit code that says so."""
+        for fault in (_FAILED, _WRONG, _UNPROVED):
+            if number := self._numbers[fault]:
+                what = "row" if number == 1 else "rows"
+                say(f"{number} {what} {fault}. The first: {self._first[fault]}")
+        return FAILED if self._numbers[_FAILED] else REQUIREMENT if self._numbers else 0
 
 
-def _complain(rows: Sequence[str], what: str) -> None:
-    if rows:
-        say(f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} {what}. The first: {rows[0]}")
+_FAILED = "failed"
+_WRONG = "not as the spec expects"
+_UNPROVED = "not proved (--require-proof)"
+
+
+def exit_code(rows: Iterable[LawCount], expected: Mapping[str, int]) -> int:
+    """Say on stderr what is wrong with the rows and return the exit code that says so."""
+    requirements = Requirements(expected)
+    for row in rows:
+        requirements.add(row)
+    return requirements.exit_code()
+
+
+def suggest(message: str) -> None:
+    """Write one line to stderr on what there is to see next, if that is a terminal."""
+    if sys.stderr.isatty():
+        say(f"Next: {message}")
 
 
 def say(message: str) -> None:
@@ -208,7 +239,7 @@ def _width(terminal: bool) -> int | None:
     return os.get_terminal_size(sys.stdout.fileno()).columns or None if terminal else None
 
 
-def _print(text: str) -> None:
+def put(text: str) -> None:
     """Write to stdout, which streams.py has made ready for all that can go wrong there."""
     sys.stdout.write(text)
     sys.stdout.flush()

@@ -129,16 +129,55 @@ def _soon(bar: Progress, seconds: float) -> Iterator[None]:
 
     A job may be silent for minutes, so another thread starts it.
     """
-    timer = threading.Timer(seconds, bar.start)
+    shown = _Shown(bar)
+    timer = threading.Timer(seconds, shown.begin)
     # A thread that hears a signal passes it on at any time.
     with signals.held_back():
         timer.start()
+    _bars.append(shown)
     try:
         yield
     finally:
+        _bars.remove(shown)
         timer.cancel()
         timer.join()
         bar.stop()
+
+
+class _Shown:
+    """A bar that two threads handle: one begins to show it, the other takes it off for a while."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar, self._begun, self._lock = bar, False, threading.Lock()
+
+    def begin(self) -> None:
+        """Show it, in the timer's thread."""
+        with self._lock:
+            self._begun = True
+            self._bar.start()
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """Take it off the terminal during the block."""
+        with signals.held_back(), self._lock:
+            if self._begun:
+                self._bar.stop()
+            yield
+            if self._begun:
+                self._bar.start()
+
+
+_bars: list[_Shown] = []
+"""The bar that there is, if any."""
+
+
+@contextlib.contextmanager
+def aside() -> Iterator[None]:
+    """Take the bar, if one is shown, off the terminal while the block writes there to stdout."""
+    with contextlib.ExitStack() as stack:
+        for bar in _bars if sys.stdout.isatty() else ():
+            stack.enter_context(bar.away())
+        yield
 
 
 @contextlib.contextmanager

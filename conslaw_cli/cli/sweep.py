@@ -1,21 +1,43 @@
-"""``conslaw sweep``: many architectures, kept as they finish."""
+"""``conslaw sweep``: many architectures, kept as they finish.
+
+Each row goes to the store as it finishes, and on to the report when its turn has come: when all
+rows before it, in the order of the spec, are there. It is read back from the store then, so that
+rows that wait for theirs are not held.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from conslaw_cli.cli.options import REQUIREMENT, Seconds, counting, exit_code, say, show
+from conslaw_cli.cli.options import (
+    REQUIREMENT,
+    Requirements,
+    Seconds,
+    counting,
+    put,
+    say,
+    screen,
+    show,
+    suggest,
+)
 from conslaw_cli.errors import OutputError, SpecError
 from conslaw_cli.sweeps import files, signals
 
 if TYPE_CHECKING:
+    from conslaw_cli.formats import Report
     from conslaw_cli.records import LawCount
     from conslaw_cli.sweeps.store import RowId, Store
     from conslaw_cli.sweeps.sweep import Job, Limits
+
+SHOWN = 1000
+"""Up to so many rows a table shows all of them by default."""
 
 
 @click.command(short_help="Count many architectures, resuming where it stopped.")
@@ -37,6 +59,8 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Exit with 1 if a row is not proved, with 3 if one failed.",
 )
+@click.option("--rows", "all_rows", is_flag=True, help="Show all rows, however many.")
+@click.option("--summary", is_flag=True, help="Show no rows but the exceptions.")
 @counting
 @click.pass_context
 def sweep(
@@ -47,6 +71,8 @@ def sweep(
     fresh: bool,
     timeout: float | None,
     require_proof: bool,
+    all_rows: bool,
+    summary: bool,
     seed: int | None,
     memory: int | None,
     format_: str,
@@ -54,8 +80,13 @@ def sweep(
     """Count the conservation laws of all architectures of the YAML file SPEC ("-": stdin).
 
     Each row is added to results/NAME.jsonl as it finishes; a rerun counts only what is missing
-    there.
+    there. The table shows every row, those that were there before too, in the order of the SPEC,
+    and a summary; above 1,000 rows the exceptions and the summary.
     """
+    if (all_rows or summary) and format_ != "table":
+        raise click.UsageError(f"--rows, --summary: expected --format table, got {format_}")
+    if all_rows and summary:
+        raise click.UsageError("give either --rows or --summary, not both")
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():
         from conslaw_cli.cli.compare import AsPublished
@@ -66,94 +97,200 @@ def sweep(
         from conslaw_cli.sweeps.sweep import Limits, missing, plan
 
     asked = load(spec)
-    jobs = plan(asked.problems, asked.seed if seed is None else seed, asked.degree)
-
-    def report(rows: list[LawCount]) -> None:
-        show(
-            Report(
-                "sweep",
-                rows,
-                asked.name,
-                source=asked.source,
-                expected=asked.expected,
-                sources=asked.sources,
-            ),
-            format_,
-        )
-
+    jobs = plan(asked.architectures, asked.seed if seed is None else seed, asked.degree)
+    report = Report(
+        "sweep",
+        [],
+        asked.name,
+        source=asked.source,
+        expected=asked.expected,
+        sources=asked.sources,
+    )
     path = _path(output, asked.name, spec)
-    with Store(path, VERSION, _warn) as store:
-        new = fresh or bool(missing(jobs, store))
-        try:
-            rows, outcomes = _rows(ctx, jobs, store, Limits(timeout, memory), workers, fresh)
-        except OutputError:
-            report([row for job in jobs if (row := store.get(job.id))])
-            raise
-    report(rows)
-    if new:
-        _warn(f"{len(jobs)} {'row' if len(jobs) == 1 else 'rows'} in {store.path}")
-    code = exit_code(outcomes, asked.expected, require_proof)
     compared = AsPublished(asked.published, path)
-    for row in rows:
+    requirements = Requirements(asked.expected, require_proof)
+    view: _Table | _Whole = _Whole(report, format_)
+    if format_ == "table":
+        view = _Table(jobs, report, all_rows or (len(jobs) <= SHOWN and not summary))
+
+    def give(row: LawCount, outcome: LawCount) -> None:
+        view.add(row)
         compared.add(row)
+        requirements.add(outcome)
+
+    with Store(path, VERSION, say) as store:
+        new = fresh or bool(missing(jobs, store))
+        turns = _Turns(jobs, store, give)
+        try:
+            _count(ctx, turns, jobs, store, Limits(timeout, memory), workers, fresh)
+        except OutputError:
+            turns.skip()
+            view.end()
+            raise
+    if turns.kept:
+        what = "row that was" if turns.kept == 1 else "rows that were"
+        say(f"{turns.kept} {what} in {store.path} before stayed there, being better")
+    view.end()
+    if new:
+        say(f"{len(jobs)} {'row' if len(jobs) == 1 else 'rows'} in {store.path}")
+    code = requirements.exit_code()
     as_published = compared.end()
+    if format_ == "table" and spec != "-":
+        quoted = shlex.quote(spec)
+        suggest(f"conslaw laws {quoted} (formulas), conslaw count {quoted} --explain (proofs)")
     ctx.exit(code or (0 if as_published else REQUIREMENT))
 
 
-def _rows(
+class _Whole:
+    """All rows, shown together at the end."""
+
+    def __init__(self, report: Report, format_: str) -> None:
+        self._report, self._format = report, format_
+        self._rows: list[LawCount] = []
+
+    def add(self, row: LawCount) -> None:
+        """Take the next row."""
+        self._rows.append(row)
+
+    def end(self) -> None:
+        """Write all of them."""
+        show(replace(self._report, rows=self._rows), self._format)
+
+
+class _Table:
+    """A table of which each row is written as it is given. Rows go on if they cannot be written:
+    what is counted is kept, and the error is raised in the end.
+    """
+
+    def __init__(self, jobs: list[Job], report: Report, shown: bool) -> None:
+        from conslaw_cli.formats.table import SweepTable
+        from conslaw_cli.sweeps.sweep import Widest
+
+        self._table = SweepTable(Widest(jobs if shown else []), report, *screen())
+        self._shown = shown
+        self._lost: OutputError | None = None
+
+    def add(self, row: LawCount) -> None:
+        """Write the next row, or take it up for the summary alone."""
+        self._write(self._table.row(row, self._shown))
+
+    def end(self) -> None:
+        """Write the summary."""
+        self._write(self._table.rest(self._shown))
+        if self._lost is not None:
+            raise self._lost
+
+    def _write(self, text: str) -> None:
+        from conslaw_cli.cli.progress import aside
+        from conslaw_cli.formats import encodable
+
+        if text:
+            try:
+                with aside():
+                    put(encodable(text))
+            except OutputError as error:
+                self._lost = self._lost or error
+
+
+class _Turns:
+    """Gives the rows of jobs on in their order, each once those before it are there too.
+
+    give: takes the row that is kept, and the one that its job had now, which failed where the row
+    is a better one from before.
+    kept: how many such rows were given.
+    """
+
+    def __init__(
+        self, jobs: list[Job], store: Store, give: Callable[[LawCount, LawCount], object]
+    ) -> None:
+        self._jobs, self._store, self._give = jobs, store, give
+        self._next, self.kept = 0, 0
+        self._running: set[RowId] = set()
+        self._failed: dict[RowId, LawCount] = {}
+
+    @property
+    def over(self) -> bool:
+        """Whether all rows have been given."""
+        return self._next == len(self._jobs)
+
+    def wait_for(self, jobs: list[Job]) -> None:
+        """Wait for the rows of jobs that are about to run; others are in the store, or missing."""
+        self._running = {job.id for job in jobs}
+        self._go_on()
+
+    def arrived(self, job: Job, row: LawCount) -> None:
+        """Note that the row of a job is in the store, unless a better one is."""
+        self._running.discard(job.id)
+        best = self._store.verdict(job.id)
+        if row.verdict == "failed" != best:
+            self._failed[job.id] = row
+        elif not self.over and job is self._jobs[self._next] and row.verdict == best:
+            self._give_next(job, row)
+        self._go_on()
+
+    def skip(self) -> None:
+        """Give what is left of the rows that are there, whatever is missing between them."""
+        for job in self._jobs[self._next :]:
+            if (row := self._store.get(job.id)) is not None:
+                self._give_next(job, row)
+
+    def _go_on(self) -> None:
+        while not self.over and (job := self._jobs[self._next]).id not in self._running:
+            row = self._store.get(job.id)
+            if row is None:
+                return
+            self._give_next(job, row)
+
+    def _give_next(self, job: Job, row: LawCount) -> None:
+        self._next += 1
+        self.kept += job.id in self._failed
+        self._give(row, self._failed.pop(job.id, row))
+
+
+def _count(
     ctx: click.Context,
+    turns: _Turns,
     jobs: list[Job],
     store: Store,
     limits: Limits,
     workers: int | None,
     fresh: bool,
-) -> tuple[list[LawCount], list[LawCount]]:
-    """Return the rows of all jobs, in their order, and the same with all failures: where a better
-    row was there, that one is kept.
-    """
+) -> None:
+    """Count until all rows have been given; again those whose lines turn out to be damaged."""
     from conslaw_cli.sweeps.sweep import missing
 
     if not fresh and (have := len(jobs) - len(missing(jobs, store))):
-        _warn(f"{have} of {len(jobs)} rows are in {store.path} already (--fresh counts them again)")
-    failed = _run(ctx, jobs, store, limits, workers, fresh)
-    while any(store.get(job.id) is None for job in jobs):
-        failed |= _run(ctx, jobs, store, limits, workers, False)
-    rows = [row for job in jobs if (row := store.get(job.id))]
-    outcomes = [failed.get(job.id, row) for job, row in zip(jobs, rows, strict=True)]
-    if kept := sum(a is not b for a, b in zip(rows, outcomes, strict=True)):
-        what = "row that was" if kept == 1 else "rows that were"
-        _warn(f"{kept} {what} in {store.path} before stayed there, being better")
-    return rows, outcomes
+        say(f"{have} of {len(jobs)} rows are in {store.path} already (--fresh counts them again)")
+    _run(ctx, turns, jobs, store, limits, workers, fresh)
+    while not turns.over:
+        _run(ctx, turns, jobs, store, limits, workers, False)
 
 
 def _run(
     ctx: click.Context,
+    turns: _Turns,
     jobs: list[Job],
     store: Store,
     limits: Limits,
     workers: int | None,
     fresh: bool,
-) -> dict[RowId, LawCount]:
-    """Count what is missing, and show how far it is. Return the rows that failed and did not
-    replace a better one.
-    """
+) -> None:
+    """Count what is missing, and show how far it is."""
     from conslaw_cli.cli.progress import progress
     from conslaw_cli.sweeps.sweep import missing, resume
 
-    left = jobs if fresh else missing(jobs, store)
-    done, failed = 0, {}
+    left, done = jobs if fresh else missing(jobs, store), 0
     try:
+        turns.wait_for(left)
         with contextlib.closing(resume(jobs, store, limits, workers, fresh)) as rows:
             for job, row in progress(rows, left):
                 done += 1
-                if row.verdict == "failed" and store.verdict(job.id) != "failed":
-                    failed[job.id] = row
+                turns.arrived(job, row)
     except KeyboardInterrupt:
         there = sum(store.verdict(job.id) is not None for job in jobs)
         rest = f", {done} of them counted again." if fresh else "; the same command goes on."
-        _warn(f"Interrupted: {there} of {len(jobs)} rows are in {store.path}{rest}")
+        say(f"Interrupted: {there} of {len(jobs)} rows are in {store.path}{rest}")
         ctx.exit(signals.INTERRUPTED)
-    return failed
 
 
 def _path(output: str | None, name: str, spec: str) -> str:
@@ -179,7 +316,3 @@ def _default_path(name: str) -> str:
             f"results: cannot be made a directory: {error.strerror} (-o names a file)"
         ) from None
     return os.path.join("results", f"{name}.jsonl")
-
-
-def _warn(message: str) -> None:
-    say(message)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
+from conslaw_cli.flows.charts import Scale
 from conslaw_cli.flows.friction import Formula, Friction
 from conslaw_cli.flows.names import Arrays, Index, latex, velocity
 from conslaw_cli.networks.known_laws import Family, Laws, Named, linear_laws
@@ -45,47 +47,76 @@ def rotations(sides: Sequence[Side], arrays: Arrays) -> Laws:
     return _antisymmetric([(side.rows, side.rows) for side in sides], texts, len(arrays.names))
 
 
-def exchanges(sides: Sequence[Side], arrays: Arrays) -> Laws | None:
-    """Return ``u_i q_j − q_i u_j + v_i p_j − p_i v_j`` for all i < j, p and q the momenta of u and
-    v, where one parameter u_i writes and one, v_i, reads every unit; else None.
+def exchanges(sides: Sequence[Side], arrays: Arrays, scales: Sequence[Scale]) -> Iterator[Laws]:
+    """Yield ``s (u_i q_j − q_i u_j) + r (v_i p_j − p_i v_j)`` for all i < j, p and q the momenta of
+    u and v, r and s their rates, where one parameter u_i writes and one, v_i, reads every unit.
     """
     if len(sides) != 2 or not all(side.plain for side in sides):
-        return None
+        return
     u, v = sides
+    ratio = scales[int(v.rows[0, 0])][1] / scales[int(u.rows[0, 0])][1]
     texts = [_commutator(u, v, arrays), _commutator(v, u, arrays)]
-    return _antisymmetric([(u.rows, v.rows), (v.rows, u.rows)], texts, len(arrays.names))
+    factors = [ratio.numerator, ratio.denominator]
+    pairs = [(u.rows, v.rows), (v.rows, u.rows)]
+    yield _antisymmetric(pairs, texts, len(arrays.names), factors)
 
 
-def linear(laws: Laws, arrays: Arrays, friction: Friction) -> Iterator[Laws]:
-    """Yield, for the laws ``⟨c, θ⟩`` among those of gradient flow, ``⟨c, p⟩`` and ``⟨c, θ⟩ − s ⟨c,
-    p⟩``. A law in one parameter alone is one of them: that parameter does not move.
+def linear(
+    laws: Laws, arrays: Arrays, scales: Sequence[Scale], friction: Friction
+) -> Iterator[Laws]:
+    """Yield, for the laws ``⟨c, θ⟩`` among those of gradient flow, ``⟨c, p⟩`` and, where the metric
+    is constant, ``⟨c, θ⟩/r − s ⟨c, p⟩``. A law in one parameter alone is one of them: that
+    parameter does not move.
     """
     start, size = 0, len(arrays.names)
     for family in laws.families:
-        inside = (laws.law >= start) & (laws.law < start + family.size)
-        members = [laws.left[inside & (laws.law == start + i)] for i in range(family.size)]
-        alone = all(len(member) == 1 for member in members)
-        sums = (laws.right[inside] == -1).all() and (laws.coefficient[inside] == 1).all()
+        inside = np.flatnonzero((laws.law >= start) & (laws.law < start + family.size))
         start += family.size
-        if not (sums or (alone and (laws.left[inside] == laws.right[inside]).all())):
+        members = _members(laws.law[inside], laws.left[inside])
+        sums = (laws.right[inside] == -1).all() and (laws.coefficient[inside] == 1).all()
+        squares = (laws.right[inside] == laws.left[inside]).all()
+        if not sums and not (squares and len(inside) == family.size):
             continue
-        still = _formula(family, arrays, members[0]) if not sums else (family.text, family.latex)
+        still = (family.text, family.latex) if sums else _formula(arrays, members[0])
         moving = _moving(still, arrays, members[0])
-        momenta = linear_laws(_named(family, *moving), [m + size for m in members])
-        yield boosted(momenta, friction)
-        text, tex = friction.moved(still, moving)
-        yield _positions(_named(family, text, tex), members, size)
+        momenta = _named(family, moving[0], moving[1])
+        yield boosted(linear_laws(momenta, [member + size for member in members]), friction)
+        if all(scales[int(member[0])][0].constant for member in members):
+            rates = [scales[int(member[0])][1] for member in members]
+            text, tex = friction.moved(_divided(still, rates), moving)
+            yield _positions(_named(family, text, tex), members, rates, size)
 
 
-def _positions(family: Family, members: Sequence[Index], size: int) -> Laws:
-    """Return ``Σ θ_e − s p_e`` over the members."""
+def _members(law: Index, left: Index) -> list[Index]:
+    """Return the parameters of each law."""
+    order = np.argsort(law, kind="stable")
+    return np.split(left[order], np.flatnonzero(np.diff(law[order])) + 1)
+
+
+def _divided(formula: Formula, rates: Sequence[Fraction]) -> Formula:
+    """Return ⟨c, θ⟩/r."""
+    if all(rate == 1 for rate in rates):
+        return formula
+    shown = str(rates[0]) if len(set(rates)) == 1 else "r"
+    text, tex = formula
+    return f"({text})/({shown})", rf"\tfrac{{1}}{{{shown}}} {tex}"
+
+
+def _positions(
+    family: Family, members: Sequence[Index], rates: Sequence[Fraction], size: int
+) -> Laws:
+    """Return ``Σ θ_e/r − s p_e`` over the members, with integer coefficients."""
     still = linear_laws(family, members)
+    top, bottom = (
+        np.array([getattr(rate, part) for rate in rates], dtype=np.int64)[still.law]
+        for part in ("numerator", "denominator")
+    )
     return replace(
         still,
         law=np.tile(still.law, 2),
         left=np.concatenate([still.left, still.left + size]),
         right=np.concatenate([still.right, np.full(len(still.left), 2 * size)]),
-        coefficient=np.concatenate([still.coefficient, -still.coefficient]),
+        coefficient=np.concatenate([bottom, -top]),
     )
 
 
@@ -103,7 +134,7 @@ def _named(family: Family, text: str, latex: str) -> Named:
     return Named(text, latex, family.shape, family.size)
 
 
-def _formula(family: Family, arrays: Arrays, member: Index) -> Formula:
+def _formula(arrays: Arrays, member: Index) -> Formula:
     """Return the name of the one parameter of a law."""
     name = arrays.names[int(member[0])]
     return name, latex(name)
@@ -119,20 +150,24 @@ def _moving(formula: Formula, arrays: Arrays, member: Index) -> Formula:
 
 
 def _antisymmetric(
-    pairs: Sequence[Pair], texts: Sequence[tuple[str, str]], parameters: int
+    pairs: Sequence[Pair],
+    texts: Sequence[Formula],
+    parameters: int,
+    factors: Sequence[int] = (),
 ) -> Laws:
-    """Return the laws ``Σ θ_i p_j − p_i θ_j`` over all pairs of arrays."""
+    """Return the laws ``Σ c (θ_i p_j − p_i θ_j)`` over all pairs of arrays, with factors c."""
     units = len(pairs[0][0])
     i, j = np.triu_indices(units, 1)
     parts = [
         term
-        for theta, momentum in pairs
+        for (theta, momentum), c in zip(pairs, factors or [1] * len(pairs), strict=True)
         for term in (
-            (theta[i], momentum[j] + parameters, 1),
-            (theta[j], momentum[i] + parameters, -1),
+            (theta[i], momentum[j] + parameters, c),
+            (theta[j], momentum[i] + parameters, -c),
         )
     ]
-    text, tex = map(" + ".join, zip(*texts, strict=True))
+    scaled = [_times(c, text) for c, text in zip(factors or [1] * len(pairs), texts, strict=True)]
+    text, tex = map(" + ".join, zip(*scaled, strict=True))
     return Laws(
         (Named(text, tex, f"{units}×{units} antisymmetric", len(i)),),
         np.concatenate([np.repeat(np.arange(len(i)), left.shape[1]) for left, _, _ in parts]),
@@ -141,6 +176,11 @@ def _antisymmetric(
         np.concatenate([np.full(left.size, sign) for left, _, sign in parts]),
         tuple(zip((i + 1).tolist(), (j + 1).tolist(), strict=True)),
     )
+
+
+def _times(factor: int, formula: Formula) -> Formula:
+    text, tex = formula
+    return formula if factor == 1 else (f"{factor}·({text})", rf"{factor} \bigl({tex}\bigr)")
 
 
 def _commutator(theta: Side, momentum: Side, arrays: Arrays) -> tuple[str, str]:

@@ -20,6 +20,7 @@ import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.rings import derivative, value
+from conslaw_cli.flows.friction import Formula
 
 
 class Metric(Protocol):
@@ -38,6 +39,34 @@ class Metric(Protocol):
     @property
     def poles(self) -> int:
         """Order of the pole of θ at x = 0."""
+        ...
+
+    @property
+    def bits(self) -> int:
+        """What one θ adds to the logarithm of coefficients."""
+        ...
+
+    @property
+    def straight(self) -> bool:
+        """Whether Y is a multiple of x."""
+        ...
+
+    @property
+    def square(self) -> Fraction:
+        """The number c in Y = c f, where f is what :meth:`squared` writes."""
+        ...
+
+    @property
+    def shift(self) -> Fraction:
+        """The number c in η = c f, where f is what :meth:`shifted` writes."""
+        ...
+
+    def squared(self, name: Formula) -> Formula:
+        """Return Y, apart from ``square``, of a parameter as text and LaTeX."""
+        ...
+
+    def shifted(self, name: Formula) -> Formula:
+        """Return η, apart from ``shift``."""
         ...
 
     def describe(self) -> Any:
@@ -73,6 +102,34 @@ class Power:
     def poles(self) -> int:
         """None."""
         return 0
+
+    @property
+    def bits(self) -> int:
+        """None: θ = x."""
+        return 0
+
+    @property
+    def straight(self) -> bool:
+        """Whether Y = θ."""
+        return self.exponent == 1
+
+    @property
+    def square(self) -> Fraction:
+        """Y is ``θ^{2−p}/(2−p)`` or ln θ."""
+        return Fraction(1, 2 - self.exponent) if self.exponent != 2 else Fraction(1)
+
+    @property
+    def shift(self) -> Fraction:
+        """η is ``θ^{1−p}/(1−p)`` or ln θ."""
+        return Fraction(1, 1 - self.exponent) if self.exponent != 1 else Fraction(1)
+
+    def squared(self, name: Formula) -> Formula:
+        """Return ``θ^{2−p}`` or ln θ."""
+        return _power(name, 2 - self.exponent)
+
+    def shifted(self, name: Formula) -> Formula:
+        """Return ``θ^{1−p}`` or ln θ."""
+        return _power(name, 1 - self.exponent)
 
     def describe(self) -> dict[str, int]:
         """Return the key with p."""
@@ -111,6 +168,38 @@ class Hypentropy:
         """1."""
         return 1
 
+    @property
+    def bits(self) -> int:
+        """θ has two terms, of coefficients β/2."""
+        return self.beta.numerator.bit_length() + self.beta.denominator.bit_length() + 2
+
+    @property
+    def straight(self) -> bool:
+        """It has two terms."""
+        return False
+
+    @property
+    def square(self) -> Fraction:
+        """Y is a root."""
+        return Fraction(1)
+
+    @property
+    def shift(self) -> Fraction:
+        """η is the inverse of a hyperbolic sine."""
+        return Fraction(1)
+
+    def squared(self, name: Formula) -> Formula:
+        """Return ``√(θ² + β²)``."""
+        text, tex = name
+        beta = f"({self.beta})" if self.beta.denominator > 1 else f"{self.beta}"
+        return f"√({text}² + {beta}²)", rf"\sqrt{{{tex}^2 + {_tex(self.beta)}^2}}"
+
+    def shifted(self, name: Formula) -> Formula:
+        """Return ``arsinh(θ/β)``."""
+        text, tex = name
+        beta = f"({self.beta})" if self.beta.denominator > 1 else f"{self.beta}"
+        return f"arsinh({text}/{beta})", rf"\operatorname{{arsinh}}({tex}/{_tex(self.beta)})"
+
     def describe(self) -> dict[str, int | str]:
         """Return the key with β."""
         return {"hypentropy": plain(self.beta)}
@@ -123,6 +212,18 @@ class Hypentropy:
     def speed(self, field: PrimeField, x: Array) -> Array:
         """Return x."""
         return x
+
+
+def _power(name: Formula, exponent: int) -> Formula:
+    text, tex = name
+    if exponent == 0:
+        return f"ln({text})", rf"\ln({tex})"
+    return (text, tex) if exponent == 1 else (f"{text}^({exponent})", f"{tex}^{{({exponent})}}")
+
+
+def _tex(number: Fraction) -> str:
+    top, bottom = number.numerator, number.denominator
+    return str(top) if bottom == 1 else rf"\bigl(\tfrac{{{top}}}{{{bottom}}}\bigr)"
 
 
 EUCLIDEAN = Power(0)

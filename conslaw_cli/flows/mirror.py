@@ -23,10 +23,12 @@ import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.flows import Model, VectorFields
+from conslaw_cli.flows.charts import Chart
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
-from conslaw_cli.flows.metrics import ENTROPY, EUCLIDEAN, Metric, plain, product, residue
-from conslaw_cli.flows.names import ArrayError, Arrays, Index
-from conslaw_cli.networks.known_laws import Laws, join
+from conslaw_cli.flows.metrics import ENTROPY, EUCLIDEAN, Metric, plain
+from conslaw_cli.flows.names import ArrayError, Arrays
+from conslaw_cli.flows.potentials import potentials
+from conslaw_cli.networks.known_laws import Laws
 
 Chosen = tuple[tuple[str, Metric], ...]
 Rates = tuple[tuple[str, Fraction], ...]
@@ -87,7 +89,7 @@ class Mirror:
 
     def laws(self, model: Model) -> Laws:
         """Return the scalings' and, where metrics are constant, the mixings' (module docstring)."""
-        return join([])
+        return potentials(model.laws(), Arrays.of(model), self.chart(model))
 
     def chart(self, model: Model) -> Chart:
         """Return the metric of every parameter of a model."""
@@ -124,57 +126,6 @@ class Shorthand:
 def entropies(names: Iterable[str]) -> Chosen:
     """Return M = diag θ on these arrays."""
     return tuple((name, ENTROPY) for name in names)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Chart:
-    """The metric of every parameter: of each array its entries, its metric and its rate."""
-
-    arrays: tuple[tuple[Index, Metric, Fraction], ...]
-
-    def position(self, field: PrimeField, x: Array) -> Array:
-        """Return θ at coordinates x."""
-        theta = x.copy()
-        for entries, metric, _ in self.arrays:
-            theta[:, entries] = metric.position(field, x[:, entries])
-        return theta
-
-    def velocity(self, field: PrimeField, x: Array, dual: Array) -> Array:
-        """Return dx/dt where the dual variables move at a speed ``dual``."""
-        moved = dual.copy()
-        for entries, metric, rate in self.arrays:
-            part = dual[:, entries]
-            if not metric.constant:
-                speed = metric.speed(field, x[:, entries])
-                part = product(field, np.broadcast_to(speed, part.shape), part)
-            moved[:, entries] = field.reduce(part * residue(field, rate))
-        return moved
-
-    def slopes(self, field: PrimeField, x: Array) -> Array:
-        """Return dY/dx for every parameter, divided by its rate, at coordinates x (D,)."""
-        slopes = x.copy()
-        for entries, metric, rate in self.arrays:
-            at = x[None, entries, None]
-            speed = metric.speed(field, at)[0, :, 0]
-            inverted = np.array([field.inverse(each) for each in speed.tolist()])
-            part = field.reduce(metric.position(field, at)[0, :, 0] * inverted)
-            slopes[entries] = field.reduce(part * residue(field, 1 / rate))
-        return slopes
-
-    @property
-    def degree(self) -> int:
-        """Largest degree of a metric in x, and the poles of all, which a common denominator has."""
-        poles = sum(metric.poles * len(entries) for entries, metric, _ in self.arrays)
-        return 2 * poles + max((metric.degree for _, metric, _ in self.arrays), default=0)
-
-    @property
-    def bits(self) -> float:
-        """Bound the logarithm of what constants and signs add to coefficients, denominators
-        cleared.
-        """
-        rates = [max(r.numerator, r.denominator).bit_length() for _, _, r in self.arrays]
-        poles = sum(1 for _, metric, _ in self.arrays if metric.poles)
-        return float(sum(rates) + 2 * poles)
 
 
 @dataclass(frozen=True, slots=True)

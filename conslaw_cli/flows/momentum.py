@@ -18,7 +18,7 @@ v) → (u + ε A v, v + ε A u)`` leaves as it is as well.
 
 In a metric, the equation is that of the Hessian form: with the mirror map ``y = ∇ψ(θ)`` of the
 metric ``M = (∇²ψ)^-1``, ``y'' + τ y' = −∇L``; p is the velocity of y, ``θ' = M(θ) p``. Only
-rotations of units all of whose parameters have a constant metric of one rate each are isometries.
+rotations of units all of whose parameters have a constant metric are isometries.
 
 docs/flows.md has the proofs.
 """
@@ -34,8 +34,9 @@ import numpy as np
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.flows import Asked, Model, VectorFields
 from conslaw_cli.flows.charges import boosted, exchanges, linear, open_spaces, rotations
+from conslaw_cli.flows.charts import Chart
 from conslaw_cli.flows.friction import Friction
-from conslaw_cli.flows.mirror import Chart, Mirror
+from conslaw_cli.flows.mirror import Mirror
 from conslaw_cli.flows.names import Arrays
 from conslaw_cli.flows.spaces import spaces
 from conslaw_cli.networks.known_laws import Laws, join
@@ -92,10 +93,13 @@ class Momentum:
     def laws(self, model: Model) -> Laws:
         """Return Noether's laws (module docstring)."""
         arrays, found = Arrays.of(model), []
+        chart = self.metric.chart(model) if isinstance(self.metric, Mirror) else Chart(())
+        scales = chart.scales(len(arrays.names))
         for sides in open_spaces(spaces(model.fields())):
-            every = (rotations(sides, arrays), exchanges(sides, arrays))
-            found += [boosted(laws, self.friction) for laws in every if laws is not None]
-        return join([*found, *linear(model.laws(), arrays, self.friction)])
+            if all(scales[int(side.rows[0, 0])][0].constant for side in sides):
+                found += [rotations(sides, arrays), *exchanges(sides, arrays, scales)]
+        charges = [boosted(laws, self.friction) for laws in found]
+        return join([*charges, *linear(model.laws(), arrays, scales, self.friction)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-from conslaw_cli.records import VERDICTS, LawCount
+from conslaw_cli.records import LawCount
 
 NAMES = ("table", "json", "csv", "markdown", "latex")
 
@@ -38,46 +38,14 @@ def render(name: str, report: Report, *, width: int | None = None, color: bool =
     it).
     color: allow ANSI sequences (only ``table`` heeds it).
     """
-    text = _RENDERERS[name](report, width, color)
-    # A lone surrogate has no UTF-8. As a backslash escape it does, and inside JSON that is its
-    # own notation.
+    return encodable(_RENDERERS[name](report, width, color))
+
+
+def encodable(text: str) -> str:
+    """Return a text in UTF-8, which has no lone surrogates: these become backslash escapes, inside
+    JSON its own notation.
+    """
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def summary(report: Report) -> dict[str, Any]:
-    """Return how many rows ended how, and the names of the ``exceptions``: see
-    :func:`exceptions`.
-    """
-    rows, expected = report.rows, report.expected
-    verdicts = [row.verdict for row in rows]
-    compared = [row for row in rows if row.name in expected]
-    return {
-        "rows": len(rows),
-        "proved": verdicts.count("proved"),
-        "computed": verdicts.count("computed"),
-        "failed": verdicts.count("failed"),
-        "with_unknown_laws": sum(1 for row in rows if row.unknown_laws),
-        "expected": len(compared),
-        "as_expected": sum(row.laws == expected[row.name] for row in compared),
-        "exceptions": [row.name for row in exceptions(report)],
-    }
-
-
-def exceptions(report: Report) -> list[LawCount]:
-    """Return the rows that are not proved, have unknown laws or are not as expected: these first,
-    then by verdict.
-    """
-    worst_first = VERDICTS[::-1]
-    expected = report.expected
-    unexpected = {row.name for row in report.rows if row.laws != expected.get(row.name, row.laws)}
-    found = [
-        row
-        for row in report.rows
-        if row.verdict != "proved" or row.unknown_laws or row.name in unexpected
-    ]
-    return sorted(
-        found, key=lambda row: (row.name not in unexpected, worst_first.index(row.verdict))
-    )
 
 
 def _table(report: Report, width: int | None, color: bool) -> str:

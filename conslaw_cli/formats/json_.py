@@ -7,7 +7,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from conslaw_cli.formats import Report, summary
+from conslaw_cli.formats import Report
+from conslaw_cli.formats.tally import Tally
 
 
 def render_json(report: Report) -> str:
@@ -17,6 +18,8 @@ def render_json(report: Report) -> str:
     """
     value: dict[str, Any] = {"schema": f"conslaw.{report.command}/1"}
     if report.command == "sweep":
-        value["summary"] = summary(report)
+        tally = Tally(report.rows, report.expected, kept=None)
+        names = [row.name for row in tally.exceptions()]
+        value["summary"] = {**tally.numbers(), "exceptions": names}
     value["results"] = [row.to_json() for row in report.rows]
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

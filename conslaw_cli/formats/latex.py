@@ -6,6 +6,7 @@ import re
 
 from conslaw_cli.formats import Report
 from conslaw_cli.formats.explain import explain
+from conslaw_cli.formats.tally import Tally
 from conslaw_cli.formats.words import (
     Column,
     columns,
@@ -56,9 +57,9 @@ def render_latex(report: Report) -> str:
 
 
 def _comments(report: Report) -> list[str]:
-    rows = report.rows
+    rows, tally = report.rows, Tally(report.rows, report.expected)
     shared = shared_architecture(rows)
-    counts = [f"{key}: {number}" for key, number in totals(report).items()]
+    counts = [f"{key}: {number}" for key, number in totals(tally).items()]
     ascii_only = all(cell.isascii() for column in columns(rows, {}) for cell in column.cells)
     return [
         r"Needs \usepackage{booktabs}.",
@@ -66,7 +67,7 @@ def _comments(report: Report) -> list[str]:
         *([label(report.title)] if report.title else []),
         *([", ".join(counts)] if report.command == "sweep" else []),
         *([f"In every row: {shared}."] if shared else []),
-        *verdict_lines(rows),
+        *verdict_lines(tally),
         *theory_lines(rows),
         *failure_lines(rows),
         *(explain(row) for row in rows if report.explain),

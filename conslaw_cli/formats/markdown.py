@@ -7,10 +7,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from conslaw_cli.formats import Report, exceptions
+from conslaw_cli.formats import Report
 from conslaw_cli.formats.explain import explain
+from conslaw_cli.formats.tally import Tally
 from conslaw_cli.formats.words import (
-    SHOWN,
     Column,
     columns,
     failure_lines,
@@ -31,10 +31,10 @@ def render_markdown(report: Report) -> str:
     """Return a table of all rows, under a heading and a line on its source if the report has a
     title.
     """
-    rows = report.rows
+    rows, tally = report.rows, Tally(report.rows, report.expected)
     blocks = _heading(report) if report.title else []
-    blocks += _sweep(report) if report.command == "sweep" else []
-    legend = [*verdict_lines(rows), *theory_lines(rows), *failure_lines(rows)]
+    blocks += _sweep(report, tally) if report.command == "sweep" else []
+    legend = [*verdict_lines(tally), *theory_lines(rows), *failure_lines(rows)]
     blocks += [_table(report, rows), _bullets(legend)]
     blocks += [_escape(explain(row)) for row in rows if report.explain]
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -48,13 +48,13 @@ def _heading(report: Report) -> list[str]:
     return [f"# {title}", source, f"Rows: the {report.command} {title}{made_by}."]
 
 
-def _sweep(report: Report) -> list[str]:
-    found = exceptions(report)
-    summary = _bullets([f"{key}: {number}" for key, number in totals(report).items()])
+def _sweep(report: Report, tally: Tally) -> list[str]:
+    found = tally.exceptions()
+    summary = _bullets([f"{key}: {number}" for key, number in totals(tally).items()])
     if not found:
         return [summary, "Every row is proved, and none has unknown laws." if report.rows else ""]
     heading = "## Exceptions (not proved, with unknown laws, or not as expected)"
-    return [summary, heading, _table(report, found[:SHOWN]), more(found), "## All rows"]
+    return [summary, heading, _table(report, found), more(tally), "## All rows"]
 
 
 def _table(report: Report, rows: Sequence[LawCount]) -> str:

@@ -6,21 +6,24 @@ No cell is cut: rows that do not fit the terminal side by side become blocks, on
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.cells import cell_len
 
-from conslaw_cli.formats import Report, exceptions
+from conslaw_cli.formats import Report
 from conslaw_cli.formats.explain import explain
+from conslaw_cli.formats.tally import Tally
 from conslaw_cli.formats.words import (
-    SHOWN,
     Column,
+    Field,
     columns,
     failure_lines,
+    fields,
     label,
     more,
     plural,
     shared_architecture,
+    shortened,
     theory_lines,
     totals,
     verdict_lines,
@@ -33,37 +36,136 @@ _COLORS = {"proved": "32", "computed": "33", "failed": "31"}
 
 
 def render_table(report: Report, width: int | None, color: bool) -> str:
-    """Return all rows of a count; of a sweep the numbers of rows and its first exceptions.
+    """Return all rows of a count; of a sweep its summary.
 
     width: longer lines are wrapped or become blocks; None leaves them as long as they are.
     color: mark headers and verdicts with ANSI sequences.
     """
-    shown = exceptions(report)[:SHOWN] if report.command == "sweep" else report.rows
-    blocks = _sweep_head(report) if report.command == "sweep" else []
-    if shown:
-        blocks.append(_grid(columns(shown, report.expected), width, color))
-        blocks.append(_below(shown, width))
+    tally = Tally(report.rows, report.expected)
+    explained = [_wrap([explain(row)], width) for row in report.rows if report.explain]
     if report.command == "sweep":
-        blocks.append([more(exceptions(report))])
-    legend = [*verdict_lines(report.rows), *theory_lines(shown), *failure_lines(shown)]
-    blocks.append(_wrap(legend, width))
-    blocks += [_wrap([explain(row)], width) for row in report.rows if report.explain]
+        blocks = _summary(tally, report.title, report.expected, width, color)
+        return _text([*blocks, *explained])
+    blocks = _rows(report.rows, report.expected, width, color)
+    legend = [*verdict_lines(tally), *theory_lines(report.rows), *failure_lines(report.rows)]
+    return _text([*blocks, _wrap(legend, width), *explained])
+
+
+class SweepTable:
+    """A sweep as pieces of text, in the order of its rows: each piece is made when its row is
+    there, and no row is held. After the rows comes the summary.
+
+    widest: for every row one with the largest numbers that it can have; gone through several
+    times, and not used any more then. Columns are as wide as these need. Where the lines would be
+    longer than ``width``, columns are left out, from the trace on, which is shortened to its
+    column; where that does not help, rows become blocks.
+    """
+
+    def __init__(
+        self, widest: Iterable[LawCount], report: Report, width: int | None, color: bool
+    ) -> None:
+        self._report, self._width, self._color = report, width, color
+        self._tally = Tally((), report.expected)
+        self._all = fields(widest, report.expected)
+        self._sizes = dict(zip(self._all, _sizes(self._all, widest), strict=True))
+        self._shown = self._fitting()
+        self._shared = shared_architecture(widest)
+
+    def row(self, row: LawCount, shown: bool = True) -> str:
+        """Return the text of a row, after the heads of the columns if it is the first one; take it
+        up for the summary. shown: else only that, and there is no text.
+        """
+        self._tally.add(row)
+        if not shown:
+            return ""
+        first = self._tally.verdicts.total() == 1
+        if not self._shown:
+            cells = [Column(each.header, (each.cell(row),), False) for each in self._all]
+            return "\n".join([*([] if first else [""]), *_records(cells, self._color)]) + "\n"
+        return "\n".join([*([self._heads()] if first else []), self._row(row)]) + "\n"
+
+    def rest(self, shown: bool = True) -> str:
+        """Return what stands below the rows, and the summary. shown: there were rows."""
+        report = self._report
+        left_out = [each.header for each in self._all if self._shown and each not in self._shown]
+        below = [
+            *([f"all of these: {self._shared}"] if self._shared else []),
+            *([f"left out for want of room: {', '.join(left_out)}"] if left_out else []),
+        ]
+        summary = _summary(self._tally, report.title, report.expected, self._width, self._color)
+        blocks = [_wrap(below, self._width), *summary] if shown else summary
+        return ("\n" if shown and self._tally.verdicts else "") + _text(blocks)
+
+    def _fitting(self) -> list[Field]:
+        """Return the fields that lines have room for, in order; none if that is too little."""
+        headers = [each.header for each in self._all]
+        own = headers[1 : headers.index("D")]
+        kept = list(self._all)
+        for header in ("", "trace", "involutive", *reversed(own)):
+            kept = [each for each in kept if each.header != header]
+            needed = sum(self._sizes[each] for each in kept) + len(_GAP) * (len(kept) - 1)
+            if self._width is None or needed <= self._width:
+                return kept
+        return []
+
+    def _row(self, row: LawCount) -> str:
+        *_, verdict = self._shown
+        cells = [
+            _pad(self._cell(each, row), self._sizes[each], each.figures) for each in self._shown
+        ]
+        return _GAP.join([*cells[:-1], _verdict(verdict.cell(row), self._color)])
+
+    def _cell(self, field: Field, row: LawCount) -> str:
+        text = field.cell(row)
+        return shortened(text, self._sizes[field]) if field.header == "trace" else text
+
+    def _heads(self) -> str:
+        heads = (_pad(each.header, self._sizes[each], each.figures) for each in self._shown)
+        return _styled(_GAP.join(heads).rstrip(), _BOLD, self._color)
+
+
+def _sizes(fields: Sequence[Field], rows: Iterable[LawCount]) -> list[int]:
+    sizes = [cell_len(field.header) for field in fields]
+    for row in rows:
+        sizes = [
+            max(size, cell_len(each.cell(row))) for size, each in zip(sizes, fields, strict=True)
+        ]
+    return sizes
+
+
+def _summary(
+    tally: Tally, title: str | None, expected: Mapping[str, int], width: int | None, color: bool
+) -> list[list[str]]:
+    shown = tally.exceptions()
+    legend = [*verdict_lines(tally), *theory_lines(shown), *failure_lines(shown)]
+    return [
+        *_head(tally, title),
+        *_rows(shown, expected, width, color),
+        [more(tally)],
+        _wrap(legend, width),
+    ]
+
+
+def _text(blocks: Iterable[Sequence[str]]) -> str:
     texts = ["\n".join(block) for block in blocks]
     return "\n\n".join(text for text in texts if text) + "\n"
 
 
-def _sweep_head(report: Report) -> list[list[str]]:
-    numbers = totals(report)
+def _rows(
+    rows: Sequence[LawCount], expected: Mapping[str, int], width: int | None, color: bool
+) -> list[list[str]]:
+    return [_grid(columns(rows, expected), width, color), _below(rows, width)] if rows else []
+
+
+def _head(tally: Tally, title: str | None) -> list[list[str]]:
+    numbers = totals(tally)
     key_width = max(map(len, numbers))
     number_width = max(len(str(number)) for number in numbers.values())
-    found = len(exceptions(report))
+    what = "(not proved, with unknown laws, or not as expected)"
     return [
-        [label(report.title)] if report.title else [],
+        [label(title)] if title else [],
         [f"{key:<{key_width}}{_GAP}{number:>{number_width}}" for key, number in numbers.items()],
-        [
-            f"{plural(found, 'exception')} (not proved, with unknown laws, or not as expected)"
-            + (":" if found else ".")
-        ],
+        [f"{plural(tally.found, 'exception')} {what}" + (":" if tally.found else ".")],
     ]
 
 

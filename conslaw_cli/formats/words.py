@@ -7,19 +7,26 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from conslaw_cli.flows import names
-from conslaw_cli.formats import Report, summary
+from conslaw_cli.formats.tally import SHOWN, Tally
 from conslaw_cli.records import GRADIENT, LawCount
 
-SHOWN = 20
-"""Exceptions of a sweep that are listed one by one."""
 NONE = "-"
 _OWN = ("phi", "fields", "random_fields")
 """Keys of maps and fields of one's own."""
+
+
+class Field(NamedTuple):
+    """What a column shows of a row. ``figures``: see :class:`Column`."""
+
+    header: str
+    cell: Callable[[LawCount], str]
+    figures: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,68 +80,58 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def architecture_keys(rows: Sequence[LawCount]) -> list[str]:
+def architecture_keys(rows: Iterable[LawCount]) -> list[str]:
     """Return the architecture keys of all rows, each once, in order of appearance."""
     return list(dict.fromkeys(key for row in rows for key in row.architecture))
 
 
-def shared_architecture(rows: Sequence[LawCount]) -> str:
+def shared_architecture(rows: Iterable[LawCount]) -> str:
     """Return the keys that have one value in all rows, as ``activation relu, bias false``."""
-    first = rows[0].architecture if rows else {}
+    first = next(iter(rows), None)
     return ", ".join(
-        f"{label(key)} {_texts(rows, key)[0]}"
-        for key in first
-        if _shared(rows, key) and not _nested(rows, key)
+        f"{label(key)} {_text(first, key)}"
+        for key in (first.architecture if first else ())
+        if first and _shared(rows, key) and not _nested(rows, key)
     )
 
 
 def columns(rows: Sequence[LawCount], expected: Mapping[str, int]) -> list[Column]:
-    """Return the columns that tell the rows apart, and their figures.
+    """Return the :func:`fields` of the rows with all their cells."""
+    return [
+        Column(field.header, tuple(map(field.cell, rows)), field.figures)
+        for field in fields(rows, expected)
+    ]
+
+
+def fields(rows: Iterable[LawCount], expected: Mapping[str, int]) -> list[Field]:
+    """Return what tells the rows, which are gone through several times, apart, and their figures.
 
     An architecture key gets a column where it varies, unless the names say its values already or it
     is a nested value.
     """
-    told = [
+    own = [
         key
         for key in architecture_keys(rows)
-        if _shared(rows, key) or _named(rows, key) or _nested(rows, key)
+        if not (_shared(rows, key) or _named(rows, key) or _nested(rows, key))
     ]
-    own = [key for key in architecture_keys(rows) if key not in told]
+    compared = any(row.name in expected for row in rows)
+    searched = any(row.polynomial_laws for row in rows)
+    moved = flowing(rows)
     return [
-        Column("name", tuple(label(row.name) for row in rows), False),
-        *(Column(label(key), _texts(rows, key), False) for key in own),
-        *([Column("flow", tuple(flow_text(row) for row in rows), False)] if flowing(rows) else []),
-        *(
-            Column(header, tuple(map(cell, rows)), figures)
-            for header, cell, figures in _FIGURES[:1]
-        ),
-        *([Column("state", tuple(map(_count("state"), rows)), True)] if flowing(rows) else []),
-        *(
-            Column(header, tuple(map(cell, rows)), figures)
-            for header, cell, figures in _FIGURES[1:3]
-        ),
-        *(
-            [Column("expected", _expected(rows, expected), True)]
-            if any(row.name in expected for row in rows)
-            else []
-        ),
-        *(
-            Column(header, tuple(map(cell, rows)), figures)
-            for header, cell, figures in _FIGURES[3:-1]
-        ),
-        *(
-            [Column("polynomial", tuple(map(_polynomial, rows)), True)]
-            if any(row.polynomial_laws for row in rows)
-            else []
-        ),
-        *(
-            Column(header, tuple(map(cell, rows)), figures)
-            for header, cell, figures in _FIGURES[-1:]
-        ),
+        Field("name", lambda row: label(row.name), False),
+        *(Field(label(key), partial(_text, key=key), False) for key in own),
+        *([Field("flow", flow_text, False)] if moved else []),
+        *FIGURES[:1],
+        *([_STATE] if moved else []),
+        *FIGURES[1:3],
+        *([Field("expected", partial(_expected, expected), True)] if compared else []),
+        *FIGURES[3:-1],
+        *([Field("polynomial", _polynomial, True)] if searched else []),
+        *FIGURES[-1:],
     ]
 
 
-def flowing(rows: Sequence[LawCount]) -> bool:
+def flowing(rows: Iterable[LawCount]) -> bool:
     """Whether some row is not of gradient flow."""
     return any(row.flow != GRADIENT for row in rows)
 
@@ -144,31 +141,33 @@ def flow_text(row: LawCount) -> str:
     return label(names.label(row.flow))
 
 
-def _expected(rows: Sequence[LawCount], expected: Mapping[str, int]) -> tuple[str, ...]:
-    return tuple(str(expected.get(row.name, NONE)) for row in rows)
+def _expected(expected: Mapping[str, int], row: LawCount) -> str:
+    return str(expected.get(row.name, NONE))
 
 
-def _texts(rows: Sequence[LawCount], key: str) -> tuple[str, ...]:
-    return tuple(label(value_text(row.architecture.get(key))) for row in rows)
+def _text(row: LawCount, key: str) -> str:
+    return label(value_text(row.architecture.get(key)))
 
 
-def _shared(rows: Sequence[LawCount], key: str) -> bool:
-    return len(set(_texts(rows, key))) == 1
+def _shared(rows: Iterable[LawCount], key: str) -> bool:
+    texts = (_text(row, key) for row in rows)
+    first = next(texts)
+    return all(text == first for text in texts)
 
 
-def _named(rows: Sequence[LawCount], key: str) -> bool:
-    words = [re.split(r"[\s=,;]+", label(row.name)) for row in rows]
+def _named(rows: Iterable[LawCount], key: str) -> bool:
     return all(
-        not text or text in said for said, text in zip(words, _texts(rows, key), strict=True)
+        not (text := _text(row, key)) or text in re.split(r"[\s=,;]+", label(row.name))
+        for row in rows
     )
 
 
-def _nested(rows: Sequence[LawCount], key: str) -> bool:
+def _nested(rows: Iterable[LawCount], key: str) -> bool:
     """Whether a key holds more than a table has room for: mappings, or lists with them.
 
     JSON and CSV show it.
     """
-    values = [row.architecture.get(key) for row in rows]
+    values = (row.architecture.get(key) for row in rows)
     return any(
         isinstance(v, dict) or (isinstance(v, list) and any(isinstance(e, dict | list) for e in v))
         for v in values
@@ -203,29 +202,38 @@ def _trace(row: LawCount) -> str:
     return ", ".join(texts if row.trace.complete else [*texts[:-1], "…", texts[-1]])
 
 
+def shortened(trace: str, size: int) -> str:
+    """Return a trace with its last steps but one left out until it has at most so many letters, or
+    is ``…`` and its end.
+    """
+    steps = [step for step in trace.split(", ") if step != "…"]
+    while len(trace) > size and len(steps) > 1:
+        del steps[-2]
+        trace = ", ".join([*steps[:-1], "…", steps[-1]])
+    return trace
+
+
 def _involutive(row: LawCount) -> str:
     return NONE if row.involutive is None else ("yes" if row.involutive else "no")
 
 
-_FIGURES: tuple[tuple[str, Callable[[LawCount], str], bool], ...] = (
-    ("D", _count("parameters"), True),
-    ("dim Lie", _count("dim_lie"), True),
-    ("laws", _count("laws"), True),
-    ("known", _known, True),
-    ("unknown", _count("unknown_laws"), True),
-    ("trace", _trace, True),
-    ("involutive", _involutive, False),
-    ("verdict", lambda row: row.verdict, False),
+_STATE = Field("state", _count("state"), True)
+FIGURES = (
+    Field("D", _count("parameters"), True),
+    Field("dim Lie", _count("dim_lie"), True),
+    Field("laws", _count("laws"), True),
+    Field("known", _known, True),
+    Field("unknown", _count("unknown_laws"), True),
+    Field("trace", _trace, True),
+    Field("involutive", _involutive, False),
+    Field("verdict", lambda row: row.verdict, False),
 )
 
 
-def verdict_lines(rows: Sequence[LawCount]) -> list[str]:
+def verdict_lines(tally: Tally) -> list[str]:
     """Return what each verdict that occurs means, one line per verdict."""
-    present = {row.verdict for row in rows}
-    errors = [
-        row.error_bound for row in rows if row.verdict == "computed" and row.error_bound is not None
-    ]
-    error = f", error probability {probability(max(errors))}" if errors else ""
+    worst = tally.worst_error
+    error = "" if worst is None else f", error probability {probability(worst)}"
     meaning = {
         "proved": (
             "a proved lower and a proved upper bound on dim Lie meet, so the number of laws is"
@@ -234,7 +242,7 @@ def verdict_lines(rows: Sequence[LawCount]) -> list[str]:
         "computed": f"the lower bound is proved, the upper bound rests on random trials{error}.",
         "failed": "no count was made.",
     }
-    return [f"{verdict}: {text}" for verdict, text in meaning.items() if verdict in present]
+    return [f"{verdict}: {text}" for verdict, text in meaning.items() if tally.verdicts[verdict]]
 
 
 def has_theory(row: LawCount) -> bool:
@@ -264,18 +272,14 @@ def reason(row: LawCount) -> str:
     return label(row.reason) if row.reason else "no reason was recorded"
 
 
-def totals(report: Report) -> dict[str, int]:
+def totals(tally: Tally) -> dict[str, int]:
     """Return the numbers of a sweep's summary under the words for people."""
-    counts = {
-        key.replace("_", " "): count
-        for key, count in summary(report).items()
-        if isinstance(count, int)
-    }
+    counts = {key.replace("_", " "): count for key, count in tally.numbers().items()}
     if not counts["expected"]:
         del counts["expected"], counts["as expected"]
     return counts
 
 
-def more(rows: Sequence[LawCount]) -> str:
+def more(tally: Tally) -> str:
     """Return ``and N more`` for exceptions beyond those shown, else nothing."""
-    return f"and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
+    return f"and {tally.found - SHOWN} more" if tally.found > SHOWN else ""

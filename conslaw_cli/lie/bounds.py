@@ -92,7 +92,7 @@ def law_rank(laws: Laws, sampler: Sampler, check: bool = True) -> int:
 def _law_rank(laws: Laws, sampler: Sampler, fold: Folding | None, check: bool) -> int:
     field, span = sampler.field, Span(sampler.field)
     fields = sampler.rows(0, CHECKED_FIELDS).T if check else None
-    for start, gradients in enumerate(laws.gradients(sampler.theta[0, :, 0], TERMS)):
+    for start, gradients in enumerate(laws.over(field).gradients(sampler.theta[0, :, 0], TERMS)):
         field.reduce(gradients)
         if fields is not None and (wrong := field.matmul(gradients, fields).any(axis=1)).any():
             name = laws.name(start * TERMS + int(wrong.argmax()))

@@ -14,6 +14,8 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from conslaw_cli.algebra.field import PrimeField
+
 Index = NDArray[np.intp]
 
 
@@ -60,8 +62,9 @@ class Part(NamedTuple):
     ``factor`` times the entries of a bias (linear), which stand on the diagonal.
 
     array, symbol: its name, also in TeX; written: whether M is the array transposed; summed:
-    whether the formula adds up over the positions of a window; width: the length of M's rows;
-    matrix: gives the parameters, one row per unit, when they are needed.
+    whether the formula adds up over the positions of a window; size, width: the number of M's
+    entries, and of those in a row; matrix: gives the parameters, one row per unit, when they are
+    needed.
     """
 
     factor: int
@@ -70,6 +73,7 @@ class Part(NamedTuple):
     written: bool
     summed: bool
     linear: bool
+    size: int
     width: int
     matrix: Callable[[], Index]
 
@@ -101,8 +105,9 @@ class Form:
     @property
     def terms(self) -> int:
         """Number of terms of the laws."""
-        rows = self.size if self.kind == "full" else self.units
-        return rows * sum(part.width for part in self.parts)
+        if self.kind == "scalar":
+            return sum(part.size for part in self.parts)
+        return self.size * sum(part.width for part in self.parts)
 
     @property
     def shape(self) -> str:
@@ -123,12 +128,13 @@ class Form:
 
     def laws(self) -> Laws:
         """Return the entries (i, j), i ≤ j, or those that are laws."""
-        i, j, entries = _entries(self.units, self.kind)
-        number = np.zeros_like(i) if self.kind == "scalar" else np.arange(len(i))
+        if self.kind == "scalar":
+            return self._trace()
+        i, j, entries = _entries(self.units, self.kind == "full")
         law, left, right, coefficient = [], [], [], []
         for part in self.parts:
             rows = part.matrix()
-            law.append(number.repeat(part.width))
+            law.append(np.arange(len(i)).repeat(part.width))
             left.append(rows[i].ravel())
             right.append(np.full(rows.size, -1) if part.linear else rows[j].ravel())
             coefficient.append(np.full(len(left[-1]), part.factor))
@@ -140,6 +146,18 @@ class Form:
             np.concatenate(coefficient),
             entries,
         )
+
+    def _trace(self) -> Laws:
+        """Return the one law: the sum of each part over its own diagonal."""
+        left = [part.matrix().ravel() for part in self.parts]
+        right = [
+            np.full(part.size, -1) if part.linear else each
+            for part, each in zip(self.parts, left, strict=True)
+        ]
+        factors = [np.full(part.size, part.factor) for part in self.parts]
+        every = np.concatenate(left)
+        law = np.zeros(len(every), dtype=np.intp)
+        return Laws((self,), law, every, np.concatenate(right), np.concatenate(factors), ((),))
 
     def _formula(self, applied: str, tex: bool) -> str:
         """Return the sum of the parts; on a diagonal, that of the matrices is taken."""
@@ -165,18 +183,18 @@ _FEW = 64
 """Units up to which it saves time to keep the indices of entries."""
 
 
-def _entries(units: int, kind: Kind) -> tuple[Index, Index, tuple[tuple[int, ...], ...]]:
+def _entries(units: int, full: bool) -> tuple[Index, Index, tuple[tuple[int, ...], ...]]:
     """Return rows and columns of the entries that are laws, and how they are counted, from 1."""
-    return _few_entries(units, kind) if units <= _FEW else _made_entries(units, kind)
+    return _few_entries(units, full) if units <= _FEW else _made_entries(units, full)
 
 
-def _made_entries(units: int, kind: Kind) -> tuple[Index, Index, tuple[tuple[int, ...], ...]]:
-    i, j = np.triu_indices(units) if kind == "full" else np.diag_indices(units)
+def _made_entries(units: int, full: bool) -> tuple[Index, Index, tuple[tuple[int, ...], ...]]:
+    i, j = np.triu_indices(units) if full else np.diag_indices(units)
     pairs = zip((i + 1).tolist(), (j + 1).tolist(), strict=True)
-    return i.astype(np.intp), j.astype(np.intp), ((),) if kind == "scalar" else tuple(pairs)
+    return i.astype(np.intp), j.astype(np.intp), tuple(pairs)
 
 
-_few_entries = lru_cache(maxsize=3 * _FEW)(_made_entries)
+_few_entries = lru_cache(maxsize=2 * _FEW)(_made_entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +217,15 @@ class Laws:
     def __len__(self) -> int:
         """Number of laws listed."""
         return len(self.entries)
+
+    @property
+    def polynomial(self) -> bool:
+        """Whether all are polynomials in the coordinates of the state."""
+        return True
+
+    def over(self, field: PrimeField) -> Laws:
+        """Return the laws with :meth:`gradients` modulo a prime, for those that need one."""
+        return self
 
     def name(self, law: int) -> str:
         """Return the name of a law: its family's formula and its entry."""

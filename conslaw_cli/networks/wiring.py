@@ -156,7 +156,8 @@ class Wiring:
         self._uses: list[list[_Use]] = []
         self._shifts: set[int] = set()
         self._merged: dict[int, tuple[int, Index | None]] = {}
-        self._first: dict[Array, tuple[Wire, Wire]] = {}
+        self._matrices_used: dict[Array, tuple[Wire, Wire]] = {}
+        self._biases_used: dict[Array, Wire] = {}
         self._touched: set[int] = set()
         self._off, self._diagonal, self._scalar = _Equations(), _Equations(), _Equations()
         self._sums: list[Laws] = []
@@ -180,18 +181,9 @@ class Wiring:
         opened = self._fresh(units, shift=len(bias) > 0)
         self._touched.update(wire.charge)
         self._vanish(wire.shift)
-        known = self._first.setdefault(matrix, (wire, opened))
-        if known[1] is not opened:
-            self._tie(known, wire, opened)
-            return opened
-        for unknown, factor in wire.charge.items():
-            self._use(unknown, -factor, matrix, written=False, rows=wire.rows)
-        for array in (matrix, *bias):
-            self._use(min(opened.charge), 1, array, written=True)
-        for unknown in opened.shift:
-            self._use(unknown, 2, bias[0], written=True, linear=True)
-        if not all(array.trainable for array in (matrix, *bias)):
-            self._hold(wire, opened, frozen_bias=any(not array.trainable for array in bias))
+        self._matrix(matrix, wire, opened)
+        for array in bias:
+            self._bias(array, opened)
         return opened
 
     def unshifted(self, wire: Wire) -> Wire:
@@ -387,42 +379,64 @@ class Wiring:
         self._labelled = False
         return Wire({}, {}, first.units, first.rows)
 
+    def _matrix(self, array: Array, wire: Wire, opened: Wire) -> None:
+        """Note what a matrix adds to laws; what is frozen lets multiples of the identity pass."""
+        known = self._matrices_used.setdefault(array, (wire, opened))
+        if known[1] is not opened:
+            self._tie(known, wire, opened)
+            return
+        for unknown, factor in wire.charge.items():
+            self._use(unknown, -factor, array, written=False, rows=wire.rows)
+        self._use(min(opened.charge), 1, array, written=True)
+        if not array.trainable:
+            self._labelled, self._multiples = False, True
+            for system in (self._off, self._diagonal):
+                system.add(wire.charge)
+                system.add(opened.charge)
+            self._scalar.add(_difference(wire.charge, opened.charge))
+
+    def _bias(self, array: Array, opened: Wire) -> None:
+        """Note what a bias adds to laws; what is frozen, or moves for another layer, ties them."""
+        known = self._biases_used.setdefault(array, opened)
+        if known is not opened:
+            self._labelled = False
+            self._vanish(_difference(known.charge, opened.charge))
+            self._vanish(_difference(known.shift, opened.shift))
+            return
+        self._use(min(opened.charge), 1, array, written=True)
+        self._use(min(opened.shift), 2, array, written=True, linear=True)
+        if not array.trainable:
+            self._labelled = False
+            self._vanish(opened.charge)
+            self._vanish(opened.shift)
+
     def _tie(self, known: tuple[Wire, Wire], wire: Wire, opened: Wire) -> None:
-        """An array that is used again moves as before: the generators around it are equal, up to a
+        """A matrix that is used again moves as before: the generators around it are equal, up to a
         multiple c of the identity, ``(U + εc U) = U + U εc``.
         """
         self._labelled, self._multiples = False, True
         if not _same(known[0].rows, wire.rows):
             self.fixed(wire)
             self.fixed(opened)
+            for each in known:
+                self._vanish(each.charge)
             return
-        multiple: Combination = {} if opened.shift else {self._unknown(1): 1}
+        multiple: Combination = {self._unknown(1): 1}
+        self._shifts.update(multiple)
         for unknown in multiple:
             self._off.add({unknown: 1})
             self._diagonal.add({unknown: 1})
         for before, now in ((known[0].charge, wire.charge), (known[1].charge, opened.charge)):
             self._vanish(_difference(_difference(before, now), multiple))
-        self._vanish(_difference(known[1].shift, opened.shift))
-
-    def _hold(self, wire: Wire, opened: Wire, frozen_bias: bool) -> None:
-        """What is frozen lets multiples of the identity pass, a frozen bias nothing."""
-        self._labelled, self._multiples = False, True
-        if frozen_bias:
-            self.fixed(wire)
-            self.fixed(opened)
-            return
-        for system in (self._off, self._diagonal):
-            for charge in (wire.charge, opened.charge, opened.shift):
-                system.add(charge)
-        self._scalar.add(opened.shift)
-        self._scalar.add(_difference(wire.charge, opened.charge))
 
     # ---- laws
 
     def _has_laws(self, vector: Combination) -> bool:
-        """Whether something is written in its spaces, and something read."""
-        kinds = {use.written for unknown in vector for use in self._uses[unknown]}
-        return len(kinds) == 2
+        """Whether not all that it acts on moves in one direction only, so that nothing in the
+        network moves it.
+        """
+        signs = {use.factor * c > 0 for unknown, c in vector.items() for use in self._uses[unknown]}
+        return len(signs) == 2
 
     def _form(self, vector: Combination, kind: Kind) -> Form:
         common = lcm(*(c.denominator for c in vector.values()))
@@ -437,13 +451,13 @@ class Wiring:
         )
         units = self._units[self._leading(min(vector))[0]]
         parts = tuple(
-            self._part(unknown, use, int(use.factor * c * common), units)
+            self._part(unknown, use, int(use.factor * c * common))
             for _, _, unknown, use, c in found
         )
         return Form(units, parts, kind)
 
-    def _part(self, unknown: int, use: _Use, factor: int, units: int) -> Part:
-        array = use.array
+    def _part(self, unknown: int, use: _Use, factor: int) -> Part:
+        array, units = use.array, self._units[self._leading(unknown)[0]]
         return Part(
             factor,
             array.name,
@@ -451,6 +465,7 @@ class Wiring:
             use.written,
             not use.written and array.size // array.shape[-1] > self._units[unknown],
             use.linear,
+            array.size,
             array.size // units,
             self._indexer(unknown, use),
         )

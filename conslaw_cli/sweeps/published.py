@@ -34,20 +34,21 @@ class Published:
     """
 
     def __init__(self, path: str) -> None:
-        self._file = Path(path).open("rb")  # noqa: SIM115  # until this object is closed
-        self._places = dict(_places(self._file))
-
-    def close(self) -> None:
-        """Give the file free."""
-        self._file.close()
+        self._path = Path(path)
+        with self._path.open("rb") as file:
+            self._places = dict(_places(file))
 
     def compare(self, row: LawCount) -> Comparison:
         """Hold a row against the published one of its name, which is taken out."""
         place = self._places.pop(row.name, None)
         if place is None:
             return Comparison(new=True)
-        self._file.seek(place)
-        return _compared(row.to_json(), self._file.readline())
+        try:
+            with self._path.open("rb") as file:
+                file.seek(place)
+                return _compared(row.to_json(), json.loads(file.readline()))
+        except (OSError, ValueError, AttributeError):
+            return Comparison("its published row is damaged")
 
     def left(self) -> list[str]:
         """Return the names of the published rows that nothing was held against, as shown."""
@@ -62,12 +63,7 @@ def _places(file: Iterator[bytes]) -> Iterator[tuple[str, int]]:
         place += len(line)
 
 
-def _compared(row: dict[str, Any], line: bytes) -> Comparison:
-    try:
-        published = json.loads(line)
-        published.items()
-    except (ValueError, AttributeError):
-        return Comparison("its published row is damaged")
+def _compared(row: dict[str, Any], published: dict[str, Any]) -> Comparison:
     better = (row["verdict"], published.get("verdict")) == ("proved", "computed")
     apart = {*_NOT_COMPARED, *(["verdict"] if better else [])}
     # The bound depends on the primes, and they on the seed.

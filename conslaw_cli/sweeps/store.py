@@ -49,7 +49,6 @@ class Store:
         self._lost = False
         self._ids: list[bytes | None] = []
         self._best: dict[bytes, tuple[int, bytes]] = {}
-        self._rows: dict[bytes, LawCount] = {}
         with _opening(path):
             self._journal = Journal(path, warn, lines.is_begun)
         try:
@@ -78,18 +77,18 @@ class Store:
     # ---- rows
 
     def get(self, row_id: RowId) -> LawCount | None:
-        """Return the best row under this id, the last one of these; its verdict may be "failed".
+        """Read the best row under this id, the last one of these; its verdict may be "failed".
 
         A line that cannot be read although its digest holds is rejected, and there is no row.
         """
-        id_ = lines.row_id(*row_id)
-        if id_ not in self._rows and id_ in self._best:
-            line = self._best[id_][1]
-            try:
-                self._rows[id_] = lines.decode(line)
-            except ValueError as error:
-                self._give_up(line, str(error))
-        return self._rows.get(id_)
+        best = self._best.get(lines.row_id(*row_id))
+        if best is None:
+            return None
+        try:
+            return lines.decode(best[1])
+        except ValueError as error:
+            self._give_up(best[1], str(error))
+            return self.get(row_id)
 
     def verdict(self, row_id: RowId) -> str | None:
         """Return the verdict of the row that :meth:`get` returns, without parsing that."""
@@ -110,8 +109,6 @@ class Store:
             # It is found even if the disk is full.
             self._journal.lines.append(line)
             self._learn(line, lines.Head(id_, row.version, row.verdict))
-            if id_ in self._best and self._best[id_][1] is line:
-                self._rows[id_] = row
 
     def settle(self, ids: Iterable[RowId]) -> None:
         """Put the rows under these ids first, in this order and one each; all other lines follow in
@@ -166,7 +163,6 @@ class Store:
             return
         if head.id not in self._best or self._best[head.id][0] <= head.rank:
             self._best[head.id] = (head.rank, line)
-            self._rows.pop(head.id, None)
 
     # ---- opening
 
@@ -231,7 +227,7 @@ class Store:
             self._compare()
             number = self._journal.lines.index(line)
             del self._journal.lines[number]
-            self._ids, self._best, self._rows = [], {}, {}
+            self._ids, self._best = [], {}
             for each in self._journal.lines:
                 self._learn(each)
             self._reject([_Rejected(number + 1, line, why)])

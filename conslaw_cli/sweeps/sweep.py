@@ -41,7 +41,7 @@ from conslaw_cli.errors import (
 )
 from conslaw_cli.lie.count import VERSION, count_laws, default_memory, estimated_seconds
 from conslaw_cli.problems import Architecture, Problem
-from conslaw_cli.records import LawCount
+from conslaw_cli.records import LawCount, Trace
 from conslaw_cli.sweeps import signals
 from conslaw_cli.sweeps.store import RowId, Store
 
@@ -54,6 +54,10 @@ CHUNK_SECONDS = 0.2
 CHUNK_JOBS = 100
 LISTEN = 0.1
 """Seconds after which an interrupt is heard that came to another thread."""
+SHARES = 20
+"""A job is long if it takes more than such a part of the time that all of them take."""
+TRACE_SHOWN = 3
+"""Steps of a trace that the columns of a sweep's table have room for."""
 DESCRIPTORS = 16
 """What a second child must leave room for: its own, and those of files and imports."""
 
@@ -74,6 +78,40 @@ class Job:
     def id(self) -> RowId:
         """What its row is found by."""
         return self.key, self.problem.name
+
+    def widest(self) -> LawCount:
+        """Return a row with the largest numbers that its own can have, and a trace of as many steps
+        as a table has room for.
+        """
+        state, listed = self.problem.state, self.problem.known_listed
+        figures = {
+            "degree": self.degree or 0,
+            **dict.fromkeys(("linear", "independent", "known", "new", "not_polynomial"), state),
+        }
+        return replace(
+            _failed(self, "", 0.0),
+            verdict="computed",
+            parameters=self.problem.parameters,
+            state=state,
+            dim_lie=state,
+            laws=state,
+            unknown_laws=state,
+            known_listed=listed,
+            known_independent=min(state, listed),
+            trace=Trace((state,) * TRACE_SHOWN),
+            involutive=False,
+            polynomial_laws=figures if self.degree else None,
+        )
+
+
+class Widest:
+    """The widest rows of jobs (:meth:`Job.widest`), made anew whenever they are gone through."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._jobs = jobs
+
+    def __iter__(self) -> Iterator[LawCount]:
+        return (job.widest() for job in self._jobs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +271,7 @@ def _in_workers(
     unclaimed: dict[RowId, _Outcome],
 ) -> Generator[_Outcome, None, None]:
     """Run jobs in several processes. Jobs for which there is none have no outcome."""
-    # Longest first: else the last one to start keeps all other workers waiting.
-    chunks = deque(_chunks(sorted(jobs, key=lambda job: -job.cost)))
+    chunks = deque(_chunks(_long_first(jobs, workers)))
     with signals.held_back():
         try:
             crew = _Crew(chunks, limits, workers, count)
@@ -247,6 +284,15 @@ def _in_workers(
                 yield from crew.arrived()
         finally:
             _claim(unclaimed, crew.close())
+
+
+def _long_first(jobs: Sequence[Job], workers: int) -> list[Job]:
+    """Return the jobs in their order, so that rows come in the order they are shown in, but for
+    long ones, the longest first: the last one to start keeps all other workers waiting, of those
+    in their order for at most 1 / SHARES of the time.
+    """
+    long = sum(job.cost for job in jobs) / workers / SHARES
+    return sorted(jobs, key=lambda job: -job.cost if job.cost > long else 0.0)
 
 
 def _chunks(jobs: Iterable[Job]) -> Iterator[list[Job]]:

@@ -319,7 +319,7 @@ def test_text_is_written_as_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None
         return find_laws(architecture, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr("conslaw_cli.laws.polynomials.find_laws", search)
-    monkeypatch.setattr("conslaw_cli.cli.options._print", shown.append)
+    monkeypatch.setattr("conslaw_cli.cli.options.put", shown.append)
     assert laws("-", stdin=FOUR).exit_code == 0
     assert written == [0, 1, 2, 3]
     monkeypatch.undo()

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conslaw_cli.formats import NAMES, Report, exceptions, render, summary
+from conslaw_cli.formats import NAMES, Report, render
 from conslaw_cli.formats.explain import explain
+from conslaw_cli.formats.tally import Tally
 from conslaw_cli.formats.words import columns, label, probability, value_text
 from conslaw_cli.records import Bound, LawCount, Trace
 
@@ -418,8 +419,9 @@ def test_expected_numbers_of_laws_are_a_column_and_those_missed_are_exceptions_a
     None
 ):
     report = Report("sweep", [SCALAR, RELU], expected={RELU.name: 5})
-    assert [row.name for row in exceptions(report)] == [RELU.name, SCALAR.name]
-    assert (summary(report)["expected"], summary(report)["as_expected"]) == (1, 0)
+    tally = Tally(report.rows, report.expected)
+    assert [row.name for row in tally.exceptions()] == [RELU.name, SCALAR.name]
+    assert (tally.numbers()["expected"], tally.numbers()["as_expected"]) == (1, 0)
     table = {column.header: column.cells for column in columns(report.rows, report.expected)}
     assert table["expected"] == ("-", "5")
     assert re.search(r"\nas expected +0\n", render("table", report))
@@ -573,7 +575,7 @@ def test_a_format_that_does_not_exist() -> None:
 def test_summary_counts_a_proved_row_with_unknown_laws_as_an_exception() -> None:
     proved = replace(SCALAR, name="proved", verdict="proved", error_bound=None)
     rows = [RELU, proved, SCALAR, FAILED]
-    assert summary(Report("sweep", rows)) == {
+    assert json.loads(render("json", Report("sweep", rows)))["summary"] == {
         "rows": 4,
         "proved": 2,
         "computed": 1,
@@ -583,7 +585,17 @@ def test_summary_counts_a_proved_row_with_unknown_laws_as_an_exception() -> None
         "as_expected": 0,
         "exceptions": ["big|net_1", "linear 1-2-2-1", "proved"],
     }
-    assert exceptions(Report("sweep", rows)) == [FAILED, SCALAR, proved]
+    assert Tally(rows, {}).exceptions() == [FAILED, SCALAR, proved]
+
+
+def test_of_many_exceptions_the_worst_are_held() -> None:
+    rows = [replace(SCALAR, name=f"row {i}") for i in range(50)]
+    rows[30] = replace(FAILED, name="row 30")
+    rows[40] = replace(RELU, name="row 40")
+    tally = Tally(rows, {"row 40": 1}, kept=3)
+    assert [row.name for row in tally.exceptions()] == ["row 40", "row 30", "row 0"]
+    assert tally.found == 50
+    assert Tally(rows, {}, kept=3).found == 49
 
 
 def test_a_key_is_a_column_only_where_the_names_do_not_say_it() -> None:

@@ -156,7 +156,7 @@ def test_a_wrong_generator_is_noticed() -> None:
 
 FALSE_ONCE = [
     # a bias of two layers
-    "x[2]\nh[2] = dense(x; U1, b1)\nr = relu(h)\ng[2] = dense(r; U2, b1)\nq = relu(g)\ny[1] = dense(q; U3)",
+    "x[2]\nh[2] = dense(x; U1, b1)\nr = relu(h)\ng[2] = dense(r; U2, b1)\ny[1] = dense(g; U3)",
     # a matrix of two layers, one of them with a bias
     "x[2]\nh[1] = dense(x; U1)\ng[2] = dense(h; U2)\nk[1] = dense(g; U1, b3)\ny[1] = dense(k; U4)",
     "x[2]\nh[2] = dense(x; U1)\nr[2] = dense(h; U1, b1)\ny[1] = dense(r; U3)",

@@ -4,7 +4,6 @@ there.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -62,8 +61,7 @@ def publish(folder: Path, *changes: Mapping[str, object]) -> None:
 def compared(row: LawCount, published: LawCount) -> Comparison:
     """Compare a row with a published one."""
     Path("rows").write_bytes(lines.encode("key", published) + b"\n")
-    with contextlib.closing(Published("rows")) as file:
-        return file.compare(row)
+    return Published("rows").compare(row)
 
 
 def test_a_row_is_as_published_whatever_its_seed_its_time_and_its_version() -> None:
@@ -106,8 +104,7 @@ def test_the_error_of_a_computed_row_belongs_to_its_seed() -> None:
 
 def test_a_damaged_row_is_a_difference() -> None:
     Path("rows").write_bytes(lines.encode("key", ROW)[:-9] + b"\n[]\n\n")
-    with contextlib.closing(Published("rows")) as file:
-        assert file.compare(ROW).differs == "its published row is damaged"
+    assert Published("rows").compare(ROW).differs == "its published row is damaged"
 
 
 # ---- sweeps

@@ -545,7 +545,9 @@ def test_a_copy_of_the_store_in_its_place_goes_on_being_it(store: Store, path: P
 def test_a_row_makes_room_only_for_one_that_is_as_good(store: Store, path: Path) -> None:
     proved = ROWS[RELU.name]
     computed = replace(proved, verdict="computed", seconds=2.0)
-    failed = replace(proved, verdict="failed", reason="killed", seconds=3.0)
+    failed = LawCount(
+        proved.name, proved.architecture, 0, VERSION, 3.0, verdict="failed", reason="killed"
+    )
     again = replace(proved, seconds=4.0)
     for row, expected in (
         (failed, failed),

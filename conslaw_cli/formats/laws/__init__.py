@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from conslaw_cli.errors import ContradictionError
+from conslaw_cli.formats import encodable
 from conslaw_cli.formats.words import has_theory, label, plural
 from conslaw_cli.laws.polynomials import Law, LawSearch, Polynomial
 from conslaw_cli.records import LawCount
@@ -201,19 +202,14 @@ def render(name: str, results: Sequence[Result], *, width: int | None = None) ->
     name: one of NAMES; raise KeyError for another. width: columns of the terminal, or None where
     lines may be of any length (only ``text`` heeds it).
     """
-    return _encodable(_RENDERERS[name](results, width))
+    return encodable(_RENDERERS[name](results, width))
 
 
 def stream(results: Iterable[Result], *, width: int | None = None) -> Iterator[str]:
     """Yield the pieces of the format ``text``, one for each result as soon as it is there."""
     from conslaw_cli.formats.laws.text import text_blocks
 
-    return map(_encodable, text_blocks(results, width))
-
-
-def _encodable(text: str) -> str:
-    # A lone surrogate has no UTF-8. As a backslash escape it does.
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return map(encodable, text_blocks(results, width))
 
 
 def _text(results: Sequence[Result], width: int | None) -> str:

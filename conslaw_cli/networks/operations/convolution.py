@@ -262,7 +262,9 @@ class Windows(Operation):
 
     def wires(self, wiring: Wiring, inputs: Sequence[Wire], arrays: Sequence[Array]) -> Wire:
         """The taps of a channel are copies of one unit; zeros around an image are not shifted."""
-        return wiring.unshifted(inputs[0]).repeated(len(self.index))
+        zeros = bool((self.index == prod(self.sizes)).any())
+        wire = wiring.unshifted(inputs[0]) if zeros else inputs[0]
+        return wire.repeated(len(self.index))
 
 
 @dataclass(frozen=True, slots=True)

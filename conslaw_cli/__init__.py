@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from conslaw_cli.families.formulas.custom import CustomFields, CustomMap
     from conslaw_cli.families.layers import Branch, Layers
     from conslaw_cli.families.mlp import MLP
+    from conslaw_cli.flows.decay import Decay
+    from conslaw_cli.flows.friction import Friction
+    from conslaw_cli.flows.gradient import Gradient
+    from conslaw_cli.flows.metrics import Hypentropy, Power
+    from conslaw_cli.flows.mirror import Mirror
+    from conslaw_cli.flows.momentum import Momentum
     from conslaw_cli.laws.polynomials import LawSearch, find_laws
     from conslaw_cli.lie.count import count_laws
     from conslaw_cli.networks.operations.convolution import Convolution, Pool
@@ -34,13 +40,20 @@ __all__ = [
     "Convolution",
     "CustomFields",
     "CustomMap",
+    "Decay",
     "Flat",
+    "Friction",
+    "Gradient",
+    "Hypentropy",
     "LawCount",
     "LawSearch",
     "Layers",
     "Linear",
     "MemoryBudgetError",
+    "Mirror",
+    "Momentum",
     "Pool",
+    "Power",
     "Problem",
     "SpecError",
     "__version__",
@@ -55,6 +68,12 @@ _HOMES = {
     "families.formulas.custom": ("CustomFields", "CustomMap"),
     "families.layers": ("Branch", "Layers"),
     "families.mlp": ("MLP",),
+    "flows.decay": ("Decay",),
+    "flows.friction": ("Friction",),
+    "flows.gradient": ("Gradient",),
+    "flows.metrics": ("Hypentropy", "Power"),
+    "flows.mirror": ("Mirror",),
+    "flows.momentum": ("Momentum",),
     "laws.polynomials": ("LawSearch", "find_laws"),
     "networks.operations.convolution": ("Convolution", "Pool"),
     "networks.operations.dense": ("Linear",),

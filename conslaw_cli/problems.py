@@ -54,11 +54,6 @@ class Architecture(Protocol):
         """Number of monomials of the known laws, roughly: decides whether they fit in memory."""
         ...
 
-    @property
-    def monomial(self) -> bool:
-        """Whether φ is a monomial map, so that :meth:`path_rank` is dim Lie(W_φ)(θ)."""
-        ...
-
     def describe(self) -> dict[str, Any]:
         """Return the JSON-ready keys that define the architecture (all but its name)."""
         ...
@@ -68,11 +63,6 @@ class Architecture(Protocol):
         """What is open between φ and the network's own gradients, as a sentence; None for
         nothing.
         """
-        ...
-
-    @property
-    def scalar(self) -> bool:
-        """Whether φ has one component, so that Lie(W_φ) is spanned by one field."""
         ...
 
     def fields(self) -> VectorFields:
@@ -89,27 +79,6 @@ class Architecture(Protocol):
 
     def outline(self) -> Sequence[tuple[str, str, int]]:
         """Return its pieces, in order: what each is, the shape behind it, its parameters."""
-        ...
-
-    @property
-    def image_dimension(self) -> int | None:
-        """The generic rank of ∂φ, which is dim W_0(θ), where a theorem gives it."""
-        ...
-
-    def parts(self) -> Sequence[tuple[Architecture, int]]:
-        """Return architectures on disjoint parameters, and how often each occurs, whose direct sum
-        this is: often just itself.
-        """
-        ...
-
-    def path_rank(self) -> int:
-        """Return the rank of the exponent matrix of a monomial φ, from the graph alone."""
-        ...
-
-    def segments(self) -> Sequence[Architecture]:
-        """Return pieces s with ``dim Lie(W_φ) ≤ Σ_s dim Lie(W_{f_s}) − (pieces − 1)``; empty if no
-        such theorem applies.
-        """
         ...
 
 
@@ -150,6 +119,11 @@ class Problem:
     where: the points at which dim Lie is meant.
 
     Raise SpecError if the architecture is none, or has not what the flow names.
+
+    >>> from conslaw_cli import MLP, Momentum, count_laws
+    >>> problem = Problem(MLP((3, 4, 2), "linear"), Momentum())
+    >>> problem.state, count_laws(problem).laws
+    (41, 6)
     """
 
     architecture: Architecture

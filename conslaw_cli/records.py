@@ -46,6 +46,15 @@ class Trace:
     error_bound: float | None = None
     complete: bool = True
 
+    @property
+    def involutive(self) -> bool | None:
+        """Whether W_0 is involutive, so that the dimensions never rise; None if that is not
+        known.
+        """
+        if len(self.dimensions) > 1:
+            return False
+        return True if self.complete else None
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LawCount:
@@ -60,6 +69,13 @@ class LawCount:
     state space, which is ``dim_lie + laws``; a row of gradient flow, whose state is θ, does not
     write them. ``timeless``: how many laws do not depend on time, where some may. The counts
     are None in a failed row, whose ``reason`` says why.
+
+    >>> from conslaw_cli import MLP, count_laws
+    >>> row = count_laws(MLP((1, 2, 2, 1), "linear"))
+    >>> row.laws, row.known_independent, row.unknown_laws, row.verdict
+    (7, 6, 1, 'proved')
+    >>> row.to_dict()["trace"]
+    [1]
     """
 
     name: str

@@ -174,7 +174,7 @@ def certificate(widths: Sequence[int], p: int, seed: int = 0) -> tuple[bool, boo
     """
     network, rng = MLP(tuple(widths), "linear"), np.random.default_rng(seed)
     laws, theta = len(network.laws()), rng.integers(p, size=network.parameters)
-    if not network.scalar:
+    if network.widths[0] * network.widths[-1] != 1:
         raise ValueError(f"expected widths from 1 to 1, got {list(widths)}")
     if not (isprime(p) and laws < p < 2**20):
         raise ValueError(f"expected a prime between {laws} and 2^20, got {p}")

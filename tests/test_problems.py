@@ -12,6 +12,7 @@ import pytest
 
 from conslaw_cli import MLP, CustomMap, Problem, SpecError, count_laws, find_laws
 from conslaw_cli.flows import Model, VectorFields
+from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.problems import Loss
@@ -45,6 +46,9 @@ class Slower:
 
     def laws(self, model: Model) -> Laws:
         return model.laws()
+
+    def coordinates(self, model: Model) -> Coordinates:
+        return GRADIENT.coordinates(model)
 
 
 def key_of(job: dict[str, Any]) -> str:

@@ -28,7 +28,12 @@ MAX_HEADS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """An attention layer. Raise SpecError if a size is not a positive integer within bounds."""
+    """An attention layer. Raise SpecError if a size is not a positive integer within bounds.
+
+    >>> from conslaw_cli import count_laws
+    >>> count_laws(Attention(dim=4, heads=1, head_dim=4))
+    <LawCount 'attention 4-1x4': D = 64, dim Lie = 44, laws = 20 (20 known), proved>
+    """
 
     dim: int
     heads: int
@@ -55,11 +60,6 @@ class Attention:
         size = self.heads * self.dim * self.head_dim
         left, right = f"{self.dim}×{self.head_dim}", f"{self.head_dim}×{self.dim}"
         return [(f"{m} of {self.heads} heads", left if m in "QV" else right, size) for m in "QKVO"]
-
-    @property
-    def image_dimension(self) -> int:
-        """The sum of those of its products."""
-        return sum((part.image_dimension or 0) * count for part, count in self.parts())
 
     def parts(self) -> tuple[tuple[MLP, int], ...]:
         """Return one product and how many of them there are."""
@@ -91,30 +91,12 @@ class Attention:
         return sum(part.known_terms * count for part, count in self.parts())
 
     @property
-    def monomial(self) -> bool:
-        """Products of matrices are no monomials, in general."""
-        return False
-
-    @property
     def scope(self) -> str:
         """φ is a factor of the layer; how much of it data can move is not part of the count."""
         return (
             "The count is that of φ = (Q_h K_h, V_h O_h)_h, on which the layer depends (arXiv"
             " 2506.06194)."
         )
-
-    @property
-    def scalar(self) -> bool:
-        """At least two products."""
-        return False
-
-    def path_rank(self) -> int:
-        """Not a monomial map."""
-        raise NotImplementedError("attention is not a monomial map")
-
-    def segments(self) -> tuple[MLP, ...]:
-        """No chain."""
-        return ()
 
     def fields(self) -> GradientFields:
         """Return the gradients of the whole layer."""

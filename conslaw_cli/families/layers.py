@@ -78,6 +78,11 @@ class Layers:
     input: the shape of the input, (units,), (channels, length) or (channels, height, width).
     layers: the layers from input to output; lists become tuples, here as in the layers themselves.
     loss as for MLP; name: a label, by default made from the rest.
+
+    >>> from conslaw_cli import Activation, Convolution, Flat, count_laws
+    >>> layers = (Convolution(2, (3,), (1,)), Activation("relu"), Flat(), Linear(1))
+    >>> count_laws(Layers((1, 5), layers, name="small"))
+    <LawCount 'small': D = 12, dim Lie = 10, laws = 2 (2 known), proved>
     """
 
     input: Shape
@@ -167,12 +172,6 @@ class Layers:
         )
 
     @property
-    def monomial(self) -> bool:
-        """Known for MLPs only."""
-        mlp = self.mlp()
-        return mlp is not None and mlp.monomial
-
-    @property
     def scope(self) -> str | None:
         """What is known of an MLP; for other networks, that φ is the one of free gates."""
         mlp = self.mlp()
@@ -182,23 +181,6 @@ class Layers:
             isinstance(step.layer, Activation) and step.layer.gated for step in self.steps()
         )
         return FREE_GATES if gated else None
-
-    @property
-    def scalar(self) -> bool:
-        """Known for MLPs only."""
-        mlp = self.mlp()
-        return mlp is not None and mlp.scalar
-
-    def path_rank(self) -> int:
-        """Return the rank of the path-edge incidence matrix; ``monomial`` networks only."""
-        mlp = self.mlp()
-        assert mlp is not None
-        return mlp.path_rank()
-
-    def segments(self) -> tuple[MLP, ...]:
-        """Return the pieces of an MLP between its layers of width 1."""
-        mlp = self.mlp()
-        return () if mlp is None else mlp.segments()
 
     def parameter_names(self) -> list[str]:
         """Return the names of the parameters, in the order of θ."""
@@ -212,16 +194,6 @@ class Layers:
             parameters = 0 if isinstance(step.layer, Branch) else step.parameters
             rows.append(("  " * (len(step.path) - 1) + what, show(step.after), parameters))
         return rows
-
-    @property
-    def image_dimension(self) -> int | None:
-        """Known for MLPs only."""
-        mlp = self.mlp()
-        return None if mlp is None else mlp.image_dimension
-
-    def parts(self) -> tuple[tuple[Layers, int], ...]:
-        """One part: itself."""
-        return ((self, 1),)
 
     def fields(self) -> GradientFields:
         """Return the gradients ``∇_θ F(θ; a)``."""

@@ -34,10 +34,9 @@ cross-entropy as well.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from math import comb
 from typing import Any, Literal
 
 from conslaw_cli import checks
@@ -82,6 +81,10 @@ class MLP:
     name: a label; by default it is made from the rest.
 
     Raise SpecError if a value is not one of these.
+
+    >>> network = MLP((3, 4, 2), "relu", bias="hidden")
+    >>> network.name, network.parameters, network.known_listed
+    ('relu 3-4-2 bias', 24, 4)
     """
 
     widths: tuple[int, ...]
@@ -189,19 +192,6 @@ class MLP:
             return ONE_INPUT
         return DEEP_RELU if self.depth > 2 else None
 
-    @property
-    def scalar(self) -> bool:
-        """Whether φ has one component: width 1 to width 1, linear, without biases, under squared
-        error.
-        """
-        ends = self.widths[0] == self.widths[-1] == 1
-        return (
-            ends
-            and not self.bias
-            and self.loss != "cross_entropy"
-            and all(a in LINEAR for a in self.activations)
-        )
-
     def fields(self) -> GradientFields:
         """Return the gradients ``∇_θ F(θ; a)``."""
         return GradientFields(self.graph, self.loss == "cross_entropy")
@@ -209,36 +199,6 @@ class MLP:
     def laws(self) -> Laws:
         """Return the known laws: junctions, and what the loss adds (module docstring)."""
         return self.fields().known_laws()
-
-    def squared(self) -> MLP | None:
-        """Return the network under squared error with the same Lie algebra trace, None if nothing
-        moves.
-
-        The same network, or with one output less for cross-entropy (module docstring).
-        """
-        if self.loss != "cross_entropy":
-            return replace(self, loss="mse")
-        if self.frozen:
-            return None
-        return replace(self, loss="mse", widths=(*self.widths[:-1], self.widths[-1] - 1))
-
-    @property
-    def monomial(self) -> bool:
-        """Whether every component of φ is a monomial, up to the rotation of :meth:`squared`.
-
-        A linear layer adds up the paths through its neurons, so it must have one neuron; and its
-        bias is added to that of the layer behind it, so one of the two must have none. Where
-        nothing moves φ has no components.
-        """
-        if self.frozen:
-            return True
-        biased = {"all": self.depth, "hidden": self.depth - 1, False: 0}[self.bias]
-        return all(
-            a not in LINEAR or (n == 1 and layer >= biased)
-            for layer, (n, a) in enumerate(
-                zip(self.widths[1:-1], self.activations, strict=True), start=1
-            )
-        )
 
     def parameter_names(self) -> list[str]:
         """Return the names of the parameters, in the order of θ."""
@@ -258,78 +218,6 @@ class MLP:
                 )
             )
         return rows
-
-    @property
-    def image_dimension(self) -> int | None:
-        """The dimension of the image of φ: matrices of rank at most r form a variety of dimension
-        r(n + m − r).
-        """
-        network = self.squared()
-        if network is None or network.bias or any(a not in LINEAR for a in network.activations):
-            return None
-        n, m, r = network.widths[0], network.widths[-1], min(network.widths)
-        return r * (n + m - r)
-
-    def parts(self) -> tuple[tuple[MLP, int], ...]:
-        """One part: itself."""
-        return ((self, 1),)
-
-    def path_rank(self) -> int:
-        """Return the rank of the path-edge incidence matrix of the graph; ``monomial`` networks
-        only.
-
-        The paths from inputs and biases to outputs span the flows that are conserved at every
-        hidden neuron. Every edge lies on a path and every neuron is joined to an output, so the
-        conservation equations are independent, one per neuron.
-        """
-        network = self.squared()
-        return 0 if network is None else network.parameters - network.hidden
-
-    def segments(self) -> tuple[MLP, ...]:
-        """Return the pieces of a chain without biases between its layers of width 1; empty if there
-        are biases.
-
-        Cut the network at its hidden layers of width 1 into segments with maps f_s(θ_s). F is a
-        product of the inner segments' values with the end segments' probes, so the θ_s-part of a
-        field of W_φ is a combination, with functions as coefficients, of fields of W_{f_s}. Hence
-        W_φ lies in the involutive distribution Δ = ⊕_s Lie(W_{f_s}), as does Lie(W_φ). A segment
-        that is one function, from width 1 to width 1 without gates, has one field and nothing to
-        bracket it with: it counts 1. Along ∇⟨c, f_s⟩ the law of the cut behind (before) the segment
-        changes by 2⟨c, f_s⟩ (by minus that), so the cuts' laws are independent on Δ: with m cuts,
-        ``dim Lie(W_φ)(θ) ≤ Σ_s dim Lie(W_{f_s})(θ_s) − m``.
-        """
-        network = self.squared()
-        if network is None or network.bias:
-            return ()
-        widths, activations = network.widths, network.activations
-        cuts = [0, *(i for i in range(1, len(widths) - 1) if widths[i] == 1), len(widths) - 1]
-        return tuple(MLP(widths[a : b + 1], activations[a : b - 1]) for a, b in pairwise(cuts))
-
-    def closed_form(self) -> int | None:
-        """Return the number of laws of a linear chain by a formula; None for other networks. A
-        conjecture: nothing rests on it.
-
-        Cut the chain at its hidden layers of width 1; a piece with widths n from 1 to 1 has D − 1
-        laws, any other ``Σ_i n_i(n_i + 1)/2 − k_i(k_i + 1)/2`` over its hidden layers, ``k_i =
-        max(0, n_i − n_{i−1} − n_{i+1})``; each cut adds 1. For two matrices this is Prop. 4.2.
-        """
-        segments = self.segments()
-        if (
-            not segments
-            or any(a not in LINEAR for a in self.activations)
-            or self.loss == "cross_entropy"
-        ):
-            return None
-        return sum(segment._piece() for segment in segments) + len(segments) - 1
-
-    def _piece(self) -> int:
-        if self.scalar:
-            return self.parameters - 1
-        around = zip(self.widths, self.widths[1:], self.widths[2:], strict=False)
-        return sum(
-            n * (n + 1) // 2 - comb(max(0, n - before - after) + 1, 2)
-            for before, n, after in around
-        )
 
     def _default_name(self) -> str:
         activation = (

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField
+from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.networks.known_laws import Laws
 
 
@@ -73,7 +74,7 @@ class VectorFields(Protocol):
 
 @runtime_checkable
 class Clocked(Protocol):
-    """Fields on a state with a time, in coordinates that may depend on it."""
+    """Fields with a drift, on a state with a time, in coordinates that may depend on it."""
 
     @property
     def dimension(self) -> int:
@@ -139,4 +140,10 @@ class Flow(Asked, Protocol):
 
     def laws(self, model: Model) -> Laws:
         """Return its known laws, as functions of the coordinates of :meth:`fields`."""
+        ...
+
+    def coordinates(self, model: Model) -> Coordinates:
+        """Return what these coordinates are. Raise SpecError if they are no rational functions of
+        θ, so that polynomials in them are none.
+        """
         ...

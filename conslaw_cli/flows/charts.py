@@ -63,6 +63,11 @@ class Chart:
         return scales
 
     @property
+    def constant(self) -> bool:
+        """Whether all metrics are."""
+        return all(metric.constant for _, metric, _ in self.arrays)
+
+    @property
     def degree(self) -> int:
         """Largest degree of a metric in x, and the poles of all, which a common denominator has."""
         poles = sum(metric.poles * len(entries) for entries, metric, _ in self.arrays)

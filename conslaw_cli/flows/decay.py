@@ -18,6 +18,7 @@ is orthogonal to them. docs/flows.md has the proof.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -26,6 +27,8 @@ from numpy.typing import NDArray
 
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.flows import Model, VectorFields
+from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
+from conslaw_cli.flows.coordinates import exponential as grown
 from conslaw_cli.flows.metrics import exponential, product
 from conslaw_cli.flows.names import Arrays
 from conslaw_cli.networks.known_laws import Family, Laws, Named
@@ -35,7 +38,13 @@ _POWERS = {1: "", 2: "2"}
 
 @dataclass(frozen=True, slots=True)
 class Decay:
-    """Weight decay at a rate λ > 0. only: the arrays that decay, None for all."""
+    """Weight decay at a rate λ > 0. only: the arrays that decay, None for all.
+
+    >>> from conslaw_cli import MLP, Problem, count_laws
+    >>> network = MLP((2, 3, 1), "relu", "hidden")
+    >>> [count_laws(Problem(network, flow)).laws for flow in (Decay(), Decay(("U1", "U2")))]
+    [3, 0]
+    """
 
     only: tuple[str, ...] | None = None
 
@@ -81,11 +90,31 @@ class Decay:
         weight = decays[laws.left] + np.where(laws.right >= 0, decays[laws.right], 0)
         return _alike(laws, weight)
 
+    def coordinates(self, model: Model) -> Coordinates:
+        """Return q and t."""
+        names = tuple(model.parameter_names())
+        decays = tuple(self._decays(model, len(names)).tolist())
+        return Shrinking(names, (), (("t", "t", "t"),), ("t", "lam"), decays)
+
     def _decays(self, model: Model, size: int) -> NDArray[np.bool_]:
         if self.only is None:
             return np.ones(size, dtype=np.bool_)
         arrays = Arrays.of(model)
         return np.array([arrays.array(e) in self.only for e in range(len(arrays.names))])
+
+
+@dataclass(frozen=True, slots=True)
+class Shrinking(Coordinates):
+    """``q = e^{λ P t} θ``, and t. decays: which of them do."""
+
+    decays: tuple[bool, ...] = ()
+
+    def written(self, terms: Sequence[Term]) -> list[tuple[Factor, list[Term]]]:
+        """Return the terms with ``e^{kλt}``, k their degree in what decays."""
+        size, rate = len(self.decays), ("λ", r"\lambda", "lam")
+        weights = [sum(0 <= e < size and self.decays[e] for e in m) for _, m in terms]
+        factors = [grown(rate, weight) for weight in weights]
+        return grouped(list(zip(factors, terms, strict=True)))
 
 
 def _alike(laws: Laws, weight: NDArray[np.intp]) -> Laws:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from enum import Enum
 
+from conslaw_cli.flows.coordinates import ONE, Factor, exponential, power
+
 Formula = tuple[str, str]
 """Text and LaTeX."""
 
 
 class Friction(Enum):
-    """The friction τ(t)."""
+    """The friction τ(t): constant and positive, none, or that of Nesterov's flow."""
 
     CONSTANT = "constant"
     NONE = "0"
@@ -23,6 +25,25 @@ class Friction(Enum):
             Friction.NONE: ("", ""),
             Friction.NESTEROV: ("t³", "t^3"),
         }[self]
+
+    @property
+    def clock(self) -> tuple[tuple[str, str, str], tuple[str, ...]]:
+        """Return what s is written with, as text, in LaTeX and in Python, and what laws depend on
+        besides θ and v, in Python.
+        """
+        constant = ("(1/τ)", r"\tfrac{1}{\tau}", "(1/tau)"), ("t", "tau")
+        return constant if self is Friction.CONSTANT else (("t", "t", "t"), ("t",))
+
+    def written(self, momenta: int, times: int, most: int) -> tuple[Factor, int]:
+        """Return what becomes of a term with so many p and s: what it has in front, and its
+        coefficient's factor, for terms with at most ``most`` times s: s is ``−e^{−τt}/τ``, t or
+        ``−1/(2t²)``, and denominators are cleared.
+        """
+        if self is Friction.CONSTANT:
+            return exponential(("τ", r"\tau ", "tau"), momenta - times), (-1) ** times
+        if self is Friction.NONE:
+            return ONE, 1
+        return power(3 * momenta - 2 * times), (-1) ** times * 2 ** (most - times)
 
     def moved(self, position: Formula, velocity: Formula) -> Formula:
         """Return ``⟨c, θ⟩ − s ⟨c, p⟩`` from ``⟨c, θ⟩`` and ``⟨c, v⟩``."""

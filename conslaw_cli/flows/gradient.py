@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from conslaw_cli.flows import Model, VectorFields
+from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.networks.known_laws import Laws
 
 
@@ -43,6 +44,10 @@ class Gradient:
     def laws(self, model: Model) -> Laws:
         """Return those of gradient flow."""
         return model.laws()
+
+    def coordinates(self, model: Model) -> Coordinates:
+        """Return θ."""
+        return Coordinates(tuple(model.parameter_names()))
 
 
 GRADIENT = Gradient()

@@ -22,8 +22,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField
+from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Model, VectorFields
 from conslaw_cli.flows.charts import Chart
+from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
 from conslaw_cli.flows.metrics import ENTROPY, EUCLIDEAN, Metric, plain
 from conslaw_cli.flows.names import ArrayError, Arrays
@@ -38,6 +40,14 @@ Rates = tuple[tuple[str, Fraction], ...]
 class Mirror:
     """A mirror flow. metric, rates: those of some arrays; others are Euclidean, of rate 1. called:
     the shorthand of a metric that has one, which :meth:`of` finds out.
+
+    >>> from fractions import Fraction
+    >>> from conslaw_cli import MLP, Power, Problem, count_laws
+    >>> network = MLP((2, 2, 2), "linear")
+    >>> entropy = Mirror((("U1", Power(1)), ("U2", Power(1))))
+    >>> slower = Mirror(rates=(("U1", Fraction(1, 10)),))
+    >>> [count_laws(Problem(network, flow)).laws for flow in (entropy, slower)]
+    [2, 3]
     """
 
     metric: Chosen = ()
@@ -90,6 +100,15 @@ class Mirror:
     def laws(self, model: Model) -> Laws:
         """Return the scalings' and, where metrics are constant, the mixings' (module docstring)."""
         return potentials(model.laws(), Arrays.of(model), self.chart(model))
+
+    def coordinates(self, model: Model) -> Coordinates:
+        """Return θ, which the coordinates are for metrics that are powers."""
+        if any(metric.poles for _, metric in self.metric):
+            raise SpecError(
+                "flow: mirror: expected metrics that are powers, got a hypentropy, under which"
+                " laws are no polynomials"
+            )
+        return Coordinates(tuple(model.parameter_names()))
 
     def chart(self, model: Model) -> Chart:
         """Return the metric of every parameter of a model."""

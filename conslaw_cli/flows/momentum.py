@@ -25,7 +25,7 @@ docs/flows.md has the proofs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -35,6 +35,7 @@ from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.flows import Asked, Model, VectorFields
 from conslaw_cli.flows.charges import boosted, exchanges, linear, open_spaces, rotations
 from conslaw_cli.flows.charts import Chart
+from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
 from conslaw_cli.flows.friction import Friction
 from conslaw_cli.flows.mirror import Mirror
 from conslaw_cli.flows.names import Arrays
@@ -46,6 +47,11 @@ from conslaw_cli.networks.known_laws import Laws, join
 class Momentum:
     """The heavy ball (constant friction), without friction, or Nesterov's flow. metric: that of a
     mirror flow, for the Hessian form of momentum in it; None for the Euclidean one.
+
+    >>> from conslaw_cli import MLP, Problem, count_laws
+    >>> network = MLP((1, 3, 1), "linear")
+    >>> count_laws(Problem(network, Momentum(Friction.NESTEROV)))
+    <LawCount 'linear 1-3-1': D = 6, dim Lie = 7, laws = 6 (6 known), proved>
     """
 
     friction: Friction = Friction.CONSTANT
@@ -100,6 +106,38 @@ class Momentum:
                 found += [rotations(sides, arrays), *exchanges(sides, arrays, scales)]
         charges = [boosted(laws, self.friction) for laws in found]
         return join([*charges, *linear(model.laws(), arrays, scales, self.friction)])
+
+    def coordinates(self, model: Model) -> Coordinates:
+        """Return θ, p and s."""
+        if isinstance(self.metric, Mirror):
+            self.metric.coordinates(model)
+        arrays = Arrays.of(model)
+        extra, arguments = self.friction.clock
+        return Moving(arrays.names, arrays.velocities(), (extra,), arguments, self.friction)
+
+
+@dataclass(frozen=True, slots=True)
+class Moving(Coordinates):
+    """(θ, p, s) in θ, velocities and time."""
+
+    friction: Friction = Friction.CONSTANT
+
+    def written(self, terms: Sequence[Term]) -> list[tuple[Factor, list[Term]]]:
+        """Return the terms with ``e^{∫τ}`` for every p, and s written out."""
+        size = len(self.parameters)
+        counts = [
+            (sum(size <= e < 2 * size for e in monomial), sum(e == 2 * size for e in monomial))
+            for _, monomial in terms
+        ]
+        most = max(times for _, times in counts)
+        found = []
+        for (number, monomial), (momenta, times) in zip(terms, counts, strict=True):
+            factor, scale = self.friction.written(momenta, times, most)
+            kept = monomial
+            if self.friction is Friction.NESTEROV:
+                kept = tuple(e for e in monomial if e != 2 * size)
+            found.append((factor, (number * scale, kept)))
+        return grouped(found)
 
 
 @dataclass(frozen=True, slots=True)

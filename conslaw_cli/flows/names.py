@@ -48,6 +48,10 @@ class Arrays:
         """Return the array of a parameter."""
         return array(self.names[entry])
 
+    def velocities(self) -> tuple[str, ...]:
+        """Return the names of the velocities of all parameters."""
+        return tuple(velocity(array(name)) + name[len(array(name)) :] for name in self.names)
+
     def matrices(self) -> list[str]:
         """Return the arrays whose entries have two indices or more."""
         members = self.members()

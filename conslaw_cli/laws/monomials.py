@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.flows import VectorFields
 from conslaw_cli.laws.symmetry import NONE, Symmetry
-from conslaw_cli.networks.gradients import GradientFields
 
 Monomials = NDArray[np.int32]
 """(count, degree): each row lists the parameters of a monomial, with repetitions, in ascending
@@ -285,12 +284,11 @@ def scattered(
 
     Fields that are defined everywhere are evaluated at all points at once.
     """
-    if isinstance(fields, GradientFields):
+    if fields.everywhere:
         theta = field.random(rng, (count, fields.dimension))
         theta[theta == 0] = 1
-        bound = fields.bound(field.random(rng, (count, fields.graph.constants)))
-        probes = bound.sample(field, rng, count)
-        return theta, bound.evaluate(field, theta[..., None], probes)[..., 0]
+        probes = fields.sample(field, rng, count)
+        return theta, fields.evaluate(field, theta[..., None], probes)[..., 0]
     rows: list[tuple[Array, Array]] = []
     while len(rows) < count:
         there, theta = fields.at(field, rng)

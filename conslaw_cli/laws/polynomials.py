@@ -46,6 +46,8 @@ from conslaw_cli.errors import ContradictionError, SpecError
 from conslaw_cli.families.formulas.algebraic import AlgebraicFields
 from conslaw_cli.families.formulas.terms import Radical
 from conslaw_cli.flows import VectorFields
+from conslaw_cli.flows.coordinates import Coordinates
+from conslaw_cli.laws.flowing import symmetry_of
 from conslaw_cli.laws.monomials import (
     EXTRA_ROWS,
     Classes,
@@ -57,8 +59,10 @@ from conslaw_cli.laws.monomials import (
     monomials_up_to,
     scattered,
 )
-from conslaw_cli.laws.symmetry import Symmetry, none, symmetry
-from conslaw_cli.lie.count import SMALL_MEMORY, SURE, budget_of, check_budget
+from conslaw_cli.laws.symmetry import Symmetry
+from conslaw_cli.lie.budget import SMALL_MEMORY, budget_of, check_budget
+from conslaw_cli.lie.closure import driven
+from conslaw_cli.lie.trials import SURE
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.problems import Architecture, Problem
@@ -180,7 +184,7 @@ class LawSearch:
     independent: rank of the gradients of all laws found; generators: as many laws, known ones
     first, of which all are functions.
     known: how many of the generators are functions of the known laws; the others are new.
-    parameters, listed: the names of the parameters, in the order of θ, and the known laws.
+    coordinates, listed: what laws are polynomials in, and the known laws.
     radicals: the numbers that coefficients are made of besides integers.
     rational: whether only laws with rational coefficients are listed, though φ has others, of a
     field of degree above MAX_FIELD.
@@ -197,7 +201,7 @@ class LawSearch:
     independent: int
     known: int
     generators: tuple[Law, ...]
-    parameters: tuple[str, ...]
+    coordinates: Coordinates
     listed: Laws
     error_bound: float
     seed: int
@@ -210,6 +214,11 @@ class LawSearch:
     def architecture(self) -> Architecture:
         """What was asked about."""
         return self.problem.architecture
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the parameters, in the order of θ."""
+        return self.coordinates.parameters
 
 
 def find_laws(
@@ -228,6 +237,13 @@ def find_laws(
     basis: also list a full linear basis. Raise SpecError for a degree outside 1 … MAX_DEGREE, or
     another wrong argument, and MemoryBudgetError, with the degree that would fit, before anything
     large is allocated.
+
+    >>> from conslaw_cli import CustomMap
+    >>> found = find_laws(CustomMap.from_text("u*v1, u*v2"), 2)
+    >>> found.parameters, found.independent
+    (('u', 'v1', 'v2'), 1)
+    >>> [law.polynomial.terms for law in found.generators]
+    [((1, (0, 0)), (-1, (1, 1)), (-1, (2, 2)))]
     """
     start = time.perf_counter()
     checks.job(seed, memory)
@@ -276,14 +292,17 @@ class _Plan:
     @cached_property
     def fields(self) -> VectorFields:
         """The fields that laws are orthogonal to."""
-        return self.problem.fields()
+        return driven(self.problem.fields())
 
     @cached_property
     def symmetry(self) -> Symmetry:
         """What splits the monomials into classes."""
-        if isinstance(self.fields, GradientFields):
-            return symmetry(self.fields)
-        return none(self.fields.dimension)
+        return symmetry_of(self.problem.fields())
+
+    @cached_property
+    def coordinates(self) -> Coordinates:
+        """What laws are polynomials in."""
+        return self.problem.flow.coordinates(self.problem.architecture)
 
     @cached_property
     def laws(self) -> Laws:
@@ -293,7 +312,7 @@ class _Plan:
     @cached_property
     def known(self) -> list[Law]:
         """The known laws as polynomials."""
-        every = enumerate(listed(self.laws))
+        every = enumerate(listed(self.laws)) if self.laws.polynomial else ()
         return [Law(polynomial, True, self.laws.name(i), i) for i, polynomial in every]
 
     @property
@@ -496,7 +515,7 @@ class _Search:
             independent=len(generators),
             known=sum(not law.new for law in generators),
             generators=tuple(generators),
-            parameters=tuple(self.plan.problem.architecture.parameter_names()),
+            coordinates=self.plan.coordinates,
             listed=self.laws,
             error_bound=min(1.0, self.error),
             seed=0,
@@ -926,8 +945,8 @@ def _value(over: PrimeField, polynomial: Polynomial, theta: Array) -> Array:
 
 
 def _miss(size: int, degree: int, entry: float) -> float:
-    """Bound the probability that a nonzero minor vanishes at a random prime and point (bounds.py,
-    Evidence).
+    """Bound the probability that a nonzero minor vanishes at a random prime and point
+    (lie/trials.py, Evidence).
     """
     bits = size * max(1.0, entry) + math.lgamma(size + 1) / math.log(2)
     return min(

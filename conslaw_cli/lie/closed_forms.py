@@ -7,29 +7,49 @@ from __future__ import annotations
 
 from math import comb
 
-from conslaw_cli.families.mlp import MLP
 from conslaw_cli.flows.decay import Decay
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.flows.momentum import Momentum
-from conslaw_cli.networks.operations.elementwise import LINEAR
+from conslaw_cli.lie.theorems.segments import cut
+from conslaw_cli.lie.theorems.single_field import is_scalar
+from conslaw_cli.lie.theorems.structure import Chain, chain_of
 from conslaw_cli.problems import Problem
 
 
 def closed_form(problem: Problem) -> int | None:
-    """Return the number of laws of a linear chain without biases and cross-entropy under gradient
-    flow, decay of all its parameters or Euclidean momentum; None where no formula is known.
+    """Return the number of laws of a linear chain under a loss with condition (9): without biases
+    under gradient flow or decay of all its parameters, with any under Euclidean momentum; None
+    where no formula is known.
     """
-    network, flow = problem.architecture, problem.flow
-    if not isinstance(network, MLP) or (number := network.closed_form()) is None:
+    if isinstance(problem.flow, Momentum):
+        return charges(problem) if problem.flow.metric is None else None
+    chain = chain_of(problem)
+    if chain is None or not all(chain.linear) or any(chain.biased) or chain.unmoved:
         return None
-    if flow in (GRADIENT, Decay()):
-        return number
-    if isinstance(flow, Momentum) and flow.metric is None:
-        return charges(network)
-    return None
+    return _laws(chain) if problem.flow in (GRADIENT, Decay()) else None
 
 
-def charges(network: MLP) -> int | None:
+def _laws(chain: Chain) -> int:
+    """Return the number of laws of gradient flow, a conjecture.
+
+    Cut the chain at its hidden layers of width 1; a piece with widths n from 1 to 1 has D − 1 laws,
+    any other ``Σ_i n_i(n_i + 1)/2 − k_i(k_i + 1)/2`` over its hidden layers, ``k_i = max(0, n_i −
+    n_{i−1} − n_{i+1})``; each cut adds 1. For two matrices this is Prop. 4.2.
+    """
+    pieces = cut(chain)
+    return sum(map(_piece, pieces)) + len(pieces) - 1
+
+
+def _piece(chain: Chain) -> int:
+    if is_scalar(chain):
+        return chain.parameters - 1
+    around = zip(chain.widths, chain.widths[1:], chain.widths[2:], strict=False)
+    return sum(
+        comb(n + 1, 2) - comb(max(0, n - before - after) + 1, 2) for before, n, after in around
+    )
+
+
+def charges(problem: Problem) -> int | None:
     """Return how many of Noether's charges are independent on a linear chain of dense layers, under
     a loss with condition (9); None for other networks.
 
@@ -37,11 +57,11 @@ def charges(network: MLP) -> int | None:
     velocities), has ``r(r − 1)/2 − k(k − 1)/2`` of them, ``k = max(0, r − s)``; between two layers
     of one unit, without biases, there are two groups of rotations, and ``2 (2 r − 3)``.
     """
-    if network.loss == "cross_entropy" or any(a not in LINEAR for a in network.activations):
+    chain = chain_of(problem)
+    if chain is None or chain.unmoved or not all(chain.linear):
         return None
-    widths, biased = network.widths, network.bias is not False
-    around = zip(widths, widths[1:], widths[2:], strict=False)
-    return sum(_layer(before, units, after, biased) for before, units, after in around)
+    around = zip(chain.widths, chain.widths[1:], chain.widths[2:], chain.biased, strict=False)
+    return sum(_layer(*layer) for layer in around)
 
 
 def _layer(before: int, units: int, after: int, biased: bool) -> int:

@@ -28,7 +28,7 @@ import numpy as np
 
 from conslaw_cli.algebra.field import TERMS, Array, Folding, PrimeField, Span
 from conslaw_cli.algebra.rings import derivative, lift, value
-from conslaw_cli.flows import VectorFields
+from conslaw_cli.flows import Clocked, VectorFields
 from conslaw_cli.lie.orbit import Orbit
 
 CHUNK_BYTES = 1 << 26
@@ -148,6 +148,11 @@ class Driven:
         return self.controls.bits() + 1
 
 
+def driven(fields: VectorFields) -> VectorFields:
+    """Return the space of fields with their drift, if they have one: those with a clock do."""
+    return Driven(fields) if isinstance(fields, Clocked) else fields
+
+
 @dataclass(frozen=True, slots=True)
 class Sampler:
     """Rows of brackets at one point θ (1, D, 1) modulo one prime."""
@@ -163,8 +168,7 @@ class Sampler:
     ) -> Sampler:
         """Draw θ uniformly from the points of F_p^D where the fields are defined."""
         there, theta = fields.at(field, rng)
-        drifts = there.drift(field, theta) is not None
-        return cls(Driven(there) if drifts else there, field, theta, rng)
+        return cls(driven(there), field, theta, rng)
 
     def rows(self, level: int, count: int) -> Array:
         """Return ``count`` random right-nested brackets of ``level + 1`` fields at θ, as one
@@ -298,7 +302,7 @@ def confirms(sampler: Sampler, trace: RankTrace) -> bool:
 
     A fixed number of rows is drawn, one more per level than the rank rises. If a true dimension is
     larger, these rows have a larger rank generically, so a miss is the vanishing of one fixed
-    minor: see ``bounds.miss_probability``.
+    minor: see ``trials.miss_probability``.
     """
     span = Span(sampler.field)
     for level, dimension in enumerate(trace.unproved):

@@ -40,8 +40,8 @@ class GradientFields:
 
     @property
     def everywhere(self) -> bool:
-        """They are polynomials."""
-        return True
+        """They are polynomials, and complete if no constants are to be drawn."""
+        return self.graph.constants == 0 or self.constants is not None
 
     def spaces(self) -> Sequence[Space]:
         """Return the spaces of units that the parameters write and read, where these are all that

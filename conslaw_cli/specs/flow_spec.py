@@ -46,6 +46,12 @@ def flow(node: Node) -> Asked:
     return with_values
 
 
+def even_handed(asked: Asked) -> bool:
+    """Whether a flow treats all arrays alike."""
+    plain = isinstance(asked, Momentum) and asked.metric is None
+    return plain or asked in (GRADIENT, Decay(), _MIRRORS["nmf"])
+
+
 def place(node: Node, fault: ArrayError) -> str:
     """Return the place of an array's name in a flow, or in one of several."""
     return next(_places(node, fault.name), node.place)

@@ -394,6 +394,11 @@ def _check_reversible(node: Node, values: Mapping[str, Any]) -> None:
             " all layers and no cross_entropy; other networks may have other laws than their"
             " reversals"
         )
+    if not all(map(flow_spec.even_handed, values.get("flow", ()))):
+        raise SpecError(
+            f"{node.keys['up_to_reversal']}: up_to_reversal: expected flows that treat all arrays"
+            " alike; under others networks may have other laws than their reversals"
+        )
 
 
 def _size(depths: Sequence[int], candidates: int, up_to_reversal: bool) -> tuple[int, int]:

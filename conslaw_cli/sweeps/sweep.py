@@ -39,7 +39,8 @@ from conslaw_cli.errors import (
     MemoryBudgetError,
     ResourceError,
 )
-from conslaw_cli.lie.count import VERSION, count_laws, default_memory, estimated_seconds
+from conslaw_cli.lie.budget import default_memory, estimated_seconds
+from conslaw_cli.lie.count import VERSION, count_laws
 from conslaw_cli.problems import Architecture, Problem
 from conslaw_cli.records import LawCount, Trace
 from conslaw_cli.sweeps import signals

@@ -75,7 +75,7 @@ def _trace(row: LawCount) -> bool:
 
 
 def _involutive(row: LawCount) -> bool:
-    return row.trace is not None and row.involutive is (len(row.trace.dimensions) == 1)
+    return row.trace is not None and row.involutive is row.trace.involutive
 
 
 def _known(row: LawCount) -> bool:

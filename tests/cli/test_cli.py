@@ -22,8 +22,9 @@ from click.testing import CliRunner, Result
 from conslaw_cli import __version__
 from conslaw_cli.cli import main, progress
 from conslaw_cli.cli.options import FORMATS
-from conslaw_cli.families.mlp import MLP
 from conslaw_cli.formats import NAMES
+from conslaw_cli.lie.closed_forms import closed_form
+from conslaw_cli.problems import Problem
 from conslaw_cli.sweeps.sweep import Job, Limits, run
 
 SMALL = """
@@ -33,7 +34,7 @@ architectures:
   - {widths: [3, 2, 2], activation: relu, bias: hidden}
   - {widths: [1, 2, 2, 1], activation: linear}
 """
-TOO_LARGE = "  - {widths: [90000, 90000, 90000], activation: linear, name: too large}\n"
+TOO_LARGE = "  - {widths: [90000, 90000, 90000, 9], activation: linear, name: too large}\n"
 TOO_SLOW = "  - {widths: [50, 50, 50, 50, 50], activation: linear, name: too slow}\n"
 REPOSITORY = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TERM": "xterm"}
@@ -300,8 +301,12 @@ def test_what_a_spec_expects_is_held_against_the_count(command: str) -> None:
 def test_a_closed_form_that_is_wrong_is_an_exception(monkeypatch: pytest.MonkeyPatch) -> None:
     grid = "grid: {depth: 2, widths: [1, 2], activation: linear, expect: closed form}"
     right = conslaw("sweep", write("s.yaml", grid), "--json")
-    formula = MLP.closed_form
-    monkeypatch.setattr(MLP, "closed_form", lambda self: (formula(self) or 0) + self.widths[0] - 1)
+
+    def wrong_form(problem: Problem) -> int:
+        widths: list[int] = problem.architecture.describe()["widths"]
+        return (closed_form(problem) or 0) + widths[0] - 1
+
+    monkeypatch.setattr("conslaw_cli.specs.spec.closed_form", wrong_form)
     wrong = conslaw("sweep", write("s.yaml", grid), "--json")
     sums = [json.loads(done.stdout)["summary"] for done in (right, wrong)]
     assert (right.exit_code, wrong.exit_code) == (0, 1)
@@ -327,11 +332,18 @@ def test_explanations() -> None:
 
 def test_a_refused_count_is_a_failed_row_and_exit_code_3() -> None:
     result = conslaw(
-        "count", "--widths", "90000,90000,9", "--activation", "linear", "--memory", "1M", "--json"
+        "count",
+        "--widths",
+        "90000,90000,90000,9",
+        "--activation",
+        "linear",
+        "--memory",
+        "1M",
+        "--json",
     )
     assert result.exit_code == 3
     assert json.loads(result.stdout)["results"][0]["verdict"] == "failed"
-    assert "1 row failed. The first: linear 90000-90000-9" in result.stderr
+    assert "1 row failed. The first: linear 90000-90000-90000-9" in result.stderr
     assert "memory" in result.stderr
 
 
@@ -473,10 +485,10 @@ def wait_for_rows(path: str, rows: int) -> None:
 
 @pytest.mark.parametrize("command", ["count", "sweep"])
 def test_the_memory_asked_for_is_the_budget_of_every_count(command: str) -> None:
-    spec = write("s.yaml", "{widths: [3, 3, 3], activation: linear}")
+    spec = write("s.yaml", "{widths: [3, 3, 3, 3], activation: linear}")
     result = conslaw(command, spec, "--memory", "1K")
     assert result.exit_code == 3
-    assert "18 parameters need about" in result.stderr
+    assert "27 parameters need about" in result.stderr
     assert "the memory budget is 9.54e-07 GiB" in result.stderr
 
 

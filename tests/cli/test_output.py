@@ -164,7 +164,7 @@ def test_a_file_that_a_sweep_will_write_its_first_row_to_is_no_output() -> None:
 
 
 def test_a_failed_count_leaves_the_earlier_report_and_goes_to_stdout() -> None:
-    Path("s.yaml").write_text("widths: [3, 4, 2]\nactivation: linear\n")
+    Path("s.yaml").write_text("widths: [3, 4, 4, 2]\nactivation: linear\n")
     failing = ("count", "s.yaml", "--memory", "1K", "-o", "out")
     assert conslaw(*failing).exit_code == 3
     assert "failed" in Path("out").read_text(), "there was none"
@@ -255,12 +255,14 @@ def test_a_sweep_says_where_its_rows_are() -> None:
 
 
 def test_failures_of_a_fresh_sweep_leave_the_rows_that_were_there() -> None:
-    Path("s.yaml").write_text("grid: [{widths: [[2, 3, 2], [3, 4, 2]], activation: linear}]\n")
+    Path("s.yaml").write_text(
+        "grid: [{widths: [[2, 3, 2, 2], [3, 4, 2, 2]], activation: linear}]\n"
+    )
     conslaw("sweep", "s.yaml", "-o", "rows")
     before = contents()
     result = conslaw("sweep", "s.yaml", "-o", "rows", "--fresh", "--memory", "1K", "--json")
     assert result.exit_code == 3
-    assert "2 rows failed. The first: linear 2-3-2: " in result.stderr
+    assert "2 rows failed. The first: linear 2-3-2-2: " in result.stderr
     assert "2 rows that were in rows before stayed there, being better" in result.stderr
     assert {row["verdict"] for row in json.loads(result.stdout)["results"]} == {"proved"}
     assert contents() == before

@@ -15,7 +15,7 @@ from sympy import ZZ
 from sympy.polys.rings import ring
 
 from conslaw_cli.algebra.rings import Exact
-from conslaw_cli.errors import MemoryBudgetError, SpecError
+from conslaw_cli.errors import SpecError
 from conslaw_cli.families.attention import Attention
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.lie.count import count_laws
@@ -242,9 +242,10 @@ def test_one_part_is_counted_for_any_number_of_heads() -> None:
     assert row.parameters == 4 * 4096 * 6
 
 
-def test_a_layer_that_cannot_fit_is_refused_with_its_size() -> None:
-    with pytest.raises(MemoryBudgetError, match="2000000000000000000 parameters need about"):
-        count_laws(Attention(10**9, 1, 10**9))
+def test_a_layer_of_any_size_is_counted_by_its_products() -> None:
+    """2H · r(r+1)/2 laws for r ≤ 2n (arXiv 2506.06194, Corollary 3.9)."""
+    row = count_laws(Attention(10**9, 3, 10**9))
+    assert (row.verdict, row.laws) == ("proved", 6 * 10**9 * (10**9 + 1) // 2)
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,14 @@ from conslaw_cli.families.attention import Attention
 from conslaw_cli.families.formulas.custom import CustomFields, CustomMap, RandomFields
 from conslaw_cli.families.layers import Branch, Layers
 from conslaw_cli.families.mlp import LOSSES, MLP
-from conslaw_cli.lie import bounds
+from conslaw_cli.lie import ranks
+from conslaw_cli.lie.closed_forms import closed_form
 from conslaw_cli.lie.closure import Sampler, close, confirms
 from conslaw_cli.lie.count import count_laws
+from conslaw_cli.lie.theorems import Evidence
+from conslaw_cli.lie.theorems.segments import cut
+from conslaw_cli.lie.theorems.single_field import single_field
+from conslaw_cli.lie.theorems.structure import Chain, chain_of
 from conslaw_cli.networks.operations.convolution import Convolution, Pool
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import HOMOGENEOUS, Activation
@@ -190,7 +195,7 @@ def test_sizes_are_those_of_what_is_made(architecture: Architecture) -> None:
     assert architecture.known_listed == len(laws)
     assert architecture.known_terms >= len(laws.law)
     assert (
-        bounds.law_rank(laws, sampler(architecture, 8388593))
+        ranks.law_rank(laws, sampler(architecture, 8388593))
         == count_laws(architecture).known_independent
     )
 
@@ -226,19 +231,29 @@ def test_different_architectures_have_different_keys() -> None:
     ids=lambda case: getattr(case, "name", str(case)),
 )
 def test_a_scalar_network_has_one_field(mlp: MLP, scalar: bool) -> None:
-    assert mlp.scalar is scalar
+    said = single_field(Problem(mlp), Evidence(count_laws))
+    assert (said is not None) is scalar
     if scalar:
         assert close(sampler(mlp, 8388593), mlp.parameters).dimensions == (1,)
 
 
+def pieces(mlp: MLP) -> tuple[Chain, ...]:
+    chain = chain_of(Problem(mlp))
+    assert chain is not None
+    return cut(chain)
+
+
 def test_segments_are_cut_at_hidden_layers_of_width_one() -> None:
     mlp = MLP((2, 3, 1, 1, 4, 1, 2), ("linear", "relu", "linear", "abs", "linear"))
-    pieces = [(piece.widths, piece.activations) for piece in mlp.segments()]
-    assert pieces == [((2, 3, 1), ("linear",)), ((1, 1), ()), ((1, 4, 1), ("abs",)), ((1, 2), ())]
-    assert MLP((2, 3, 2), "linear", "hidden").segments() == ()
-    assert [
-        piece.widths for piece in MLP((1, 2, 2, 2), "linear", loss="cross_entropy").segments()
-    ] == [(1, 2, 2, 1)]
+    assert [(piece.widths, piece.linear) for piece in pieces(mlp)] == [
+        ((2, 3, 1), (True,)),
+        ((1, 1), ()),
+        ((1, 4, 1), (False,)),
+        ((1, 2), ()),
+    ]
+    assert pieces(MLP((2, 3, 2), "linear", "hidden")) == ()
+    (piece,) = pieces(MLP((1, 2, 2, 2), "linear", loss="cross_entropy"))
+    assert piece.widths == (1, 2, 2, 1)
 
 
 @pytest.mark.parametrize(
@@ -247,8 +262,9 @@ def test_segments_are_cut_at_hidden_layers_of_width_one() -> None:
     ids=str,
 )
 def test_the_closed_form_of_linear_chains(widths: tuple[int, ...]) -> None:
-    assert MLP(widths, "linear").closed_form() == laws_of_chain(widths)
-    assert MLP(widths, "linear", "hidden").closed_form() is None
+    assert closed_form(Problem(MLP(widths, "linear"))) == laws_of_chain(widths)
+    if len(widths) > 2:
+        assert closed_form(Problem(MLP(widths, "linear", "hidden"))) is None
 
 
 @pytest.mark.parametrize(

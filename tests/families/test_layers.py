@@ -29,11 +29,12 @@ from conslaw_cli.errors import MemoryBudgetError
 from conslaw_cli.families.layers import Branch, Layer, LayerError, Layers, Step
 from conslaw_cli.families.mlp import BIASES, LOSSES, MLP, Bias, Loss
 from conslaw_cli.lie.count import count_laws
+from conslaw_cli.lie.theorems.structure import chain_of
 from conslaw_cli.networks.operations.convolution import Convolution, Pool
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import Activation
 from conslaw_cli.networks.operations.reshape import Flat
-from conslaw_cli.problems import Architecture
+from conslaw_cli.problems import Architecture, Problem
 from conslaw_cli.records import LawCount
 from conslaw_cli.specs import spec
 
@@ -372,9 +373,7 @@ def test_a_perceptron_in_layers_is_recognised(mlp: MLP, spelled_out: bool) -> No
 )
 def test_other_networks_are_not_perceptrons(layers: Layers) -> None:
     assert layers.mlp() is None
-    assert not layers.monomial
-    assert not layers.scalar
-    assert layers.segments() == ()
+    assert chain_of(Problem(layers)) is None
 
 
 # ---- gradients

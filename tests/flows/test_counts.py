@@ -116,7 +116,7 @@ def test_deep_linear_momentum(widths: tuple[int, ...], bias: Bias, laws: int) ->
     network = MLP(widths, "linear", bias)
     row = counted(network, Momentum())
     assert (row.laws, row.verdict, row.unknown_laws) == (laws, "proved", 0)
-    assert charges(network) == laws
+    assert charges(Problem(network)) == laws
 
 
 def test_only_spaces_between_linear_layers_rotate() -> None:

@@ -21,12 +21,20 @@ from conslaw_cli.errors import ContradictionError
 from conslaw_cli.families.formulas.custom import CustomMap
 from conslaw_cli.families.layers import Layers
 from conslaw_cli.families.mlp import BIASES, MLP, Bias
-from conslaw_cli.lie import bounds
+from conslaw_cli.lie import ranks, trials
 from conslaw_cli.lie.closure import RankTrace, Sampler, close, confirms
+from conslaw_cli.lie.count import count_laws
+from conslaw_cli.lie.theorems import Evidence, Theorem
+from conslaw_cli.lie.theorems.direct_sum import added
+from conslaw_cli.lie.theorems.known_laws import known_laws
+from conslaw_cli.lie.theorems.paths import paths
+from conslaw_cli.lie.theorems.segments import segments
+from conslaw_cli.lie.theorems.single_field import single_field
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.networks.operations.convolution import Convolution, Pool
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.reshape import Flat
+from conslaw_cli.problems import Architecture, Problem
 from conslaw_cli.records import Bound
 
 P = 8388593
@@ -38,12 +46,21 @@ def sampler(mlp: MLP, seed: int = 0, p: int = P) -> Sampler:
     return Sampler.at_random_point(mlp.fields(), PrimeField(p), np.random.default_rng(seed))
 
 
+def said(theorem: Theorem, architecture: Architecture) -> Bound | None:
+    """Return the upper bound that a theorem gives, None if it does not apply."""
+    rng = np.random.default_rng(0)
+    at = Sampler.at_random_point(architecture.fields(), PrimeField(P), rng)
+    proof = theorem(Problem(architecture), Evidence(count_laws, at))
+    return None if proof is None else proof.upper[0]
+
+
 # ---- known laws
 
 
 def test_known_laws_bound_the_dimension_from_above() -> None:
     mlp = MLP((1, 3, 1), "linear")
-    bound = bounds.from_known_laws(mlp.laws(), sampler(mlp))
+    bound = said(known_laws, mlp)
+    assert bound is not None
     assert (bound.value, bound.kind, bound.prime, bound.error_bound) == (1, "proof", P, None)
     assert "6 known laws have rank 5" in bound.shown
 
@@ -69,7 +86,7 @@ def test_every_listed_law_that_is_none_is_caught_and_named(mlp: MLP) -> None:
     laws = mlp.laws()
     for law in range(0, len(laws), max(1, len(laws) // 8)):
         with pytest.raises(ContradictionError) as caught:
-            bounds.law_rank(changed(laws, law), sampler(mlp))
+            ranks.law_rank(changed(laws, law), sampler(mlp))
         assert laws.name(law) in str(caught.value)
 
 
@@ -89,7 +106,7 @@ def test_the_rank_of_the_laws_of_wide_networks_is_exact(mlp: MLP, independent: i
     """Whatever is done to save time, no rank may be lost: a lost one would be reported as an
     unknown law.
     """
-    assert [bounds.law_rank(mlp.laws(), sampler(mlp, seed)) for seed in range(2)] == [
+    assert [ranks.law_rank(mlp.laws(), sampler(mlp, seed)) for seed in range(2)] == [
         independent
     ] * 2
 
@@ -103,9 +120,9 @@ def test_a_fold_that_loses_rank_is_not_trusted(monkeypatch: pytest.MonkeyPatch) 
         folds.append(Folding.random(at.field, at.rng, mlp.parameters, 5))
         return folds[-1]
 
-    monkeypatch.setattr(bounds, "folding", narrow)
+    monkeypatch.setattr(ranks, "folding", narrow)
     assert len(mlp.laws()) == 472
-    assert bounds.law_rank(mlp.laws(), sampler(mlp)) == 471
+    assert ranks.law_rank(mlp.laws(), sampler(mlp)) == 471
     assert len(folds) == 1
 
 
@@ -118,13 +135,13 @@ def test_a_direct_sum_adds_up_values_and_errors_and_is_proved_if_all_parts_are()
     first, second = (
         Bound(9, "stagnation", "random", None, "nine", error) for error in (1e-20, 3e-20)
     )
-    found = bounds.direct_sum([(graph, 2), (sure, 3)])
+    found = added([(graph, 2), (sure, 3)])
     shown = "a direct sum: 2 × 4 (four) + 3 × 7 (seven modulo 5000011)"
     assert found == Bound(29, "direct sum", "proof", 5000011, shown)
     for parts in ([(sure, 2), (first, 1)], [(first, 1), (sure, 2)]):
-        found = bounds.direct_sum(parts)
+        found = added(parts)
         assert (found.value, found.kind, found.error_bound) == (23, "random", 1e-20)
-    found = bounds.direct_sum([(first, 4), (sure, 1), (second, 1)])
+    found = added([(first, 4), (sure, 1), (second, 1)])
     assert found.value == 52
     assert found.error_bound == pytest.approx(4e-20, rel=1e-12, abs=0)
 
@@ -162,7 +179,9 @@ def test_path_rank_is_the_rank_of_the_explicit_path_edge_matrix(bias: Bias) -> N
     for depth in (1, 2, 3):
         for widths in product((1, 2, 3), repeat=depth + 1):
             mlp = MLP(widths, "relu", bias)
-            assert mlp.path_rank() == reference.rank(path_matrix(mlp)), mlp.name
+            bound = said(paths, mlp)
+            assert bound is not None
+            assert bound.value == reference.rank(path_matrix(mlp)), mlp.name
 
 
 @pytest.mark.parametrize("widths", [(2, 3, 3), (1, 2, 2, 2), (3, 2, 1), (2, 1), (2, 2)])
@@ -172,9 +191,10 @@ def test_under_cross_entropy_it_is_that_of_one_output_less(
 ) -> None:
     mlp = MLP(widths, "relu", bias, "cross_entropy")
     smaller = (*widths[:-1], widths[-1] - 1)
-    expected = MLP(smaller, "relu", bias).path_rank() if smaller[-1] else 0
-    assert mlp.path_rank() == expected
-    assert bounds.from_paths(mlp).value == expected
+    expected = reference.rank(path_matrix(MLP(smaller, "relu", bias))) if smaller[-1] else 0
+    bound = said(paths, mlp)
+    assert bound is not None
+    assert bound.value == expected
 
 
 # ---- segments
@@ -195,10 +215,10 @@ EXCEPTIONAL = [
 def test_segments_prove_what_the_closed_form_says_of_exceptional_chains(chain: str) -> None:
     widths = tuple(map(int, chain.split("-")))
     mlp = MLP(widths, "linear")
-    bound = bounds.from_segments(mlp.segments(), sampler(mlp))
+    bound = said(segments, mlp)
     assert bound is not None
     assert (bound.value, bound.kind) == (mlp.parameters - reference.laws_of_chain(widths), "proof")
-    assert bound.value < mlp.parameters - bounds.law_rank(mlp.laws(), sampler(mlp))
+    assert bound.value < mlp.parameters - ranks.law_rank(mlp.laws(), sampler(mlp))
 
 
 @pytest.mark.parametrize(
@@ -207,7 +227,7 @@ def test_segments_prove_what_the_closed_form_says_of_exceptional_chains(chain: s
     ids=NAME,
 )
 def test_segments_say_nothing_where_no_piece_is_a_scalar_function(mlp: MLP) -> None:
-    assert bounds.from_segments(mlp.segments(), sampler(mlp)) is None
+    assert said(segments, mlp) is None
 
 
 @PROPERTY
@@ -219,14 +239,14 @@ def test_segments_never_contradict_the_brackets(widths: list[int], data: st.Data
         )
     )
     mlp = MLP(tuple(widths), tuple(kinds))
-    bound = bounds.from_segments(mlp.segments(), sampler(mlp))
+    bound = said(segments, mlp)
     assert bound is None or close(sampler(mlp), mlp.parameters).rank <= bound.value
 
 
 def test_a_single_field_spans_one_dimension() -> None:
-    bound = bounds.from_single_field(CustomMap.from_text("x*y*z + x"))
+    bound = said(single_field, CustomMap.from_text("x*y*z + x"))
     assert bound == Bound(1, "single field", "proof", None, "W_φ is spanned by one field")
-    assert bounds.from_single_field(CustomMap.from_text("x*y*z + x, x")) is None
+    assert said(single_field, CustomMap.from_text("x*y*z + x, x")) is None
 
 
 # ---- evidence
@@ -308,7 +328,7 @@ def test_the_probability_of_a_miss_is_what_the_docstrings_derive(
     and their degree over the smallest prime.
     """
     assert by_hand == pytest.approx(value, rel=1e-5, abs=0)
-    assert bounds.miss_probability(mlp.fields(), rank, length) == pytest.approx(by_hand, rel=1e-12)
+    assert trials.miss_probability(mlp.fields(), rank, length) == pytest.approx(by_hand, rel=1e-12)
 
 
 def test_denominators_of_averages_are_cleared_in_the_size_of_coefficients() -> None:
@@ -320,12 +340,12 @@ def test_denominators_of_averages_are_cleared_in_the_size_of_coefficients() -> N
     ).fields()
     assert average.bits() == pytest.approx(3)
     by_hand = (2 * 2 * (3 + math.log2(2 * 2 * 1)) + 1) / 22 / 268216 + 2 * 5 / 2**22
-    assert bounds.miss_probability(average, 1, 2) == pytest.approx(by_hand, rel=1e-12)
+    assert trials.miss_probability(average, 1, 2) == pytest.approx(by_hand, rel=1e-12)
 
 
 def test_no_probability_is_larger_than_one() -> None:
     mlp = MLP((5,) * 8, "linear")
-    assert bounds.miss_probability(mlp.fields(), 10**6, 12) == 1.0
+    assert trials.miss_probability(mlp.fields(), 10**6, 12) == 1.0
 
 
 sizes = st.builds(Sizes, st.integers(0, 30), st.integers(1, 30), st.floats(1, 1e30))
@@ -336,11 +356,11 @@ sizes = st.builds(Sizes, st.integers(0, 30), st.integers(1, 30), st.floats(1, 1e
 def test_larger_ranks_more_levels_and_larger_coefficients_raise_it(
     fields: Any, rank: int, levels: int
 ) -> None:
-    probability = bounds.miss_probability(fields, rank, levels)
+    probability = trials.miss_probability(fields, rank, levels)
     assert 0 < probability <= 1
-    assert probability <= bounds.miss_probability(fields, rank + 1, levels)
-    assert probability <= bounds.miss_probability(fields, rank, levels + 1)
-    assert probability <= bounds.miss_probability(replace(fields, coefficients=2e30), rank, levels)
+    assert probability <= trials.miss_probability(fields, rank + 1, levels)
+    assert probability <= trials.miss_probability(fields, rank, levels + 1)
+    assert probability <= trials.miss_probability(replace(fields, coefficients=2e30), rank, levels)
 
 
 @pytest.mark.parametrize(
@@ -349,7 +369,7 @@ def test_larger_ranks_more_levels_and_larger_coefficients_raise_it(
     ids=NAME,
 )
 def test_few_trials_make_a_count_sure(mlp: MLP) -> None:
-    assert bounds.miss_probability(mlp.fields(), mlp.parameters, 3) < 2**-1
+    assert trials.miss_probability(mlp.fields(), mlp.parameters, 3) < 2**-1
 
 
 @pytest.mark.parametrize(
@@ -369,16 +389,16 @@ def test_trials_miss_no_oftener_than_the_bound_says(
     """Modulo a small prime misses are frequent enough to be counted: how often is a rank found that
     is one too small?
     """
-    p, trials = 1009, 3000
+    p, draws = 1009, 3000
     assert close(sampler(mlp), mlp.parameters).dimensions == true
-    monkeypatch.setattr(bounds, "SMALLEST_PRIME", p)
-    monkeypatch.setattr(bounds, "PRIMES_IN_RANGE", 10**12)  # so that only the points' share is left
-    bound = bounds.miss_probability(
+    monkeypatch.setattr(trials, "SMALLEST_PRIME", p)
+    monkeypatch.setattr(trials, "PRIMES_IN_RANGE", 10**12)  # so that only the points' share is left
+    bound = trials.miss_probability(
         mlp.fields(), true[-1] - 1, len(missed.dimensions) + missed.closed
     )
-    misses = sum(confirms(sampler(mlp, seed, p), missed) for seed in range(trials))
+    misses = sum(confirms(sampler(mlp, seed, p), missed) for seed in range(draws))
     assert 0 < bound < 0.1
-    assert 0 < misses / trials <= bound + 3 * math.sqrt(bound / trials)
+    assert 0 < misses / draws <= bound + 3 * math.sqrt(bound / draws)
 
 
 @pytest.mark.parametrize("levels", [1, 2, 3])
@@ -405,10 +425,10 @@ def test_brackets_have_at_most_the_degree_and_the_coefficients_that_are_assumed(
             - reference.derivative_along(x, field, theta)
             for f, x in zip(field, first, strict=True)
         ]
-    monkeypatch.setattr(bounds, "PRIMES_IN_RANGE", 10**30)
-    degree = bounds.miss_probability(mlp.fields(), 4, levels) * SMALLEST_PRIME / 5
+    monkeypatch.setattr(trials, "PRIMES_IN_RANGE", 10**30)
+    degree = trials.miss_probability(mlp.fields(), 4, levels) * SMALLEST_PRIME / 5
     assert max(sum(exponents) for entry in first for exponents in entry.monoms()) <= degree + 1e-6
-    monkeypatch.setattr(bounds, "PRIMES_IN_RANGE", 1)
-    monkeypatch.setattr(bounds, "SMALLEST_PRIME", 2**500)
-    bits = (bounds.miss_probability(mlp.fields(), 4, levels) * 500 - factorial_bits(5)) / 5
+    monkeypatch.setattr(trials, "PRIMES_IN_RANGE", 1)
+    monkeypatch.setattr(trials, "SMALLEST_PRIME", 2**500)
+    bits = (trials.miss_probability(mlp.fields(), 4, levels) * 500 - factorial_bits(5)) / 5
     assert max(sum(abs(int(c)) for c in entry.coeffs()) for entry in first) <= 2**bits * (1 + 1e-9)

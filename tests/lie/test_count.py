@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 import tracemalloc
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
 from itertools import product
 from math import comb
@@ -25,9 +25,14 @@ from conslaw_cli.families.attention import Attention
 from conslaw_cli.families.formulas.custom import CustomFields, CustomMap, RandomFields
 from conslaw_cli.families.layers import Branch, Layer, Layers
 from conslaw_cli.families.mlp import BIASES, LOSSES, MLP
-from conslaw_cli.lie import bounds, closure, count
+from conslaw_cli.lie import budget, closure, count, ranks, trials
+from conslaw_cli.lie.budget import needed_memory
 from conslaw_cli.lie.closure import RankTrace, Sampler, confirms
-from conslaw_cli.lie.count import SURE, TRACE_SURE, count_laws, needed_memory
+from conslaw_cli.lie.count import count_laws
+from conslaw_cli.lie.theorems import THEOREMS, Proof
+from conslaw_cli.lie.theorems.direct_sum import direct_sum
+from conslaw_cli.lie.theorems.direct_sum import summed as summed_up
+from conslaw_cli.lie.trials import SURE, TRACE_SURE
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Laws, join
 from conslaw_cli.networks.operations.dense import Linear
@@ -248,7 +253,7 @@ def test_the_answer_is_the_same_on_both_sides_of_the_engine_limit(
 ) -> None:
     mlp = MLP((5, 6, 7, 4), "relu", "all")
     with_engine = count_laws(mlp)
-    monkeypatch.setattr(count, "ENGINE_LIMIT", mlp.parameters - 1)
+    monkeypatch.setattr(budget, "ENGINE_LIMIT", mlp.parameters - 1)
     assert result(count_laws(mlp)) == result(with_engine)
 
 
@@ -270,7 +275,7 @@ def test_a_network_beyond_the_budget_is_refused_before_anything_is_allocated() -
 @pytest.mark.parametrize(
     "layers",
     [
-        (Linear(300), Linear(10)),
+        (Linear(300), Linear(300), Linear(10)),
         (Linear(300), Branch((Linear(300), Activation("relu"), Linear(300))), Linear(10)),
     ],
     ids=["chain", "residual"],
@@ -288,17 +293,17 @@ def test_layered_networks_are_refused_before_anything_is_allocated(
 
 
 def test_the_budget_is_what_was_asked_for() -> None:
-    mlp = MLP((3, 3, 3), "linear")
-    with pytest.raises(MemoryBudgetError, match="18 parameters"):
+    mlp = MLP((3, 3, 3, 3), "linear")
+    with pytest.raises(MemoryBudgetError, match="27 parameters"):
         count_laws(mlp, memory=needed_memory(Problem(mlp)) - 1)
-    assert count_laws(mlp, memory=needed_memory(Problem(mlp))).laws == 6
+    assert count_laws(mlp, memory=needed_memory(Problem(mlp))).laws == 12
     assert count_laws(MLP((10**4, 10**4, 10), "relu"), memory=0).laws == 10**4
 
 
 def test_the_parts_of_a_direct_sum_have_its_memory() -> None:
-    """Each product of an attention layer of dimension 3 and head dimension 2 has 12 parameters."""
-    with pytest.raises(MemoryBudgetError, match="12 parameters"):
-        count_laws(Attention(3, 2, 2), memory=1)
+    """The second part has the three parameters w, x, y."""
+    with pytest.raises(MemoryBudgetError, match="3 parameters"):
+        count_laws(CustomMap.from_text("u*v, w*x + w*y"), memory=1)
 
 
 @pytest.mark.parametrize(
@@ -317,24 +322,46 @@ def test_needed_memory_is_an_upper_estimate(mlp: MLP) -> None:
 # ---- bugs and bad luck
 
 
+def patched(monkeypatch: pytest.MonkeyPatch, name: str, change: Callable[[Proof], Proof]) -> None:
+    """Change what a theorem says."""
+    theorems = {each.name: each for each in THEOREMS}
+    honest = theorems[name]
+
+    def prove(*given: Any) -> Proof | None:
+        proof = honest.prove(*given)
+        return None if proof is None else change(proof)
+
+    theorems[name] = replace(honest, prove=prove)
+    monkeypatch.setattr(count, "THEOREMS", tuple(theorems.values()))
+
+
+def lowered(proof: Proof) -> Proof:
+    return replace(proof, upper=tuple(replace(b, value=b.value - 1) for b in proof.upper))
+
+
 def test_a_wrong_theorem_is_a_contradiction(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MLP, "path_rank", lambda self: self.parameters - self.hidden - 1)
+    patched(monkeypatch, "paths", lowered)
     with pytest.raises(
         ContradictionError, match=r"relu 3-4-2: lower bound 16 above upper bound 15"
     ):
         count_laws(MLP((3, 4, 2), "relu"))
 
 
-def test_a_wrong_upper_bound_is_a_contradiction(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = bounds.from_known_laws
-    monkeypatch.setattr(
-        bounds,
-        "from_known_laws",
-        lambda *args: replace(honest(*args), value=honest(*args).value - 1),
-    )
+@pytest.mark.parametrize("name", ["known laws", "linear pair"])
+def test_a_wrong_upper_bound_is_a_contradiction(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    patched(monkeypatch, name, lowered)
     with pytest.raises(
         ContradictionError, match=r"linear 1-1-2: lower bound 2 above upper bound 1"
     ):
+        count_laws(MLP((1, 1, 2), "linear"))
+
+
+def test_a_wrong_lower_bound_is_a_contradiction(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raised(proof: Proof) -> Proof:
+        return replace(proof, lower=(replace(proof.lower[0], value=3),))
+
+    patched(monkeypatch, "linear pair", raised)
+    with pytest.raises(ContradictionError, match=r"lower bound 3 above upper bound 2"):
         count_laws(MLP((1, 1, 2), "linear"))
 
 
@@ -352,9 +379,11 @@ def test_a_wrong_law_is_a_contradiction(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.fixture
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide the known laws, so that no count can be proved."""
+    """Hide the known laws and other theorems, so that no count can be proved."""
     monkeypatch.setattr(MLP, "laws", lambda self: join([]))
-    monkeypatch.setattr(MLP, "segments", lambda self: ())
+    left = ("brackets", "known laws", "image", "stagnation")
+    theorems = tuple(each for each in THEOREMS if each.name in left)
+    monkeypatch.setattr(count, "THEOREMS", theorems)
 
 
 @pytest.mark.usefixtures("nothing_known")
@@ -399,13 +428,13 @@ def test_the_error_bound_pays_for_every_trial_that_did_not_agree(
     no_at: set[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mlp, script = MLP((2, 2, 2), "linear"), Scripted(no_at)
-    monkeypatch.setattr(count, "confirms", script)
+    monkeypatch.setattr(trials, "confirms", script)
     row = count_laws(mlp)
-    miss = bounds.miss_probability(mlp.fields(), 5, 3)
-    trials, passes = len(script.answers), sum(script.answers)
-    assert trials - passes == len(no_at)
-    assert row.error_bound == pytest.approx(comb(trials, passes) * miss**passes, rel=1e-9, abs=0)
-    assert comb(trials - 1, passes - 1) * miss ** (passes - 1) >= SURE
+    miss = trials.miss_probability(mlp.fields(), 5, 3)
+    attempts, passes = len(script.answers), sum(script.answers)
+    assert attempts - passes == len(no_at)
+    assert row.error_bound == pytest.approx(comb(attempts, passes) * miss**passes, rel=1e-9, abs=0)
+    assert comb(attempts - 1, passes - 1) * miss ** (passes - 1) >= SURE
 
 
 @pytest.mark.usefixtures("nothing_known")
@@ -416,7 +445,7 @@ def test_a_count_that_never_becomes_sure_says_so(monkeypatch: pytest.MonkeyPatch
         calls.append(at)
         return False
 
-    monkeypatch.setattr(count, "confirms", never)
+    monkeypatch.setattr(trials, "confirms", never)
     row = count_laws(MLP((2, 2, 2), "linear"))
     assert (row.verdict, row.dim_lie, row.error_bound) == ("computed", 5, 1.0)
     assert len(calls) == 100
@@ -426,14 +455,14 @@ def unlucky_at_first(
     monkeypatch: pytest.MonkeyPatch, dimensions: tuple[int, ...], closed: bool = True
 ) -> None:
     """Let the first attempt see these ranks, as if minors had vanished there."""
-    honest, calls = count._attempt, []
+    honest, calls = trials.attempt, []
 
     def attempt(*args: Any) -> Any:
         calls.append(args)
         run = honest(*args)
-        return replace(run, trace=RankTrace(dimensions, closed)) if len(calls) == 1 else run
+        return replace(run, ranks=RankTrace(dimensions, closed)) if len(calls) == 1 else run
 
-    monkeypatch.setattr(count, "_attempt", attempt)
+    monkeypatch.setattr(trials, "attempt", attempt)
 
 
 @pytest.mark.usefixtures("nothing_known")
@@ -442,12 +471,12 @@ def test_trials_that_agreed_with_a_wrong_rank_do_not_count_for_the_right_one(
 ) -> None:
     mlp, script = MLP((2, 2, 2), "linear"), Scripted(yes_at={0, 1})
     unlucky_at_first(monkeypatch, (4,))
-    monkeypatch.setattr(count, "confirms", script)
+    monkeypatch.setattr(trials, "confirms", script)
     row = count_laws(mlp)
     assert row.dim_lie == 5
     assert script.answers[:3] == [True, True, False]
     assert all(script.answers[3:])
-    miss = bounds.miss_probability(mlp.fields(), 5, 3)
+    miss = trials.miss_probability(mlp.fields(), 5, 3)
     assert row.error_bound == pytest.approx(miss ** len(script.answers[3:]), rel=1e-9, abs=0)
 
 
@@ -507,6 +536,12 @@ def test_a_prime_at_which_ranks_drop_changes_nothing(
         assert result(count_laws(mlp, seed=seed)) == expected
 
 
+def added_up(whole: CustomMap, parts: Sequence[tuple[LawCount, int]]) -> LawCount:
+    proof = summed_up(parts)
+    assert proof.trace is not None
+    return count._row(Problem(whole), {direct_sum: proof}, proof.trace)
+
+
 def test_the_error_of_a_direct_sum_is_that_of_its_counts_not_of_their_traces() -> None:
     """The trace's own probability, often larger, is stated beside the trace."""
     root = CustomMap.from_text("u*sqrt(v**2 + w**2), v/sqrt(v**2 + w**2), w/sqrt(v**2 + w**2)")
@@ -514,7 +549,7 @@ def test_the_error_of_a_direct_sum_is_that_of_its_counts_not_of_their_traces() -
     assert part.trace is not None
     assert part.error_bound is not None
     unsure = replace(part, trace=replace(part.trace, error_bound=2.0**-20))
-    row = count._from_parts(Problem(root), [(unsure, 1)])
+    row = added_up(root, [(unsure, 1)])
     assert (row.verdict, row.error_bound) == ("computed", part.error_bound)
     assert row.trace is not None
     assert row.trace.error_bound == 2.0**-20
@@ -530,12 +565,12 @@ def test_trials_that_agreed_with_wrong_ranks_do_not_count_for_a_trace_either(
     """
     mlp, script = MLP((2, 2, 2), "linear", "hidden"), Scripted()
     unlucky_at_first(monkeypatch, (5, 7), closed=False)
-    monkeypatch.setattr(count, "confirms", script)
+    monkeypatch.setattr(trials, "confirms", script)
     row = count_laws(mlp)
     assert row.trace is not None
     assert (row.verdict, row.trace.dimensions) == ("proved", (6, 7))
     assert script.answers == [False, True, True]
-    miss = bounds.miss_probability(mlp.fields(), 7, 2)
+    miss = trials.miss_probability(mlp.fields(), 7, 2)
     assert row.trace.error_bound == pytest.approx(miss**2, rel=1e-9, abs=0)
     assert miss**2 < TRACE_SURE < miss
 
@@ -545,20 +580,20 @@ def test_a_folded_attempt_counts_for_nothing_in_the_error_of_a_trace(
 ) -> None:
     """A fold may lose rank in an earlier level, whatever the point."""
     mlp, script, folds = MLP((12, 20, 12), "linear", "hidden"), Scripted(), list[object]()
-    honest = bounds.folding
+    honest = ranks.folding
 
     def folding(at: Sampler, columns: int) -> Any:
         folds.append(honest(at, columns))
         return folds[-1]
 
-    monkeypatch.setattr(bounds, "folding", folding)
-    monkeypatch.setattr(count, "confirms", script)
+    monkeypatch.setattr(trials, "folding", folding)
+    monkeypatch.setattr(trials, "confirms", script)
     row = count_laws(mlp)
     assert folds[-1] is not None
     assert row.dim_lie is not None
     assert row.trace is not None
     assert (row.verdict, len(row.trace.dimensions)) == ("proved", 2)
-    miss = bounds.miss_probability(mlp.fields(), row.dim_lie, 2)
+    miss = trials.miss_probability(mlp.fields(), row.dim_lie, 2)
     passes = sum(script.answers)
     assert row.trace.error_bound == pytest.approx(miss**passes, rel=1e-9, abs=0)
 
@@ -569,18 +604,18 @@ def test_every_trial_has_a_prime_and_a_point_of_its_own(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The stated probability is that of independent trials; seven of them are needed here."""
-    trials = list[Sampler]()
+    seen = list[Sampler]()
 
     def recorded(at: Sampler, trace: RankTrace) -> bool:
-        trials.append(at)
+        seen.append(at)
         return confirms(at, trace)
 
-    monkeypatch.setattr(count, "confirms", recorded)
+    monkeypatch.setattr(trials, "confirms", recorded)
     row = count_laws(MLP((3, 4, 3), "linear"), seed=seed)
-    primes = [row.lower[0].prime, *(at.field.p for at in trials)]
-    assert len(trials) > 2
+    primes = [row.lower[0].prime, *(at.field.p for at in seen)]
+    assert len(seen) > 2
     assert len(set(primes)) == len(primes)
-    assert len({at.theta.tobytes() for at in trials}) == len(trials)
+    assert len({at.theta.tobytes() for at in seen}) == len(seen)
 
 
 def test_the_seed_changes_the_primes_of_every_part() -> None:
@@ -667,12 +702,12 @@ def test_a_trace_with_steps_left_out_says_so() -> None:
     assert count_laws(MLP((1, 2, 2), "linear")).to_json()["evidence"]["trace"]["complete"] is True
 
 
+@pytest.mark.usefixtures("nothing_known")
 def test_a_trace_that_balanced_brackets_only_confirm_is_complete(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """No step is left out if the nested brackets had reached the last rank already."""
     monkeypatch.setattr(closure, "NESTED", 1)
-    monkeypatch.setattr(MLP, "laws", lambda self: join([]))
     row = count_laws(MLP((2, 2, 2), "linear"))
     assert (row.verdict, row.trace and row.trace.dimensions) == ("computed", (4, 5))
     assert row.trace is not None
@@ -722,7 +757,7 @@ def part(
 def summed(*parts: tuple[LawCount, int]) -> LawCount:
     size = 100 * sum(times for _, times in parts)
     whole = CustomMap(tuple(f"x{i}" for i in range(size)), ("x0",))
-    return count._from_parts(Problem(whole), parts)
+    return added_up(whole, parts)
 
 
 def test_one_computed_part_makes_a_direct_sum_computed() -> None:
@@ -829,7 +864,7 @@ def test_no_memory_is_needed_for_what_the_graph_proves(
     architecture: Any, memory: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest = count_laws(architecture)
-    monkeypatch.setattr(count, "close", lambda *_: pytest.fail("the engine ran"))
+    monkeypatch.setattr(trials, "close", lambda *_: pytest.fail("the engine ran"))
     row = count_laws(architecture, memory=memory)
     assert result(row) == result(honest)
     assert [bound.method for bound in (*row.lower, *row.upper)] == ["paths", "paths"]

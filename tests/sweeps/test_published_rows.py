@@ -29,7 +29,7 @@ NAMED = """
 name: two
 published: published/rows.jsonl
 architectures:
-  - {widths: [2, 3, 2], activation: linear}
+  - {widths: [2, 3, 3, 2], activation: linear}
   - {widths: [3, 4, 2], activation: relu}
 """
 
@@ -147,7 +147,7 @@ def test_rows_that_are_there_on_one_side_alone(folder: Path) -> None:
         0,
         "1 of 2 rows as published; 1 not published",
     )
-    rows.write_text(text + text.splitlines()[0].replace("linear 2-3-2", "older") + "\n")
+    rows.write_text(text + text.splitlines()[0].replace("linear 2-3-3-2", "older") + "\n")
     result = sweep(folder)
     assert result.exit_code == 1
     assert "older: published, but not among these rows" in result.stderr

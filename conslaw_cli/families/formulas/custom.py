@@ -18,9 +18,6 @@ others. For c in the kernel of A, ``Σ_e c_e θ_e^2`` is a law: ``<(c_e θ_e)_e,
 If φ is monomial these are complete: in the coordinates ``y_e = θ_e^2 / 2`` laws are the functions
 that are constant along the rows of A, and ``dim Lie(W_φ)(θ) = rank A`` where no θ_e is zero.
 
-Upper bounds. A single field has nothing to be bracketed with: ``[χ, χ] = 0``, so ``dim Lie(W)(θ) ≤
-1`` (``scalar``).
-
 Random fields. Part A of the authors' notebook: every entry is a polynomial with a nonzero
 coefficient from −9 to 9 at every monomial up to a degree, drawn with the frozen stream of NumPy's
 RandomState.
@@ -100,11 +97,6 @@ class _WithoutKnownLaws:
         """No known laws are listed."""
         return 0
 
-    @property
-    def monomial(self) -> bool:
-        """Whether φ is a monomial map."""
-        return False
-
     def laws(self) -> Laws:
         """Return no laws."""
         return join([])
@@ -115,22 +107,9 @@ class _WithoutKnownLaws:
         return 0
 
     @property
-    def image_dimension(self) -> None:
-        """No theorem gives it."""
-        return None
-
-    @property
     def scope(self) -> None:
         """Nothing is open: the fields themselves are given."""
         return None
-
-    def path_rank(self) -> int:
-        """Return the rank of the exponent matrix of a monomial φ."""
-        raise NotImplementedError("not a monomial map")
-
-    def segments(self) -> tuple[()]:
-        """Return no pieces."""
-        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +123,10 @@ class CustomMap(_WithoutKnownLaws):
 
     Raise SpecError, its message beginning with "phi: ", if a component is no expression in the
     variables or is undefined everywhere, or if the sign of one of its roots cannot be decided.
+
+    >>> from conslaw_cli import count_laws
+    >>> count_laws(CustomMap(("u", "v1", "v2"), ("u*v1", "u*v2")))
+    <LawCount 'φ(u, v1, v2) = (u*v1, u*v2)': D = 3, dim Lie = 2, laws = 1 (1 known), proved>
     """
 
     variables: tuple[str, ...]
@@ -259,6 +242,10 @@ class CustomFields(_WithoutKnownLaws):
     name: a label; by default it is made from the fields.
 
     Raise SpecError as ``CustomMap`` does, its message beginning with "fields: ".
+
+    >>> from conslaw_cli import count_laws
+    >>> count_laws(CustomFields((), (("y", "-x"),))).laws  # x² + y²
+    1
     """
 
     variables: tuple[str, ...]
@@ -334,10 +321,6 @@ class CustomFields(_WithoutKnownLaws):
             ),
         ]
 
-    def parts(self) -> tuple[tuple[CustomFields, int], ...]:
-        """One part: itself."""
-        return ((self, 1),)
-
     def fields(self) -> AlgebraicFields:
         """Return the space that the fields span."""
         return _given(self.variables, self.components)
@@ -400,10 +383,6 @@ class RandomFields(_WithoutKnownLaws):
             variables,
             (f"{self.count} random fields of degree {self.degree}", str(self.dimension), 0),
         ]
-
-    def parts(self) -> tuple[tuple[RandomFields, int], ...]:
-        """One part: itself."""
-        return ((self, 1),)
 
     def fields(self) -> AlgebraicFields:
         """Return the space that the fields span."""

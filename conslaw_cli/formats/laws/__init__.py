@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from conslaw_cli.errors import ContradictionError
+from conslaw_cli.flows.coordinates import Factor
 from conslaw_cli.formats import encodable
 from conslaw_cli.formats.words import has_theory, label, plural
 from conslaw_cli.laws.polynomials import Law, LawSearch, Polynomial
@@ -130,6 +131,12 @@ def suffixes(results: Sequence[Result]) -> list[str]:
     return [""] if len(results) == 1 else [f"_{i}" for i in range(1, len(results) + 1)]
 
 
+def groups(polynomial: Polynomial, search: LawSearch) -> list[tuple[Factor, Polynomial]]:
+    """Return a law as a sum of polynomials in θ, velocities and time, each with a factor."""
+    written = search.coordinates.written(polynomial.terms)
+    return [(factor, Polynomial(tuple(own))) for factor, own in written]
+
+
 def terms(
     polynomial: Polynomial, radicals: Sequence[str], times: str = "*", minus: str = "-"
 ) -> Iterator[tuple[int, list[str], tuple[int, ...]]]:
@@ -176,6 +183,17 @@ def _total(summands: Sequence[Summand], times: str, minus: str) -> str:
         f" {minus if c < 0 else '+'} {size}" for (c, _), size in zip(others, sizes[1:], strict=True)
     )
     return minus * (first < 0) + sizes[0] + "".join(rest)
+
+
+def law_code(
+    polynomial: Polynomial, search: LawSearch, names: Sequence[str], radicals: Sequence[str]
+) -> str:
+    """Return a law as Python code, which may call ``exp``."""
+    parts = []
+    for factor, own in groups(polynomial, search):
+        code = expression(own, names, radicals)
+        parts.append(f"{factor.code}*({code})" if factor.code else code)
+    return " + ".join(parts)
 
 
 def expression(polynomial: Polynomial, names: Sequence[str], radicals: Sequence[str] = ()) -> str:

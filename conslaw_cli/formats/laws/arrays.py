@@ -18,6 +18,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.formats.laws import Members
 from conslaw_cli.networks.known_laws import Laws
 
@@ -52,7 +53,8 @@ class Block:
             return
         if len(self.shape) == 1:
             index = np.arange(self.start, self.stop).reshape(units, -1)
-            yield Factor(index, f"np.outer({self.name}, {self.name})", f"{self.name}**2")
+            code = f"{self.name}.reshape({units}, -1)"
+            yield Factor(index, code, f"np.outer({self.name}, {self.name})", f"{self.name}**2")
             return
         if len(self.shape) == 2 and self.shape[0] == units:
             yield self._rows(units, self.name)
@@ -64,6 +66,7 @@ class Block:
     def _rows(self, units: int, code: str) -> Factor:
         return Factor(
             np.arange(self.start, self.stop).reshape(units, -1),
+            code,
             f"{code} @ {code}.T",
             f"({code}**2).sum(axis=1)",
         )
@@ -71,6 +74,7 @@ class Block:
     def _columns(self, units: int, code: str) -> Factor:
         return Factor(
             np.arange(self.start, self.stop).reshape(-1, units).T,
+            f"{code}.T",
             f"{code}.T @ {code}",
             f"({code}**2).sum(axis=0)",
         )
@@ -78,11 +82,12 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """A matrix M of parameter indices, one row per unit; expressions of ``M M^T`` and of its
-    diagonal.
+    """A matrix M of parameter indices, one row per unit; expressions of it, of ``M M^T`` and of the
+    diagonal of that.
     """
 
     index: Index
+    matrix: str
     gram: str
     diagonal: str
 
@@ -104,7 +109,21 @@ def blocks(names: Sequence[str]) -> list[Block]:
     return found
 
 
-def family_code(laws: Laws, family: Members, arrays: Sequence[Block]) -> str | None:
+def velocities(coordinates: Coordinates) -> list[Block]:
+    """Return the arrays of velocities, numbered behind the parameters."""
+    if not coordinates.velocities:
+        return []
+    start = len(coordinates.parameters)
+    plain = not any("[" in name for name in coordinates.velocities)
+    return [
+        Block("velocity" if plain else block.name, start + block.start, block.shape)
+        for block in blocks(coordinates.velocities)
+    ]
+
+
+def family_code(
+    laws: Laws, family: Members, arrays: Sequence[Block], moving: Sequence[Block] = ()
+) -> str | None:
     """Return an expression of a family's generators, a vector; None if they are no entries of
     matrices as above.
     """
@@ -115,6 +134,8 @@ def family_code(laws: Laws, family: Members, arrays: Sequence[Block]) -> str | N
     if len(entries[0]) == 1:
         return _sums(terms, family, arrays)
     units = max(max(entry) for entry in entries)
+    if all(i < j for i, j in entries):
+        return _commutators(terms, family, entries, arrays, moving)
     found = list(_factors(terms, entries, units, arrays))
     if [_expanded(found, entry) for entry in entries] != terms:
         return None
@@ -124,6 +145,60 @@ def family_code(laws: Laws, family: Members, arrays: Sequence[Block]) -> str | N
         for sign, factor in found
     )
     return _selected(signed.removeprefix(" + "), family, entries, diagonal, units)
+
+
+def _commutators(
+    terms: Sequence[Terms],
+    family: Members,
+    entries: Sequence[tuple[int, ...]],
+    arrays: Sequence[Block],
+    moving: Sequence[Block],
+) -> str | None:
+    """Return an expression of the entries i < j of a sum of ``M N^T − N M^T``, M of parameters, N
+    of velocities; None if they are none.
+    """
+    units = max(j for _, j in entries)
+    first = (_pairs(terms[0], entries[0], x, y, units) for x in arrays for y in moving)
+    found = [pair for pairs in first if (pair := next(pairs, None)) is not None]
+    if [_commuted(found, entry) for entry in entries] != terms:
+        return None
+    code = " + ".join(
+        f"{x.matrix} @ {_turned(y.matrix)} - {y.matrix} @ {_turned(x.matrix)}" for x, y in found
+    )
+    chosen = [entries[i - family.every.start] for i in family.generators]
+    if len(chosen) == len(entries):
+        return f"({code})[np.triu_indices({units}, 1)]"
+    return f"({code})[{[i - 1 for i, _ in chosen]}, {[j - 1 for _, j in chosen]}]"
+
+
+def _pairs(
+    term: Terms, entry: tuple[int, ...], x: Block, y: Block, units: int
+) -> Iterator[tuple[Factor, Factor]]:
+    """Yield ways to read two arrays that a law has products of."""
+    i, j = (each - 1 for each in entry)
+    for left in x.matrices(units):
+        for right in y.matrices(units):
+            rows = left.index[i].tolist(), right.index[j].tolist()
+            if len(rows[0]) == len(rows[1]) and all(
+                term[1, e, f] for e, f in zip(*rows, strict=True)
+            ):
+                yield left, right
+
+
+def _commuted(pairs: Sequence[tuple[Factor, Factor]], entry: tuple[int, ...]) -> Terms:
+    i, j = (each - 1 for each in entry)
+    return Terms(
+        term
+        for x, y in pairs
+        for sign, a, b in ((1, i, j), (-1, j, i))
+        for term in (
+            (sign, e, f) for e, f in zip(x.index[a].tolist(), y.index[b].tolist(), strict=True)
+        )
+    )
+
+
+def _turned(code: str) -> str:
+    return code.removesuffix(".T") if code.endswith(".T") else f"{code}.T"
 
 
 def _terms(laws: Laws, every: range) -> list[Terms]:

@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from conslaw_cli.formats.laws import Result, coefficients
+from conslaw_cli.formats.laws import Result, coefficients, groups
 from conslaw_cli.laws.polynomials import Law, LawSearch
+from conslaw_cli.records import GRADIENT
 
 
 def render_json(results: Sequence[Result]) -> str:
@@ -24,6 +25,7 @@ def _result(result: Result) -> dict[str, Any]:
     return {
         "name": search.architecture.name,
         **search.architecture.describe(),
+        **_flow(search),
         "degree": search.degree,
         "homogeneous": search.homogeneous,
         "linear": {str(degree): number for degree, number in search.linear.items()},
@@ -37,6 +39,11 @@ def _result(result: Result) -> dict[str, Any]:
         **({"rational_coefficients": True} if search.rational else {}),
         "error_bound": result.error_bound,
         "parameters": list(search.parameters),
+        **(
+            {"velocities": list(velocities)}
+            if (velocities := search.coordinates.velocities)
+            else {}
+        ),
         "generators": [_law(law, search) for law in search.generators],
         "basis": None if search.basis is None else [_law(law, search) for law in search.basis],
         "seed": search.seed,
@@ -45,11 +52,21 @@ def _result(result: Result) -> dict[str, Any]:
     }
 
 
+def _flow(search: LawSearch) -> dict[str, Any]:
+    flow = search.problem.flow.describe()
+    return {} if flow == GRADIENT else {"flow": flow, "state": search.problem.state}
+
+
 def _law(law: Law, search: LawSearch) -> dict[str, Any]:
-    names, radicals = search.parameters, [radical.text for radical in search.radicals]
+    names, radicals = search.coordinates.names, [radical.text for radical in search.radicals]
     written = [
-        {"coefficient": number, "exponents": {names[e]: monomial.count(e) for e in monomial}}
-        for number, monomial in coefficients(law.polynomial, radicals)
+        {
+            "coefficient": number,
+            "exponents": {names[e]: monomial.count(e) for e in monomial},
+            **({"factor": factor.code} if factor.code else {}),
+        }
+        for factor, polynomial in groups(law.polynomial, search)
+        for number, monomial in coefficients(polynomial, radicals)
     ]
     return {
         "name": law.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from conslaw_cli.families.formulas.tex import symbol
-from conslaw_cli.formats.laws import Result, origin, terms, title
+from conslaw_cli.formats.laws import Result, groups, origin, terms, title
 from conslaw_cli.laws.polynomials import LawSearch, Polynomial
 
 FACTORS_PER_LINE = 8
@@ -49,28 +49,50 @@ def _generators(result: Result) -> Iterator[str]:
 
 
 def _equation(polynomial: Polynomial, search: LawSearch) -> str:
-    lines, room = [""], FACTORS_PER_LINE
-    radicals = [radical.latex for radical in search.radicals]
-    for c, factors, monomial in terms(polynomial, radicals, r" \, "):
-        size = len(factors) + len(set(monomial))
-        if room < size:
-            lines, room = [*lines, "{}"], FACTORS_PER_LINE
-        lines[-1] += f" {_term(c, factors, monomial, search.parameters)}"
-        room -= size
-    lines[0] = lines[0].removeprefix(" +").lstrip()
+    lines: list[str] = []
+    for factor, own in groups(polynomial, search):
+        part = _lines(own, search)
+        if factor.latex:
+            part[0] = rf"{factor.latex} \bigl({part[0]}"
+            part[-1] += r"\bigr)"
+        lines += [f"{'{} + ' * bool(lines)}{part[0]}", *part[1:]]
     if len(lines) == 1:
         return rf"{lines[0]} = \mathrm{{const}}"
     body = " \\\\\n& ".join(lines)
     return f"\\begin{{aligned}}\n& {body} = \\mathrm{{const}}\n\\end{{aligned}}"
 
 
+def _lines(polynomial: Polynomial, search: LawSearch) -> list[str]:
+    lines, room = [""], FACTORS_PER_LINE
+    radicals = [radical.latex for radical in search.radicals]
+    names = [*search.parameters, *search.coordinates.velocities]
+    symbols = [*map(_symbol, names), *(tex for tex in search.coordinates.extra_latex)]
+    for c, factors, monomial in terms(polynomial, radicals, r" \, "):
+        size = len(factors) + len(set(monomial))
+        if room < size:
+            lines, room = [*lines, "{}"], FACTORS_PER_LINE
+        lines[-1] += f" {_term(c, factors, monomial, symbols)}"
+        room -= size
+    lines[0] = lines[0].removeprefix(" +").lstrip()
+    return lines
+
+
+def _symbol(name: str) -> str:
+    """Return a parameter, or a velocity that has the name of its parameter, as a formula."""
+    array, bracket, index = name.partition("[")
+    if not array.endswith("_dot"):
+        return symbol(name)
+    dotted = rf"\dot{{{symbol(array.removesuffix('_dot'))}}}"
+    return f"({dotted})_{{{index.removesuffix(']')}}}" if bracket else dotted
+
+
 def _term(
-    coefficient: int, radicals: Sequence[str], monomial: Sequence[int], names: Sequence[str]
+    coefficient: int, radicals: Sequence[str], monomial: Sequence[int], symbols: Sequence[str]
 ) -> str:
     powers = {e: monomial.count(e) for e in monomial}
     factors = [
         *radicals,
-        *(symbol(names[e]) + (f"^{{{power}}}" if power > 1 else "") for e, power in powers.items()),
+        *(symbols[e] + (f"^{{{power}}}" if power > 1 else "") for e, power in powers.items()),
     ]
     size = "" if abs(coefficient) == 1 else f"{abs(coefficient)} "
     return f"{'-' if coefficient < 0 else '+'} {size}{' '.join(factors)}"

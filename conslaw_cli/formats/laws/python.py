@@ -8,9 +8,11 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from math import prod
 
-from conslaw_cli.formats.laws import Members, Result, expression, suffixes, title
-from conslaw_cli.formats.laws.arrays import Block, blocks, family_code
-from conslaw_cli.laws.polynomials import Law
+from conslaw_cli.flows.coordinates import Coordinates
+from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.formats.laws import Members, Result, groups, law_code, suffixes, title
+from conslaw_cli.formats.laws.arrays import Block, blocks, family_code, velocities
+from conslaw_cli.laws.polynomials import Law, Polynomial
 
 _WIDTH = 110
 _PYTORCH = [
@@ -32,19 +34,23 @@ def render_python(results: Sequence[Result]) -> str:
         for result, suffix in zip(results, suffixes(results), strict=True)
     ]
     needs = ["from math import sqrt\n"] * any(result.search.radicals for result in results)
-    return "\n\n\n".join(["\n".join([*needs, "import numpy as np"]), *functions]) + "\n"
+    timed = any(result.search.coordinates.arguments for result in results)
+    imports = ["import numpy as np", *(["from numpy import exp"] * timed)]
+    return "\n\n\n".join(["\n".join([*needs, *imports]), *functions]) + "\n"
 
 
 def _function(result: Result, suffix: str) -> Iterator[str]:
     search = result.search
-    arrays = blocks(search.parameters)
-    yield f"def laws{suffix}(theta):"
+    arrays, moving = blocks(search.parameters), velocities(search.coordinates)
+    given = ["theta", *(["velocity"] if moving else []), *search.coordinates.arguments]
+    yield f"def laws{suffix}({', '.join(given)}):"
     yield from _indented(f'"""{_quoted(title(result))}.\n\n{_help(result, arrays)}\n"""')
     yield "    theta = np.asarray(theta)"
     yield from (
         f"    {array.name} = theta[{array.start}:{array.stop}].reshape({_shape(array)})"
         for array in arrays
     )
+    yield from _moving(moving, len(search.parameters))
     entries = [_family(family, result, arrays) for family in result.families]
     if result.others:
         entries.append(_scalars(result.others, result, arrays))
@@ -54,6 +60,15 @@ def _function(result: Result, suffix: str) -> Iterator[str]:
     yield "    return np.concatenate(["
     yield from (line for entry in entries for line in _indented(entry, 8))
     yield "    ])"
+
+
+def _moving(arrays: Sequence[Block], start: int) -> Iterator[str]:
+    """Yield the lines that cut the velocities into arrays."""
+    if arrays:
+        yield "    velocity = np.asarray(velocity)"
+    for array in arrays:
+        part = f"velocity[{array.start - start}:{array.stop - start}]"
+        yield f"    {array.name} = {part}.reshape({_shape(array)})"
 
 
 def _quoted(text: str) -> str:
@@ -66,10 +81,11 @@ def _shape(array: Block) -> str:
 
 
 def _help(result: Result, arrays: Sequence[Block]) -> str:
-    size = len(result.search.parameters)
+    search = result.search
+    size = len(search.parameters)
     lines = [
         f"Return {len(result.search.generators)} functionally independent quantities that training"
-        " by gradient flow keeps."
+        f" by {_flow(result)} keeps."
     ]
     if arrays[0].name == "theta":
         lines.append(f"theta: {size} numbers, the variables {', '.join(result.search.parameters)}.")
@@ -80,9 +96,24 @@ def _help(result: Result, arrays: Sequence[Block]) -> str:
             f"{arrays[0].name}[i, j] leads from unit i to unit j of the next layer; units are"
             " counted from 0 here."
         )
+    lines += _arguments(search.coordinates, arrays)
     text = [piece for line in lines for piece in textwrap.wrap(line, _WIDTH)]
     layered = all(array.name[0] in "Ub" for array in arrays)
     return "\n".join([*text, *(_PYTORCH if layered else [])])
+
+
+def _flow(result: Result) -> str:
+    problem = result.search.problem
+    return "gradient flow" if problem.flow == GRADIENT else problem.flow.title
+
+
+def _arguments(coordinates: Coordinates, arrays: Sequence[Block]) -> list[str]:
+    """Return what the arguments besides theta are."""
+    names = {"t": "t: time.", "lam": "lam: the rate of decay.", "tau": "tau: the friction."}
+    moving = velocities(coordinates)
+    pairs = ", ".join(f"{v.name} of {x.name}" for v, x in zip(moving, arrays, strict=False))
+    lines = [f"velocity: as many numbers, the velocities {pairs}."] if moving else []
+    return [*lines, *(names[name] for name in coordinates.arguments)]
 
 
 def _indented(text: str, spaces: int = 4) -> list[str]:
@@ -90,21 +121,31 @@ def _indented(text: str, spaces: int = 4) -> list[str]:
 
 
 def _family(family: Members, result: Result, arrays: Sequence[Block]) -> str:
-    code = family_code(result.search.listed, family, arrays)
+    moving = velocities(result.search.coordinates)
+    code = family_code(result.search.listed, family, arrays, moving)
     if code is not None:
-        return _wrapped(f"{code},")
+        ((factor, _),) = groups(_first(family, result), result.search)
+        return _wrapped(f"{factor.code} * ({code})," if factor.code else f"{code},")
     return _scalars(
         [law for law in result.search.generators if law.index in family.generators], result, arrays
     )
 
 
+def _first(family: Members, result: Result) -> Polynomial:
+    """Return one law of a family: all have the same factor."""
+    return next(law.polynomial for law in result.search.generators if law.index in family.every)
+
+
 def _scalars(laws: Sequence[Law], result: Result, arrays: Sequence[Block]) -> str:
     radicals = [radical.text for radical in result.search.radicals]
-    names = [array.entry(e) for array in arrays for e in range(prod(array.shape))]
+    search = result.search
+    every = [*arrays, *velocities(search.coordinates)]
+    names = [array.entry(e) for array in every for e in range(prod(array.shape))]
+    names += search.coordinates.extra_code
     lines = [
         line
         for law in laws
-        for line in _indented(_wrapped(f"{expression(law.polynomial, names, radicals)},"))
+        for line in _indented(_wrapped(f"{law_code(law.polynomial, search, names, radicals)},"))
     ]
     return "\n".join(["[", *lines, "],"])
 

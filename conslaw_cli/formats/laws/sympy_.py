@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from conslaw_cli.formats.laws import Result, expression, origin, suffixes, title
+from conslaw_cli.formats.laws import Result, law_code, origin, suffixes, title
 from conslaw_cli.laws.polynomials import Law
 
 _OWN = re.compile(r"(theta|laws)(_[0-9]+)?|symbols|sympy|__debug__")
@@ -23,13 +23,19 @@ def render_sympy(results: Sequence[Result]) -> str:
         for result, suffix in zip(results, suffixes(results), strict=True)
     ]
     needs = ["import sympy"] * any(result.search.radicals for result in results)
-    return "\n\n".join(["\n".join([*needs, "from sympy import symbols"]), *scripts]) + "\n"
+    calls = "exp, " * any(result.search.coordinates.arguments for result in results)
+    return "\n\n".join(["\n".join([*needs, f"from sympy import {calls}symbols"]), *scripts]) + "\n"
 
 
 def _script(result: Result, suffix: str) -> Iterator[str]:
     search = result.search
-    symbols = [_symbol(name) for name in search.parameters]
-    names = _names(symbols)
+    coordinates = search.coordinates
+    symbols = [
+        *map(_symbol, (*search.parameters, *coordinates.velocities)),
+        *coordinates.arguments,
+    ]
+    names = _names(symbols, coordinates.arguments)
+    factors = [*names[: len(symbols) - len(coordinates.arguments)], *coordinates.extra_code]
     laws = search.generators if search.basis is None else search.basis
     yield f"# {title(result)}"
     yield f"theta{suffix} = symbols("
@@ -47,7 +53,8 @@ def _script(result: Result, suffix: str) -> Iterator[str]:
     yield f"laws{suffix} = ["
     radicals = [radical.sympy for radical in search.radicals]
     yield from (
-        f"    {expression(law.polynomial, names, radicals)},{_comment(law, result)}" for law in laws
+        f"    {law_code(law.polynomial, search, factors, radicals)},{_comment(law, result)}"
+        for law in laws
     )
     yield "]"
 
@@ -57,12 +64,16 @@ def _symbol(name: str) -> str:
     return re.sub(r"\W+", "_", name).rstrip("_") if "[" in name else name
 
 
-def _names(symbols: Sequence[str]) -> list[str]:
-    """Return Python names for symbols: their own, but for those that the script itself needs."""
+def _names(symbols: Sequence[str], reserved: Sequence[str]) -> list[str]:
+    """Return Python names for symbols: their own, but for those that the script itself needs; the
+    last ones are reserved.
+    """
     taken, names = set(symbols), list[str]()
-    for symbol in symbols:
+    ours = {*reserved, "exp"} if reserved else set()
+    for place, symbol in enumerate(symbols):
         name = symbol
-        while _OWN.fullmatch(name) or (name != symbol and name in taken):
+        mine = ours if place < len(symbols) - len(reserved) else set()
+        while _OWN.fullmatch(name) or name in mine or (name != symbol and name in taken):
             name += "_"
         taken.add(name)
         names.append(name)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from conslaw_cli.formats.laws import Result, degrees, origin, terms, title
+from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.formats.laws import Result, degrees, groups, origin, terms, title
 from conslaw_cli.formats.words import label, probability
 from conslaw_cli.laws.polynomials import MAX_DEGREE, Law, LawSearch, Polynomial
+from conslaw_cli.lie.theorems.paths import is_monomial
 
 _POWERS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -67,7 +69,8 @@ def _figures(result: Result) -> Iterator[str]:
     yield _comparison(result)
     if result.not_polynomial:
         yield _next_step(search)
-    if search.architecture.monomial and not search.homogeneous and search.degree >= 2:
+    gradient = search.problem.flow == GRADIENT
+    if gradient and is_monomial(search.problem) and not search.homogeneous and search.degree >= 2:
         yield "complete: φ is a monomial map, so all laws are functions of those of degree up to 2"
     if search.error_bound:
         chance = probability(search.error_bound)
@@ -121,15 +124,36 @@ def _conventions(result: Result) -> Iterator[str]:
         yield "Q1[i,j] leads from unit i to unit j of the next layer (x ↦ x Q1 K1, row vectors)."
     if any(name.startswith("b") for name in names):
         yield "b1[j] is the bias of unit j."
+    yield from _conventions_of_flow(result.search)
     if any(name.count(",") > 1 for name in names):
         yield "Kernels: U1[i,t,j] leads from channel i at position t of the kernel to channel j."
     if result.theory and any(law.new for law in result.others):
         yield "new: independent of the known laws."
 
 
+def _conventions_of_flow(search: LawSearch) -> Iterator[str]:
+    names = search.coordinates.velocities
+    if any(name.startswith("V") for name in names):
+        bias = ", c1 that of b1" * any(name.startswith("c") for name in names)
+        yield f"V1 is the velocity of U1{bias}."
+    elif names:
+        yield f"{names[0]} is the velocity of {search.parameters[0]}."
+    if search.coordinates.arguments:
+        symbols = {"t": "t is time", "lam": "λ the rate of decay", "tau": "τ the friction"}
+        yield ", ".join(symbols[name] for name in search.coordinates.arguments) + "."
+
+
 def formula(polynomial: Polynomial, search: LawSearch) -> str:
-    """Return a polynomial in the names of the parameters."""
-    radicals, names = [radical.text for radical in search.radicals], search.parameters
+    """Return a law in the names of the parameters, of velocities and of time."""
+    parts = []
+    for factor, own in groups(polynomial, search):
+        text = _polynomial(own, search)
+        parts.append(f"{factor.text}({text})" if factor.text else text)
+    return " + ".join(parts)
+
+
+def _polynomial(polynomial: Polynomial, search: LawSearch) -> str:
+    radicals, names = [radical.text for radical in search.radicals], search.coordinates.names
     written = terms(polynomial, radicals, "·", "−")
     first, *rest = (_term(c, factors, monomial, names) for c, factors, monomial in written)
     return f"{'−' * first[0]}{first[1]}" + "".join(

@@ -23,7 +23,10 @@ from conslaw_cli.families.formulas.terms import Sum
 from conslaw_cli.families.mlp import BIASES, MLP
 from conslaw_cli.lie.closure import RankTrace, Sampler, close, confirms
 from conslaw_cli.lie.count import count_laws
-from conslaw_cli.problems import Problem
+from conslaw_cli.lie.theorems import THEOREMS, Evidence
+from conslaw_cli.lie.theorems.paths import is_monomial
+from conslaw_cli.lie.theorems.structure import parts_of
+from conslaw_cli.problems import Architecture, Problem
 from conslaw_cli.sweeps.sweep import plan
 
 Custom = CustomMap | CustomFields | RandomFields
@@ -244,11 +247,18 @@ def test_an_mlp_written_out_has_the_same_ranks(mlp: MLP) -> None:
     assert (
         trace(custom) == close(Sampler(mlp.fields(), field, theta, rng), mlp.parameters).dimensions
     )
-    assert custom.monomial == mlp.monomial
-    assert custom.scalar == mlp.scalar
-    if mlp.monomial:
-        assert custom.path_rank() == mlp.path_rank()
+    assert custom.monomial == is_monomial(Problem(mlp))
+    assert said("single field", custom) == said("single field", mlp)
+    if custom.monomial:
+        assert said("paths", custom) == said("paths", mlp) == custom.path_rank()
         assert custom.known_listed == mlp.known_listed
+
+
+def said(name: str, architecture: Architecture) -> int | None:
+    """Return the upper bound that a theorem gives, None if it does not apply."""
+    (theorem,) = (each for each in THEOREMS if each.name == name)
+    proof = theorem(Problem(architecture), Evidence(count_laws))
+    return None if proof is None else proof.upper[0].value
 
 
 def small_networks(depth: int) -> Iterator[MLP]:
@@ -263,9 +273,9 @@ def test_the_graph_tells_which_networks_are_monomial_and_their_rank(depth: int) 
     found = list[str]()
     for mlp in small_networks(depth):
         custom = written_out(mlp)
-        assert custom.monomial == mlp.monomial, mlp.name
-        if mlp.monomial:
-            assert custom.path_rank() == mlp.path_rank(), mlp.name
+        assert custom.monomial == is_monomial(Problem(mlp)), mlp.name
+        if custom.monomial:
+            assert custom.path_rank() == said("paths", mlp), mlp.name
             found.append(mlp.name)
     assert ("linear 2-1-2 bias" in found, "linear 2-1-2 bias=all" in found) == (depth == 2, False)
 
@@ -450,7 +460,7 @@ def test_a_component_may_join_several_parts(text: str, sizes: list[int]) -> None
 
 def test_one_part_is_the_map_itself() -> None:
     for custom in (phi("x*y, y*z"), CustomFields((), ROTATIONS), RandomFields(3, 2, 2)):
-        assert custom.parts() == ((custom, 1),)
+        assert parts_of(Problem(custom)) == [(Problem(custom), 1)]
 
 
 @pytest.mark.parametrize(
@@ -464,7 +474,6 @@ def test_they_are_values(custom: Custom) -> None:
     assert hash(again) == hash(custom)
     assert json.loads(json.dumps(custom.describe())) == custom.describe()
     assert custom.scope is None
-    assert custom.segments() == ()
     assert sum(size for _, _, size in custom.outline()) == custom.parameters
 
 

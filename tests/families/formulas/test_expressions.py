@@ -27,7 +27,7 @@ from conslaw_cli.families.formulas.algebraic import (
 from conslaw_cli.families.formulas.expressions import Expression, _points, graph, names, split
 from conslaw_cli.families.formulas.programs import Compiler, Machine
 from conslaw_cli.families.formulas.terms import Graph, Prime, Sum, Term, Variable
-from conslaw_cli.lie.bounds import miss_probability
+from conslaw_cli.lie.trials import miss_probability
 
 PROPERTY = settings(max_examples=60, deadline=None)
 NAMES = ("x", "y", "z")

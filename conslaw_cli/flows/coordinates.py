@@ -1,0 +1,88 @@
+"""The coordinates in which laws are found, as functions of θ, of velocities and of time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Term = tuple[int, tuple[int, ...]]
+"""A coefficient and the coordinates that it is multiplied by; negative ones stand for radicals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """A function of time that a law has in front: as text, in LaTeX and in Python, where it may
+    call ``exp``. Empty for 1.
+    """
+
+    text: str = ""
+    latex: str = ""
+    code: str = ""
+
+
+ONE = Factor()
+
+
+@dataclass(frozen=True, slots=True)
+class Coordinates:
+    """Coordinates that are θ itself.
+
+    parameters, velocities: the names of their entries. extra: other factors of terms, as text, in
+    LaTeX and in Python. arguments: what besides θ and velocities laws depend on, in Python.
+    """
+
+    parameters: tuple[str, ...]
+    velocities: tuple[str, ...] = ()
+    extra: tuple[tuple[str, str, str], ...] = ()
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all factors of terms, in the order in which terms number them."""
+        return (*self.parameters, *self.velocities, *(text for text, _, _ in self.extra))
+
+    @property
+    def extra_latex(self) -> tuple[str, ...]:
+        """The other factors of terms in LaTeX."""
+        return tuple(tex for _, tex, _ in self.extra)
+
+    @property
+    def extra_code(self) -> tuple[str, ...]:
+        """The other factors of terms in Python."""
+        return tuple(code for _, _, code in self.extra)
+
+    def written(self, terms: Sequence[Term]) -> list[tuple[Factor, list[Term]]]:
+        """Return a law as a sum of polynomials in :attr:`names`, each with a factor."""
+        return [(ONE, list(terms))]
+
+
+def grouped(terms: Sequence[tuple[Factor, Term]]) -> list[tuple[Factor, list[Term]]]:
+    """Collect terms of one factor."""
+    groups: dict[Factor, list[Term]] = {}
+    for factor, term in terms:
+        groups.setdefault(factor, []).append(term)
+    return list(groups.items())
+
+
+def exponential(rate: tuple[str, str, str], power: int) -> Factor:
+    """Return ``e^{kρt}`` for a power k and a rate ρ as text, in LaTeX and in Python."""
+    if power == 0:
+        return ONE
+    text, latex, code = rate
+    size, sign = abs(power) if abs(power) != 1 else "", "-" * (power < 0)
+    times = f"{sign}{size}*" if size else sign
+    shown = f"{'−' * (power < 0)}{size}"
+    exponent = f"{sign}{size}{latex} t"
+    return Factor(f"e^{{{shown}{text}t}}", f"e^{{{exponent}}}", f"exp({times}{code}*t)")
+
+
+def power(exponent: int) -> Factor:
+    """Return a power of t."""
+    if exponent == 0:
+        return ONE
+    shown = str(exponent).translate(_POWERS) if exponent != 1 else ""
+    raised = f"^{{{exponent}}}" if exponent != 1 else ""
+    return Factor(f"t{shown}", f"t{raised}", f"t**{exponent}" if exponent != 1 else "t")
+
+
+_POWERS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

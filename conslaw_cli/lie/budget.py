@@ -1,0 +1,98 @@
+"""What a count needs, from sizes alone: bytes, to refuse it before anything is allocated, and
+seconds, to share out work.
+"""
+
+from __future__ import annotations
+
+import psutil
+
+from conslaw_cli.algebra.field import TERMS
+from conslaw_cli.errors import MemoryBudgetError
+from conslaw_cli.lie.closure import CHUNK_BYTES
+from conslaw_cli.lie.theorems import settled_by_structure
+from conslaw_cli.lie.theorems.structure import parts_of
+from conslaw_cli.problems import Problem
+
+HIGH_ORDER = 3
+"""Order of jets at which one field must fit the memory; longer traces of networks with large images
+may take more.
+"""
+SMALL_MEMORY = 1 << 29
+"""Needs below this are not held against what is free: asking takes longer than most counts."""
+REFUSED = 10**6
+"""Ranks from which no memory budget suffices, so that the count is a refusal and takes no time."""
+ENGINE_LIMIT = 1500
+"""Parameters up to which the engine also runs, if it fits the memory, where the structure alone is
+a proof; both must agree.
+"""
+
+
+def estimated_seconds(problem: Problem) -> float:
+    """Return a crude guess of what a count takes, from sizes alone: to share out work, never to
+    decide a result.
+    """
+    if problem.parameters > ENGINE_LIMIT and settled_by_structure(problem):
+        return 1e-4
+    sizes = (part.architecture.rank_guess for part, _ in parts_of(problem))
+    return sum(
+        2e-3 + 4e-6 * rank + 4e-11 * float(rank) ** 3 if rank < REFUSED else 1e-3 for rank in sizes
+    )
+
+
+def default_memory() -> int:
+    """Return the default memory budget in bytes: half of what is free."""
+    return int(psutil.virtual_memory().available) // 2
+
+
+def needed_memory(problem: Problem) -> int:
+    """Estimate from above the bytes that the engine holds at its peak, from sizes alone.
+
+    The larger of the eliminations of the laws' gradients and of the brackets: a square of residues
+    with as much again for the fold and the update, besides one part of unfolded rows, the laws'
+    terms and the jets of some fields, at least of one.
+    """
+    architecture = problem.architecture
+    dimension, listed = problem.state, architecture.known_listed
+    square = max(min(dimension, listed) ** 2, max(1, dimension - listed // 2) ** 2)
+    one = 8 * (8 * dimension + 6 * architecture.held) << HIGH_ORDER
+    return (
+        8 * (2 * square + 6 * TERMS * dimension)
+        + max(2 * CHUNK_BYTES, one)
+        + 160 * architecture.known_terms
+    )
+
+
+def engine_fits(problem: Problem, memory: int | None) -> bool:
+    """Whether the engine checks what the structure alone proves."""
+    if problem.parameters > ENGINE_LIMIT:
+        return False
+    needed = needed_memory(problem)
+    return needed <= budget_of(memory, needed)
+
+
+def check_memory(problem: Problem, memory: int | None) -> None:
+    """Raise MemoryBudgetError if the engine would need more than the budget, before anything is
+    allocated.
+    """
+    needed = needed_memory(problem)
+    check_budget(f"{problem.parameters} parameters", needed, budget_of(memory, needed))
+
+
+def budget_of(memory: int | None, needed: int) -> int:
+    """Return the budget to hold ``needed`` bytes against: what was asked for, else the default."""
+    if memory is not None:
+        return memory
+    return SMALL_MEMORY if needed < SMALL_MEMORY else default_memory()
+
+
+def check_budget(what: str, needed: int, budget: int, advice: str = "") -> None:
+    """Raise MemoryBudgetError if ``needed`` bytes exceed the budget."""
+    if needed > budget:
+        raise MemoryBudgetError(
+            f"{what} need about {_bytes(needed)}, the memory budget is {_bytes(budget)}"
+            + (f"; {advice}" if advice else "")
+        )
+
+
+def _bytes(size: int) -> str:
+    return f"{size / 2**30:.3g} GiB"

@@ -1,0 +1,38 @@
+"""Theorems on dim Lie(W_φ)(θ), one function each: its docstring states and proves it.
+
+A new theorem is one function in a file here, and one entry of ``THEOREMS``.
+"""
+
+from __future__ import annotations
+
+from conslaw_cli.lie.theorems.brackets import brackets, orbit, stagnation
+from conslaw_cli.lie.theorems.direct_sum import direct_sum
+from conslaw_cli.lie.theorems.image import image
+from conslaw_cli.lie.theorems.known_laws import known_laws
+from conslaw_cli.lie.theorems.linear_pair import linear_pair
+from conslaw_cli.lie.theorems.paths import paths
+from conslaw_cli.lie.theorems.segments import segments
+from conslaw_cli.lie.theorems.single_field import single_field
+from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, Theorem
+from conslaw_cli.problems import Problem
+
+__all__ = ["THEOREMS", "Evidence", "Needs", "Proof", "Theorem", "settled_by_structure"]
+
+THEOREMS: tuple[Theorem, ...] = (
+    brackets,
+    orbit,
+    known_laws,
+    paths,
+    segments,
+    single_field,
+    linear_pair,
+    image,
+    direct_sum,
+    stagnation,
+)
+"""All theorems, in the order in which a row shows their bounds."""
+
+
+def settled_by_structure(problem: Problem) -> bool:
+    """Whether one theorem alone, from the problem's structure, is the whole count."""
+    return any(theorem.settles(problem) for theorem in THEOREMS)

@@ -1,0 +1,95 @@
+"""What ranks of random brackets prove, and what they make likely."""
+
+from __future__ import annotations
+
+from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
+from conslaw_cli.problems import Problem
+from conslaw_cli.records import Bound
+
+_PAPER = (
+    "Marcotte, Gribonval, Peyré: Abide by the Law and Follow the Flow: Conservation Laws for"
+    " Gradient Flows, NeurIPS 2023, arXiv 2307.00144"
+)
+
+
+@theorem(
+    "brackets",
+    title="Brackets at one point modulo a prime",
+    source=f"{_PAPER}, Definition 3.1; the transfer from residues is elementary",
+    needs=Needs.BRACKETS,
+    flows=None,
+)
+def brackets(problem: Problem, evidence: Evidence) -> Proof:
+    """If r elements of Lie(W) have rank r at one point modulo one prime, then dim Lie(W)(θ) ≥ r at
+    almost every real θ.
+
+    Hypotheses. The fields have integer polynomial entries; those with roots are evaluated at places
+    of their field (families/formulas/algebraic.py), which are homomorphisms as well.
+
+    Proof. Fields and brackets have entries that are integer polynomials in the state and in the
+    probes. At the point an r × r minor of them is no zero modulo the prime, so it is a nonzero
+    polynomial, and it vanishes on a set of measure zero only. No probability is involved.
+    """
+    run = evidence.closed
+    fields = "fields of W_φ" if run.ranks.length == 1 else "fields of W_φ and their brackets"
+    shown = f"random {fields} have rank {run.ranks.rank} at a random point"
+    return Proof(lower=(Bound(run.ranks.rank, "brackets", "proof", run.prime, shown),))
+
+
+@theorem(
+    "orbit",
+    title="The end point of a path modulo a prime",
+    source=(
+        "Nagano 1966; Sussmann: Orbits of families of vector fields and integrability of"
+        " distributions, Transactions of the AMS 180, 1973; lie/orbit.py"
+    ),
+    needs=Needs.PATH,
+    flows=None,
+)
+def orbit(problem: Problem, evidence: Evidence) -> Proof:
+    """The rank r of the end point of a path along drift and control fields, in the times that these
+    are followed for, at one choice modulo a prime, is a lower bound for dim Lie at generic states.
+
+    Hypotheses. The fields are analytic, and their flows polynomial maps with integer coefficients
+    of states, times and probes.
+
+    Proof. The end point lies in the orbit of the first one, whose tangent space is the trace of the
+    Lie algebra. A minor that is no zero modulo the prime is a nonzero polynomial; the end point of
+    a fixed path is an invertible function of the first one, so it is generic where that is.
+    """
+    path = evidence.path
+    shown = (
+        f"the end point of a path along drift and control fields has rank {path.rank} in the times"
+        " that these are followed for"
+    )
+    return Proof(lower=(Bound(path.rank, "orbit", "proof", path.field.p, shown),))
+
+
+@theorem(
+    "stagnation",
+    title="Brackets that add nothing",
+    source=f"{_PAPER}, Proposition 3.1 and Lemma 3.2; the probability is bounded in lie/trials.py",
+    needs=Needs.BRACKETS,
+    flows=None,
+)
+def stagnation(problem: Problem, evidence: Evidence) -> Proof | None:
+    """If W_k(θ) and W_{k+1}(θ) have equal dimensions around θ, then Lie(W)(θ) = W_k(θ); that they
+    do is seen at random points only, so the bound comes with the probability of an error.
+
+    Hypotheses. The last level of brackets raised the rank at none of several random points modulo
+    random primes. The same is used of balanced brackets, V_{h+1} = V_h + [V_h, V_h].
+
+    Proof. Where the dimension of W_k is constant, W_{k+1} = W_k means that W_k is closed under
+    brackets with W_0, hence contains Lie(W_0). A larger rank is missed by all points only if one
+    fixed minor, a nonzero polynomial, vanishes at all of them: Schwartz-Zippel, and a count of the
+    primes that divide its coefficients.
+    """
+    run = evidence.closed
+    if not run.ranks.closed:
+        return None
+    shown = (
+        f"brackets of more than {run.ranks.length} fields add nothing at independent random primes"
+        " and points"
+    )
+    error = run.error or 0.0
+    return Proof(upper=(Bound(run.ranks.rank, "stagnation", "random", None, shown, error),))

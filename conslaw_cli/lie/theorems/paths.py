@@ -1,0 +1,68 @@
+"""Monomial maps: both bounds from exponents."""
+
+from __future__ import annotations
+
+from conslaw_cli.families.formulas.custom import CustomMap
+from conslaw_cli.lie.theorems.structure import Chain, chain_of
+from conslaw_cli.lie.theorems.theorem import Evidence, Proof, theorem
+from conslaw_cli.problems import Problem
+from conslaw_cli.records import Bound, Trace
+
+
+def is_monomial(problem: Problem) -> bool:
+    """Whether every component of φ is known to be a monomial."""
+    if isinstance(problem.architecture, CustomMap):
+        return problem.architecture.monomial
+    chain = chain_of(problem)
+    return chain is not None and _monomial(chain)
+
+
+def _monomial(chain: Chain) -> bool:
+    if not chain.widths[-1]:
+        return True
+    biases = zip(chain.biased, chain.biased[1:], strict=False)
+    layers = zip(chain.widths[1:-1], chain.linear, biases, strict=True)
+    return all(not linear or (n == 1 and not all(bias)) for n, linear, bias in layers)
+
+
+@theorem(
+    "paths",
+    title="Monomial maps",
+    source=(
+        "Marcotte, Gribonval, Peyré: Abide by the Law and Follow the Flow: Conservation Laws for"
+        " Gradient Flows, NeurIPS 2023, arXiv 2307.00144, Theorem 4.4 for two layers; the proof"
+        " given here holds at every depth"
+    ),
+    whole=is_monomial,
+)
+def paths(problem: Problem, evidence: Evidence) -> Proof | None:
+    """If every component of φ is a monomial in θ, then dim Lie(W_φ)(θ) = rank A wherever no θ_e is
+    zero, A having a row of exponents for every component. For ReLU networks A is the path-edge
+    incidence matrix, of rank D − (number of hidden neurons).
+
+    Hypotheses. Gradient flow, under a loss with condition (9), or cross-entropy with one output
+    less. A chain is monomial if all its hidden layers are positively homogeneous; a linear one may
+    be among them if it has one neuron and one of the two biases that would add up is missing.
+
+    Proof. In the coordinates ``y_e = θ_e²/2`` the gradient of θ^a is ``θ^a`` times the constant
+    field a, whence all elements of Lie(W_φ) lie in the span of the rows of A over functions, an
+    involutive distribution of dimension rank A, which W_φ spans already. Rank of a network: the
+    paths from inputs and biases to outputs span the flows that are conserved at every hidden
+    neuron. Every edge lies on a path and every neuron is joined to an output, so the conservation
+    equations are independent, one per neuron.
+    """
+    if not is_monomial(problem):
+        return None
+    rank = _rank(problem)
+    shown = f"φ is monomial; the path-edge incidence matrix of its graph has rank {rank}"
+    bound = Bound(rank, "paths", "proof", None, shown)
+    # Every law is a function of known quadratic ones, which are independent; laws whose integers
+    # are too large are not listed.
+    return Proof((bound,), (bound,), problem.known_listed, Trace((rank,)))
+
+
+def _rank(problem: Problem) -> int:
+    if isinstance(problem.architecture, CustomMap):
+        return problem.architecture.path_rank()
+    chain = chain_of(problem)
+    return chain.parameters - chain.hidden if chain and chain.widths[-1] else 0

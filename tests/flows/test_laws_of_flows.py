@@ -1,0 +1,135 @@
+"""The laws that are printed, as SymPy and Python read them, are constant along the flow, for every
+loss: the whole derivative by time vanishes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import oracle
+import pytest
+import sympy
+
+from conslaw_cli import MLP, Problem, count_laws, find_laws
+from conslaw_cli.flows import Asked
+from conslaw_cli.flows.decay import Decay
+from conslaw_cli.flows.friction import Friction
+from conslaw_cli.flows.metrics import ENTROPY
+from conslaw_cli.flows.mirror import Mirror
+from conslaw_cli.flows.momentum import Momentum
+from conslaw_cli.formats.laws import Result, render
+
+LINEAR = MLP((1, 2, 1), "linear")
+BIASED = MLP((1, 2, 1), "linear", "all")
+ENTROPIC = MLP((1, 2, 2), "linear", loss="cross_entropy")
+WIDE = MLP((2, 2, 2), "linear", "hidden")
+RELU = MLP((1, 2, 1), "relu", "hidden")
+
+CASES: list[tuple[MLP, Asked, str, int]] = [
+    (LINEAR, Decay(), "e^{2λt}(U1ᵀU1 − U2U2ᵀ)", 3),
+    (ENTROPIC, Decay(), "e^{λt}(U2·1)", 5),
+    (BIASED, Decay(("U1", "U2", "b1")), "e^{2λt}(U1ᵀU1 + b1ᵀb1 − U2U2ᵀ)", 3),
+    (RELU, Decay(), "e^{2λt}(diag(U1ᵀU1 + b1ᵀb1 − U2U2ᵀ))", 2),
+    (LINEAR, Momentum(), "e^{τt}(U1ᵀV1 − V1ᵀU1 + U2V2ᵀ − V2U2ᵀ)", 2),
+    (LINEAR, Momentum(Friction.NESTEROV), "t³(U1ᵀV2ᵀ − V1ᵀU2ᵀ + U2V1 − V2U1)", 2),
+    (WIDE, Momentum(), "e^{τt}(U1ᵀV1 − V1ᵀU1 + b1ᵀc1 − c1ᵀb1 + U2V2ᵀ − V2U2ᵀ)", 1),
+    (ENTROPIC, Momentum(), "U2·1 + (V2·1)/τ", 6),
+    (ENTROPIC, Momentum(Friction.NONE), "U2·1 − t·V2·1", 6),
+    (ENTROPIC, Momentum(Friction.NESTEROV), "U2·1 + (t/2)·V2·1", 6),
+    (LINEAR, Mirror((("U1", ENTROPY), ("U2", ENTROPY))), "U1ᵀ·1 − U2ᵀ·1", 2),
+]
+IDS = [f"{network.name} {flow}" for network, flow, _, _ in CASES]
+
+
+def result_of(network: MLP, flow: Asked) -> Result:
+    problem = Problem(network, flow.of(network))
+    return Result(find_laws(problem, 2), count_laws(problem))
+
+
+def scripted(text: str) -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    exec(text, names)
+    return names
+
+
+def symbols_of(network: MLP) -> tuple[list[sympy.Symbol], list[sympy.Symbol]]:
+    """Return the symbols of the script for parameters and velocities."""
+    names = [
+        name.replace("[", "_").replace(",", "_").rstrip("]") for name in network.parameter_names()
+    ]
+    moving = [name.replace("U", "V").replace("b", "c") for name in names]
+    return list(map(sympy.Symbol, names)), list(map(sympy.Symbol, moving))
+
+
+def force(network: MLP) -> list[sympy.Expr]:
+    """Return the gradient of a random loss, for free coefficients of the components of φ."""
+    theta = oracle.Parameters(network)
+    rename = dict(zip(theta.gens, symbols_of(network)[0], strict=True))
+    fields = oracle.generators(network, theta)
+    total = [sympy.Integer(0)] * len(theta.gens)
+    for k, field in enumerate(fields):
+        u = sympy.Symbol(f"u{k}")
+        for e, entry in enumerate(field):
+            total[e] += u * entry.as_expr(*rename.values())
+    return total
+
+
+def velocity(network: MLP, flow: Asked) -> dict[sympy.Symbol, sympy.Expr]:
+    """Return the derivatives by time of θ and of velocities."""
+    t, tau, lam = sympy.symbols("t tau lam")
+    (theta, moving), gradient = symbols_of(network), force(network)
+    if isinstance(flow, Decay):
+        decays = [flow.only is None or str(x).partition("_")[0] in flow.only for x in theta]
+        return {
+            x: -lam * x * int(decayed) - g
+            for x, decayed, g in zip(theta, decays, gradient, strict=True)
+        }
+    if isinstance(flow, Mirror):
+        return {x: -x * g for x, g in zip(theta, gradient, strict=True)}
+    assert isinstance(flow, Momentum)
+    friction = {Friction.CONSTANT: tau, Friction.NONE: 0, Friction.NESTEROV: 3 / t}[flow.friction]
+    pushed = {v: -friction * v - g for v, g in zip(moving, gradient, strict=True)}
+    return {**dict(zip(theta, moving, strict=True)), **pushed}
+
+
+@pytest.mark.parametrize(("network", "flow", "formula", "laws"), CASES, ids=IDS)
+def test_laws_are_constant_along_the_flow(
+    network: MLP, flow: Asked, formula: str, laws: int
+) -> None:
+    result = result_of(network, flow)
+    text = render("text", [result])
+    assert formula in text
+    found = scripted(render("sympy", [result]))["laws"]
+    assert len(found) == laws == result.search.independent
+    motion = velocity(network, flow)
+    for law in found:
+        by_time = law.diff(sympy.Symbol("t"))
+        whole = by_time + sum(law.diff(x) * speed for x, speed in motion.items())
+        assert sympy.simplify(whole) == 0
+
+
+@pytest.mark.parametrize(("network", "flow", "formula", "laws"), CASES, ids=IDS)
+def test_python_computes_what_sympy_says(
+    network: MLP, flow: Asked, formula: str, laws: int
+) -> None:
+    result, rng = result_of(network, flow), np.random.default_rng(0)
+    theta, moving = symbols_of(network)
+    point, speeds = rng.standard_normal(len(theta)), rng.standard_normal(len(theta))
+    arguments = result.search.coordinates.arguments
+    numbers = [1.25 + k for k in range(len(arguments))]
+    at = {
+        **dict(zip(theta, point.tolist(), strict=True)),
+        **dict(zip(moving, speeds.tolist(), strict=True)),
+        **{sympy.Symbol(name): number for name, number in zip(arguments, numbers, strict=True)},
+    }
+    expected = [float(law.subs(at)) for law in scripted(render("sympy", [result]))["laws"]]
+    states = [point, speeds] if result.search.coordinates.velocities else [point]
+    computed = scripted(render("python", [result]))["laws"](*states, *numbers)
+    assert np.allclose(sorted(computed), sorted(expected))
+
+
+def test_latex_and_json_have_the_factor() -> None:
+    result = result_of(LINEAR, Momentum())
+    assert r"e^{\tau t} \bigl(U_{1}^\top V_{1} - V_{1}^\top U_{1}" in render("latex", [result])
+    assert '"factor": "exp(tau*t)"' in render("json", [result])

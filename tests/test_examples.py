@@ -1,0 +1,60 @@
+"""The programs in examples/ print what they say, and so do the examples of public docstrings."""
+
+from __future__ import annotations
+
+import doctest
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import conslaw_cli
+
+ROOT = Path(__file__).resolve().parents[1]
+PROGRAMS = sorted((ROOT / "examples").glob("*.py"))
+PARTS = {"Activation", "Branch", "Convolution", "Flat", "Linear", "Pool"}
+"""What an example of Layers is made of."""
+WITHOUT = PARTS | {"Friction", "Gradient", "Hypentropy", "LawSearch", "Power", "__version__"}
+"""Other names without an example of their own: those of others show them."""
+SHOWN = [name for name in conslaw_cli.__all__ if name not in WITHOUT and not name.endswith("Error")]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
+def test_a_program_prints_what_it_says(program: Path) -> None:
+    command = f"$ python examples/{program.name}\n"
+    text = program.read_text(encoding="utf-8")
+    expected = text.split('"""')[1].partition(command)[2]
+    done = subprocess.run(
+        [sys.executable, str(program)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+    )
+    assert (done.stdout, done.stderr) == (expected, "")
+    assert expected
+
+
+def test_there_are_five_programs() -> None:
+    names = ["count", "custom_map", "flow", "laws_in_numpy", "sweep"]
+    assert [path.stem for path in PROGRAMS] == names
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_the_examples_of_public_docstrings(name: str) -> None:
+    thing = getattr(conslaw_cli, name)
+    home = vars(sys.modules[thing.__module__])
+    (found,) = doctest.DocTestFinder(recurse=False).find(thing, name, globs=dict(home))
+    assert found.examples, f"{name}: expected an example in its docstring"
+    runner = doctest.DocTestRunner(verbose=False)
+    said: list[str] = []
+    runner.run(found, out=said.append)
+    assert not runner.failures, "".join(said)
+
+
+@pytest.mark.parametrize("name", [n for n in conslaw_cli.__all__ if n != "__version__"])
+def test_every_public_name_is_documented(name: str) -> None:
+    thing = getattr(conslaw_cli, name)
+    assert len(thing.__doc__ or "") > 20
+    assert not (thing.__doc__ or "").startswith(f"{name}("), "that of dataclasses"

@@ -217,12 +217,17 @@ def test_what_is_stored_is_read_back(size: int) -> None:
 
 
 def test_products_of_jets_beyond_the_exact_sums_are_split() -> None:
-    """512 coefficients: more products of residues than may be added without a rounding."""
-    p, order = 8388593, 9
-    x = np.full(2**order, p // 2 + 0.0)
-    found = multiply(PrimeField(p), x, x)
-    expected = [2 ** bin(s).count("1") * (p // 2) ** 2 % p for s in range(2**order)]
-    assert [int(c) % p for c in found] == expected
+    """1024 products of residues, more than may be added: their sum is odd and above 2^53, so that
+    it would be rounded.
+    """
+    p, order = 8388593, 10
+    x = np.full(2**order, p // 2 - 1.0)
+    x[0] = p // 2
+    found = multiply(PrimeField(p), x, np.full(2**order, p // 2 - 1.0))
+    sums = [(p // 2 - 1) * (2 ** bin(s).count("1") * (p // 2 - 1) + 1) for s in range(2**order)]
+    assert sums[-1] > 2**53
+    assert sums[-1] % 2
+    assert [int(c) % p for c in found] == [each % p for each in sums]
 
 
 @pytest.mark.parametrize("p", PRIMES)

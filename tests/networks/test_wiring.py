@@ -154,7 +154,7 @@ def test_a_wrong_generator_is_noticed() -> None:
     assert FIELD.matmul(gradients(linear, theta), fields_at(gated, theta).T).any()
 
 
-FALSE_ONCE = [
+HARD = [
     # a bias of two layers
     "x[2]\nh[2] = dense(x; U1, b1)\nr = relu(h)\ng[2] = dense(r; U2, b1)\ny[1] = dense(g; U3)",
     # a matrix of two layers, one of them with a bias
@@ -166,11 +166,14 @@ FALSE_ONCE = [
     "x[1]\nh[2] = dense(x; U1)\ng[1] = dense(h; U4)\ny[2] = dense(g; U1)",
     # nothing reads the product
     "x[2]\na[2] = dense(x; U1)\nb[2] = dense(x; U2)\ny = multiply(a, b)",
+    # biases that one sum adds up
+    "x[2]\na[2] = dense(x; U1, b1)\nb[2] = dense(x; U2, b2)\ns = add(a, b)\ny[1] = dense(s; U3)",
+    "x[2]\na[2] = dense(x; U1, b1)\nb[2] = dense(x; U2)\nc[2] = dense(x; U3, b3)\ns = add(a, b, c)",
     # a bias that does not move
     "u[2]\nh[1] = dense(u; U1)\ny[1] = dense(h; U3, b4)\nfrozen b4",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", FALSE_ONCE)
+@pytest.mark.parametrize("text", HARD)
 def test_laws_where_arrays_are_shared_or_frozen(text: str) -> None:
     check_laws(Graph.parse(text))

@@ -45,7 +45,7 @@ from conslaw_cli.laws.monomials import (
 )
 from conslaw_cli.laws.polynomials import MAX_DEGREE, LawSearch, Polynomial, find_laws
 from conslaw_cli.laws.symmetry import NONE, Symmetry, symmetry
-from conslaw_cli.lie import count
+from conslaw_cli.lie import budget
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks import gradients
 from conslaw_cli.networks.gradients import GradientFields
@@ -850,7 +850,7 @@ def test_a_budget_stays_the_same_during_a_search(monkeypatch: pytest.MonkeyPatch
         asked.append(None)
         return 520 << 20 if len(asked) == 1 else 0
 
-    monkeypatch.setattr(count, "default_memory", free)
+    monkeypatch.setattr(budget, "default_memory", free)
     with pytest.raises(
         MemoryBudgetError, match=r"the memory budget is 0\.508 GiB; degree 15 may fit"
     ):
@@ -1025,6 +1025,7 @@ def test_points_with_a_zero_are_drawn_again() -> None:
         """Fields whose first points lie on coordinate planes."""
 
         left: int
+        everywhere: bool = False
 
         def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[Any, Array]:
             there, theta = ROOT.fields().at(field, rng)

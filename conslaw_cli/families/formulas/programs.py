@@ -27,7 +27,7 @@ TOGETHER = 64
 """Nodes of a layer at most, so that the matrices of sums stay small."""
 
 
-# ---- arithmetic of jets, elementwise; arrays (…, 2^k) as in jets.py
+# ---- arithmetic of jets, elementwise; arrays (…, 2^k) as in rings.py
 
 
 def power(field: PrimeField, x: Array, start: Array, exponent: Array) -> tuple[Array, Array]:

@@ -62,23 +62,17 @@ sys.exit(pytest.main(["tests/networks/test_operations.py", *options]))
 """
 
 
-@pytest.mark.parametrize("false", [False, True])
-def test_what_a_layer_declares_is_measured(false: bool) -> None:
-    """The battery runs on the layer once it is listed, and finds what it does not let pass."""
-    module = re.findall(r"```python\n(.*?)```", SECTIONS["A layer"], re.DOTALL)[0]
-    head, passing, tail = module.rpartition("inputs[0]")
+def test_what_a_layer_declares_is_measured_once_it_is_listed() -> None:
     done = subprocess.run(
         [sys.executable, "-c", LISTED],
-        input=f"{head}wiring.diagonal({passing}){tail}" if false else module,
+        input=re.findall(r"```python\n(.*?)```", SECTIONS["A layer"], re.DOTALL)[0],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
-    failed = {line for line in done.stdout.splitlines() if " FAILED" in line}
+    assert done.returncode == 0, done.stdout
     assert done.stdout.count(" PASSED") >= 10
-    assert bool(failed) == false
-    assert all("what_passes_is_what_is_declared" in line for line in failed)
 
 
 @pytest.mark.parametrize("page", LINKING, ids=lambda path: path.name)

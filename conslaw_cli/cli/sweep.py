@@ -97,7 +97,7 @@ def sweep(
         from conslaw_cli.sweeps.sweep import Limits, missing, plan
 
     asked = load(spec)
-    jobs = plan(asked.architectures, asked.seed if seed is None else seed, asked.degree)
+    jobs = plan(asked.problems, asked.seed if seed is None else seed, asked.degree)
     report = Report(
         "sweep",
         [],

@@ -124,6 +124,19 @@ def test_columns_line_up(config: str) -> None:
         assert all(line[place - 1] != " " and line[place] == " " for line in rows), word
 
 
+def test_rows_of_other_flows_have_columns_of_their_own() -> None:
+    Path("s.yaml").write_text(
+        "grid: {widths: [[1, 3, 1]], activation: linear, flow: [gradient, momentum, decay]}\n"
+    )
+    text = sweep("s.yaml").stdout
+    assert [re.split(" {2,}", line)[1:6] for line in text.splitlines()[:4]] == [
+        ["flow", "D", "state", "dim Lie", "laws"],
+        ["gradient", "6", "6", "1", "5"],
+        ["momentum", "6", "13", "7", "6"],
+        ["decay", "6", "7", "2", "5"],
+    ]
+
+
 def test_stored_rows_are_shown_in_the_order_of_the_spec_too() -> None:
     last = SPEC.splitlines(keepends=True)[-1]
     Path("s.yaml").write_text("name: three\narchitectures:\n" + last)

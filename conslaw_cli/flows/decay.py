@@ -31,7 +31,7 @@ from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
 from conslaw_cli.flows.coordinates import exponential as grown
 from conslaw_cli.flows.metrics import exponential, product
 from conslaw_cli.flows.names import Outline
-from conslaw_cli.networks.known_laws import Family, Laws
+from conslaw_cli.networks.known_laws import Family, Laws, Named
 
 _POWERS = {1: "", 2: "2"}
 
@@ -146,7 +146,7 @@ def _grown(family: Family, weight: int) -> Family:
         return family
     k = _POWERS[weight]
     latex = rf"e^{{{k}\lambda t}} \bigl({family.latex}\bigr)"
-    return replace(family, text=f"e^{{{k}λt}}({family.text})", latex=latex)
+    return Named(f"e^{{{k}λt}}({family.text})", latex, family.shape, family.size)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Model
-from conslaw_cli.networks.network import GradientFields
+from conslaw_cli.networks.gradients import GradientFields
 
 Index = NDArray[np.intp]
 

@@ -26,7 +26,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField, Span
-from conslaw_cli.algebra.jets import derivative, lift
+from conslaw_cli.algebra.rings import derivative, lift
 
 CHUNK_BYTES = 1 << 26
 """Jets held at once, roughly."""

@@ -13,15 +13,7 @@ if TYPE_CHECKING:
     from conslaw_cli.errors import ConslawError, MemoryBudgetError, SpecError
     from conslaw_cli.families.attention import Attention
     from conslaw_cli.families.formulas.custom import CustomFields, CustomMap
-    from conslaw_cli.families.layers import (
-        Activation,
-        Branch,
-        Convolution,
-        Flat,
-        Layers,
-        Linear,
-        Pool,
-    )
+    from conslaw_cli.families.layers import Branch, Layers
     from conslaw_cli.families.mlp import MLP
     from conslaw_cli.flows.decay import Decay
     from conslaw_cli.flows.friction import Friction
@@ -31,6 +23,10 @@ if TYPE_CHECKING:
     from conslaw_cli.flows.momentum import Momentum
     from conslaw_cli.laws.polynomials import LawSearch, find_laws
     from conslaw_cli.lie.count import count_laws
+    from conslaw_cli.networks.operations.convolution import Convolution, Pool
+    from conslaw_cli.networks.operations.dense import Linear
+    from conslaw_cli.networks.operations.elementwise import Activation
+    from conslaw_cli.networks.operations.reshape import Flat
     from conslaw_cli.problems import Problem
     from conslaw_cli.records import LawCount
 
@@ -70,15 +66,7 @@ _HOMES = {
     "errors": ("ConslawError", "MemoryBudgetError", "SpecError"),
     "families.attention": ("Attention",),
     "families.formulas.custom": ("CustomFields", "CustomMap"),
-    "families.layers": (
-        "Activation",
-        "Branch",
-        "Convolution",
-        "Flat",
-        "Layers",
-        "Linear",
-        "Pool",
-    ),
+    "families.layers": ("Branch", "Layers"),
     "families.mlp": ("MLP",),
     "flows.decay": ("Decay",),
     "flows.friction": ("Friction",),
@@ -87,6 +75,10 @@ _HOMES = {
     "flows.mirror": ("Mirror",),
     "flows.momentum": ("Momentum",),
     "laws.polynomials": ("LawSearch", "find_laws"),
+    "networks.operations.convolution": ("Convolution", "Pool"),
+    "networks.operations.dense": ("Linear",),
+    "networks.operations.elementwise": ("Activation",),
+    "networks.operations.reshape": ("Flat",),
     "problems": ("Problem",),
     "records": ("LawCount",),
 }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from conslaw_cli.families.mlp import MLP
-from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.networks.known_laws import Laws, Named
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class Forgetful:
         )
         sizes = np.bincount(of_family[list(self.remembered)], minlength=len(laws.families)).tolist()
         families = tuple(
-            replace(family, size=size) for family, size in zip(laws.families, sizes, strict=True)
+            Named(family.text, family.latex, family.shape, size)
+            for family, size in zip(laws.families, sizes, strict=True)
         )
         return Laws(
             families, renumbered, laws.left[kept], laws.right[kept], laws.coefficient[kept], entries

@@ -23,16 +23,11 @@ from oracle import Poly
 from sympy import QQ, ZZ
 from sympy.polys.rings import ring
 
-from conslaw_cli.families.layers import (
-    Activation,
-    Branch,
-    Convolution,
-    Flat,
-    Layer,
-    Layers,
-    Linear,
-    Pool,
-)
+from conslaw_cli.families.layers import Branch, Layer, Layers
+from conslaw_cli.networks.operations.convolution import Convolution, Pool
+from conslaw_cli.networks.operations.dense import Linear
+from conslaw_cli.networks.operations.elementwise import Activation
+from conslaw_cli.networks.operations.reshape import Flat
 
 IDENTITY = ("linear", "identity")
 Place = tuple[int, ...]
@@ -166,6 +161,8 @@ def _apply(layer: Layer, values: Values, weights: _Weights) -> Values:
         case Branch(layers):
             branch = _chain(layers, values, weights)
             return {place: _added([value, branch[place]]) for place, value in values.items()}
+        case _:
+            raise NotImplementedError(f"{layer} has no plain counterpart")
 
 
 def _dense(values: Values, units: int, bias: bool, weights: _Weights) -> Values:

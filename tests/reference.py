@@ -14,8 +14,9 @@ from typing import Any
 from sympy import ZZ
 from sympy.polys.rings import ring
 
-from conslaw_cli.families.mlp import LINEAR, MLP
+from conslaw_cli.families.mlp import MLP
 from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.networks.operations.elementwise import LINEAR
 
 Poly = Any
 """A sympy PolyElement; sympy ships no type annotations."""

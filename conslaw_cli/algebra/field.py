@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from flint import fmpz
@@ -86,6 +87,13 @@ class PrimeField:
         if x == 0:
             raise ZeroDivisionError(f"0 has no inverse mod {self.p}")
         return float(pow(int(x) % self.p, -1, self.p))
+
+    def fraction(self, x: Fraction) -> float:
+        """Return the residue of a fraction; raise ZeroDivisionError if p divides its
+        denominator.
+        """
+        residue = x.numerator * int(self.inverse(x.denominator % self.p)) % self.p
+        return float(residue - self.p * (2 * residue > self.p))
 
     def rank(self, rows: Array) -> int:
         """Return the rank of a matrix of residues (m, n)."""

@@ -110,7 +110,8 @@ def _flags(text: str) -> str:
     """Return the flags of a network that is written as tables name it, ``relu 3-4-2``; "" if it is
     none.
     """
-    from conslaw_cli.families.mlp import ACTIVATIONS, LOSSES
+    from conslaw_cli.families.mlp import LOSSES
+    from conslaw_cli.networks.operations.elementwise import ACTIVATIONS
     from conslaw_cli.specs.spec import width_list
 
     biases = {"bias": "hidden", "bias=all": "all"}

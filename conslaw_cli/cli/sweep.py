@@ -33,6 +33,7 @@ from conslaw_cli.sweeps import files, signals
 if TYPE_CHECKING:
     from conslaw_cli.formats import Report
     from conslaw_cli.records import LawCount
+    from conslaw_cli.specs.spec import Sweep
     from conslaw_cli.sweeps.store import RowId, Store
     from conslaw_cli.sweeps.sweep import Job, Limits
 
@@ -89,38 +90,20 @@ def sweep(
         raise click.UsageError("give either --rows or --summary, not both")
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():
-        from conslaw_cli.cli.compare import AsPublished
-        from conslaw_cli.formats import Report
         from conslaw_cli.lie.count import VERSION
         from conslaw_cli.specs.spec import load
         from conslaw_cli.sweeps.store import Store
         from conslaw_cli.sweeps.sweep import Limits, missing, plan
 
     asked = load(spec)
-    jobs = plan(asked.architectures, asked.seed if seed is None else seed, asked.degree)
-    report = Report(
-        "sweep",
-        [],
-        asked.name,
-        source=asked.source,
-        expected=asked.expected,
-        sources=asked.sources,
-    )
+    jobs = plan(asked.problems, asked.seed if seed is None else seed, asked.degree)
     path = _path(output, asked.name, spec)
-    compared = AsPublished(asked.published, path)
-    requirements = Requirements(asked.expected, require_proof)
-    view: _Table | _Whole = _Whole(report, format_)
-    if format_ == "table":
-        view = _Table(jobs, report, all_rows or (len(jobs) <= SHOWN and not summary))
-
-    def give(row: LawCount, outcome: LawCount) -> None:
-        view.add(row)
-        compared.add(row)
-        requirements.add(outcome)
-
+    shown = all_rows or (len(jobs) <= SHOWN and not summary)
+    view = _view(jobs, asked, format_, shown)
     with Store(path, VERSION, say) as store:
         new = fresh or bool(missing(jobs, store))
-        turns = _Turns(jobs, store, give)
+        held = _Held(view, asked, path, require_proof)
+        turns = _Turns(jobs, store, held.add)
         try:
             _count(ctx, turns, jobs, store, Limits(timeout, memory), workers, fresh)
         except OutputError:
@@ -133,12 +116,49 @@ def sweep(
     view.end()
     if new:
         say(f"{len(jobs)} {'row' if len(jobs) == 1 else 'rows'} in {store.path}")
-    code = requirements.exit_code()
-    as_published = compared.end()
+    code = held.exit_code()
     if format_ == "table" and spec != "-":
         quoted = shlex.quote(spec)
         suggest(f"conslaw laws {quoted} (formulas), conslaw count {quoted} --explain (proofs)")
-    ctx.exit(code or (0 if as_published else REQUIREMENT))
+    ctx.exit(code)
+
+
+def _view(jobs: list[Job], asked: Sweep, format_: str, shown: bool) -> _Whole | _Table:
+    """Return what shows the rows in a format. shown: all of them, in a table."""
+    from conslaw_cli.formats import Report
+
+    report = Report(
+        "sweep",
+        [],
+        asked.name,
+        source=asked.source,
+        expected=asked.expected,
+        sources=asked.sources,
+    )
+    return _Table(jobs, report, shown) if format_ == "table" else _Whole(report, format_)
+
+
+class _Held:
+    """Passes rows on to what shows them, and holds them against what they must be."""
+
+    def __init__(self, view: _Whole | _Table, asked: Sweep, path: str, require_proof: bool) -> None:
+        from conslaw_cli.cli.compare import AsPublished
+
+        self._view = view
+        self._requirements = Requirements(asked.expected, require_proof)
+        self._compared = AsPublished(asked.published, path)
+
+    def add(self, row: LawCount, outcome: LawCount) -> None:
+        """Take the row that is kept of the next job, and how that ended now."""
+        self._view.add(row)
+        self._compared.add(row)
+        self._requirements.add(outcome)
+
+    def exit_code(self) -> int:
+        """Say what was found, and return the exit code that says so."""
+        code = self._requirements.exit_code()
+        as_published = self._compared.end()
+        return code or (0 if as_published else REQUIREMENT)
 
 
 class _Whole:

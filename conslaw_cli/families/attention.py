@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from conslaw_cli import checks
-from conslaw_cli.families.mlp import MAX_WIDTH, MLP
-from conslaw_cli.networks.blocks import Parallel
+from conslaw_cli.families.mlp import MLP
+from conslaw_cli.networks.gradients import GradientFields
+from conslaw_cli.networks.graph import Graph, Input
 from conslaw_cli.networks.known_laws import Laws
-from conslaw_cli.networks.network import Dense, GradientFields, Network
+from conslaw_cli.networks.operation import Node
+from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
 
 MAX_HEADS = 4096
 
@@ -51,7 +53,7 @@ class Attention:
 
     def parameter_names(self) -> list[str]:
         """Return the names of the parameters, in the order of θ."""
-        return self._network().parameter_names()
+        return self.graph.parameter_names()
 
     def outline(self) -> list[tuple[str, str, int]]:
         """Return the matrices of one head: each one's shape and the parameters of all heads."""
@@ -98,25 +100,22 @@ class Attention:
 
     def fields(self) -> GradientFields:
         """Return the gradients of the whole layer."""
-        return GradientFields(self._network())
+        return GradientFields(self.graph)
 
     def laws(self) -> Laws:
         """Return the known laws: ``Q_h^T Q_h − K_h K_h^T`` and ``V_h^T V_h − O_h O_h^T``."""
-        return self._network().laws()
+        return self.fields().known_laws()
 
-    def _network(self) -> Network:
-        size, branches = self.dim * self.head_dim, []
+    @property
+    def graph(self) -> Graph:
+        """The products side by side, each on an input of its own."""
+        inputs, nodes, outputs = [], [], []
         for i in range(2 * self.heads):
-            left, right = ("Q", "K") if i % 2 == 0 else ("V", "O")
-            head = str(i // 2 + 1)
-            first = Dense(2 * i * size, self.dim, self.head_dim, None, head, symbol=left)
-            branches.append(
-                (
-                    first,
-                    Dense((2 * i + 1) * size, self.head_dim, self.dim, None, head, symbol=right),
-                )
-            )
-        ends = (self.dim,) * (2 * self.heads)
-        return Network(
-            (Parallel(tuple(branches), ends, ends),), self.parameters, sum(ends), sum(ends), 0
-        )
+            first, second = ("Q", "K") if i % 2 == 0 else ("V", "O")
+            name, head = f"{(first + second).lower()}{i // 2 + 1}", i // 2 + 1
+            inputs.append(Input(f"x{i + 1}", (self.dim,)))
+            inner = Linear(self.head_dim)
+            nodes.append(Node(name, inner, (f"x{i + 1}",), (f"{first}{head}",)))
+            nodes.append(Node(f"y{i + 1}", Linear(self.dim), (name,), (f"{second}{head}",)))
+            outputs.append(f"y{i + 1}")
+        return Graph(tuple(inputs), tuple(nodes), tuple(outputs))

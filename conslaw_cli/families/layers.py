@@ -10,44 +10,29 @@ Prop. 3.2 for residual branches).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
-from conslaw_cli.families.mlp import (
-    ACTIVATIONS,
-    HOMOGENEOUS,
-    LINEAR,
-    LOSSES,
-    MAX_WIDTH,
-    MLP,
-    Loss,
-)
-from conslaw_cli.networks.blocks import AveragePool, Flatten, Patches, Residual
+from conslaw_cli.families.mlp import LOSSES, MLP, Loss
+from conslaw_cli.networks.gradients import GradientFields
+from conslaw_cli.networks.graph import Graph, Input
 from conslaw_cli.networks.known_laws import Laws
-from conslaw_cli.networks.network import Block, Dense, Gate, GradientFields, Network
+from conslaw_cli.networks.operation import Node, Operation, Shape, ShapeError, show
+from conslaw_cli.networks.operations.convolution import MAX_UNITS, Convolution, Pool
+from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
+from conslaw_cli.networks.operations.elementwise import ACTIVATIONS, LINEAR, Activation
+from conslaw_cli.networks.operations.product import Add
+from conslaw_cli.networks.operations.reshape import Flat
 
-Shape = tuple[int, ...]
-"""(units,) or (channels, length) or (channels, height, width)."""
-Padding = Literal["valid", "same", "circular"]
-PADDINGS: tuple[Padding, ...] = ("valid", "same", "circular")
 FREE_GATES = (
     "The count is that of the φ whose gates are free factors; whether the gradients of the network"
     " itself span W_φ is not part of the count."
 )
-LISTED_UP_TO = 10**5
-"""Parameters beyond which nothing is listed to estimate the memory: ranks of this size need 160 GB
-at least.
-"""
-MAX_UNITS = 10**7
-"""Values a layer may hold: what is larger is refused before any index is made."""
 MAX_NESTING = 50
 """Levels of residual branches inside one another."""
 
@@ -61,65 +46,6 @@ class LayerError(SpecError):
 
 
 @dataclass(frozen=True, slots=True)
-class Linear:
-    """A dense layer, ``units`` outputs."""
-
-    units: int
-    bias: bool = False
-
-    def __post_init__(self) -> None:
-        checks.integer("units", self.units, 1, MAX_WIDTH)
-        checks.flag("bias", self.bias)
-
-
-@dataclass(frozen=True, slots=True)
-class Activation:
-    """A positively homogeneous activation of degree one, or the identity."""
-
-    name: str
-
-    def __post_init__(self) -> None:
-        checks.choice("activation", self.name, ACTIVATIONS)
-
-
-@dataclass(frozen=True, slots=True)
-class Convolution:
-    """A convolution with ``channels`` outputs; kernel and stride have one entry per spatial
-    dimension.
-    """
-
-    channels: int
-    kernel: tuple[int, ...]
-    stride: tuple[int, ...]
-    padding: Padding = "valid"
-    bias: bool = False
-
-    def __post_init__(self) -> None:
-        checks.integer("channels", self.channels, 1, MAX_WIDTH)
-        _check_window(self)
-        if len(self.kernel) not in (1, 2):
-            raise SpecError(f"kernel: expected 1 or 2 sizes, got {len(self.kernel)}")
-        checks.choice("padding", self.padding, PADDINGS)
-        checks.flag("bias", self.bias)
-
-
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """Averages over windows; one size stands for all directions."""
-
-    kernel: tuple[int, ...]
-    stride: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        _check_window(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Flat:
-    """Channels and positions become one vector."""
-
-
-@dataclass(frozen=True, slots=True)
 class Branch:
     """Layers that are added to what they read."""
 
@@ -129,7 +55,7 @@ class Branch:
         object.__setattr__(self, "layers", _checked_layers(self.layers))
 
 
-Layer = Linear | Activation | Convolution | Pool | Flat | Branch
+Layer = Operation | Branch
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,16 +115,19 @@ class Layers:
         }
 
     @property
+    def graph(self) -> Graph:
+        """The network, parameters in the order U1, b1, U2, b2, …"""
+        return _graph(self)
+
+    @property
     def parameters(self) -> int:
         """D."""
-        return sum(step.parameters for step in self.steps() if not isinstance(step.layer, Branch))
+        return self.graph.dimension
 
     @property
     def known_listed(self) -> int:
-        """Number of known laws listed; 0 for a network beyond every budget, whose laws are not
-        worth listing.
-        """
-        return self._listed()[0]
+        """Number of known laws listed."""
+        return self.fields().known_size()[0]
 
     @property
     def rank_guess(self) -> int:
@@ -208,13 +137,7 @@ class Layers:
     @property
     def known_terms(self) -> int:
         """Number of monomials of the known laws."""
-        return self._listed()[1]
-
-    def _listed(self) -> tuple[int, int]:
-        mlp = self.mlp()
-        if mlp is not None:
-            return mlp.known_listed, mlp.known_terms
-        return self._network().listed() if self.parameters <= LISTED_UP_TO else (0, 0)
+        return self.fields().known_size()[1]
 
     def mlp(self) -> MLP | None:
         """Return the same network as an MLP if it is one: dense layers, an activation or none
@@ -255,14 +178,13 @@ class Layers:
         if mlp is not None:
             return mlp.scope
         gated = any(
-            isinstance(step.layer, Activation) and step.layer.name in HOMOGENEOUS
-            for step in self.steps()
+            isinstance(step.layer, Activation) and step.layer.gated for step in self.steps()
         )
         return FREE_GATES if gated else None
 
     def parameter_names(self) -> list[str]:
         """Return the names of the parameters, in the order of θ."""
-        return self._network().parameter_names()
+        return self.graph.parameter_names()
 
     def outline(self) -> list[tuple[str, str, int]]:
         """Return the input and the layers, those of a branch indented below it."""
@@ -275,136 +197,89 @@ class Layers:
 
     def fields(self) -> GradientFields:
         """Return the gradients ``∇_θ F(θ; a)``."""
-        return GradientFields(self._network())
+        return GradientFields(self.graph, self.loss == "cross_entropy")
 
     def laws(self) -> Laws:
-        """Return the known laws: those of the junctions, and what the loss adds."""
-        return self._network().laws()
+        """Return the known laws: those of the wiring, and what the loss adds."""
+        return self.fields().known_laws()
 
     @property
     def held(self) -> int:
         """Numbers that evaluating one field holds besides θ and the gradient: every layer's values,
         and its windows.
         """
-        return sum(prod(step.after) + _taps(step) for step in self.steps())
-
-    def _network(self) -> Network:
-        return _built(self)
-
-    def build(self) -> Network:
-        """Make the network: what :meth:`fields` and :meth:`laws` share."""
-        build = _Build()
-        blocks = build.chain(self.layers, self.input, ())
-        output = self.steps()[-1].after
-        if prod(output[1:]) > 1:
-            blocks.append(Flatten(prod(output[1:])))
-        zero_sum = self.loss == "cross_entropy"
-        positions = prod(self.input[1:])
-        return Network(
-            tuple(blocks),
-            build.offset,
-            prod(self.input),
-            prod(output),
-            build.gates,
-            zero_sum,
-            positions,
-            self.held,
-        )
+        return self.graph.held
 
 
 @lru_cache(maxsize=4)
-def _built(layers: Layers) -> Network:
-    return layers.build()
+def _graph(layers: Layers) -> Graph:
+    nodes = list[Node]()
+    _Chain(nodes).add(layers.layers, layers.input, "x")
+    return Graph((Input("x", layers.input),), tuple(nodes), (nodes[-1].name,))
 
 
-def _taps(step: Step) -> int:
-    match step.layer:
-        case Convolution(_, kernel):
-            return step.before[0] * prod(kernel) * prod(step.after[1:])
-        case Pool(kernel):
-            return step.before[0] * prod(_every(kernel, step.before)) * prod(step.after[1:])
-    return 0
+class _Chain:
+    """Turns layers into nodes, handing out the names of values and arrays."""
+
+    def __init__(self, nodes: list[Node]) -> None:
+        self.nodes, self.labels = nodes, 0
+
+    def add(self, layers: Sequence[Layer], shape: Shape, value: str) -> str:
+        for layer in layers:
+            if isinstance(layer, Branch):
+                end = self.add(layer.layers, shape, value)
+                value = self.node(Add(), (value, end))
+            elif not _idle(layer, shape):
+                value = self.node(layer, (value,), self.arrays(layer, shape))
+                shape = layer.output(shape)
+        return value
+
+    def node(self, layer: Operation, inputs: tuple[str, ...], arrays: tuple[str, ...] = ()) -> str:
+        name = f"h{len(self.nodes) + 1}"
+        self.nodes.append(Node(name, layer, inputs, arrays))
+        return name
+
+    def arrays(self, layer: Operation, shape: Shape) -> tuple[str, ...]:
+        symbols = [symbol for symbol, _ in layer.parameters(shape)]
+        self.labels += bool(symbols)
+        return tuple(f"{symbol}{self.labels}" for symbol in symbols)
 
 
-class _Build:
-    """Turns layers into blocks, handing out parameters and gates."""
-
-    def __init__(self) -> None:
-        self.offset = self.gates = self.label = 0
-
-    def chain(self, layers: Sequence[Layer], shape: Shape, path: tuple[int, ...]) -> list[Block]:
-        blocks: list[Block] = []
-        for i, layer in enumerate(layers):
-            blocks += self.blocks(layer, shape, (*path, i))
-            shape = _after(layer, shape, (*path, i))
-        return blocks
-
-    def blocks(self, layer: Layer, shape: Shape, path: tuple[int, ...]) -> list[Block]:
-        match layer:
-            case Linear(units, bias):
-                return [self._dense(shape[0], units, bias, 1)]
-            case Convolution(channels, kernel, stride, padding, bias):
-                index = _windows(shape[1:], kernel, stride, padding)
-                return [
-                    Patches(index),
-                    self._dense(shape[0] * prod(kernel), channels, bias, prod(kernel)),
-                ]
-            case Activation(name):
-                return [self._gate(shape)] if name in HOMOGENEOUS else []
-            case Pool(kernel, stride):
-                return [
-                    AveragePool(
-                        _windows(shape[1:], _every(kernel, shape), _every(stride, shape), "valid")
-                    )
-                ]
-            case Flat():
-                return [Flatten(prod(shape[1:]))] if prod(shape[1:]) > 1 else []
-            case Branch(layers):
-                return [Residual(tuple(self.chain(layers, shape, path)))]
-
-    def _dense(self, inputs: int, outputs: int, bias: bool, taps: int) -> Dense:
-        self.label += 1
-        weights, stop = self.offset, self.offset + inputs * outputs
-        self.offset = stop + outputs * bias
-        return Dense(weights, inputs, outputs, stop if bias else None, str(self.label), taps)
-
-    def _gate(self, shape: Shape) -> Gate:
-        offset, positions = self.gates, prod(shape[1:])
-        self.gates += shape[0] * positions
-        return Gate(offset, shape[0], positions)
+def _idle(layer: Operation, shape: Shape) -> bool:
+    """Whether a layer changes nothing: it is no node."""
+    if isinstance(layer, Activation):
+        return layer.name in LINEAR
+    return isinstance(layer, Flat) and len(shape) == 1
 
 
-def _steps(layers: Sequence[Layer], shape: Shape, path: tuple[int, ...]) -> Sequence[Step]:
-    steps: list[Step] = []
+def _steps(layers: Sequence[Layer], shape: Shape, path: tuple[int, ...]) -> Iterator[Step]:
     for i, layer in enumerate(layers):
         here = (*path, i)
-        inner = _steps(layer.layers, shape, here) if isinstance(layer, Branch) else []
-        after = (
-            _after_branch(shape, inner, here)
-            if isinstance(layer, Branch)
-            else _after(layer, shape, here)
-        )
-        steps += [*inner, Step(here, layer, shape, after, _parameters(layer, shape, inner))]
-        shape = after
-    return steps
+        if isinstance(layer, Branch):
+            inner = list(_steps(layer.layers, shape, here))
+            yield from inner
+            _check_branch(shape, inner, here)
+            own = (step.parameters for step in inner if not isinstance(step.layer, Branch))
+            yield Step(here, layer, shape, shape, sum(own))
+        else:
+            after = _after(layer, shape, here)
+            parameters = sum(prod(each) for _, each in layer.parameters(shape))
+            yield Step(here, layer, shape, after, parameters)
+            shape = after
 
 
-def _parameters(layer: Layer, shape: Shape, inner: Sequence[Step]) -> int:
-    match layer:
-        case Linear(units, bias):
-            return (shape[0] + bias) * units
-        case Convolution(channels, kernel, _, _, bias):
-            return (shape[0] * prod(kernel) + bias) * channels
-        case Branch():
-            return sum(step.parameters for step in inner if not isinstance(step.layer, Branch))
-    return 0
+def _after(layer: Operation, shape: Shape, path: tuple[int, ...]) -> Shape:
+    """Return the shape behind a layer. Raise LayerError if it does not fit the shape before it."""
+    try:
+        after = layer.output(shape)
+    except ShapeError as fault:
+        raise LayerError(path, str(fault)) from None
+    _check_size(path, after, "a layer")
+    return after
 
 
-def _after_branch(shape: Shape, inner: Sequence[Step], path: tuple[int, ...]) -> Shape:
-    """Return the shape behind a residual branch.
-
-    Raise LayerError if it is not the one before it.
-    """
+def _check_branch(shape: Shape, inner: Sequence[Step], path: tuple[int, ...]) -> None:
+    """Raise LayerError if the shape behind a residual branch is not the one before it."""
     if not inner:
         raise LayerError(path, "residual: expected at least one layer")
     after = inner[-1].after
@@ -414,83 +289,6 @@ def _after_branch(shape: Shape, inner: Sequence[Step], path: tuple[int, ...]) ->
             f"residual: reads {show(shape)} but its last layer gives {show(after)}; they must"
             " agree",
         )
-    return after
-
-
-def _after(layer: Layer, shape: Shape, path: tuple[int, ...]) -> Shape:
-    """Return the shape behind a layer. Raise LayerError if it does not fit the shape before it."""
-    match layer:
-        case Linear(units):
-            if len(shape) != 1:
-                raise LayerError(
-                    path, f"dense: expected a vector, got {show(shape)}; put flatten before it"
-                )
-            after: Shape = (units,)
-        case Convolution(channels, kernel, stride, padding):
-            after = (
-                channels,
-                *_outputs(shape, kernel, stride, padding, f"conv{len(kernel)}d", path),
-            )
-        case Pool(kernel, stride):
-            after = (
-                shape[0],
-                *_outputs(
-                    shape, _every(kernel, shape), _every(stride, shape), "valid", "avg_pool", path
-                ),
-            )
-        case Flat():
-            after = (prod(shape),)
-        case Activation() | Branch():
-            after = shape
-    _check_size(path, after, "a layer")
-    return after
-
-
-def _every(sizes: Shape, shape: Shape) -> Shape:
-    """Return one size per spatial direction."""
-    return sizes * (len(shape) - 1) if len(sizes) == 1 else sizes
-
-
-def _outputs(
-    shape: Shape, kernel: Shape, stride: Shape, padding: str, what: str, path: tuple[int, ...]
-) -> Shape:
-    if len(shape) == 1 or len(shape) != len(kernel) + 1:
-        raise LayerError(
-            path,
-            f"{what}: expected channels and {len(kernel) or 1} spatial sizes, got {show(shape)}",
-        )
-    if len(stride) != len(kernel):
-        raise LayerError(path, f"{what}: expected one stride or {len(kernel)}, got {len(stride)}")
-    if padding == "valid" and any(k > n for n, k in zip(shape[1:], kernel, strict=True)):
-        raise LayerError(
-            path, f"{what}: the kernel {show(kernel)} is larger than what it reads, {show(shape)}"
-        )
-    if prod(kernel) * prod(shape) > MAX_UNITS:
-        raise LayerError(
-            path,
-            f"{what}: {prod(kernel) * prod(shape):,} taps, at most {MAX_UNITS:,} are supported",
-        )
-    if padding == "valid":
-        return tuple((n - k) // s + 1 for n, k, s in zip(shape[1:], kernel, stride, strict=True))
-    return tuple(-(-n // s) for n, s in zip(shape[1:], stride, strict=True))
-
-
-def _windows(sizes: Shape, kernel: Shape, stride: Shape, padding: Padding) -> NDArray[np.intp]:
-    """Return, per tap and output position, the input position read, or ``prod(sizes)`` for a
-    zero.
-    """
-    counts = _outputs((1, *sizes), kernel, stride, padding, "", ())
-    place = np.zeros((1, 1), dtype=np.intp)
-    inside = np.ones((1, 1), dtype=np.bool_)
-    for n, k, s, count in zip(sizes, kernel, stride, counts, strict=True):
-        before = max((count - 1) * s + k - n, 0) // 2 if padding == "same" else 0
-        at = np.arange(k)[:, None] + np.arange(count) * s - before
-        at = at % n if padding == "circular" else at
-        place = (place[:, None, :, None] * n + at[None, :, None, :]).reshape(len(place) * k, -1)
-        inside = (inside[:, None, :, None] & ((at >= 0) & (at < n))[None, :, None, :]).reshape(
-            place.shape
-        )
-    return np.where(inside, place, prod(sizes))
 
 
 def _checked_input(given: object) -> Shape:
@@ -503,18 +301,11 @@ def _checked_input(given: object) -> Shape:
     return shape
 
 
-def _check_window(layer: Convolution | Pool) -> None:
-    for key in ("kernel", "stride"):
-        sizes = checks.sizes(key, getattr(layer, key), MAX_WIDTH)
-        object.__setattr__(layer, key, sizes)
-        if not sizes:
-            raise SpecError(f"{key}: expected at least one size")
-
-
 def _checked_layers(given: object) -> tuple[Layer, ...]:
     layers = checks.entries("layers", given, "a tuple of layers such as (Linear(2),)")
     for layer in layers:
-        if not isinstance(layer, Layer):
+        single = isinstance(layer, Operation) and layer.arity == 1 and not layer.inner
+        if not (single or isinstance(layer, Branch)):
             word = isinstance(layer, str) and layer in ACTIVATIONS
             meant = f" (did you mean Activation({layer!r})?)" if word else ""
             raise SpecError(
@@ -538,31 +329,15 @@ def _check_size(path: tuple[int, ...], shape: Shape, what: str) -> None:
         )
 
 
-def show(shape: Shape) -> str:
-    """Return a shape as text: 8 or 3×6×6."""
-    return "×".join(map(str, shape))
-
-
 def _jsonable(layer: Layer) -> Any:
-    match layer:
-        case Linear(units, bias):
-            return {"dense": {"units": units, "bias": bias}}
-        case Activation(name):
-            return name
-        case Convolution(channels, kernel, stride, padding, bias):
-            rest = {
-                "kernel": list(kernel),
-                "stride": list(stride),
-                "padding": padding,
-                "bias": bias,
-            }
-            return {f"conv{len(kernel)}d": {"channels": channels, **rest}}
-        case Pool(kernel, stride):
-            return {"avg_pool": {"kernel": list(kernel), "stride": list(stride)}}
-        case Flat():
-            return "flatten"
-        case Branch(layers):
-            return {"residual": [_jsonable(inner) for inner in layers]}
+    if isinstance(layer, Branch):
+        return {"residual": [_jsonable(inner) for inner in layer.layers]}
+    kinds = [kind for kind in layer.layers() if kind.name == layer.label.split(" ")[0]]
+    if not kinds:
+        return layer.word
+    values = {key: getattr(layer, key) for key in kinds[0].keys}
+    plain = {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
+    return {kinds[0].name: plain}
 
 
 def _summary(layers: Sequence[Layer]) -> str:
@@ -573,18 +348,4 @@ def title(layer: Layer) -> str:
     """Return a short name of a layer, such as ``conv2d 8 3×3`` or ``residual[dense 4 relu dense
     3]``.
     """
-    match layer:
-        case Linear(units, bias):
-            return f"dense {units}" + "+b" * bias
-        case Activation(name):
-            return name
-        case Convolution(channels, kernel, stride, padding, bias):
-            steps = f"/{show(stride)}" if prod(stride) > 1 else ""
-            padded = "" if padding == "valid" else f" {padding}"
-            return f"conv{len(kernel)}d {channels} {show(kernel)}{steps}{padded}" + "+b" * bias
-        case Pool(kernel, stride):
-            return f"avg_pool {show(kernel)}" + (f"/{show(stride)}" if stride != kernel else "")
-        case Flat():
-            return "flatten"
-        case Branch(layers):
-            return f"residual[{_summary(layers)}]"
+    return f"residual[{_summary(layer.layers)}]" if isinstance(layer, Branch) else layer.label

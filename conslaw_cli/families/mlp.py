@@ -35,21 +35,26 @@ cross-entropy as well.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Literal
 
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
+from conslaw_cli.networks.gradients import GradientFields
+from conslaw_cli.networks.graph import Graph, Input
 from conslaw_cli.networks.known_laws import Laws
-from conslaw_cli.networks.network import Block, Dense, Gate, GradientFields, Network
+from conslaw_cli.networks.operation import Node
+from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
+from conslaw_cli.networks.operations.elementwise import (
+    ACTIVATIONS,
+    LINEAR,
+    Activation,
+)
 
 Bias = Literal[False, "hidden", "all"]
 Loss = Literal["mse", "logistic", "cross_entropy"]
 
-LINEAR = ("linear", "identity")
-HOMOGENEOUS = ("relu", "leaky_relu", "abs", "homogeneous")
-"""Positively homogeneous activations of degree one; they share φ_ReLU."""
-ACTIVATIONS = LINEAR + HOMOGENEOUS
 BIASES: tuple[Bias, ...] = (False, "hidden", "all")
 LOSSES: tuple[Loss, ...] = ("mse", "logistic", "cross_entropy")
 DEEP_RELU = (
@@ -61,7 +66,6 @@ ONE_INPUT = (
     " is 0, so at most two patterns of active neurons occur, and the network itself may conserve"
     " more than φ_ReLU does."
 )
-MAX_WIDTH = 10**9
 MAX_DEPTH = 10**4
 
 
@@ -172,20 +176,10 @@ class MLP:
         )
         return sum(a * b for a, b in zip(around, kept, strict=True)) + self.parameters
 
-    def network(self) -> Network:
-        """Return the network, parameters in the order U_1, b_1, U_2, b_2, …"""
-        blocks: list[Block] = []
-        offset = gates = 0
-        for layer, (inputs, outputs) in enumerate(pairwise(self.widths), start=1):
-            biased = self.bias == "all" or (self.bias == "hidden" and layer < self.depth)
-            weights, stop = offset, offset + inputs * outputs
-            offset = stop + outputs * biased
-            blocks.append(Dense(weights, inputs, outputs, stop if biased else None, str(layer)))
-            if layer < self.depth and self.activations[layer - 1] not in LINEAR:
-                blocks.append(Gate(gates, outputs))
-                gates += outputs
-        zero_sum = self.loss == "cross_entropy"
-        return Network(tuple(blocks), offset, self.widths[0], self.widths[-1], gates, zero_sum)
+    @property
+    def graph(self) -> Graph:
+        """The network, parameters in the order U1, b1, U2, b2, …"""
+        return _graph(self)
 
     @property
     def scope(self) -> str | None:
@@ -200,15 +194,15 @@ class MLP:
 
     def fields(self) -> GradientFields:
         """Return the gradients ``∇_θ F(θ; a)``."""
-        return GradientFields(self.network())
+        return GradientFields(self.graph, self.loss == "cross_entropy")
 
     def laws(self) -> Laws:
         """Return the known laws: junctions, and what the loss adds (module docstring)."""
-        return self.network().laws()
+        return self.fields().known_laws()
 
     def parameter_names(self) -> list[str]:
         """Return the names of the parameters, in the order of θ."""
-        return self.network().parameter_names()
+        return self.graph.parameter_names()
 
     def outline(self) -> list[tuple[str, str, int]]:
         """Return the input and the layers: what each is, its width, its parameters."""
@@ -232,6 +226,27 @@ class MLP:
         bias = {False: "", "hidden": " bias", "all": " bias=all"}[self.bias]
         loss = "" if self.loss == "mse" else f" {self.loss}"
         return f"{activation} {'-'.join(map(str, self.widths))}{bias}{loss}".lstrip()
+
+
+@lru_cache(maxsize=4)
+def _graph(mlp: MLP) -> Graph:
+    nodes, value = list[Node](), "x"
+    activations, biases = (*mlp.activations, LINEAR[0]), {False: 0, "hidden": mlp.depth - 1}
+    biased = biases.get(mlp.bias, mlp.depth)
+    for layer, (units, activation) in enumerate(
+        zip(mlp.widths[1:], activations, strict=True), start=1
+    ):
+        arrays = (f"U{layer}", f"b{layer}") if layer <= biased else (f"U{layer}",)
+        gated = activation not in LINEAR
+        name = "y" if layer == mlp.depth else f"{'z' if gated else 'h'}{layer}"
+        nodes.append(Node(name, _dense(units, layer <= biased), (value,), arrays))
+        if gated:
+            nodes.append(Node(f"h{layer}", Activation(activation), (name,)))
+        value = nodes[-1].name
+    return Graph((Input("x", mlp.widths[:1]),), tuple(nodes), ("y",))
+
+
+_dense = lru_cache(maxsize=256)(Linear)
 
 
 def _checked_widths(given: object) -> tuple[int, ...]:

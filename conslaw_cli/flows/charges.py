@@ -11,7 +11,7 @@ import numpy as np
 from conslaw_cli.flows.charts import Scale
 from conslaw_cli.flows.friction import Formula, Friction
 from conslaw_cli.flows.names import Arrays, Index, latex, velocity
-from conslaw_cli.networks.known_laws import Family, Laws, linear_laws
+from conslaw_cli.networks.known_laws import Family, Laws, Named, linear_laws
 from conslaw_cli.networks.wiring import Space
 
 Pair = tuple[Index, Index]
@@ -79,12 +79,12 @@ def linear(
             continue
         still = (family.text, family.latex) if sums else _formula(arrays, members[0])
         moving = _moving(still, arrays, members[0])
-        momenta = replace(family, text=moving[0], latex=moving[1])
+        momenta = _named(family, moving[0], moving[1])
         yield boosted(linear_laws(momenta, [member + size for member in members]), friction)
         if all(scales[int(member[0])][0].constant for member in members):
             rates = [scales[int(member[0])][1] for member in members]
             text, tex = friction.moved(_divided(still, rates), moving)
-            yield _positions(replace(family, text=text, latex=tex), members, rates, size)
+            yield _positions(_named(family, text, tex), members, rates, size)
 
 
 def _members(law: Index, left: Index) -> list[Index]:
@@ -125,8 +125,13 @@ def boosted(laws: Laws, friction: Friction) -> Laws:
     families = []
     for family in laws.families:
         text, tex = friction.boosted((family.text, family.latex))
-        families.append(replace(family, text=text, latex=tex))
+        families.append(_named(family, text, tex))
     return replace(laws, families=tuple(families))
+
+
+def _named(family: Family, text: str, latex: str) -> Named:
+    """Return the family with another formula."""
+    return Named(text, latex, family.shape, family.size)
 
 
 def _formula(arrays: Arrays, member: Index) -> Formula:
@@ -164,7 +169,7 @@ def _antisymmetric(
     scaled = [_times(c, text) for c, text in zip(factors or [1] * len(pairs), texts, strict=True)]
     text, tex = map(" + ".join, zip(*scaled, strict=True))
     return Laws(
-        (Family(text, tex, f"{units}×{units} antisymmetric", len(i)),),
+        (Named(text, tex, f"{units}×{units} antisymmetric", len(i)),),
         np.concatenate([np.repeat(np.arange(len(i)), left.shape[1]) for left, _, _ in parts]),
         np.concatenate([left.ravel() for left, _, _ in parts]),
         np.concatenate([right.ravel() for _, right, _ in parts]),

@@ -30,8 +30,8 @@ from conslaw_cli.flows import Model, VectorFields
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
 from conslaw_cli.flows.coordinates import exponential as grown
 from conslaw_cli.flows.metrics import exponential, product
-from conslaw_cli.flows.names import Arrays
-from conslaw_cli.networks.known_laws import Family, Laws
+from conslaw_cli.flows.names import Outline
+from conslaw_cli.networks.known_laws import Family, Laws, Named
 
 _POWERS = {1: "", 2: "2"}
 
@@ -64,9 +64,9 @@ class Decay:
         """Return it with its arrays in the order of θ; without them where they are all."""
         if self.only is None:
             return self
-        arrays = Arrays.of(model)
+        arrays = Outline.of(model)
         chosen = arrays.checked("decay: only", self.only)
-        return Decay(None if len(chosen) == len(arrays.members()) else chosen)
+        return Decay(None if len(chosen) == len(arrays.entries) else chosen)
 
     def describe(self) -> str | dict[str, Any]:
         """Return the key, with the arrays where these are not all."""
@@ -85,8 +85,7 @@ class Decay:
     def laws(self, model: Model) -> Laws:
         """Return those of gradient flow whose terms decay alike."""
         laws = model.laws()
-        size = max((int(laws.left.max()), int(laws.right.max())), default=0) + 1 if len(laws) else 0
-        decays = self._decays(model, size).astype(np.intp)
+        decays = self._decays(model, model.fields().dimension).astype(np.intp)
         weight = decays[laws.left] + np.where(laws.right >= 0, decays[laws.right], 0)
         return _alike(laws, weight)
 
@@ -99,8 +98,11 @@ class Decay:
     def _decays(self, model: Model, size: int) -> NDArray[np.bool_]:
         if self.only is None:
             return np.ones(size, dtype=np.bool_)
-        arrays = Arrays.of(model)
-        return np.array([arrays.array(e) in self.only for e in range(len(arrays.names))])
+        decays = np.zeros(size, dtype=np.bool_)
+        arrays = Outline.of(model).entries
+        for name in self.only:
+            decays[arrays[name].start : arrays[name].stop] = True
+        return decays
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ def _grown(family: Family, weight: int) -> Family:
         return family
     k = _POWERS[weight]
     latex = rf"e^{{{k}\lambda t}} \bigl({family.latex}\bigr)"
-    return replace(family, text=f"e^{{{k}λt}}({family.text})", latex=latex)
+    return Named(f"e^{{{k}λt}}({family.text})", latex, family.shape, family.size)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

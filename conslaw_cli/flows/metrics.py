@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField
-from conslaw_cli.algebra.jets import derivative, value
+from conslaw_cli.algebra.rings import derivative, value
 from conslaw_cli.flows.friction import Formula
 
 

@@ -28,7 +28,7 @@ from conslaw_cli.flows.charts import Chart
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
 from conslaw_cli.flows.metrics import ENTROPY, EUCLIDEAN, Metric, plain
-from conslaw_cli.flows.names import ArrayError, Arrays
+from conslaw_cli.flows.names import ArrayError, Arrays, Index, Outline
 from conslaw_cli.flows.potentials import potentials
 from conslaw_cli.networks.known_laws import Laws
 
@@ -69,14 +69,14 @@ class Mirror:
         """Return it without what is Euclidean of rate 1, in the order of θ, under its shorthand if
         it has one; gradient flow if nothing is left.
         """
-        arrays = Arrays.of(model)
+        arrays = Outline.of(model)
         metrics, rates = dict(self.metric), dict(self.rates)
         arrays.checked("mirror: metric", metrics)
         arrays.checked("mirror: rates", rates)
-        every = arrays.members()
+        every = arrays.entries
         chosen = tuple((a, metrics[a]) for a in every if not metrics.get(a, EUCLIDEAN).constant)
         scaled = tuple((a, rates[a]) for a in every if rates.get(a, 1) != 1)
-        known = {"icnn": entropies(arrays.matrices()[1:]), "nmf": entropies(every)}
+        known = {"icnn": entropies(arrays.matrices[1:]), "nmf": entropies(every)}
         called = next((name for name, each in known.items() if each == chosen and not scaled), None)
         return Mirror(chosen, scaled, called) if chosen or scaled else GRADIENT
 
@@ -115,8 +115,12 @@ class Mirror:
         metrics, rates = dict(self.metric), dict(self.rates)
         return Chart(
             tuple(
-                (entries, metrics.get(name, EUCLIDEAN), rates.get(name, Fraction(1)))
-                for name, entries in Arrays.of(model).members().items()
+                (
+                    np.arange(entries.start, entries.stop),
+                    metrics.get(name, EUCLIDEAN),
+                    rates.get(name, Fraction(1)),
+                )
+                for name, entries in Outline.of(model).entries.items()
                 if name in metrics or name in rates
             )
         )
@@ -132,14 +136,18 @@ class Shorthand:
 
     def of(self, model: Model) -> Mirror | Gradient:
         """Return the mirror flow."""
-        arrays = Arrays.of(model)
+        arrays = Outline.of(model)
         if self.name == "nmf":
-            return Mirror(entropies(arrays.members())).of(model)
-        if not arrays.matrices():
+            return Mirror(entropies(arrays.entries)).of(model)
+        if not arrays.matrices:
             raise ArrayError(
                 "flow: icnn: expected a network, whose parameters are matrices", "icnn"
             )
-        return Mirror(entropies(arrays.matrices()[1:])).of(model)
+        return Mirror(entropies(arrays.matrices[1:])).of(model)
+
+
+def _indices(entries: range) -> Index:
+    return np.arange(entries.start, entries.stop)
 
 
 def entropies(names: Iterable[str]) -> Chosen:

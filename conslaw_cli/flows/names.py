@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Model
+from conslaw_cli.networks.gradients import GradientFields
 
 Index = NDArray[np.intp]
 
@@ -40,10 +40,6 @@ class Arrays:
         """Return those of a model."""
         return cls(tuple(model.parameter_names()))
 
-    def members(self) -> dict[str, Index]:
-        """Return the indices of each array's entries, in the order of θ."""
-        return _members(self.names)
-
     def array(self, entry: int) -> str:
         """Return the array of a parameter."""
         return array(self.names[entry])
@@ -52,28 +48,35 @@ class Arrays:
         """Return the names of the velocities of all parameters."""
         return tuple(velocity(array(name)) + name[len(array(name)) :] for name in self.names)
 
-    def matrices(self) -> list[str]:
-        """Return the arrays whose entries have two indices or more."""
-        members = self.members()
-        return [name for name, entries in members.items() if "," in self.names[entries[0]]]
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """The arrays of a model by name, with the indices of their entries, and which of them are
+    matrices or kernels; no entry is listed.
+    """
+
+    entries: Mapping[str, range]
+    matrices: tuple[str, ...]
+
+    @classmethod
+    def of(cls, model: Model) -> Outline:
+        """Return that of a model; the variables of a φ of one's own are arrays of one entry."""
+        fields = model.fields()
+        if isinstance(fields, GradientFields):
+            entries = dict(fields.arrays())
+            return cls(entries, tuple(name for name in entries if not name.startswith("b")))
+        names = model.parameter_names()
+        return cls({name: range(e, e + 1) for e, name in enumerate(names)}, ())
 
     def checked(self, where: str, names: Iterable[str]) -> tuple[str, ...]:
         """Return names of arrays in the order of θ. Raise ArrayError for any other."""
-        given, known = list(names), list(self.members())
+        given, known = list(names), list(self.entries)
         for name in given:
             if name not in known:
                 shown = ", ".join(known[:20]) + ", …" * (len(known) > 20)
                 message = f"flow: {where}: expected arrays among {shown}, got {name!r}"
                 raise ArrayError(message + checks.near(name, known), name)
         return tuple(name for name in known if name in given)
-
-
-@cache
-def _members(names: tuple[str, ...]) -> dict[str, Index]:
-    found: dict[str, list[int]] = {}
-    for e, name in enumerate(names):
-        found.setdefault(array(name), []).append(e)
-    return {name: np.array(entries, dtype=np.intp) for name, entries in found.items()}
 
 
 def label(flow: str | Mapping[str, Any]) -> str:

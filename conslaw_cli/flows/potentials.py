@@ -26,7 +26,7 @@ from conslaw_cli.flows.charts import Chart, Scale
 from conslaw_cli.flows.friction import Formula
 from conslaw_cli.flows.metrics import EUCLIDEAN, Metric
 from conslaw_cli.flows.names import Arrays, Index, latex
-from conslaw_cli.networks.known_laws import Laws, join
+from conslaw_cli.networks.known_laws import Laws, Named, join
 
 LARGEST = 10**6
 """Largest coefficient: times a residue, and added up, it is exact."""
@@ -111,7 +111,7 @@ def _kept(laws: Laws, scales: Sequence[Scale]) -> Laws:
     entries = tuple(entry for entry, keep in zip(laws.entries, kept.tolist(), strict=True) if keep)
     shape = family.shape if kept.all() else family.shape.replace("symmetric", "diagonal")
     return Laws(
-        (replace(family, size=len(entries), shape=shape),),
+        (Named(family.text, family.latex, shape, len(entries)),),
         (np.cumsum(kept) - 1)[laws.law[terms]],
         laws.left[terms],
         laws.right[terms],
@@ -139,7 +139,7 @@ def _family(laws: Laws, arrays: Arrays, scales: Sequence[Scale]) -> Laws:
     text, tex = _formula(laws, coefficient, arrays, scales)
     return replace(
         laws,
-        families=(replace(laws.families[0], text=text, latex=tex),),
+        families=(Named(text, tex, laws.families[0].shape, laws.families[0].size),),
         left=np.array([left for left, _, _ in found], dtype=np.intp),
         right=np.array([right for _, right, _ in found], dtype=np.intp),
         coefficient=coefficient,

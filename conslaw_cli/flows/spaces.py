@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from conslaw_cli.flows import VectorFields
-from conslaw_cli.networks.network import GradientFields
+from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.wiring import Space
 
 

@@ -11,7 +11,7 @@ from conslaw_cli.flows.decay import DecayFields
 from conslaw_cli.flows.mirror import MirrorFields
 from conslaw_cli.flows.momentum import MetricFields, MomentumFields
 from conslaw_cli.laws.symmetry import NONE, Symmetry, none, symmetry
-from conslaw_cli.networks.network import GradientFields
+from conslaw_cli.networks.gradients import GradientFields
 
 
 def symmetry_of(fields: VectorFields) -> Symmetry:
@@ -19,7 +19,7 @@ def symmetry_of(fields: VectorFields) -> Symmetry:
     where the flow treats all entries of an array alike and no power of one by itself.
     """
     if isinstance(fields, GradientFields):
-        return symmetry(fields.network)
+        return symmetry(fields)
     if isinstance(fields, MomentumFields) and not isinstance(fields, MetricFields):
         # Flips and permutations of θ, and the same of p; s has none. Laws mix degrees: θ and s p.
         return _stacked(symmetry_of(fields.gradients), 2, homogeneous=False)

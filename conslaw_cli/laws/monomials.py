@@ -287,10 +287,8 @@ def scattered(
     if fields.everywhere:
         theta = field.random(rng, (count, fields.dimension))
         theta[theta == 0] = 1
-        return (
-            theta,
-            fields.evaluate(field, theta[..., None], fields.sample(field, rng, count))[..., 0],
-        )
+        probes = fields.sample(field, rng, count)
+        return theta, fields.evaluate(field, theta[..., None], probes)[..., 0]
     rows: list[tuple[Array, Array]] = []
     while len(rows) < count:
         there, theta = fields.at(field, rng)

@@ -40,8 +40,8 @@ from conslaw_cli.algebra.field import (
     Span,
     random_prime,
 )
-from conslaw_cli.algebra.jets import Integers
 from conslaw_cli.algebra.lifting import algebraic, combine, rational, short, small
+from conslaw_cli.algebra.rings import Exact
 from conslaw_cli.errors import ContradictionError, SpecError
 from conslaw_cli.families.formulas.algebraic import AlgebraicFields
 from conslaw_cli.families.formulas.terms import Radical
@@ -63,8 +63,8 @@ from conslaw_cli.laws.symmetry import Symmetry
 from conslaw_cli.lie.budget import SMALL_MEMORY, budget_of, check_budget
 from conslaw_cli.lie.closure import driven
 from conslaw_cli.lie.trials import SURE
+from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Laws
-from conslaw_cli.networks.network import GradientFields, Network
 from conslaw_cli.problems import Architecture, Problem
 
 SMALL_CLASS = 12
@@ -480,7 +480,7 @@ class _Search:
         self.place = _Place.draw(fields, rng)
         self.over = self.place.over
         self.points = (
-            _integer_points(fields.network, rng)
+            _integer_points(fields, rng)
             if isinstance(fields, GradientFields)
             else _residue_points(fields, rng)
         )
@@ -968,15 +968,17 @@ Point = tuple[list[int], list[int], int | None]
 """θ, a field's values there, and the modulus in which they are meant, None for integers."""
 
 
-def _integer_points(network: Network, rng: np.random.Generator) -> list[Point]:
+def _integer_points(fields: GradientFields, rng: np.random.Generator) -> list[Point]:
     """Return ``∇F(θ; a)`` at random integers of VERIFY_BITS bits."""
-    points: list[Point] = []
+    graph, points = fields.graph, list[Point]()
     for _ in range(VERIFY_POINTS):
         limit = 2 ** (VERIFY_BITS - 1)
-        theta = rng.integers(-limit, limit, size=network.parameters).astype(object)
-        probe = rng.integers(-limit, limit, size=(1, network.probe_size)).astype(object)
-        gradient = network.gradient(Integers(), theta[None, :, None], probe)
-        points.append((theta.tolist(), gradient[0, :, 0].tolist(), None))
+        theta, probe, constants = (
+            rng.integers(-limit, limit, size=(1, size)).astype(object)
+            for size in (graph.dimension, graph.probe_size, graph.constants)
+        )
+        gradient = fields.bound(constants).gradient(Exact(), theta, probe)
+        points.append((theta[0].tolist(), gradient[0].tolist(), None))
     return points
 
 

@@ -23,13 +23,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conslaw_cli.networks.blocks import AveragePool, Flatten, Parallel, Patches
-from conslaw_cli.networks.network import Block, Dense, Gate, Network
+from conslaw_cli.networks.gradients import GradientFields
+from conslaw_cli.networks.graph import Graph, Step
+from conslaw_cli.networks.operations.convolution import Averages, Windows
+from conslaw_cli.networks.operations.dense import Linear
+from conslaw_cli.networks.operations.elementwise import Activation
+from conslaw_cli.networks.operations.reshape import Flat
 
 Index = NDArray[np.intp]
 NONE = -1
@@ -75,42 +78,56 @@ def none(parameters: int) -> Symmetry:
     return Symmetry(hand.labels, hand.strides, np.array(hand.kinds, dtype=np.intp), False)
 
 
-def symmetry(network: Network) -> Symmetry:
-    """Read the labels off a network's blocks."""
-    hand = _Hand(network.parameters)
-    if all(
-        isinstance(block, Gate) or (isinstance(block, Dense) and block.taps == 1)
-        for block in network.blocks
-    ):
-        _label_chain(hand, network)
+def symmetry(fields: GradientFields) -> Symmetry:
+    """Read the labels off a network."""
+    hand = _Hand(fields.dimension)
+    steps = fields.graph.steps
+    if _is_chain(fields.graph):
+        _label_chain(hand, fields)
     else:
-        _label_spaces(hand, network)
-    return Symmetry(
-        hand.labels, hand.strides, np.array(hand.kinds, dtype=np.intp), homogeneous(network.blocks)
-    )
+        _label_spaces(hand, fields)
+    kinds = np.array(hand.kinds, dtype=np.intp)
+    return Symmetry(hand.labels, hand.strides, kinds, homogeneous(steps))
 
 
-def homogeneous(blocks: Sequence[Block]) -> bool:
+def homogeneous(steps: Sequence[Step]) -> bool:
     """Whether every component of φ is homogeneous: none of them joins paths with different numbers
     of parameters.
 
     Such are paths from biases of different layers between which there is no gate, and paths around
-    a residual branch.
+    a residual branch. Where an array is used twice nothing is said.
     """
-    biased = 0
-    for block in blocks:
-        if isinstance(block, Gate):
-            biased = 0
-        elif isinstance(block, Dense):
-            biased += block.bias is not None
-        elif isinstance(block, Parallel):
-            if not all(map(homogeneous, block.branches)):
-                return False
-        elif not isinstance(block, Patches | AveragePool | Flatten):
+    biases: dict[int, int] = {}
+    used = [number for step in steps for number, _ in step.arrays]
+    if len(used) > len(set(used)):
+        return False
+    for step in steps:
+        before = max((biases.get(place, 0) for place in step.inputs), default=0)
+        if isinstance(step.operation, Linear):
+            biases[step.output] = before + step.operation.bias
+        elif isinstance(step.operation, Activation):
+            biases[step.output] = 0
+        elif isinstance(step.operation, Windows | Averages | Flat):
+            biases[step.output] = before
+        else:
             return False
-        if biased > 1:
+        if biases[step.output] > 1:
             return False
     return True
+
+
+def _is_chain(graph: Graph) -> bool:
+    """Whether it is a chain of dense layers and gates, every array in it used once and trained."""
+    used = [number for step in graph.steps for number, _ in step.arrays]
+    straight = all(step.inputs == (place,) for place, step in enumerate(graph.steps))
+    return (
+        len(graph.inputs) == len(graph.outputs) == 1
+        and straight
+        and len(graph.inputs[0].shape) == 1
+        and all(isinstance(step.operation, Linear | Activation) for step in graph.steps)
+        and len(used) == len(set(used))
+        and not graph.frozen
+    )
 
 
 class _Hand:
@@ -144,47 +161,53 @@ class _Hand:
         self.strides[parameters, place] = stride
 
 
-def _label_chain(hand: _Hand, network: Network) -> None:
-    layers = [block for block in network.blocks if isinstance(block, Dense)]
-    gated = {block for block, following in pairwise(network.blocks) if isinstance(following, Gate)}
+def _label_chain(hand: _Hand, fields: GradientFields) -> None:
+    steps, arrays = fields.graph.steps, fields.graph.arrays
+    layers = [place for place, step in enumerate(steps) if isinstance(step.operation, Linear)]
     read: Index | None = (
         None  # labels of the units the next layer reads, None where a stretch begins
     )
-    for layer in layers:
-        last = layer is layers[-1]
-        ends = layer in gated or (last and not network.zero_sum)
+    for place in layers:
+        matrix, *bias = (arrays[number].index for number, _ in steps[place].arrays)
+        inputs, outputs = matrix.shape
+        last = place == layers[-1]
+        gated = isinstance(steps[min(place + 1, len(steps) - 1)].operation, Activation)
+        ends = gated or (last and not fields.zero_sum)
         if read is None:
             source = hand.fresh(1, alike=False)
             if ends:
-                hand.own(layer.written())
+                hand.own(np.concatenate([matrix, *bias]).T)
                 continue
-            read = hand.fresh(layer.inputs, alike=layer is layers[0])
-        if last and network.zero_sum:
-            written = hand.fresh(1, alike=False).repeat(layer.outputs)
+            read = hand.fresh(inputs, alike=place == layers[0])
+        if last and fields.zero_sum:
+            written = hand.fresh(1, alike=False).repeat(outputs)
         else:
-            written = hand.fresh(layer.outputs, alike=layer not in gated)
-        hand.both(layer.read(), read, written)
-        if layer.bias is not None:
-            hand.both(layer.written()[:, -1:].T, source, written)
+            written = hand.fresh(outputs, alike=not gated)
+        hand.both(matrix, read, written)
+        for row in bias:
+            hand.both(row, source, written)
         read = None if ends else written
 
 
-def _label_spaces(hand: _Hand, network: Network) -> None:
+def _label_spaces(hand: _Hand, fields: GradientFields) -> None:
     """Label all spaces, or nothing, which splits nothing, if the wiring of some parameters is not
-    known (wiring.py).
+    known (networks/wiring.py).
     """
-    spaces = network.spaces()
+    graph = fields.graph
+    spaces = graph.wiring(fields.zero_sum).spaces()
+    if spaces is None:
+        return
     touching = [
         parameters.ravel() for space in spaces for parameters in (*space.written, *space.read)
     ]
-    biases = [dense.written()[:, -1] for dense in network.weights() if dense.bias is not None]
+    biases = [array.index.ravel() for array in graph.arrays if len(array.shape) == 1]
     bears = np.bincount(
-        np.concatenate([np.empty(0, np.intp), *touching, *biases]), minlength=network.parameters
+        np.concatenate([np.empty(0, np.intp), *touching, *biases]), minlength=graph.dimension
     )
     if (bears != 2).any():
         return
     for space in spaces:
-        together = space.wired and network.zero_sum
+        together = space.wired and fields.zero_sum
         labels = (
             hand.fresh(1, alike=False).repeat(space.units)
             if together

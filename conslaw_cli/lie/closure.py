@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from conslaw_cli.algebra.field import TERMS, Array, Folding, PrimeField, Span
-from conslaw_cli.algebra.jets import derivative, lift, value
+from conslaw_cli.algebra.rings import derivative, lift, value
 from conslaw_cli.flows import Clocked, VectorFields
 from conslaw_cli.lie.orbit import Orbit
 

@@ -25,7 +25,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField, Span
-from conslaw_cli.algebra.jets import derivative, lift, value
+from conslaw_cli.algebra.rings import derivative, lift, value
 
 
 class Step(Protocol):

@@ -1,19 +1,15 @@
-"""Known conservation laws, from the graph of the network rather than from a table.
+"""Known conservation laws as values: quadratic polynomials in families, with their formulas.
 
-A junction is a space of n units that is written by rows of matrices ``W_i`` (n × ·, biases being
-columns) and read by columns of matrices ``R_j`` (· × n), all of them parameters, nothing else
-touching it. For every symmetric S the linear flow ``W_i → e^{tS} W_i, R_j → R_j e^{-tS}`` leaves
-the network function unchanged, so its generator is orthogonal to every gradient field; it is the
-gradient of ``tr S(Σ W_i W_i^T − Σ R_j^T R_j)/2``. A positively homogeneous activation on the space
-commutes with positive diagonal maps only, so there S must be diagonal (Prop. 4.1, for both cases).
+Where they come from: networks/wiring.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from itertools import pairwise
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +19,33 @@ from conslaw_cli.algebra.field import PrimeField
 Index = NDArray[np.intp]
 
 
+class Family(Protocol):
+    """Laws that are the entries of one matrix or vector."""
+
+    @property
+    def text(self) -> str:
+        """Its formula."""
+        ...
+
+    @property
+    def latex(self) -> str:
+        """Its formula in TeX."""
+        ...
+
+    @property
+    def shape(self) -> str:
+        """Which entries there are, as text."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Number of laws."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class Family:
-    """Laws that are the entries of one matrix or vector. ``text`` and ``latex`` are its formula,
-    ``shape`` says which entries.
-    """
+class Named:
+    """A family whose formula is given."""
 
     text: str
     latex: str
@@ -35,60 +53,148 @@ class Family:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Junction:
-    """A space of units. ``written[i]`` and ``read[j]`` hold parameter indices, one row per unit.
+Kind = Literal["full", "diagonal", "scalar"]
+"""Which entries of a symmetric matrix are laws: all, those on the diagonal, or their sum alone."""
 
-    ``gated``: a positively homogeneous activation acts on the space, so only diagonal laws survive.
-    ``text``, ``latex``: the matrix ``Σ W W^T − Σ R^T R`` in the names of the parameters.
+
+class Part(NamedTuple):
+    """A term ``factor · M Mᵀ`` of a matrix of laws, M with one row of parameters per unit; or
+    ``factor`` times the entries of a bias (linear), which stand on the diagonal.
+
+    array, symbol: its name, also in TeX; written: whether M is the array transposed; summed:
+    whether the formula adds up over the positions of a window; size, width: the number of M's
+    entries, and of those in a row; matrix: gives the parameters, one row per unit, when they are
+    needed.
     """
 
-    written: tuple[Index, ...]
-    read: tuple[Index, ...]
-    gated: bool
-    text: str
-    latex: str
+    factor: int
+    array: str
+    symbol: str
+    written: bool
+    summed: bool
+    linear: bool
+    size: int
+    width: int
+    matrix: Callable[[], Index]
+
+    def formula(self, tex: bool) -> str:
+        """Return its formula without the factor."""
+        name = self.symbol if tex else self.array
+        if self.linear:
+            return name
+        transposed, between = (rf"{name}^\top", " ") if tex else (f"{name}ᵀ", "")
+        factors = (transposed, name) if self.written else (name, transposed)
+        total = r"\textstyle\sum " if tex else "Σ "
+        return total * self.summed + between.join(factors)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The laws of one generator on a space of units: entries of ``Σ ± M Mᵀ``."""
+
+    units: int
+    parts: tuple[Part, ...]
+    kind: Kind
 
     @property
-    def units(self) -> int:
-        """Number of units n."""
-        return len(self.written[0])
+    def size(self) -> int:
+        """Number of laws."""
+        full = self.units * (self.units + 1) // 2
+        return {"full": full, "diagonal": self.units, "scalar": 1}[self.kind]
 
-    def size(self) -> tuple[int, int]:
-        """Return the number of laws and of their terms."""
-        laws = self.units if self.gated else self.units * (self.units + 1) // 2
-        return laws, laws * sum(rows.shape[1] for rows in (*self.written, *self.read))
+    @property
+    def terms(self) -> int:
+        """Number of terms of the laws."""
+        if self.kind == "scalar":
+            return sum(part.size for part in self.parts)
+        return self.size * sum(part.width for part in self.parts)
+
+    @property
+    def shape(self) -> str:
+        """Which entries there are, as text."""
+        if self.kind == "scalar":
+            return "trace"
+        return f"{self.units}×{self.units} {'symmetric' if self.kind == 'full' else 'diagonal'}"
+
+    @property
+    def text(self) -> str:
+        """The formula."""
+        return self._formula("{}({})", tex=False)
+
+    @property
+    def latex(self) -> str:
+        """The formula in TeX."""
+        return self._formula(r"\operatorname{{{}}}\bigl({}\bigr)", tex=True)
 
     def laws(self) -> Laws:
-        """Return the entries (i, j), i ≤ j, of ``Σ W W^T − Σ R^T R`` (only i = j if gated)."""
-        i, j = _entries(self.units, self.gated)
-        parts = [(rows, 1) for rows in self.written] + [(rows, -1) for rows in self.read]
-        law = [np.repeat(np.arange(len(i)), rows.shape[1]) for rows, _ in parts]
+        """Return the entries (i, j), i ≤ j, or those that are laws."""
+        if self.kind == "scalar":
+            return self._trace()
+        i, j, entries = _entries(self.units, self.kind == "full")
+        law, left, right, coefficient = [], [], [], []
+        for part in self.parts:
+            rows = part.matrix()
+            law.append(np.arange(len(i)).repeat(part.width))
+            left.append(rows[i].ravel())
+            right.append(np.full(rows.size, -1) if part.linear else rows[j].ravel())
+            coefficient.append(np.full(len(left[-1]), part.factor))
         return Laws(
-            families=(self._family(len(i)),),
-            law=np.concatenate(law),
-            left=np.concatenate([rows[i].ravel() for rows, _ in parts]),
-            right=np.concatenate([rows[j].ravel() for rows, _ in parts]),
-            coefficient=np.concatenate([np.full(rows[i].size, sign) for rows, sign in parts]),
-            entries=tuple(zip((i + 1).tolist(), (j + 1).tolist(), strict=True)),
+            (self,),
+            np.concatenate(law),
+            np.concatenate(left),
+            np.concatenate(right),
+            np.concatenate(coefficient),
+            entries,
         )
 
-    def _family(self, size: int) -> Family:
-        shape = f"{self.units}×{self.units}"
-        if self.gated:
-            return Family(
-                f"diag({self.text})",
-                rf"\operatorname{{diag}}\bigl({self.latex}\bigr)",
-                f"{shape} diagonal",
-                size,
-            )
-        return Family(self.text, self.latex, f"{shape} symmetric", size)
+    def _trace(self) -> Laws:
+        """Return the one law: the sum of each part over its own diagonal."""
+        left = [part.matrix().ravel() for part in self.parts]
+        right = [
+            np.full(part.size, -1) if part.linear else each
+            for part, each in zip(self.parts, left, strict=True)
+        ]
+        factors = [np.full(part.size, part.factor) for part in self.parts]
+        every = np.concatenate(left)
+        law = np.zeros(len(every), dtype=np.intp)
+        return Laws((self,), law, every, np.concatenate(right), np.concatenate(factors), ((),))
+
+    def _formula(self, applied: str, tex: bool) -> str:
+        """Return the sum of the parts; on a diagonal, that of the matrices is taken."""
+        linear = _signed([part for part in self.parts if part.linear], tex)
+        matrices = _signed([part for part in self.parts if not part.linear], tex)
+        if self.kind == "full":
+            return matrices
+        name = "tr" if self.kind == "scalar" else "diag"
+        return f"{linear} + " * bool(linear) + applied.format(name, matrices)
 
 
-@cache
-def _entries(units: int, gated: bool) -> tuple[Index, Index]:
-    i, j = np.diag_indices(units) if gated else np.triu_indices(units)
-    return i.astype(np.intp), j.astype(np.intp)
+def _signed(parts: Sequence[Part], tex: bool) -> str:
+    minus, times = (" - ", r" \, ") if tex else (" − ", "·")
+    terms = []
+    for part in parts:
+        size = f"{abs(part.factor)}{times}" if abs(part.factor) != 1 else ""
+        terms.append(f"{minus if part.factor < 0 else ' + '}{size}{part.formula(tex)}")
+    text = "".join(terms)
+    return text.removeprefix(" + ") if text.startswith(" + ") else text.strip()
+
+
+_FEW = 64
+"""Units up to which it saves time to keep the indices of entries."""
+
+
+def _entries(units: int, full: bool) -> tuple[Index, Index, tuple[tuple[int, ...], ...]]:
+    """Return rows and columns of the entries that are laws, and how they are counted, from 1."""
+    return _few_entries(units, full) if units <= _FEW else _made_entries(units, full)
+
+
+def _made_entries(units: int, full: bool) -> tuple[Index, Index, tuple[tuple[int, ...], ...]]:
+    i, j = np.triu_indices(units) if full else np.diag_indices(units)
+    pairs = zip((i + 1).tolist(), (j + 1).tolist(), strict=True)
+    return i.astype(np.intp), j.astype(np.intp), tuple(pairs)
+
+
+_few_entries = lru_cache(maxsize=2 * _FEW)(_made_entries)
 
 
 @dataclass(frozen=True, slots=True)

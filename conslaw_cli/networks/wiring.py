@@ -1,109 +1,599 @@
-"""Which parameters write and read which spaces of units, read off a network's blocks: where its
-known laws come from.
+"""Which linear maps of the units pass through a network: where its known laws come from.
 
-Walking through the blocks, a cursor stands on the space that the current values live in. A block
-with weights reads that space and writes a new one; a gate marks its space; a residual branch that
-returns to the space it left makes both one. A space that is the network's input or output, or is
-joined to one without weights, has no laws of its own (``wired``). Every other space is a junction
-(laws.py): linear, mixed, convolutional and residual networks share this one derivation.
+A *generator* on a value h is (S, t): h → h + ε(S h + t). An array U that reads h and writes z
+moves along: ``dU = U S'ᵀ − Sᵀ U, db = S' b + t'``. Where generators on all spaces fit together so
+that the outputs stay, the network function stays, so the motion ξ(θ) of the parameters is
+orthogonal to every gradient; where it is a gradient itself, which needs S symmetric, it is that of
+the law
+
+    h = tr S(Σ W Wᵀ − Σ Rᵀ R)/2 + t·b
+
+over the arrays W (biases being columns) that write the space and R that read it (Prop. 4.1).
+
+Every space of units has an unknown S, and an unknown t if a bias writes it. What an operation maps
+its inputs' generators to is a linear combination of unknowns, its *charge*; what it does not let
+pass are equations. They are the same for every entry of the matrices: one system for entries off
+the diagonal, one for those on it, one for multiples of the identity, each over the spaces of the
+network and not over their units. So widths cost nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from math import lcm, prod
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conslaw_cli.networks.known_laws import Junction
+from conslaw_cli.networks.known_laws import Form, Kind, Laws, Named, Part, join, linear_laws
 
 Index = NDArray[np.intp]
+Combination = dict[int, int | Fraction]
+"""A linear combination of unknowns: coefficients by their numbers."""
 
 
-@dataclass(slots=True)
-class Space:
-    """A space of units: parameter indices that write it and read it, one row per unit, and what
-    acts on it.
+@dataclass(frozen=True)
+class Array:
+    """A parameter array: the name, the shape, the place of its first entry in θ, and whether
+    training moves it. Arrays are stored row by row.
     """
 
-    units: int
-    written: list[Index] = field(default_factory=list)
-    read: list[Index] = field(default_factory=list)
-    gated: bool = False
-    wired: bool = False
-    text: list[tuple[str, str]] = field(default_factory=list)
+    name: str
+    shape: tuple[int, ...]
+    offset: int
+    trainable: bool = True
 
-    def write(self, rows: Index, text: str, latex: str) -> None:
-        """Note rows of parameters that write the units."""
-        self.written.append(rows)
-        self.text.append((f" + {text}", f" + {latex}"))
+    @cached_property
+    def size(self) -> int:
+        """Number of entries."""
+        return prod(self.shape)
 
-    def reads(self, rows: Index, text: str, latex: str) -> None:
-        """Note rows of parameters that read the units."""
-        self.read.append(rows)
-        self.text.append((f" − {text}", f" - {latex}"))
+    @cached_property
+    def entries(self) -> slice:
+        """Where in θ, or among the constants, it stands."""
+        return slice(self.offset, self.offset + self.size)
 
-    def junction(self) -> Junction:
-        """Return the space as a junction, writers before readers in its formula."""
-        signs = sorted(self.text, key=lambda term: term[0].startswith(" −"))
-        text, latex = ("".join(parts) for parts in zip(*signs, strict=True))
-        return Junction(
-            tuple(self.written),
-            tuple(self.read),
-            self.gated,
-            text.removeprefix(" + "),
-            latex.removeprefix(" + "),
-        )
+    @property
+    def index(self) -> Index:
+        """The places of its entries in θ, as a matrix from what is read to what is written; a bias
+        is one row.
+        """
+        columns = self.shape[-1]
+        return np.arange(self.offset, self.offset + self.size).reshape(-1, columns)
+
+    @property
+    def symbol(self) -> str:
+        """Its name in TeX."""
+        letters = self.name.rstrip("0123456789")
+        number = self.name[len(letters) :]
+        return f"{letters}_{{{number}}}" if number else letters
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
-    """Where values live: a space, and the unit that each row of the values belongs to."""
+class Wire:
+    """The generator of a value: its charge (the S) and shift (the t) in the unknowns.
 
-    space: Space
-    rows: Index
+    units: of the spaces in the charge. rows: the unit that each row of the value belongs to, None
+    for one row per unit in order. positions: at how many places the value has its rows.
+    """
 
-    @classmethod
-    def on(cls, space: Space) -> Cursor:
-        """One row per unit."""
-        return cls(space, np.arange(space.units))
+    charge: Combination
+    shift: Combination
+    units: int
+    rows: Index | None = None
+    positions: int = 1
 
-    def by_unit(self, rows: Index) -> Index:
-        """Regroup (rows, m) parameter indices into (units, copies · m): all rows of one unit beside
-        each other.
-        """
-        if len(self.rows) == self.space.units:  # one row per unit, in order
-            return rows
-        order = np.argsort(self.rows, kind="stable")
-        return rows[order].reshape(self.space.units, -1)
-
-    def join(self, end: Cursor) -> Cursor:
-        """Add a branch that left from here and returns: its last space and this one are the same
-        units.
-
-        Where the branch shares its values among units in another way than this space does, no law
-        is claimed.
-        """
-        here, there = self.space, end.space
-        if there is here:
+    def repeated(self, copies: int) -> Wire:
+        """Return the wire of a value that has each row several times, one copy beside the next."""
+        if copies == 1:
             return self
-        here.gated |= there.gated
-        here.wired |= there.wired
-        here.text += there.text
-        if np.array_equal(self.rows, end.rows):
-            here.written += there.written
-            here.read += there.read
-        elif np.array_equal(end.rows, np.arange(there.units)):
-            here.written += [self.by_unit(rows) for rows in there.written]
-            here.read += [self.by_unit(rows) for rows in there.read]
+        rows = np.arange(self.units) if self.rows is None else self.rows
+        return Wire(self.charge, self.shift, self.units, np.repeat(rows, copies))
+
+    def flattened(self) -> Wire:
+        """Return the wire of a value whose positions become rows."""
+        return self.repeated(self.positions)
+
+
+class _Use(NamedTuple):
+    """What an array adds to the laws of an unknown: ``factor · M Mᵀ`` for the matrix M with one row
+    per unit, or ``factor`` times the entries of a bias (linear).
+    """
+
+    order: int
+    factor: int | Fraction
+    array: Array
+    written: bool
+    rows: Index | None = None
+    linear: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Indexer:
+    """What gives the indices of an array's parameters, one row per unit, when they are needed.
+
+    rows: the units of the value that it reads; copies: the units of which these are copies, of a
+    space that it was merged with, and so on.
+    """
+
+    array: Array
+    written: bool
+    rows: Index | None
+    copies: tuple[Index, ...]
+
+    def __call__(self) -> Index:
+        index = self.array.index.T if self.written else _by_unit(self.array.index, self.rows)
+        for rows in self.copies:
+            index = _by_unit(index, rows)
+        return index
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Units that one generator acts on, merged from all places where it must be the same.
+
+    units: how many there are; written, read: parameter indices, one row per unit, of the arrays
+    that write them (biases as columns) and read them; gated: whether only diagonal generators pass;
+    wired: whether none does.
+    """
+
+    units: int
+    written: tuple[Index, ...]
+    read: tuple[Index, ...]
+    gated: bool
+    wired: bool
+
+
+class Wiring:
+    """Collects the unknowns and equations of a network, then solves them."""
+
+    def __init__(self) -> None:
+        self._units: list[int] = []
+        self._uses: list[list[_Use]] = []
+        self._shifts: set[int] = set()
+        self._merged: dict[int, tuple[int, Index | None]] = {}
+        self._matrices_used: dict[Array, tuple[Wire, Wire]] = {}
+        self._biases_used: dict[Array, Wire] = {}
+        self._touched: set[int] = set()
+        self._off, self._diagonal, self._scalar = _Equations(), _Equations(), _Equations()
+        self._sums: list[Laws] = []
+        self._order = 0
+        self._labelled = True
+        self._multiples = False
+
+    # ---- what operations say
+
+    def given(self, units: int) -> Wire:
+        """Return the wire of an input of the network, on which nothing acts."""
+        wire = self._fresh(units)
+        self.fixed(wire)
+        self._touched -= set(wire.charge)
+        return wire
+
+    def layer(self, wire: Wire, units: int, matrix: Array, *bias: Array) -> Wire:
+        """Return the wire of a new space of units that a matrix writes, reading another, and
+        perhaps a bias. A shift of what is read does not pass.
+        """
+        opened = self._fresh(units, shift=len(bias) > 0)
+        self._touched.update(wire.charge)
+        self._vanish(wire.shift)
+        self._matrix(matrix, wire, opened)
+        for array in bias:
+            self._bias(array, opened)
+        return opened
+
+    def unshifted(self, wire: Wire) -> Wire:
+        """Say that no shift passes."""
+        self._vanish(wire.shift)
+        return Wire(wire.charge, {}, wire.units, wire.rows, wire.positions)
+
+    def diagonal(self, wire: Wire) -> Wire:
+        """Say that only scalings of single units pass, and no shift."""
+        self._touched.update(wire.charge)
+        self._vanish(wire.shift)
+        self._off.add(wire.charge)
+        return Wire(wire.charge, {}, wire.units, wire.rows, wire.positions)
+
+    def fixed(self, wire: Wire) -> None:
+        """Say that nothing passes."""
+        self._touched.update(wire.charge)
+        self._vanish(wire.shift)
+        self._vanish(wire.charge)
+
+    def scaled(self, wire: Wire, factor: int) -> Wire:
+        """Return the wire of a value whose scalings are those of another to a power."""
+        self._labelled = False
+        charge = {unknown: factor * c for unknown, c in wire.charge.items()}
+        return Wire(charge, {}, wire.units, wire.rows, wire.positions)
+
+    def exponentiated(self, wire: Wire) -> Wire:
+        """Return the wire of the exponential of a value: its shifts become scalings."""
+        self._labelled = False
+        self._touched.update(wire.charge)
+        self._vanish(wire.charge)
+        return Wire(wire.shift, {}, wire.units, wire.rows, wire.positions)
+
+    def joined(self, first: Wire, second: Wire) -> Wire:
+        """Return the wire of the sum of two values: the same S acts on both, shifts add up.
+
+        Where they share their rows among units in different ways, the units of one may be rows of
+        the other; else nothing passes.
+        """
+        self._touched.update(first.charge, second.charge)
+        if _same(first.rows, second.rows):
+            self._merge(first, second)
+            shift = _difference(first.shift, _difference({}, second.shift))
+            return Wire(first.charge, shift, first.units, first.rows)
+        self._vanish(first.shift)
+        self._vanish(second.shift)
+        for here, there in ((first, second), (second, first)):
+            if there.rows is None and _single(here) and _single(there):
+                self._merge(here, there, here.rows)
+                return Wire(here.charge, {}, here.units, here.rows)
+        return self._lost(first, second)
+
+    def multiplied(self, first: Wire, second: Wire) -> Wire:
+        """Return the wire of the product of two values, of which only scalings are left."""
+        if not _same(first.rows, second.rows):
+            return self._lost(first, second)
+        self._labelled = False
+        charge = _difference(first.charge, _difference({}, second.charge))
+        return Wire(charge, {}, first.units, first.rows)
+
+    def output(self, wire: Wire, zero_sum: bool) -> None:
+        """Say that the value is an output of the network, on which nothing acts.
+
+        zero_sum: only output weights with sum zero occur, so that nobody sees the sum over the
+        outputs. If it is a space that nothing else touches, the sums of what writes it are laws.
+        """
+        spaces = set(wire.charge)
+        plain = wire.rows is None and wire.positions == 1
+        if zero_sum and plain and len(spaces) == 1 and not spaces & self._touched:
+            (space,) = spaces
+            self._sums += [_sums(use.array) for use in self._uses[space]]
+        self.fixed(wire)
+
+    # ---- what follows
+
+    def laws(self) -> Laws:
+        """Return the laws of gradient flow, space by space, and what the loss adds."""
+        return join([*(form.laws() for form in self.forms()), *self._sums])
+
+    def size(self) -> tuple[int, int]:
+        """Return how many these are, and how many terms they have together, without listing
+        them.
+        """
+        forms = list(self.forms())
+        laws = sum(form.size for form in forms) + sum(map(len, self._sums))
+        return laws, sum(form.terms for form in forms) + sum(len(part.law) for part in self._sums)
+
+    def forms(self) -> Iterator[Form]:
+        """Yield the matrices of laws, in the order in which their spaces are opened."""
+        vectors = self._diagonal.solutions(len(self._units))
+        for vector in vectors:
+            if self._has_laws(vector):
+                yield self._form(vector, "full" if self._off.holds(vector) else "diagonal")
+        if not self._multiples:
+            return
+        for vector in self._scalar.solutions(len(self._units), beyond=vectors):
+            if self._has_laws(vector):
+                yield self._form(vector, "scalar")
+
+    def spaces(self) -> list[Space] | None:
+        """Return all spaces, also those on which nothing acts, in the order in which they are
+        opened; None if a sign flip of their units need not be a symmetry of the gradients.
+        """
+        if not self._labelled:
+            return None
+        vectors = self._diagonal.solutions(len(self._units))
+        free = {space for vector in vectors for space in vector}
+        full = {space for vector in vectors if self._off.holds(vector) for space in vector}
+        grouped: dict[int, list[int]] = {}
+        for unknown in range(len(self._units)):
+            if unknown not in self._shifts:
+                grouped.setdefault(self._leading(unknown)[0], []).append(unknown)
+        return [
+            Space(
+                self._units[root],
+                tuple(self._matrices(members, written=True)),
+                tuple(self._matrices(members, written=False)),
+                root not in full,
+                root not in free,
+            )
+            for root, members in grouped.items()
+        ]
+
+    # ---- unknowns
+
+    def _fresh(self, units: int, shift: bool = False) -> Wire:
+        space = self._unknown(units)
+        shifts: Combination = {self._unknown(units): 1} if shift else {}
+        self._shifts.update(shifts)
+        for unknown in shifts:
+            self._off.add({unknown: 1})
+        return Wire({space: 1}, shifts, units)
+
+    def _unknown(self, units: int) -> int:
+        self._units.append(units)
+        self._uses.append([])
+        return len(self._units) - 1
+
+    def _use(
+        self,
+        unknown: int,
+        factor: int | Fraction,
+        array: Array,
+        *,
+        written: bool,
+        rows: Index | None = None,
+        linear: bool = False,
+    ) -> None:
+        self._order += 1
+        use = _Use(self._order, factor, array, written, rows, linear)
+        self._uses[unknown].append(use)
+
+    def _vanish(self, combination: Combination) -> None:
+        if combination:
+            for system in (self._off, self._diagonal, self._scalar):
+                system.add(combination)
+
+    def _merge(self, first: Wire, second: Wire, rows: Index | None = None) -> None:
+        """Make two charges one; ``rows``: the units of the first that those of the second are
+        copies of.
+        """
+        self._vanish(_difference(first.charge, second.charge))
+        if not (_single(first) and _single(second)):
+            self._labelled = False
+            return
+        here, there = min(first.charge), min(second.charge)
+        (root, *copies), (other, *others) = self._leading(here), self._leading(there)
+        if root == other:
+            self._labelled &= not (rows is not None or copies or others)
+        elif rows is None and not copies and not others:
+            self._merged[max(root, other)] = (min(root, other), None)
+        elif not others:
+            self._merged[other] = (here, rows)
+        elif rows is None and not copies:
+            self._merged[root] = (there, None)
         else:
-            here.wired = True
-        return self
+            self._lost(first, second)
+
+    def _leading(self, space: int) -> tuple[int, *tuple[Index, ...]]:
+        """Return the space that stands for all that it was merged with, and what units of it the
+        space's own are copies of, step by step.
+        """
+        copies = []
+        while space in self._merged:
+            space, rows = self._merged[space]
+            if rows is not None:
+                copies.append(rows)
+        return space, *copies
+
+    def _lost(self, first: Wire, second: Wire) -> Wire:
+        self.fixed(first)
+        self.fixed(second)
+        self._labelled = False
+        return Wire({}, {}, first.units, first.rows)
+
+    def _matrix(self, array: Array, wire: Wire, opened: Wire) -> None:
+        """Note what a matrix adds to laws; what is frozen lets multiples of the identity pass."""
+        known = self._matrices_used.setdefault(array, (wire, opened))
+        if known[1] is not opened:
+            self._tie(known, wire, opened)
+            return
+        for unknown, factor in wire.charge.items():
+            self._use(unknown, -factor, array, written=False, rows=wire.rows)
+        self._use(min(opened.charge), 1, array, written=True)
+        if not array.trainable:
+            self._labelled, self._multiples = False, True
+            for system in (self._off, self._diagonal):
+                system.add(wire.charge)
+                system.add(opened.charge)
+            self._scalar.add(_difference(wire.charge, opened.charge))
+
+    def _bias(self, array: Array, opened: Wire) -> None:
+        """Note what a bias adds to laws; what is frozen, or moves for another layer, ties them."""
+        known = self._biases_used.setdefault(array, opened)
+        if known is not opened:
+            self._labelled = False
+            self._vanish(_difference(known.charge, opened.charge))
+            self._vanish(_difference(known.shift, opened.shift))
+            return
+        self._use(min(opened.charge), 1, array, written=True)
+        self._use(min(opened.shift), 2, array, written=True, linear=True)
+        if not array.trainable:
+            self._labelled = False
+            self._vanish(opened.charge)
+            self._vanish(opened.shift)
+
+    def _tie(self, known: tuple[Wire, Wire], wire: Wire, opened: Wire) -> None:
+        """A matrix that is used again moves as before: the generators around it are equal, up to a
+        multiple c of the identity, ``(U + εc U) = U + U εc``.
+        """
+        self._labelled, self._multiples = False, True
+        if not _same(known[0].rows, wire.rows):
+            self.fixed(wire)
+            self.fixed(opened)
+            for each in known:
+                self._vanish(each.charge)
+            return
+        multiple: Combination = {self._unknown(1): 1}
+        self._shifts.update(multiple)
+        for unknown in multiple:
+            self._off.add({unknown: 1})
+            self._diagonal.add({unknown: 1})
+        for before, now in ((known[0].charge, wire.charge), (known[1].charge, opened.charge)):
+            self._vanish(_difference(_difference(before, now), multiple))
+
+    # ---- laws
+
+    def _has_laws(self, vector: Combination) -> bool:
+        """Whether not all that it acts on moves in one direction only, so that nothing in the
+        network moves it.
+        """
+        signs = {use.factor * c > 0 for unknown, c in vector.items() for use in self._uses[unknown]}
+        return len(signs) == 2
+
+    def _form(self, vector: Combination, kind: Kind) -> Form:
+        common = lcm(*(c.denominator for c in vector.values()))
+        found = sorted(
+            (
+                (use.factor * c < 0, use.order, unknown, use, c)
+                for unknown, c in vector.items()
+                for use in self._uses[unknown]
+                if use.array.trainable
+            ),
+            key=lambda each: each[:2],
+        )
+        units = self._units[self._leading(min(vector))[0]]
+        parts = tuple(
+            self._part(unknown, use, int(use.factor * c * common))
+            for _, _, unknown, use, c in found
+        )
+        return Form(units, parts, kind)
+
+    def _part(self, unknown: int, use: _Use, factor: int) -> Part:
+        array, units = use.array, self._units[self._leading(unknown)[0]]
+        return Part(
+            factor,
+            array.name,
+            array.symbol,
+            use.written,
+            not use.written and array.size // array.shape[-1] > self._units[unknown],
+            use.linear,
+            array.size,
+            array.size // units,
+            self._indexer(unknown, use),
+        )
+
+    def _indexer(self, unknown: int, use: _Use) -> _Indexer:
+        return _Indexer(use.array, use.written, use.rows, self._leading(unknown)[1:])
+
+    def _matrices(self, members: Sequence[int], *, written: bool) -> Iterator[Index]:
+        uses = [(use.order, space, use) for space in members for use in self._uses[space]]
+        for _, space, use in sorted(uses, key=lambda each: each[0]):
+            if use.written == written:
+                yield self._indexer(space, use)()
 
 
-def junctions(spaces: Iterable[Space]) -> Iterator[Junction]:
-    """Yield the spaces that have laws: not wired, and both written and read."""
-    for space in spaces:
-        if space.written and space.read and not space.wired:
-            yield space.junction()
+class _Equations:
+    """Homogeneous linear equations over unknowns that are numbered as they appear."""
+
+    def __init__(self) -> None:
+        self._zero: set[int] = set()
+        self._rows: list[Combination] = []
+
+    def add(self, combination: Combination) -> None:
+        """Add an equation: the combination is 0."""
+        if len(combination) == 1:
+            self._zero.update(combination)
+        elif combination:
+            self._rows.append(combination)
+
+    def holds(self, vector: Combination) -> bool:
+        """Whether a vector satisfies all equations."""
+        return self._zero.isdisjoint(vector) and not any(
+            sum(c * vector[unknown] for unknown, c in row.items() if unknown in vector)
+            for row in self._rows
+        )
+
+    def solutions(self, unknowns: int, beyond: Sequence[Combination] = ()) -> list[Combination]:
+        """Return a basis of the solutions, each 1 at an unknown that the equations leave free and 0
+        at the other free ones; ``beyond``: of the solutions modulo the span of these.
+        """
+        solved = self._solved()
+        vectors: dict[int, Combination] = {}
+        values: dict[int, Combination] = {}
+        for unknown in range(unknowns):
+            if unknown in solved:
+                values[unknown] = _combined(solved[unknown], values)
+                for free, c in values[unknown].items():
+                    vectors[free][unknown] = c
+            else:
+                values[unknown], vectors[unknown] = {unknown: 1}, {unknown: 1}
+        if not beyond:
+            return [*vectors.values()]
+        known = _Equations()
+        for vector in beyond:
+            known.add({free: c for free, c in vector.items() if free in vectors})
+        spanned = known._solved()
+        return [vectors[free] for free in vectors if free not in spanned]
+
+    def _solved(self) -> dict[int, Combination]:
+        """Return the unknowns that others decide, the last of each equation, with how."""
+        solved: dict[int, Combination] = {unknown: {} for unknown in self._zero}
+        for row in self._rows:
+            if reduced := _reduced(row, solved):
+                pivot = max(reduced)
+                c = -reduced.pop(pivot)
+                if abs(c) == 1:
+                    solved[pivot] = {unknown: c * x for unknown, x in reduced.items()}
+                else:
+                    solved[pivot] = {unknown: Fraction(x) / c for unknown, x in reduced.items()}
+        return solved
+
+
+def _reduced(row: Combination, solved: Mapping[int, Combination]) -> Combination:
+    """Replace solved unknowns, the last of them first, by what they are combinations of."""
+    row = dict(row)
+    while pivots := [unknown for unknown in row if unknown in solved]:
+        pivot = max(pivots)
+        factor = row.pop(pivot)
+        for unknown, c in solved[pivot].items():
+            total = row.get(unknown, 0) + factor * c
+            if total:
+                row[unknown] = total
+            else:
+                row.pop(unknown, None)
+    return row
+
+
+def _combined(row: Combination, values: Mapping[int, Combination]) -> Combination:
+    if len(row) == 1:
+        ((unknown, factor),) = row.items()
+        return {free: factor * c for free, c in values[unknown].items()}
+    total: Combination = {}
+    for unknown, factor in row.items():
+        total = _difference(total, {free: -factor * c for free, c in values[unknown].items()})
+    return total
+
+
+def _difference(left: Combination, right: Combination) -> Combination:
+    total = dict(left)
+    for unknown, c in right.items():
+        total[unknown] = total.get(unknown, 0) - c
+    return {unknown: c for unknown, c in total.items() if c}
+
+
+def _single(wire: Wire) -> bool:
+    """Whether the charge is the generator of one space itself."""
+    return [*wire.charge.values()] == [1]
+
+
+def _same(left: Index | None, right: Index | None) -> bool:
+    if left is None or right is None:
+        return left is right
+    return bool(np.array_equal(left, right))
+
+
+def _by_unit(index: Index, rows: Index | None) -> Index:
+    """Regroup (rows, m) parameter indices into (units, copies · m): all rows of one unit beside
+    each other.
+    """
+    if rows is None:
+        return index
+    order = np.argsort(rows, kind="stable")
+    return index[order].reshape(int(rows.max()) + 1, -1)
+
+
+def _sums(array: Array) -> Laws:
+    """Return the sums of what an array writes: of a matrix its row sums, of a bias all of it."""
+    index = array.index
+    n = len(index)
+    shape = f"{n} row sums" if len(array.shape) > 1 else "1 sum"
+    family = Named(f"{array.name}·1", rf"{array.symbol} \mathbf{{1}}", shape, n)
+    return linear_laws(family, list(index))

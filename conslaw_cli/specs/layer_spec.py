@@ -13,19 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.attention import MAX_HEADS, Attention
-from conslaw_cli.families.layers import (
-    PADDINGS,
-    Activation,
-    Branch,
-    Convolution,
-    Flat,
-    Layer,
-    LayerError,
-    Layers,
-    Linear,
-    Pool,
-)
-from conslaw_cli.families.mlp import ACTIVATIONS, MAX_WIDTH
+from conslaw_cli.families.layers import Branch, Layer, LayerError, Layers
+from conslaw_cli.networks.operation import Key, KeyKind, Operation
+from conslaw_cli.networks.operation import Layer as LayerKind
+from conslaw_cli.networks.operations import OPERATIONS
+from conslaw_cli.networks.operations.dense import MAX_WIDTH
+from conslaw_cli.networks.operations.elementwise import ACTIVATIONS, Activation
+from conslaw_cli.networks.operations.reshape import Flat
 from conslaw_cli.specs import readers
 from conslaw_cli.specs.readers import Reader
 
@@ -34,7 +28,6 @@ if TYPE_CHECKING:
 
 _size = readers.integer(1, MAX_WIDTH)
 _flag = readers.one_of({"true": True, "false": False})
-_padding = readers.one_of({word: word for word in PADDINGS})
 _none = readers.one_of({"false": False})
 
 
@@ -123,27 +116,27 @@ def _word(node: Node) -> Layer:
     return layer
 
 
-def _dense(node: Node) -> Linear:
-    if not isinstance(node.value, dict):
-        return Linear(_size(node))
-    return Linear(**readers.mapping(node, {"units": _size, "bias": _flag}, ("units",)))
+def _reader(kind: LayerKind) -> Reader:
+    """Return what reads a layer of a kind: its keys, or the one value that stands for them."""
+    keys = {key: _key(each) for key, each in kind.keys.items()}
+    required = tuple(key for key, each in kind.keys.items() if each.required)
 
-
-def _convolution(dimensions: int) -> Reader:
-    def read(node: Node) -> Convolution:
-        keys = {
-            "channels": _size,
-            "kernel": _sizes,
-            "stride": _sizes,
-            "padding": _padding,
-            "bias": _flag,
-        }
-        values = readers.mapping(node, keys, ("channels", "kernel"))
-        for key in ("kernel", "stride"):
-            values[key] = _spread(node, key, values.get(key, (1,)), dimensions)
-        return Convolution(**values)
+    def read(node: Node) -> Operation:
+        if kind.short is not None and not isinstance(node.value, dict):
+            return kind.make(**{kind.short: keys[kind.short](node)})
+        values = readers.mapping(node, keys, required)
+        for key, each in kind.keys.items():
+            if each.kind is KeyKind.SIZES and key in values and kind.dimensions is not None:
+                values[key] = _spread(node, key, values[key], kind.dimensions)
+        return kind.make(**values)
 
     return read
+
+
+def _key(key: Key) -> Reader:
+    if key.kind is KeyKind.WORD:
+        return readers.one_of({word: word for word in key.words})
+    return {KeyKind.SIZE: _size, KeyKind.SIZES: _sizes, KeyKind.FLAG: _flag}[key.kind]
 
 
 def _sizes(node: Node) -> tuple[int, ...]:
@@ -157,13 +150,6 @@ def _spread(node: Node, key: str, sizes: tuple[int, ...], dimensions: int) -> tu
     if len(sizes) != dimensions:
         raise node.value[key].error(f"expected one size or {dimensions}, got {len(sizes)}")
     return sizes
-
-
-def _pool(node: Node) -> Pool:
-    if not isinstance(node.value, dict):
-        return Pool(_sizes(node), _sizes(node))
-    values = readers.mapping(node, {"kernel": _sizes, "stride": _sizes}, ("kernel",))
-    return Pool(values["kernel"], values.get("stride", values["kernel"]))
 
 
 def _residual(node: Node) -> Branch:
@@ -186,16 +172,15 @@ _HEADS: dict[str, Reader] = {
     "head_dim": _size,
     "bias": _none,
 }
-_WORDS: dict[str, Layer] = {**{name: Activation(name) for name in ACTIVATIONS}, "flatten": Flat()}
+_WORDS: dict[str, Operation] = {
+    **{name: Activation(name) for name in ACTIVATIONS},
+    "flatten": Flat(),
+}
 _KINDS: dict[str, Reader] = {
-    "dense": _dense,
-    "conv1d": _convolution(1),
-    "conv2d": _convolution(2),
-    "avg_pool": _pool,
+    **{kind.name: _reader(kind) for operation in OPERATIONS for kind in operation.layers()},
     "residual": _residual,
     "attention": _attention,
 }
-"""The layers, each under its key.
-
-A new kind is one entry here, one dataclass and its cases in families/layers.py.
+"""The layers, each under its key; those of single operations say themselves how they are
+written.
 """

@@ -25,11 +25,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.layers import LayerError
-from conslaw_cli.families.mlp import ACTIVATIONS, LOSSES, MAX_DEPTH, MAX_WIDTH, MLP, Bias
+from conslaw_cli.families.mlp import LOSSES, MAX_DEPTH, MLP, Bias
 from conslaw_cli.flows import Asked, Flow
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.flows.names import ArrayError, label
 from conslaw_cli.lie.closed_forms import closed_form
+from conslaw_cli.networks.operations.dense import MAX_WIDTH
+from conslaw_cli.networks.operations.elementwise import ACTIVATIONS
 from conslaw_cli.problems import Architecture, Problem
 from conslaw_cli.specs import custom_spec, flow_spec, layer_spec, readers
 from conslaw_cli.specs.readers import Reader

@@ -96,7 +96,9 @@ def layers() -> Iterator[Row]:
     widths.
     """
     from conslaw_cli import Attention, Layers, count_laws
-    from conslaw_cli.families.layers import Activation, Convolution, Linear
+    from conslaw_cli.networks.operations.convolution import Convolution
+    from conslaw_cli.networks.operations.dense import Linear
+    from conslaw_cli.networks.operations.elementwise import Activation
     from conslaw_cli.specs import spec
 
     draws = [

@@ -14,7 +14,7 @@ from reference import law_polynomials
 from sympy import ZZ
 from sympy.polys.rings import ring
 
-from conslaw_cli.algebra.jets import Integers
+from conslaw_cli.algebra.rings import Exact
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.attention import Attention
 from conslaw_cli.families.mlp import MLP
@@ -85,24 +85,23 @@ def test_the_gradient_is_that_of_the_products(layer: Attention) -> None:
     """Over the integers: every entry of every product has its own pair of an input and an
     output.
     """
-    phi, network = (
+    phi, fields = (
         oracle_layers.attention(layer.dim, layer.heads, layer.head_dim),
-        layer.fields().network,
+        layer.fields(),
     )
+    network = fields.graph
     draw = np.random.default_rng(0)
     theta, probe = draw.integers(-9, 9, len(phi.gens)), draw.integers(-9, 9, network.probe_size)
     x, w = (
-        probe[: network.inputs].reshape(-1, layer.dim),
-        probe[network.inputs :].reshape(-1, layer.dim),
+        probe[: network.input_size].reshape(-1, layer.dim),
+        probe[network.input_size :].reshape(-1, layer.dim),
     )
     coefficients = [
         int(a * b) for inputs, outputs in zip(x, w, strict=True) for a in inputs for b in outputs
     ]
     f = sum(c * poly for c, poly in zip(coefficients, phi.components, strict=True))
     expected = [oracle.evaluate(f.diff(t), theta.tolist()) for t in phi.gens]
-    found = network.gradient(
-        Integers(), theta.astype(object)[None, :, None], probe.astype(object)[None]
-    )
+    found = fields.gradient(Exact(), theta.astype(object)[None], probe.astype(object)[None])
     assert found.ravel().tolist() == expected
 
 
@@ -208,7 +207,7 @@ def test_a_direct_sum_of_different_parts(parts: tuple[tuple[MLP, int], ...]) -> 
 
 def test_laws_and_parameters_bear_the_names_of_the_matrices() -> None:
     layer = Attention(2, 2, 1)
-    names = layer.fields().network.parameter_names()
+    names = layer.fields().graph.parameter_names()
     assert names[:8] == [
         "Q1[1,1]",
         "Q1[2,1]",

@@ -17,8 +17,8 @@ from conslaw_cli.algebra.field import PrimeField
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.attention import Attention
 from conslaw_cli.families.formulas.custom import CustomFields, CustomMap, RandomFields
-from conslaw_cli.families.layers import Activation, Branch, Convolution, Flat, Layers, Linear, Pool
-from conslaw_cli.families.mlp import HOMOGENEOUS, LOSSES, MLP
+from conslaw_cli.families.layers import Branch, Layers
+from conslaw_cli.families.mlp import LOSSES, MLP
 from conslaw_cli.lie import ranks
 from conslaw_cli.lie.closed_forms import closed_form
 from conslaw_cli.lie.closure import Sampler, close, confirms
@@ -27,6 +27,10 @@ from conslaw_cli.lie.theorems import Evidence
 from conslaw_cli.lie.theorems.segments import cut
 from conslaw_cli.lie.theorems.single_field import single_field
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
+from conslaw_cli.networks.operations.convolution import Convolution, Pool
+from conslaw_cli.networks.operations.dense import Linear
+from conslaw_cli.networks.operations.elementwise import HOMOGENEOUS, Activation
+from conslaw_cli.networks.operations.reshape import Flat
 from conslaw_cli.problems import Architecture, Problem
 
 RELU = Activation("relu")

@@ -24,24 +24,16 @@ from reference import evaluated, law_polynomials
 from sympy import QQ
 
 from conslaw_cli.algebra.field import PrimeField
-from conslaw_cli.algebra.jets import Integers, Jets
+from conslaw_cli.algebra.rings import Exact
 from conslaw_cli.errors import MemoryBudgetError
-from conslaw_cli.families.layers import (
-    Activation,
-    Branch,
-    Convolution,
-    Flat,
-    Layer,
-    LayerError,
-    Layers,
-    Linear,
-    Pool,
-    Step,
-)
+from conslaw_cli.families.layers import Branch, Layer, LayerError, Layers, Step
 from conslaw_cli.families.mlp import BIASES, LOSSES, MLP, Bias, Loss
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.lie.theorems.structure import chain_of
-from conslaw_cli.networks.wiring import Cursor, Space, junctions
+from conslaw_cli.networks.operations.convolution import Convolution, Pool
+from conslaw_cli.networks.operations.dense import Linear
+from conslaw_cli.networks.operations.elementwise import Activation
+from conslaw_cli.networks.operations.reshape import Flat
 from conslaw_cli.problems import Architecture, Problem
 from conslaw_cli.records import LawCount
 from conslaw_cli.specs import spec
@@ -362,7 +354,7 @@ def test_a_perceptron_in_layers_is_recognised(mlp: MLP, spelled_out: bool) -> No
     """
     found = in_layers(mlp, spelled_out).mlp()
     assert found is not None
-    assert found.network() == mlp.network()
+    assert found.graph == mlp.graph
     assert (found.widths, found.activations, found.loss) == (mlp.widths, mlp.activations, mlp.loss)
 
 
@@ -391,13 +383,13 @@ def test_other_networks_are_not_perceptrons(layers: Layers) -> None:
 def test_the_gradient_is_the_symbolic_derivative(layers: Layers) -> None:
     """Over the rationals, exactly, every entry."""
     gens, sums = oracle_layers.outputs(layers)
-    engine, draw = layers.fields().network, Random(layers.name)
+    fields, draw = layers.fields(), Random(layers.name)
     theta = [draw.randint(-9, 9) for _ in gens]
-    probe = [draw.randint(-9, 9) for _ in range(engine.probe_size)]
+    probe = [draw.randint(-9, 9) for _ in range(fields.graph.probe_size)]
     f = function(layers, probe, gens, sums)
     expected = [value_at(f.diff(x), theta) for x in gens]
-    found = engine.gradient(
-        Integers(), np.array(theta, dtype=object)[None, :, None], np.array([probe], dtype=object)
+    found = fields.gradient(
+        Exact(), np.array([theta], dtype=object), np.array([probe], dtype=object)
     )
     assert [QQ(x.numerator, x.denominator) for x in found.ravel().tolist()] == expected
 
@@ -442,19 +434,15 @@ def value_at(poly: oracle.Poly, theta: Sequence[int]) -> Any:
 
 @every_network
 def test_the_gradient_mod_p_is_the_rational_gradient_reduced(layers: Layers) -> None:
-    engine, field, draw = layers.fields().network, PrimeField(8388593), np.random.default_rng(1)
-    theta, probes = (
-        field.random(draw, (1, engine.parameters, 1)),
-        field.random(draw, (3, engine.probe_size)),
-    )
+    fields, field, draw = layers.fields(), PrimeField(8388593), np.random.default_rng(1)
+    theta = field.random(draw, (1, fields.dimension, 1))
+    probes = fields.sample(field, draw, 3)
     integers = np.vectorize(int, otypes=[object])
     reduced = np.vectorize(
         lambda x: float(x.numerator * pow(int(x.denominator), -1, field.p) % field.p)
     )
-    expected = reduced(
-        engine.gradient(Integers(), integers(theta).repeat(3, axis=0), integers(probes))
-    )
-    assert np.array_equal(engine.gradient(Jets(field), theta, probes) % field.p, expected)
+    expected = reduced(fields.gradient(Exact(), integers(theta[..., 0]), integers(probes)))
+    assert np.array_equal(fields.evaluate(field, theta, probes)[..., 0] % field.p, expected)
 
 
 @every_network
@@ -573,7 +561,7 @@ def test_laws_are_read_off_the_wiring(layers: Layers, expected: list[tuple[str, 
 
 def law(layers: Layers, name: str) -> dict[str, int]:
     """Return a law as the coefficients of its squares and products of parameters, by name."""
-    laws, names = layers.laws(), layers.fields().network.parameter_names()
+    laws, names = layers.laws(), layers.fields().graph.parameter_names()
     index = [laws.name(i) for i in range(len(laws))].index(name)
     found: dict[str, int] = {}
     for i, left, right, c in zip(
@@ -650,33 +638,15 @@ def test_gradients_of_laws_agree_with_symbolic_ones(layers: Layers) -> None:
     assert np.array_equal(found, np.array(expected, dtype=np.float64).reshape(found.shape))
 
 
-def test_a_cursor_groups_rows_by_unit_in_whatever_order_they_come() -> None:
-    cursor = Cursor(Space(2), np.array([0, 1, 0, 1]))
-    assert cursor.by_unit(np.array([[1], [2], [3], [4]])).tolist() == [[1, 3], [2, 4]]
-
-
-def test_a_branch_that_mixes_the_units_of_its_space_differently_leaves_no_law() -> None:
-    """So does everything that joins the space later."""
-    here, there = Cursor(Space(2), np.array([0, 0, 1, 1])), Cursor(Space(2), np.array([0, 1, 0, 1]))
-    there.space.write(np.arange(4).reshape(2, 2), "UᵀU", "U")
-    here.space.reads(np.arange(4, 8).reshape(2, 2), "VVᵀ", "V")
-    assert list(junctions([here.join(there).space])) == []
-    outer = Cursor.on(Space(4))
-    outer.space.write(np.arange(8, 12)[:, None], "WᵀW", "W")
-    outer.space.reads(np.arange(12, 16)[:, None], "XXᵀ", "X")
-    assert len(list(junctions([outer.space]))) == 1
-    assert list(junctions([outer.join(Cursor(here.space, outer.rows)).space])) == []
-
-
 # ---- sizes
 
 
 @every_network
 def test_parameters_are_named_and_counted_layer_by_layer(layers: Layers) -> None:
-    engine = layers.fields().network
+    engine = layers.fields().graph
     assert (
         layers.parameters
-        == engine.parameters
+        == engine.dimension
         == len(oracle_layers.layered(layers).gens)
         == len(set(engine.parameter_names()))
     )
@@ -686,7 +656,7 @@ def test_parameters_are_named_and_counted_layer_by_layer(layers: Layers) -> None
 def test_parameters_of_a_convolution_are_named_by_channel_and_tap() -> None:
     layers = network((2, 3), conv1d(1, 2, bias=True), Flat(), Linear(1))
     weights = ["U1[1,1,1]", "U1[1,2,1]", "U1[2,1,1]", "U1[2,2,1]"]
-    assert layers.fields().network.parameter_names() == [*weights, "b1[1]", "U2[1,1]", "U2[2,1]"]
+    assert layers.fields().graph.parameter_names() == [*weights, "b1[1]", "U2[1,1]", "U2[2,1]"]
 
 
 @pytest.mark.parametrize(

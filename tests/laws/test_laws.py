@@ -54,7 +54,7 @@ def test_every_known_law_is_conserved_symbolically(mlp: MLP) -> None:
 
 def entries(mlp: MLP, layer: int) -> list[list[object]]:
     """Write down ``U_l^T U_l + b_l^T b_l − U_{l+1} U_{l+1}^T``, parameters looked up by name."""
-    theta = dict(zip(mlp.network().parameter_names(), network_function(mlp).theta, strict=True))
+    theta = dict(zip(mlp.graph.parameter_names(), network_function(mlp).theta, strict=True))
     before, n, after = mlp.widths[layer - 1 : layer + 2]
 
     def entry(i: int, j: int) -> object:
@@ -82,7 +82,7 @@ def test_names_say_which_law_it_is(bias: Bias) -> None:
             strict=True,
         )
     )
-    theta = dict(zip(mlp.network().parameter_names(), network_function(mlp).theta, strict=True))
+    theta = dict(zip(mlp.graph.parameter_names(), network_function(mlp).theta, strict=True))
     first, second = ("" if bias is False else f" + b{layer}ᵀb{layer}" for layer in (1, 2))
     expected = {
         f"(U1ᵀU1{first} − U2U2ᵀ)[{i},{j}]": entries(mlp, 1)[i - 1][j - 1]

@@ -26,8 +26,8 @@ from sympy import QQ
 from sympy.polys.matrices import DomainMatrix
 
 from conslaw_cli.algebra.field import Array, PrimeField, random_prime
-from conslaw_cli.algebra.jets import Integers, Ring
 from conslaw_cli.algebra.lifting import combine, rational, reconstruct, short
+from conslaw_cli.algebra.rings import Exact, Ring
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError, SpecError
 from conslaw_cli.families.formulas.algebraic import Complexity
 from conslaw_cli.families.formulas.custom import CustomMap
@@ -45,12 +45,13 @@ from conslaw_cli.laws.monomials import (
 )
 from conslaw_cli.laws.polynomials import MAX_DEGREE, LawSearch, Polynomial, find_laws
 from conslaw_cli.laws.symmetry import NONE, Symmetry, symmetry
-from conslaw_cli.lie import count
+from conslaw_cli.lie import budget
 from conslaw_cli.lie.count import count_laws
-from conslaw_cli.networks import network as network_module
+from conslaw_cli.networks import gradients
+from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Laws, join
-from conslaw_cli.networks.network import GradientFields, Network
-from conslaw_cli.networks.wiring import Space
+from conslaw_cli.networks.operation import Node, Operation
+from conslaw_cli.networks.wiring import Wire, Wiring
 from conslaw_cli.problems import Architecture, Problem
 from conslaw_cli.specs import spec
 
@@ -370,7 +371,7 @@ def gathered(polynomial: Polynomial) -> Polynomial:
 
 
 @dataclass(frozen=True, slots=True)
-class Rotated(Network):
+class Rotated(GradientFields):
     """``F(Qθ; a)``, where Q is an integer multiple of a rotation of pairs of parameters: laws are
     ``h(Qθ)`` for laws h of F.
     """
@@ -378,42 +379,36 @@ class Rotated(Network):
     p: int = 1
     q: int = 0
 
-    def gradient(self, ring: Ring, theta: NDArray[Any], probe: NDArray[Any]) -> NDArray[Any]:
-        inner = Network.gradient(self, ring, self._turned(ring, theta, 1), probe)
-        return self._turned(ring, inner, -1)
+    def gradient(self, over: Ring, theta: NDArray[Any], probes: NDArray[Any]) -> NDArray[Any]:
+        inner = GradientFields.gradient(self, over, self._turned(over, theta, 1), probes)
+        return self._turned(over, inner, -1)
 
-    def spaces(self) -> list[Space]:
-        """Give no symmetry away: there is none left."""
-        return []
-
-    def _turned(self, ring: Ring, x: NDArray[Any], sign: int) -> NDArray[Any]:
-        even, odd = x[:, ::2], x[:, 1::2]
+    def _turned(self, over: Ring, x: NDArray[Any], sign: int) -> NDArray[Any]:
+        even, odd, p, q = x[:, ::2], x[:, 1::2], Fraction(self.p), Fraction(self.q)
         turned = np.empty_like(x)
-        turned[:, ::2] = ring.reduce(
-            ring.reduce(even * self.p) + ring.reduce(odd * (sign * self.q))
-        )
-        turned[:, 1::2] = ring.reduce(
-            ring.reduce(odd * self.p) - ring.reduce(even * (sign * self.q))
-        )
+        turned[:, ::2] = over.add(over.scale(even, p), over.scale(odd, sign * q))
+        turned[:, 1::2] = over.add(over.scale(odd, p), over.scale(even, -sign * q))
         return turned
 
 
-class Identity:
-    """A block that does nothing and of which nothing is known."""
+class Veil(Operation):
+    """Does nothing, and nothing is known of it."""
 
-    def forward(self, at: object, h: NDArray[Any]) -> NDArray[Any]:
-        return h
+    keyword = "veil"
+    title = "veil"
 
-    def backward(
-        self, at: object, h: object, delta: NDArray[Any], gradient: object
-    ) -> NDArray[Any]:
-        return delta
+    def output(self, *inputs: tuple[int, ...]) -> tuple[int, ...]:
+        return inputs[0]
 
-    def degree(self) -> tuple[int, int]:
-        return 0, 0
+    def forward(self, ring: Ring, x: Any, p: Any, s: Any) -> NDArray[Any]:
+        same: NDArray[Any] = x[0]
+        return same
 
-    def weights(self) -> tuple[()]:
-        return ()
+    def pullback(self, ring: Ring, x: Any, p: Any, s: Any, delta: Any, wanted: Any) -> Any:
+        return (delta,), ()
+
+    def wires(self, wiring: Wiring, inputs: Sequence[Wire], arrays: Any) -> Wire:
+        return wiring.exponentiated(inputs[0])
 
 
 @dataclass(frozen=True)
@@ -431,12 +426,10 @@ class Turned:
         return join([])
 
     def fields(self) -> GradientFields:
-        n = self.network.network()
-        blocks: Any = (*n.blocks, Identity())
-        return GradientFields(
-            Rotated(
-                blocks, n.parameters, n.inputs, n.outputs, n.gates, n.zero_sum, p=self.p, q=self.q
-            )
+        graph = self.network.graph
+        veiled = Node("veiled", Veil(), graph.outputs)
+        return Rotated(
+            replace(graph, nodes=(*graph.nodes, veiled), outputs=("veiled",)), p=self.p, q=self.q
         )
 
 
@@ -473,7 +466,7 @@ def primes_then_random(monkeypatch: pytest.MonkeyPatch, primes: Sequence[int]) -
         return left.pop(0) if left else random_prime(rng)
 
     monkeypatch.setattr(polynomials, "random_prime", draw)
-    monkeypatch.setattr(network_module, "random_prime", draw)
+    monkeypatch.setattr(gradients, "random_prime", draw)
     return left
 
 
@@ -503,7 +496,7 @@ def test_an_unlucky_prime_only_costs_time(network: Any, monkeypatch: pytest.Monk
 
 def test_nothing_is_reported_if_all_primes_are_unlucky(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(polynomials, "random_prime", lambda rng: 3)
-    monkeypatch.setattr(network_module, "random_prime", lambda rng: 3)
+    monkeypatch.setattr(gradients, "random_prime", lambda rng: 3)
     with pytest.raises(
         ContradictionError,
         match=r"linear 2-2-2: nullspaces of degree 3 and what lifts from them do not agree",
@@ -857,7 +850,7 @@ def test_a_budget_stays_the_same_during_a_search(monkeypatch: pytest.MonkeyPatch
         asked.append(None)
         return 520 << 20 if len(asked) == 1 else 0
 
-    monkeypatch.setattr(count, "default_memory", free)
+    monkeypatch.setattr(budget, "default_memory", free)
     with pytest.raises(
         MemoryBudgetError, match=r"the memory budget is 0\.508 GiB; degree 15 may fit"
     ):
@@ -954,7 +947,7 @@ def test_monomials_are_multisets(parameters: int, degree: int) -> None:
     st.sampled_from([n for n in NETWORKS if n.parameters <= 8]), st.integers(1, 4), st.booleans()
 )
 def test_classes_are_sets_of_odd_labels(network: MLP, degree: int, mixed: bool) -> None:
-    found = symmetry(network.network())
+    found = symmetry(network.fields())
     rows = (
         monomials_up_to(network.parameters, degree)
         if mixed
@@ -987,7 +980,7 @@ def test_classes_are_sets_of_odd_labels(network: MLP, degree: int, mixed: bool) 
 def test_the_largest_class_is_counted_without_listing(
     network: MLP, degree: int, up_to: bool
 ) -> None:
-    found = symmetry(network.network())
+    found = symmetry(network.fields())
     list_them = monomials_up_to if up_to else monomials
     split = classes(list_them(network.parameters, degree), found, np.random.default_rng(0))
     assert largest_class(found, degree, up_to) == split.sizes.max()
@@ -995,14 +988,14 @@ def test_the_largest_class_is_counted_without_listing(
 
 def test_classes_under_many_independent_labels_are_not_counted() -> None:
     """ReLU networks without biases have a label for each parameter."""
-    assert largest_class(symmetry(MLP((2, 4, 1), "relu").network()), 2, False) == 12
-    assert largest_class(symmetry(MLP((1, 6, 1), "relu").network()), 2, False) == 12
-    assert largest_class(symmetry(MLP((1, 7, 1), "relu").network()), 2, False) is None
+    assert largest_class(symmetry(MLP((2, 4, 1), "relu").fields()), 2, False) == 12
+    assert largest_class(symmetry(MLP((1, 6, 1), "relu").fields()), 2, False) == 12
+    assert largest_class(symmetry(MLP((1, 7, 1), "relu").fields()), 2, False) is None
 
 
 def test_many_labels_are_told_apart_by_random_words() -> None:
     network = MLP((7, 9, 9, 2), "relu")
-    found = symmetry(network.network())
+    found = symmetry(network.fields())
     split = classes(monomials(network.parameters, 2), found, np.random.default_rng(0))
     assert len(found.kinds) > 128
     assert 0 < split.error_bound < 2**-90
@@ -1019,7 +1012,7 @@ def test_up_to_128_labels_are_told_apart_by_their_own_bits() -> None:
     """
     network = MLP((5, 8, 8, 2), "relu")
     split = classes(
-        monomials(network.parameters, 2), symmetry(network.network()), np.random.default_rng(0)
+        monomials(network.parameters, 2), symmetry(network.fields()), np.random.default_rng(0)
     )
     assert (len(split.members), split.error_bound) == (comb(120, 2) + 1, 0.0)
 
@@ -1032,6 +1025,7 @@ def test_points_with_a_zero_are_drawn_again() -> None:
         """Fields whose first points lie on coordinate planes."""
 
         left: int
+        everywhere: bool = False
 
         def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[Any, Array]:
             there, theta = ROOT.fields().at(field, rng)
@@ -1065,8 +1059,7 @@ def test_equations_are_derivatives_of_monomials_along_fields(
     seed: int, network: MLP, degree: int
 ) -> None:
     """Against exact integers, where θ and the probe are the representatives of the residues."""
-    rng, net = np.random.default_rng(seed), network.network()
-    points = Points.draw(GradientFields(net), FIELD, rng, 2)
+    points = Points.draw(network.fields(), FIELD, np.random.default_rng(seed), 2)
     rows = monomials_up_to(network.parameters, degree)
     gradient = FIELD.reduce(points.theta * points.ratio)[:, :-1].astype(int)
     for k, row in enumerate(points.equations(rows, 2).astype(int).tolist()):
@@ -1082,13 +1075,13 @@ def test_equations_are_derivatives_of_monomials_along_fields(
 @given(st.integers(0, 10**6), st.sampled_from([n for n in NETWORKS if n.parameters <= 6]))
 def test_points_carry_the_gradient_of_the_network(seed: int, network: MLP) -> None:
     """The same draws, over the integers."""
-    net = network.network()
-    points = Points.draw(GradientFields(net), FIELD, np.random.default_rng(seed), 1)
+    fields = network.fields()
+    points = Points.draw(fields, FIELD, np.random.default_rng(seed), 1)
     rng = np.random.default_rng(seed)
-    FIELD.random(rng, (1, net.parameters))
-    probe = FIELD.random(rng, (1, net.probe_size)).astype(int).astype(object)
+    FIELD.random(rng, (1, fields.dimension))
+    probe = fields.sample(FIELD, rng, 1).astype(int).astype(object)
     theta = points.theta[:, :-1].astype(int).astype(object)
-    expected = net.gradient(Integers(), theta[..., None], probe)[0, :, 0]
+    (expected,) = fields.gradient(Exact(), theta, probe)
     found = (points.theta * points.ratio)[0, :-1]
     assert all((int(x) - int(y)) % FIELD.p == 0 for x, y in zip(found, expected, strict=True))
     assert points.theta[:, -1].tolist() == [1]

@@ -16,11 +16,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from conslaw_cli.algebra.field import Array, PrimeField
-from conslaw_cli.algebra.jets import Jets
 from conslaw_cli.families.mlp import BIASES, MLP, Loss
 from conslaw_cli.laws.monomials import classes, monomials
 from conslaw_cli.laws.symmetry import NONE, Symmetry, symmetry
-from conslaw_cli.networks.network import GradientFields, Network
+from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.problems import Architecture
 from conslaw_cli.specs import spec
 
@@ -86,16 +85,16 @@ deep = st.builds(
 THOROUGH = settings(max_examples=150, deadline=None)
 
 
-def network(architecture: Architecture) -> Network:
+def gradients(architecture: Architecture) -> GradientFields:
     fields = architecture.fields()
     assert isinstance(fields, GradientFields)
-    return fields.network
+    return fields
 
 
-def span(network: Network, theta: Array, rng: np.random.Generator) -> Array:
+def span(fields: GradientFields, theta: Array, rng: np.random.Generator) -> Array:
     """Return vectors that span W_φ(θ)."""
-    probes = FIELD.random(rng, (network.parameters + 3, network.probe_size))
-    return network.gradient(Jets(FIELD), FIELD.reduce(theta.copy())[None, :, None], probes)[..., 0]
+    probes = fields.sample(FIELD, rng, fields.dimension + 3)
+    return fields.evaluate(FIELD, FIELD.reduce(theta.copy())[None, :, None], probes)[..., 0]
 
 
 def same_span(left: Array, right: Array) -> bool:
@@ -110,8 +109,8 @@ def flips(found: Symmetry, chosen: NDArray[Any]) -> Array:
 
 
 def check_flips(architecture: Architecture, rng: np.random.Generator) -> None:
-    net = network(architecture)
-    found, theta = symmetry(net), FIELD.random(rng, (net.parameters,))
+    net = gradients(architecture)
+    found, theta = symmetry(net), FIELD.random(rng, (net.dimension,))
     signs = flips(found, rng.integers(2, size=len(found.kinds)))
     assert same_span(span(net, signs * theta, rng), signs * span(net, theta, rng)), (
         architecture.name
@@ -119,8 +118,8 @@ def check_flips(architecture: Architecture, rng: np.random.Generator) -> None:
 
 
 def check_permutations(architecture: Architecture, rng: np.random.Generator) -> None:
-    net = network(architecture)
-    found, theta = symmetry(net), FIELD.random(rng, (net.parameters,))
+    net = gradients(architecture)
+    found, theta = symmetry(net), FIELD.random(rng, (net.dimension,))
     source = np.flatnonzero(rng.integers(2, size=len(found.kinds)))
     target = np.sort(
         np.concatenate(
@@ -132,7 +131,7 @@ def check_permutations(architecture: Architecture, rng: np.random.Generator) -> 
         )
     )
     image = found.carry(source, target)
-    assert sorted(image.tolist()) == list(range(net.parameters))
+    assert sorted(image.tolist()) == list(range(net.dimension))
     moved = np.empty_like(theta)
     moved[image] = theta
     before, after = span(net, theta, rng), span(net, moved, rng)
@@ -159,8 +158,8 @@ def test_the_same_for_deep_networks(mlp: MLP, seed: int) -> None:
 
 def test_a_wrong_flip_does_not() -> None:
     """The check of flips can fail: one weight of a linear network is no label."""
-    net, rng = MLP((2, 2, 2), "linear").network(), np.random.default_rng(0)
-    theta, signs = FIELD.random(rng, (net.parameters,)), np.ones(net.parameters)
+    net, rng = MLP((2, 2, 2), "linear").fields(), np.random.default_rng(0)
+    theta, signs = FIELD.random(rng, (net.dimension,)), np.ones(net.dimension)
     signs[0] = -1
     assert not same_span(span(net, signs * theta, rng), signs * span(net, theta, rng))
 
@@ -171,7 +170,7 @@ def test_carrying_labels_carries_classes(
     architecture: Architecture, degree: int, seed: int
 ) -> None:
     """The image of a class under ``carry`` is the class with the labels that it was carried to."""
-    found = symmetry(network(architecture))
+    found = symmetry(gradients(architecture))
     if architecture.parameters > 12:
         degree = min(degree, 2)
     split = classes(monomials(architecture.parameters, degree), found, np.random.default_rng(seed))
@@ -197,7 +196,7 @@ def test_carrying_labels_carries_classes(
     ids=lambda value: getattr(value, "name", ""),
 )
 def test_which_maps_are_homogeneous(architecture: MLP, expected: bool) -> None:
-    assert symmetry(architecture.network()).homogeneous is expected
+    assert symmetry(architecture.fields()).homogeneous is expected
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -205,8 +204,8 @@ def test_scaling_a_homogeneous_map_keeps_the_fields(seed: int) -> None:
     rng = np.random.default_rng(seed)
     kept = Counter[bool]()
     for architecture in NETWORKS:
-        net = network(architecture)
-        theta = FIELD.random(rng, (net.parameters,))
+        net = gradients(architecture)
+        theta = FIELD.random(rng, (net.dimension,))
         factor = float(FIELD.random(rng, (1,))[0])
         same = same_span(span(net, theta, rng), span(net, FIELD.reduce(factor * theta), rng))
         assert same or not symmetry(net).homogeneous, architecture.name
@@ -216,13 +215,13 @@ def test_scaling_a_homogeneous_map_keeps_the_fields(seed: int) -> None:
 
 def test_labels_of_a_linear_network_are_its_neurons() -> None:
     """Every weight bears the labels of the neurons at its two ends."""
-    found = symmetry(MLP((2, 3, 4), "linear").network())
+    found = symmetry(MLP((2, 3, 4), "linear").fields())
     assert Counter(found.kinds.tolist()) == Counter({0: 1, 1: 2, 2: 3, 3: 4})
     assert len(set(map(tuple, found.labels.tolist()))) == 2 * 3 + 3 * 4
     assert NONE not in found.labels
 
 
 def test_every_parameter_of_a_two_layer_relu_network_flips_on_its_own() -> None:
-    found = symmetry(MLP((2, 3, 2), "relu", "hidden").network())
+    found = symmetry(MLP((2, 3, 2), "relu", "hidden").fields())
     assert sorted(found.labels[:, 0].tolist()) == sorted(set(found.labels[:, 0].tolist()))
     assert (found.labels[:, 1] == NONE).all()

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from conslaw_cli.algebra.field import SMALLEST_PRIME, Folding, PrimeField
 from conslaw_cli.errors import ContradictionError
 from conslaw_cli.families.formulas.custom import CustomMap
-from conslaw_cli.families.layers import Convolution, Flat, Layers, Linear, Pool
+from conslaw_cli.families.layers import Layers
 from conslaw_cli.families.mlp import BIASES, MLP, Bias
 from conslaw_cli.lie import ranks, trials
 from conslaw_cli.lie.closure import RankTrace, Sampler, close, confirms
@@ -31,6 +31,9 @@ from conslaw_cli.lie.theorems.paths import paths
 from conslaw_cli.lie.theorems.segments import segments
 from conslaw_cli.lie.theorems.single_field import single_field
 from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.networks.operations.convolution import Convolution, Pool
+from conslaw_cli.networks.operations.dense import Linear
+from conslaw_cli.networks.operations.reshape import Flat
 from conslaw_cli.problems import Architecture, Problem
 from conslaw_cli.records import Bound
 
@@ -150,7 +153,7 @@ def path_matrix(mlp: MLP) -> list[list[int]]:
     """Return which parameters lie on which path from an input or a bias to an output, one row per
     path.
     """
-    number = {name: e for e, name in enumerate(mlp.network().parameter_names())}
+    number = {name: e for e, name in enumerate(mlp.graph.parameter_names())}
 
     def onward(layer: int, unit: int) -> Iterator[list[int]]:
         if layer == mlp.depth:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from conslaw_cli.algebra.field import Array, Folding, PrimeField, random_prime
-from conslaw_cli.algebra.jets import Jets
+from conslaw_cli.algebra.rings import Jets
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.flows import VectorFields
 from conslaw_cli.lie import closure

@@ -23,7 +23,7 @@ from conslaw_cli.algebra.field import random_prime
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError
 from conslaw_cli.families.attention import Attention
 from conslaw_cli.families.formulas.custom import CustomFields, CustomMap, RandomFields
-from conslaw_cli.families.layers import Activation, Branch, Layer, Layers, Linear
+from conslaw_cli.families.layers import Branch, Layer, Layers
 from conslaw_cli.families.mlp import BIASES, LOSSES, MLP
 from conslaw_cli.lie import budget, closure, count, ranks, trials
 from conslaw_cli.lie.budget import needed_memory
@@ -33,8 +33,10 @@ from conslaw_cli.lie.theorems import THEOREMS, Proof
 from conslaw_cli.lie.theorems.direct_sum import direct_sum
 from conslaw_cli.lie.theorems.direct_sum import summed as summed_up
 from conslaw_cli.lie.trials import SURE, TRACE_SURE
+from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Laws, join
-from conslaw_cli.networks.network import GradientFields
+from conslaw_cli.networks.operations.dense import Linear
+from conslaw_cli.networks.operations.elementwise import Activation
 from conslaw_cli.problems import Problem
 from conslaw_cli.records import Bound, LawCount, Trace
 from conslaw_cli.sweeps.sweep import plan

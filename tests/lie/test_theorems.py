@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from conslaw_cli.families.formulas.custom import CustomMap
-from conslaw_cli.families.layers import Layers, Linear
+from conslaw_cli.families.layers import Layers
 from conslaw_cli.families.mlp import BIASES, LOSSES, MLP
 from conslaw_cli.flows.gradient import Gradient
 from conslaw_cli.lie import count
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.lie.theorems import THEOREMS, Evidence, Needs, Proof, Theorem
+from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.problems import Problem
 from conslaw_cli.records import LawCount
 

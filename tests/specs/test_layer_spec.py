@@ -16,8 +16,11 @@ from hypothesis import strategies as st
 
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.attention import Attention
-from conslaw_cli.families.layers import Activation, Branch, Convolution, Flat, Layers, Linear, Pool
-from conslaw_cli.families.mlp import ACTIVATIONS
+from conslaw_cli.families.layers import Branch, Layers
+from conslaw_cli.networks.operations.convolution import Convolution, Pool
+from conslaw_cli.networks.operations.dense import Linear
+from conslaw_cli.networks.operations.elementwise import ACTIVATIONS, Activation
+from conslaw_cli.networks.operations.reshape import Flat
 from conslaw_cli.specs.spec import parse
 
 LAYERS = (

@@ -202,8 +202,8 @@ def test_every_config_names_rows_of_its_own_architectures(config: Path) -> None:
     text = Path(asked.published).read_bytes()
     names = [lines.name_of(line) for line in text.splitlines()]
     assert names
-    assert {*names} <= {architecture.name for architecture in asked.architectures}
-    assert b"exceptions" in asked.published.encode() or len(names) == len(asked.architectures)
+    assert {*names} <= {problem.name for problem in asked.problems}
+    assert "exceptions" in asked.published or len(names) == len(asked.problems)
 
 
 def test_the_run_command_of_the_readme_counts_in_a_fresh_clone(folder: Path) -> None:

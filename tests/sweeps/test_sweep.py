@@ -26,9 +26,10 @@ from hypothesis import strategies as st
 
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError, ResourceError, SpecError
 from conslaw_cli.families.formulas.custom import CustomMap
-from conslaw_cli.families.layers import Convolution, Layers
+from conslaw_cli.families.layers import Layers
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.lie.count import VERSION
+from conslaw_cli.networks.operations.convolution import Convolution
 from conslaw_cli.problems import Architecture, Problem
 from conslaw_cli.records import Bound, LawCount, Trace
 from conslaw_cli.sweeps.store import Store

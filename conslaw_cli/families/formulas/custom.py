@@ -53,7 +53,7 @@ from conslaw_cli.families.formulas.algebraic import (
 from conslaw_cli.families.formulas.expressions import Expression, graph, names, split
 from conslaw_cli.families.formulas.terms import Base, Graph, Sum, Term, Variable
 from conslaw_cli.families.formulas.tex import symbol
-from conslaw_cli.networks.known_laws import Family, Laws, join
+from conslaw_cli.networks.known_laws import Laws, Named, join
 
 MAX_VARIABLES = 2000
 MAX_COMPONENTS = 10_000
@@ -214,7 +214,7 @@ class CustomMap(_WithoutKnownLaws):
         coefficients = np.array([c for law in kernel for _, c in law], dtype=np.int64)
         law = np.repeat(np.arange(len(kernel)), [len(law) for law in kernel])
         formulas = ((self._sum(law, "{}²", "·"), self._sum(law, "{}^2", r" \, ")) for law in kernel)
-        families = tuple(Family(text, latex, "sum of squares", 1) for text, latex in formulas)
+        families = tuple(Named(text, latex, "sum of squares", 1) for text, latex in formulas)
         return Laws(families, law, variables, variables, coefficients, ((),) * len(kernel))
 
     def _sum(self, law: Sequence[tuple[int, int]], square: str, times: str) -> str:

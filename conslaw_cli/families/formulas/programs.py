@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
 from itertools import groupby
 from math import gcd, lcm
 from typing import Any, Protocol
@@ -20,34 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conslaw_cli.algebra.field import Array, PrimeField
+from conslaw_cli.algebra.rings import multiply
 from conslaw_cli.families.formulas.terms import Factors, Graph, Prime, Sum, Term, Variable
 
 Index = NDArray[np.intp]
-WIDE = 256
-"""Size of jets above which products are split: so many products of residues may be added."""
 TOGETHER = 64
 """Nodes of a layer at most, so that the matrices of sums stay small."""
 
 
-# ---- arithmetic of jets, elementwise; arrays (…, 2^k) as in jets.py
-
-
-def multiply(field: PrimeField, a: Array, b: Array) -> Array:
-    """Return the product of jets: the coefficient at S is the sum over T ⊆ S of ``a_T b_{S∖T}``."""
-    size = a.shape[-1]
-    if size > WIDE:
-        low, high = slice(size // 2), slice(size // 2, None)
-        mixed = multiply(field, a[..., low], b[..., high]) + multiply(
-            field, a[..., high], b[..., low]
-        )
-        return np.concatenate(
-            [multiply(field, a[..., low], b[..., low]), field.reduce(mixed)], axis=-1
-        )
-    total = a[..., :1] * b
-    for t in range(1, size):
-        above, rest = _supersets(size, t)
-        total[..., above] += a[..., t : t + 1] * b[..., rest]
-    return field.reduce(total)
+# ---- arithmetic of jets, elementwise; arrays (…, 2^k) as in rings.py
 
 
 def power(field: PrimeField, x: Array, start: Array, exponent: Array) -> tuple[Array, Array]:
@@ -86,14 +66,6 @@ def residue_power(field: PrimeField, x: Array, exponent: int) -> Array:
         if exponent:
             square = field.reduce(square * square)
     return result
-
-
-@cache
-def _supersets(size: int, t: int) -> tuple[Index, Index]:
-    """Return the S ⊇ T, and S∖T for each."""
-    s = np.arange(size)
-    above = s[(s & t) == t]
-    return above, above ^ t
 
 
 # ---- programs: graphs as layers of operations

@@ -8,8 +8,9 @@ from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
 from conslaw_cli.families.layers import Layers
-from conslaw_cli.families.mlp import LINEAR, MLP
+from conslaw_cli.families.mlp import MLP
 from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.networks.operations.elementwise import LINEAR
 from conslaw_cli.problems import Architecture, Loss, Problem
 
 

@@ -16,7 +16,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from conslaw_cli.algebra.field import PRIMES_IN_RANGE, Array, PrimeField
-from conslaw_cli.algebra.jets import derivative, lift
+from conslaw_cli.algebra.rings import derivative, lift, multiply
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.formulas.algebraic import (
     AlgebraicFields,
@@ -25,7 +25,7 @@ from conslaw_cli.families.formulas.algebraic import (
     vector_fields,
 )
 from conslaw_cli.families.formulas.expressions import Expression, _points, graph, names, split
-from conslaw_cli.families.formulas.programs import Compiler, Machine, multiply
+from conslaw_cli.families.formulas.programs import Compiler, Machine
 from conslaw_cli.families.formulas.terms import Graph, Prime, Sum, Term, Variable
 from conslaw_cli.lie.trials import miss_probability
 

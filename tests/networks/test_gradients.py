@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from reference import Function, network_function
 
 from conslaw_cli.algebra.field import Array, PrimeField
-from conslaw_cli.algebra.jets import Integers, Jets, derivative, lift
+from conslaw_cli.algebra.rings import Exact, derivative, lift
 from conslaw_cli.families.mlp import MLP
-from conslaw_cli.networks.network import GradientFields
 
 P = 8388593
 FIELD = PrimeField(P)
@@ -48,19 +47,18 @@ def symbols(values: tuple[Any, ...]) -> NDArray[Any]:
 
 def batch(mlp: MLP, seed: int, count: int = 3) -> tuple[Array, Array]:
     """Draw one θ (1, D, 1) and some probes."""
-    draw, network = np.random.default_rng(seed), mlp.network()
-    return FIELD.random(draw, (1, network.parameters, 1)), FIELD.random(
-        draw, (count, network.probe_size)
-    )
+    draw = np.random.default_rng(seed)
+    theta = FIELD.random(draw, (1, mlp.parameters, 1))
+    return theta, mlp.fields().sample(FIELD, draw, count)
 
 
 @every_small_network
 def test_the_output_is_the_network_written_plainly(mlp: MLP) -> None:
-    function, network = network_function(mlp), mlp.network()
-    outputs = network.value(
-        Integers(), symbols(function.theta)[None, :, None], symbols(function.probe)[None]
+    function, network = network_function(mlp), mlp.graph
+    (outputs,) = network.forward(
+        Exact(), symbols(function.theta)[None], symbols(function.probe)[None]
     )
-    weights = list(function.probe[len(function.probe) - network.outputs :])
+    weights = list(function.probe[len(function.probe) - network.output_size :])
     if mlp.loss == "cross_entropy":
         weights[-1] = -sum(weights[:-1])
     assert (
@@ -74,8 +72,8 @@ def test_the_output_is_the_network_written_plainly(mlp: MLP) -> None:
 @every_small_network
 def test_the_gradient_is_the_symbolic_derivative(mlp: MLP) -> None:
     function = network_function(mlp)
-    found = mlp.network().gradient(
-        Integers(), symbols(function.theta)[None, :, None], symbols(function.probe)[None]
+    found = mlp.fields().gradient(
+        Exact(), symbols(function.theta)[None], symbols(function.probe)[None]
     )
     assert all(x - y == 0 for x, y in zip(found.ravel(), function.gradient(), strict=True))
 
@@ -84,12 +82,9 @@ def test_the_gradient_is_the_symbolic_derivative(mlp: MLP) -> None:
 def test_the_gradient_mod_p_is_the_integer_gradient_reduced(mlp: MLP) -> None:
     theta, probes = batch(mlp, seed=1)
     integers = np.vectorize(int, otypes=[object])
-    expected = (
-        mlp.network().gradient(Integers(), integers(theta).repeat(3, axis=0), integers(probes)) % P
-    )
-    assert np.array_equal(
-        mlp.network().gradient(Jets(FIELD), theta, probes) % P, expected.astype(np.float64)
-    )
+    expected = mlp.fields().gradient(Exact(), integers(theta[..., 0]), integers(probes)) % P
+    found = mlp.fields().evaluate(FIELD, theta, probes)[..., 0]
+    assert np.array_equal(found % P, expected.astype(np.float64))
 
 
 @every_small_network
@@ -101,8 +96,8 @@ def test_parameters_are_named_layer_by_layer_rows_first(mlp: MLP) -> None:
         ]
         if mlp.bias == "all" or (mlp.bias == "hidden" and layer < mlp.depth):
             expected += [f"b{layer}[{j}]" for j in range(1, outputs + 1)]
-    assert mlp.network().parameter_names() == expected
-    assert mlp.parameters == mlp.network().parameters == len(expected)
+    assert mlp.graph.parameter_names() == expected
+    assert mlp.parameters == mlp.graph.dimension == len(expected)
 
 
 @PROPERTY
@@ -111,11 +106,9 @@ def test_the_jet_of_a_gradient_is_a_symmetric_matrix_times_the_direction(
     mlp: MLP, seed: int
 ) -> None:
     """The derivative of a gradient is the Hessian: ``<u, Hv> = <v, Hu>``."""
-    (theta, probes), network = batch(mlp, seed, count=1), mlp.network()
-    u, v = FIELD.random(np.random.default_rng(seed + 1), (2, 1, network.parameters, 1))
-    hu, hv = (
-        derivative(network.gradient(Jets(FIELD), lift(theta, x), probes))[0, :, 0] for x in (u, v)
-    )
+    (theta, probes), fields = batch(mlp, seed, count=1), mlp.fields()
+    u, v = FIELD.random(np.random.default_rng(seed + 1), (2, 1, mlp.parameters, 1))
+    hu, hv = (derivative(fields.evaluate(FIELD, lift(theta, x), probes))[0, :, 0] for x in (u, v))
     assert FIELD.matmul(u[0].T, hv[:, None]) % P == FIELD.matmul(v[0].T, hu[:, None]) % P
 
 
@@ -125,23 +118,26 @@ def test_fields_are_linear_in_each_part_of_the_probe(mlp: MLP, seed: int) -> Non
     """W_φ is a linear space: gradients add up when the input of the probe, or its output weights,
     do.
     """
-    (theta, probes), network = batch(mlp, seed), mlp.network()
-    for part in (slice(0, network.inputs), slice(network.inputs + network.gates, None)):
+    (theta, probes), network, fields = batch(mlp, seed), mlp.graph, mlp.fields()
+    for part in (
+        slice(0, network.input_size),
+        slice(network.input_size + network.state_size, None),
+    ):
         probes[1:] = probes[0]
         probes[1, part] = FIELD.random(np.random.default_rng(seed + 2), probes[1, part].shape)
         probes[2, part] = FIELD.reduce(probes[0, part] + probes[1, part])
-        first, second, both = network.gradient(Jets(FIELD), theta, probes)[..., 0]
+        first, second, both = fields.evaluate(FIELD, theta, probes)[..., 0]
         if part.start == 0 and mlp.bias:  # affine in x
             zero = probes[:1].copy()
             zero[:, part] = 0
-            both = both + network.gradient(Jets(FIELD), theta, zero)[0, :, 0]
+            both = both + fields.evaluate(FIELD, theta, zero)[0, :, 0]
         assert not FIELD.reduce(first + second - both).any()
 
 
 @PROPERTY
 @given(st.sampled_from(SMALL), st.integers(0, 10**6), st.data())
 def test_permuted_hidden_neurons_compute_the_same(mlp: MLP, seed: int, data: st.DataObject) -> None:
-    (theta, probes), network = batch(mlp, seed), mlp.network()
+    (theta, probes), network, fields = batch(mlp, seed), mlp.graph, mlp.fields()
     names = {name: e for e, name in enumerate(network.parameter_names())}
     orders = [data.draw(st.permutations(range(1, n + 1))) for n in mlp.widths[1:-1]]
     orders = [list(range(1, mlp.widths[0] + 1)), *orders, list(range(1, mlp.widths[-1] + 1))]
@@ -149,17 +145,15 @@ def test_permuted_hidden_neurons_compute_the_same(mlp: MLP, seed: int, data: st.
     for layer, (before, after) in enumerate(pairwise(orders), start=1):
         where += [names[f"U{layer}[{i},{j}]"] for i in before for j in after]
         where += [names[f"b{layer}[{j}]"] for j in after if f"b{layer}[{j}]" in names]
-    start, gates = network.inputs, []
+    start, gates = network.input_size, []
     for order, activation in zip(orders[1:-1], mlp.activations, strict=True):
         if activation not in ("linear", "identity"):
             gates += [start + j - 1 for j in order]
             start += len(order)
     moved = probes.copy()
-    moved[:, network.inputs : network.inputs + network.gates] = probes[:, gates]
-    first = network.gradient(Jets(FIELD), theta, probes)
-    assert not FIELD.reduce(
-        network.gradient(Jets(FIELD), theta[:, where], moved) - first[:, where]
-    ).any()
+    moved[:, network.input_size : network.input_size + network.state_size] = probes[:, gates]
+    first = fields.evaluate(FIELD, theta, probes)
+    assert not FIELD.reduce(fields.evaluate(FIELD, theta[:, where], moved) - first[:, where]).any()
 
 
 # ---- degrees and sizes that the error bounds rest on
@@ -178,7 +172,7 @@ def test_degrees_are_those_of_the_polynomial(mlp: MLP) -> None:
     """An upper bound is what the error needs; without biases and with a free output it is
     attained.
     """
-    function, fields = network_function(mlp), GradientFields(mlp.network())
+    function, fields = network_function(mlp), mlp.fields()
     in_theta, in_probe = fields.degree()
     assert in_theta + 1 >= degree_in(function, function.theta)
     assert in_probe >= degree_in(function, function.probe)
@@ -191,6 +185,6 @@ def test_degrees_are_those_of_the_polynomial(mlp: MLP) -> None:
 
 @every_small_network
 def test_terms_bound_the_coefficients_of_every_entry(mlp: MLP) -> None:
-    bound = 2.0 ** GradientFields(mlp.network()).bits()
+    bound = 2.0 ** mlp.fields().bits()
     sums = [sum(abs(int(c)) for c in entry.coeffs()) for entry in network_function(mlp).gradient()]
     assert max(sums) <= bound * (1 + 1e-9) <= 100 * max(1, *sums)

@@ -1,0 +1,127 @@
+"""W_φ of a network: its gradients as a space of vector fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from conslaw_cli.algebra.field import Array, PrimeField, random_prime
+from conslaw_cli.algebra.rings import Ring, Values, ring
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.known_laws import Laws, Named, linear_laws
+from conslaw_cli.networks.wiring import Space
+
+
+@dataclass(frozen=True, slots=True)
+class GradientFields:
+    """W_φ as a space of vector fields that can be sampled and evaluated on jets
+    (flows.VectorFields).
+
+    zero_sum: the output weights w of the probe satisfy ``Σ w = 0`` (softmax cross-entropy,
+    families/mlp.py). constants: the frozen parameters, where they have been drawn.
+    """
+
+    graph: Graph
+    zero_sum: bool = False
+    constants: Values | None = None
+
+    @property
+    def dimension(self) -> int:
+        """D."""
+        return self.graph.dimension
+
+    @property
+    def held(self) -> int:
+        """Numbers that one evaluation holds: θ and the gradient, copies of them, and values."""
+        return 8 * self.dimension + 6 * self.graph.held
+
+    @property
+    def everywhere(self) -> bool:
+        """They are polynomials, and complete if no constants are to be drawn."""
+        return self.graph.constants == 0 or self.constants is not None
+
+    def spaces(self) -> Sequence[Space]:
+        """Return the spaces of units that the parameters write and read, where these are all that
+        acts on them.
+        """
+        return self.graph.wiring(self.zero_sum).spaces() or ()
+
+    def arrays(self) -> Iterator[tuple[str, range]]:
+        """Yield the trained arrays of parameters: their names, ``U1`` for a matrix or kernel,
+        ``b1`` for biases, and the indices of their entries.
+        """
+        for array in self.graph.arrays:
+            if array.trainable:
+                yield array.name, range(array.entries.start, array.entries.stop)
+
+    def prime(self, rng: np.random.Generator) -> int:
+        """Draw any prime of the range."""
+        return random_prime(rng)
+
+    def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[GradientFields, Array]:
+        """Draw θ uniformly, and constants."""
+        theta = field.random(rng, (1, self.dimension, 1))
+        return self.bound(field.random(rng, (1, self.graph.constants))), theta
+
+    def bound(self, constants: Values) -> GradientFields:
+        """Return the fields for frozen parameters (batch or 1, constants) of the graph."""
+        if not self.graph.constants:
+            return self
+        return GradientFields(self.graph, self.zero_sum, constants)
+
+    def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
+        """Draw probes: ``∇_θ F(·; a)`` for uniform a is a random element of W_φ."""
+        return field.random(rng, (count, self.graph.probe_size))
+
+    def evaluate(self, field: PrimeField, theta: Array, probes: Array) -> Array:
+        """Return ``∇_θ F(θ; a)`` by back-propagation."""
+        over = ring(field, theta.shape[-1])
+        if theta.shape[-1] == 1:
+            return self.gradient(over, theta[..., 0], probes)[..., None]
+        return self.gradient(over, theta, probes)
+
+    def drift(self, field: PrimeField, theta: Array) -> None:
+        """Return nothing: nothing moves θ but these fields."""
+        return
+
+    def gradient(self, over: Ring, theta: Values, probes: Values) -> Values:
+        """Return ``∇_θ F(θ; a)``, (batch, D), in any ring, for θ (batch or 1, D)."""
+        graph = self.graph
+        w = probes[:, graph.input_size + graph.state_size :]
+        if self.zero_sum:
+            last = over.scale(w[:, :-1].sum(axis=1, keepdims=True), Fraction(-1))
+            w = np.concatenate([w[:, :-1], last], axis=1)
+        return graph.gradient(over, theta, probes, w, self.constants)
+
+    def degree(self) -> tuple[int, int]:
+        """Degrees of a field's entries in θ and in the probe."""
+        growth = self.graph.growth
+        return growth.parameters - 1, growth.probe
+
+    def bits(self) -> float:
+        """Bound the logarithm to the base 2 of the sum of the absolute values of the coefficients
+        of a field's entry.
+
+        Replacing ``w_n`` by ``−Σ w_i`` at most doubles the sum.
+        """
+        return self.graph.bits + self.zero_sum
+
+    def known_laws(self) -> Laws:
+        """Return the known laws: those of the wiring; of one output whose weight is zero all
+        parameters.
+        """
+        if self.zero_sum and self.graph.output_size == 1:
+            every = Named("θ", r"\theta", f"{self.dimension} entries", self.dimension)
+            return linear_laws(every, list(np.arange(self.dimension)[:, None]))
+        return self.graph.wiring(self.zero_sum).laws()
+
+    def known_size(self) -> tuple[int, int]:
+        """Return how many known laws there are, and how many terms they have together, without
+        listing them.
+        """
+        if self.zero_sum and self.graph.output_size == 1:
+            return self.dimension, self.dimension
+        return self.graph.wiring(self.zero_sum).size()

@@ -1,0 +1,242 @@
+"""What an operation of a network is: everything about it in one class.
+
+A network is a graph of operations (graph.py). Values are arrays (batch, units, positions): an
+operation with vectors at its ends has one position, a convolution one for each place of an image.
+Interpreters are few and fixed (forward, reverse, degrees, wiring, text), operations grow: each says
+here what the interpreters need, once for any ring (algebra/rings.py), and is tested by being listed
+in ``OPERATIONS`` (operations/__init__.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from math import prod
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conslaw_cli.algebra.rings import Ring, Values
+from conslaw_cli.errors import SpecError
+
+if TYPE_CHECKING:
+    from conslaw_cli.networks.wiring import Array, Wire, Wiring
+
+Shape = tuple[int, ...]
+"""(units,) or (channels, length) or (channels, height, width); of parameters any."""
+Gradients = tuple[Any, ...]
+"""Cotangents, None where none was wanted."""
+Index = NDArray[np.intp]
+
+
+class ShapeError(SpecError):
+    """What an operation reads does not fit it."""
+
+
+class Growth(NamedTuple):
+    """Degrees of a value in the parameters and in the probe (inputs, states, output weights)."""
+
+    parameters: int
+    probe: int
+
+    @classmethod
+    def largest(cls, growths: Sequence[Growth]) -> Growth:
+        """Return the degrees of a sum."""
+        return cls(max(g.parameters for g in growths), max(g.probe for g in growths))
+
+    @classmethod
+    def total(cls, growths: Sequence[Growth]) -> Growth:
+        """Return the degrees of a product."""
+        return cls(sum(g.parameters for g in growths), sum(g.probe for g in growths))
+
+
+class KeyKind(Enum):
+    """What a key of a layer holds: a size, one per spatial direction, true or false, a word."""
+
+    SIZE = "size"
+    SIZES = "sizes"
+    FLAG = "flag"
+    WORD = "word"
+
+
+class Key(NamedTuple):
+    """A key by which a layer is written: what it holds and, for a word, which there are."""
+
+    kind: KeyKind
+    required: bool = False
+    words: tuple[str, ...] = ()
+
+
+class Layer(NamedTuple):
+    """How an operation is written as a layer of a network that is given layer by layer.
+
+    name: its key; keys: those below it, which are attributes of the operation too; short: the key
+    that a single value stands for; dimensions: how many sizes SIZES stands for, None for any;
+    make: what makes the operation of the values that are given.
+    """
+
+    name: str
+    keys: Mapping[str, Key]
+    short: str | None
+    dimensions: int | None
+    make: Callable[..., Operation]
+
+
+class Operation:
+    """Base of all operations, which are frozen values: equal ones are equal and have a hash.
+
+    keyword: its name in texts of graphs and, where a family has it as a layer, in YAML.
+    title, source: what it is, and where the theory of its laws comes from.
+    arity: how many inputs it has, None for any number from one.
+    linear: whether it is linear in its inputs together, so that degrees in θ do not multiply.
+    inner: whether it stands in bodies of others only.
+    """
+
+    __slots__ = ()
+    keyword: ClassVar[str]
+    title: ClassVar[str]
+    source: ClassVar[str] = ""
+    arity: ClassVar[int | None] = 1
+    linear: ClassVar[bool] = True
+    inner: ClassVar[bool] = False
+
+    @classmethod
+    def examples(cls) -> tuple[tuple[Operation, tuple[Shape, ...]], ...]:
+        """Return operations of this kind with shapes of inputs that fit: what its laws are tested
+        on.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def parsed(
+        cls, word: str, units: int | None, options: Mapping[str, str], arrays: int
+    ) -> Operation:
+        """Return the operation that a graph's text describes: its word, the units that its node
+        opens, its options and the number of its parameter arrays. Raise SpecError if there is none.
+        """
+        raise SpecError(f"{word}: is made from others, not written")
+
+    @classmethod
+    def words(cls) -> tuple[str, ...]:
+        """Return the names that it goes by in texts of graphs."""
+        return (cls.keyword,)
+
+    @property
+    def word(self) -> str:
+        """The one of these that it is written by."""
+        return self.keyword
+
+    @classmethod
+    def layers(cls) -> tuple[Layer, ...]:
+        """Return the ways in which it is written as a layer with keys; none for words alone."""
+        return ()
+
+    @property
+    def label(self) -> str:
+        """Short text of it as a layer."""
+        return self.word
+
+    @property
+    def opened(self) -> int | None:
+        """The number of units of the space that the operation opens, None if it opens none."""
+        return None
+
+    def options(self) -> dict[str, str]:
+        """Return what else defines it, as text."""
+        return {}
+
+    def output(self, *inputs: Shape) -> Shape:
+        """Return the shape of the output. Raise ShapeError if the inputs do not fit."""
+        raise NotImplementedError
+
+    def parameters(self, *inputs: Shape) -> tuple[tuple[str, Shape], ...]:
+        """Return the symbol and the shape of each parameter array."""
+        return ()
+
+    def state(self, *inputs: Shape) -> Shape | None:
+        """Return the shape of the free factors that the probe gives it, None for none."""
+        return None
+
+    def forward(self, ring: Ring, x: Sequence[Values], p: Sequence[Values], s: Any) -> Values:
+        """Return the output for inputs x, parameter arrays p (batch, …) and the state s."""
+        raise NotImplementedError
+
+    def pullback(
+        self,
+        ring: Ring,
+        x: Sequence[Values],
+        p: Sequence[Values],
+        s: Any,
+        delta: Values,
+        wanted: Sequence[bool],
+    ) -> tuple[Gradients, Gradients]:
+        """Return the cotangents of the inputs and of the parameter arrays for that of the output;
+        what is not ``wanted`` (inputs, then arrays) may be None.
+        """
+        raise NotImplementedError
+
+    @property
+    def denominator(self) -> int:
+        """What the coefficients of its output are multiplied by to be integers."""
+        return 1
+
+    def growth(self, *inputs: Growth) -> Growth:
+        """Return the degrees of the output."""
+        return Growth.largest(inputs)
+
+    def held(self, *inputs: Shape) -> int:
+        """Return how many numbers evaluating it holds: its output, and what is as large."""
+        return prod(self.output(*inputs))
+
+    def wires(self, wiring: Wiring, inputs: Sequence[Wire], arrays: Sequence[Array]) -> Wire:
+        """Say what passes through it: which generators on the inputs and arrays give which one on
+        the output (wiring.py).
+        """
+        raise NotImplementedError
+
+
+class Node(NamedTuple):
+    """One operation of a graph: its name, which is that of its value, what it reads, and the names
+    of its parameter arrays and of its state.
+    """
+
+    name: str
+    operation: Operation
+    inputs: tuple[str, ...]
+    parameters: tuple[str, ...] = ()
+    state: str | None = None
+
+
+class Composite(Operation):
+    """An operation that is a graph of others: its ``body``, which stands for it wherever values,
+    degrees or wiring are concerned.
+    """
+
+    __slots__ = ()
+
+    def body(self, *inputs: Shape) -> tuple[Node, ...]:
+        """Return the operations that it consists of, the last of which gives its output.
+
+        They read its inputs by the names x, or x1, x2, … if there are several, and its parameter
+        arrays by their symbols.
+        """
+        raise NotImplementedError
+
+
+def positions(shape: Shape) -> int:
+    """Return at how many places a shape has its units."""
+    return prod(shape[1:])
+
+
+def show(shape: Shape) -> str:
+    """Return a shape as text: 8 or 3×6×6."""
+    return "×".join(map(str, shape))
+
+
+def only(options: Mapping[str, str], *known: str) -> None:
+    """Raise SpecError for an option that is not known."""
+    for key in options:
+        if key not in known:
+            expected = f"expected {', '.join(known)}" if known else "it has none"
+            raise SpecError(f"unknown option {key!r}: {expected}")

@@ -1,0 +1,27 @@
+"""The operations that networks are made of, one class each; those of a kin share a file.
+
+A new one is a class in a file of its kin, or a file, and a line here: graphs, counts, texts and the
+tests of its laws follow.
+"""
+
+from __future__ import annotations
+
+from conslaw_cli.networks.operation import Operation
+from conslaw_cli.networks.operations.convolution import Averages, Convolution, Pool, Windows
+from conslaw_cli.networks.operations.dense import Linear, Pointwise
+from conslaw_cli.networks.operations.elementwise import Activation
+from conslaw_cli.networks.operations.product import Add, Multiply
+from conslaw_cli.networks.operations.reshape import Flat
+
+OPERATIONS: tuple[type[Operation], ...] = (
+    Linear,
+    Activation,
+    Convolution,
+    Pool,
+    Flat,
+    Add,
+    Multiply,
+    Pointwise,
+    Windows,
+    Averages,
+)

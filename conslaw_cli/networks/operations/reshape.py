@@ -1,0 +1,59 @@
+"""Operations that move values and change none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from conslaw_cli.algebra.rings import Ring, Values
+from conslaw_cli.networks.operation import Gradients, Operation, Shape, only
+
+if TYPE_CHECKING:
+    from conslaw_cli.networks.wiring import Array, Wire, Wiring
+
+
+@dataclass(frozen=True, slots=True)
+class Flat(Operation):
+    """Channels and positions become one vector, the positions of a channel beside each other."""
+
+    keyword = "flatten"
+    title = "flatten"
+
+    @classmethod
+    def examples(cls) -> tuple[tuple[Operation, tuple[Shape, ...]], ...]:
+        """Return one on channels, and one on a vector, which stays."""
+        return (cls(), ((2, 3),)), (cls(), ((3,),))
+
+    @classmethod
+    def parsed(
+        cls, word: str, units: int | None, options: Mapping[str, str], arrays: int
+    ) -> Operation:
+        """Read ``v = flatten(h)``."""
+        only(options)
+        return cls()
+
+    def output(self, *inputs: Shape) -> Shape:
+        """All values."""
+        return (prod(inputs[0]),)
+
+    def forward(self, ring: Ring, x: Sequence[Values], p: Sequence[Values], s: Any) -> Values:
+        """Put the positions of a channel one after another."""
+        return x[0].reshape(x[0].shape[0], -1, 1, *x[0].shape[3:])
+
+    def pullback(
+        self,
+        ring: Ring,
+        x: Sequence[Values],
+        p: Sequence[Values],
+        s: Any,
+        delta: Values,
+        wanted: Sequence[bool],
+    ) -> tuple[Gradients, Gradients]:
+        """Undo it."""
+        return (delta.reshape(delta.shape[0], *x[0].shape[1:3], *delta.shape[3:]),), ()
+
+    def wires(self, wiring: Wiring, inputs: Sequence[Wire], arrays: Sequence[Array]) -> Wire:
+        """The positions of a channel are copies of one unit."""
+        return inputs[0].flattened()

@@ -1,0 +1,229 @@
+"""Small graphs of operations: random ones, and some that are known by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+
+from hypothesis import strategies as st
+
+from conslaw_cli.networks.gradients import GradientFields
+from conslaw_cli.networks.graph import Graph, Input
+from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.networks.operation import Node, Operation, Shape, ShapeError
+from conslaw_cli.networks.operations.convolution import Convolution, Pool
+from conslaw_cli.networks.operations.dense import Linear
+from conslaw_cli.networks.operations.elementwise import Activation
+from conslaw_cli.networks.operations.product import Add, Multiply
+from conslaw_cli.networks.operations.reshape import Flat
+
+NAMED: dict[str, str] = {
+    "chain": "x[2]\nh[2] = dense(x; U1)\ny[2] = dense(h; U2)",
+    "chain with biases": (
+        "x[2]\nz[2] = dense(x; U1, b1)\nh = relu(z)\ng[3] = dense(h; U2, b2)\ny[1] = dense(g; U3)"
+    ),
+    "residual stream": (
+        "x[2]\nh[2] = dense(x; U1)\nz[2] = dense(h; U2)\nr = relu(z)\nb[2] = dense(r; U3)\n"
+        "s = add(h, b)\ny[1] = dense(s; U4)"
+    ),
+    "bilinear GLU": (
+        "x[2]\na[2] = dense(x; U1)\nb[2] = dense(x; U2)\nh = multiply(a, b)\ny[2] = dense(h; U3)"
+    ),
+    "product of a value with itself": (
+        "x[2]\na[2] = dense(x; U1)\nh = multiply(a, a)\ny[1] = dense(h; U2)"
+    ),
+    "one array twice": "x[2]\nh[2] = dense(x; U1)\ng[2] = dense(h; U1)\ny[1] = dense(g; U2)",
+    "one array twice, gated": (
+        "x[2]\nz[2] = dense(x; U1)\nh = relu(z)\nk[2] = dense(h; U1)\ng = relu(k)\n"
+        "y[2] = dense(g; U2)"
+    ),
+    "recurrent": (
+        "x[1]\nu[1]\na[2] = dense(x; U1)\nb[2] = dense(a; U2)\nc[2] = dense(u; U1)\n"
+        "s = add(b, c)\ny[1] = dense(s; U3)"
+    ),
+    "frozen first layer": (
+        "x[2]\nh[2] = dense(x; U1)\ng[2] = dense(h; U2)\ny[2] = dense(g; U3)\nfrozen U1"
+    ),
+    "frozen in the middle": (
+        "x[2]\nh[2] = dense(x; U1)\ng[2] = dense(h; U2)\ny[2] = dense(g; U3)\nfrozen U2"
+    ),
+    "frozen bias": "x[2]\nz[2] = dense(x; U1, b1)\ny[2] = dense(z; U2)\nfrozen b1",
+    "two inputs, two outputs": (
+        "x[2]\nu[1]\na[2] = dense(x; U1)\nb[2] = dense(u; U2)\ns = add(a, b)\n"
+        "y[1] = dense(s; U3)\nv[1] = dense(s; U4)\noutput y, v"
+    ),
+    "a value that is output and read": (
+        "x[2]\na[2] = dense(x; U1)\nb[2] = dense(a; U2)\ny[1] = dense(b; U3)\noutput a, y"
+    ),
+    "dead nodes": (
+        "x[2]\na[2] = dense(x; U1)\nd[2] = dense(a; U2)\ne[1] = dense(d; U1a)\n"
+        "y[1] = dense(a; U3)\noutput y"
+    ),
+    "shared gates": (
+        "x[2]\na[2] = dense(x; U1)\nb[2] = dense(x; U2)\nr = relu(a | s)\nq = abs(b | s)\n"
+        "h = add(r, q)\ny[1] = dense(h; U3)"
+    ),
+    "images": (
+        "x[1×4]\nc[2] = conv(x, kernel=2, padding=same; U1, b1)\nr = relu(c)\n"
+        "p = avg_pool(r, kernel=2)\nd[2] = conv(p, kernel=1; U2)\ns = add(p, d)\n"
+        "v = flatten(s)\ny[1] = dense(v; U3)"
+    ),
+}
+
+
+class _Builder:
+    """Draws nodes one by one; what does not fit is left out."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self.inputs = [Input("x", random.choice([(1,), (2,), (2,), (1, 3), (2, 2, 2)]))]
+        if random.random() < 0.3:
+            self.inputs.append(Input("u", random.choice([(1,), (2,)])))
+        self.nodes: list[Node] = []
+        self.shapes: dict[str, Shape] = dict(self.inputs)
+        self.arrays: dict[str, Shape] = {}
+        self.states: dict[str, Shape] = {}
+
+    def operation(self, shape: Shape) -> Operation:
+        draw, kind = self.random, self.random.random()
+        if kind < 0.15:
+            return Activation(draw.choice(["relu", "abs", "linear"]))
+        if kind < 0.3:
+            return draw.choice([Add(), Multiply()])
+        if len(shape) == 1:
+            return Linear(draw.randint(1, 2), draw.random() < 0.3)
+        if kind < 0.5:
+            return draw.choice([Flat(), Pool((2,), (1,)), Pool((1,), (2,))])
+        ones = (1,) * (len(shape) - 1)
+        kernel = tuple(draw.randint(1, 2) for _ in ones)
+        padding = draw.choice(["valid", "same", "circular"])
+        return Convolution(draw.randint(1, 2), kernel, ones, padding, draw.random() < 0.3)  # type: ignore[arg-type]
+
+    def add(self) -> None:
+        names = list(self.shapes)
+        first = self.random.choice(names[-3:])
+        operation = self.operation(self.shapes[first])
+        alike = [name for name in names if self.shapes[name] == self.shapes[first]]
+        count = operation.arity or self.random.randint(2, 3)
+        inputs = (first, *(self.random.choice(alike) for _ in range(count - 1)))
+        shapes = [self.shapes[name] for name in inputs]
+        try:
+            shape = operation.output(*shapes)
+        except ShapeError:
+            return
+        arrays = tuple(self.array(*each) for each in operation.parameters(*shapes))
+        node = Node(
+            f"h{len(self.nodes) + 1}", operation, inputs, arrays, self.state(operation, shapes)
+        )
+        self.nodes.append(node)
+        self.shapes[node.name] = shape
+
+    def array(self, symbol: str, shape: Shape) -> str:
+        known = [name for name, each in self.arrays.items() if each == shape]
+        if known and self.random.random() < 0.3:
+            return self.random.choice(known)
+        name = f"{symbol}{len(self.arrays) + 1}"
+        self.arrays[name] = shape
+        return name
+
+    def state(self, operation: Operation, shapes: list[Shape]) -> str | None:
+        shape = operation.state(*shapes)
+        if shape is None or self.random.random() < 0.7:
+            return None
+        known = [name for name, each in self.states.items() if each == shape]
+        name = self.random.choice([*known, f"s{len(self.states) + 1}"])
+        self.states[name] = shape
+        return name
+
+    def graph(self) -> Graph:
+        ends = [self.nodes[-1].name]
+        if self.random.random() < 0.3:
+            ends.append(self.random.choice(self.nodes).name)
+        names = sorted({*ends}, key=ends.index)
+        frozen = {name for name in self.arrays if self.random.random() < 0.15}
+        return Graph(tuple(self.inputs), tuple(self.nodes), tuple(names), frozenset(frozen))
+
+
+@st.composite
+def random_graphs(draw: st.DrawFn) -> Graph:
+    """Draw a graph: values read twice, shared and frozen arrays, products, nodes that nothing
+    reads, several inputs and outputs, images.
+    """
+    builder = _Builder(draw(st.randoms(use_true_random=False)))
+    for _ in range(draw(st.integers(1, 7))):
+        builder.add()
+    if not builder.nodes:
+        shape = builder.inputs[0].shape
+        builder.nodes.append(Node("h1", Activation("relu"), ("x",)))
+        builder.shapes["h1"] = shape
+    return builder.graph()
+
+
+def pruned(graph: Graph) -> Graph:
+    """Return the graph without what no output depends on."""
+    live = set(graph.outputs)
+    for node in reversed(graph.nodes):
+        if node.name in live:
+            live.update(node.inputs)
+    nodes = tuple(node for node in graph.nodes if node.name in live)
+    arrays = {name for node in nodes for name in node.parameters}
+    inputs = tuple(each for each in graph.inputs if each.name in live)
+    return replace(graph, nodes=nodes, inputs=inputs, frozen=graph.frozen & arrays)
+
+
+@dataclass(frozen=True)
+class Given:
+    """A family of one graph, of which no theorem knows anything (problems.Architecture)."""
+
+    graph: Graph
+    name: str = "a graph"
+    monomial: bool = False
+    scope: str | None = None
+    scalar: bool = False
+    image_dimension: int | None = None
+
+    @property
+    def parameters(self) -> int:
+        return self.graph.dimension
+
+    @property
+    def known_listed(self) -> int:
+        return self.fields().known_size()[0]
+
+    @property
+    def known_terms(self) -> int:
+        return self.fields().known_size()[1]
+
+    @property
+    def rank_guess(self) -> int:
+        return max(1, self.parameters)
+
+    @property
+    def held(self) -> int:
+        return self.graph.held
+
+    def describe(self) -> dict[str, Any]:
+        return {"graph": str(self.graph)}
+
+    def fields(self) -> GradientFields:
+        return GradientFields(self.graph)
+
+    def laws(self) -> Laws:
+        return self.fields().known_laws()
+
+    def parameter_names(self) -> Sequence[str]:
+        return self.graph.parameter_names()
+
+    def outline(self) -> Sequence[tuple[str, str, int]]:
+        return []
+
+    def parts(self) -> Sequence[tuple[Given, int]]:
+        return [(self, 1)]
+
+    def path_rank(self) -> int:
+        raise NotImplementedError
+
+    def segments(self) -> Sequence[Given]:
+        return ()

@@ -1,0 +1,179 @@
+"""What passes through the places where branches meet, and the laws that follow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from graphs import NAMED, pruned, random_graphs
+from hypothesis import given, settings
+from numpy.typing import NDArray
+from oracle_wiring import FIELD, wired
+
+from conslaw_cli.algebra.field import Array as Numbers
+from conslaw_cli.networks.gradients import GradientFields
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.known_laws import Form
+from conslaw_cli.networks.wiring import Array, Wire, Wiring
+
+
+class Arrays:
+    """Hands out parameter arrays, one behind the other in θ."""
+
+    def __init__(self) -> None:
+        self.made: list[Array] = []
+
+    def __call__(self, *shape: int) -> Array:
+        offset = sum(array.size for array in self.made)
+        self.made.append(Array(f"U{len(self.made) + 1}", shape, offset))
+        return self.made[-1]
+
+
+def shared(wire: Wire, *rows: int) -> Wire:
+    """Return the wire of a value whose rows belong to these units."""
+    return replace(wire, rows=np.array(rows))
+
+
+def forms(wiring: Wiring) -> list[tuple[str, str]]:
+    return [(form.laws().families[0].text, form.kind) for form in wiring.forms()]
+
+
+def indices(form: Form) -> list[NDArray[np.intp]]:
+    """Return the parameters of every part of a form, one row per unit."""
+    return [part.matrix() for part in form.parts]
+
+
+def test_rows_are_grouped_by_unit_in_whatever_order_they_come() -> None:
+    """Rows 0 and 2 of what reads the space belong to its first unit."""
+    wiring, make = Wiring(), Arrays()
+    h = wiring.layer(wiring.given(1), 2, make(1, 2))
+    y = wiring.layer(shared(h, 0, 1, 0, 1), 1, make(4, 1))
+    wiring.output(y, zero_sum=False)
+    (form,) = wiring.forms()
+    assert [part.tolist() for part in indices(form)] == [[[0], [1]], [[2, 4], [3, 5]]]
+
+
+def test_branches_that_share_their_rows_in_different_ways_leave_no_law() -> None:
+    """So does everything that joins the space later."""
+    wiring, make = Wiring(), Arrays()
+    x = wiring.given(1)
+    here, there = (wiring.layer(x, 2, make(1, 2)) for _ in range(2))
+    outer = wiring.layer(x, 4, make(1, 4))
+    wiring.layer(outer, 1, make(4, 1))
+    wiring.layer(shared(here, 0, 0, 1, 1), 1, make(4, 1))
+    before = [(text, kind) for text, kind in forms(wiring)]
+    assert before == [("U1ᵀU1 − Σ U5U5ᵀ", "full"), ("U3ᵀU3 − U4U4ᵀ", "full")]
+    mixed = wiring.joined(shared(here, 0, 0, 1, 1), shared(there, 0, 1, 0, 1))
+    assert forms(wiring) == [("U3ᵀU3 − U4U4ᵀ", "full")]
+    wiring.joined(outer, shared(mixed, 0, 0, 1, 1))
+    assert forms(wiring) == []
+
+
+def test_branches_that_share_their_rows_alike_are_one_space() -> None:
+    """Also where each row is a unit of one branch and the rows of the other are copies."""
+    wiring, make = Wiring(), Arrays()
+    x = wiring.given(1)
+    first, second = (wiring.layer(x, 2, make(1, 2)) for _ in range(2))
+    rows = wiring.layer(x, 4, make(1, 4))
+    alike = wiring.joined(shared(first, 0, 0, 1, 1), shared(second, 0, 0, 1, 1))
+    both = wiring.joined(alike, rows)
+    wiring.output(wiring.layer(both, 1, make(4, 1)), zero_sum=False)
+    (form,) = wiring.forms()
+    (family,) = form.laws().families
+    assert (family.text, form.kind) == ("U1ᵀU1 + U2ᵀU2 + U3ᵀU3 − Σ U4U4ᵀ", "full")
+    assert [part.tolist() for part in indices(form)] == [
+        [[0], [1]],
+        [[2], [3]],
+        [[4, 5], [6, 7]],
+        [[8, 9], [10, 11]],
+    ]
+
+
+# ---- whole graphs
+
+
+def gradients(graph: Graph, theta: NDArray[np.int64]) -> Numbers:
+    """Return the gradients of the listed laws at integers θ, mod p."""
+    laws = graph.wiring().laws()
+    rows = [FIELD.reduce(part.copy()) for part in laws.gradients(theta.astype(np.float64), 100)]
+    found: Numbers = np.concatenate([np.empty((0, graph.dimension)), *rows])
+    assert len(found) == len(laws) == graph.wiring().size()[0]
+    assert len(laws.law) == graph.wiring().size()[1]
+    return found
+
+
+def fields_at(graph: Graph, theta: NDArray[np.int64]) -> Numbers:
+    """Return more random gradients of the network at θ than they have dimensions, mod p."""
+    draw = np.random.default_rng(0)
+    fields = GradientFields(graph).bound(FIELD.random(draw, (1, graph.constants)))
+    point = FIELD.reduce(theta.astype(np.float64))[None, :, None]
+    found = fields.evaluate(FIELD, point, fields.sample(FIELD, draw, graph.dimension + 2))
+    rows: Numbers = found[..., 0]
+    return rows
+
+
+def point(graph: Graph) -> NDArray[np.int64]:
+    return np.random.default_rng(1).integers(1, 10**6, graph.dimension)
+
+
+def check_laws(graph: Graph) -> None:
+    """The listed laws are orthogonal to random gradients; and they span, at a random point, what
+    the equations for single entries of symmetric generators leave.
+    """
+    theta = point(graph)
+    listed, plain = gradients(graph, theta), wired(graph).motions(graph, theta)
+    assert not FIELD.matmul(listed, fields_at(graph, theta).T).any(), "laws"
+    both = np.concatenate([listed, plain])
+    assert FIELD.rank(listed) == FIELD.rank(plain) == FIELD.rank(both)
+
+
+@pytest.mark.parametrize("text", NAMED.values(), ids=NAMED.keys())
+def test_laws_of_graphs_are_those_of_single_entries(text: str) -> None:
+    check_laws(pruned(Graph.parse(text)))
+
+
+@settings(max_examples=200, deadline=None)
+@given(random_graphs())
+def test_laws_of_random_graphs_are_those_of_single_entries(graph: Graph) -> None:
+    check_laws(pruned(graph))
+
+
+@settings(max_examples=50, deadline=None)
+@given(random_graphs())
+def test_what_nothing_reads_adds_no_false_law(graph: Graph) -> None:
+    theta = point(graph)
+    assert not FIELD.matmul(gradients(graph, theta), fields_at(graph, theta).T).any()
+
+
+def test_a_wrong_generator_is_noticed() -> None:
+    """The check of laws can fail: gates let no entry beside the diagonal pass."""
+    linear = Graph.parse("x[2]\nh[2] = dense(x; U1)\ny[2] = dense(h; U2)")
+    gated = Graph.parse("x[2]\nh[2] = dense(x; U1)\nr = relu(h)\ny[2] = dense(r; U2)")
+    theta = point(linear)
+    assert FIELD.matmul(gradients(linear, theta), fields_at(gated, theta).T).any()
+
+
+HARD = [
+    # a bias of two layers
+    "x[2]\nh[2] = dense(x; U1, b1)\nr = relu(h)\ng[2] = dense(r; U2, b1)\ny[1] = dense(g; U3)",
+    # a matrix of two layers, one of them with a bias
+    "x[2]\nh[1] = dense(x; U1)\ng[2] = dense(h; U2)\nk[1] = dense(g; U1, b3)\ny[1] = dense(k; U4)",
+    "x[2]\nh[2] = dense(x; U1)\nr[2] = dense(h; U1, b1)\ny[1] = dense(r; U3)",
+    "x[2]\nh[2] = dense(x; U1, b1)\nr[2] = dense(h; U1, b2)\ny[1] = dense(r; U3)",
+    # multiples of the identity on spaces of different widths
+    "x[2]\nh[2] = dense(x; U1)\ng[1] = dense(h; U2)\ny[1] = dense(g; U3)\nfrozen U2",
+    "x[1]\nh[2] = dense(x; U1)\ng[1] = dense(h; U4)\ny[2] = dense(g; U1)",
+    # nothing reads the product
+    "x[2]\na[2] = dense(x; U1)\nb[2] = dense(x; U2)\ny = multiply(a, b)",
+    # biases that one sum adds up
+    "x[2]\na[2] = dense(x; U1, b1)\nb[2] = dense(x; U2, b2)\ns = add(a, b)\ny[1] = dense(s; U3)",
+    "x[2]\na[2] = dense(x; U1, b1)\nb[2] = dense(x; U2)\nc[2] = dense(x; U3, b3)\ns = add(a, b, c)",
+    # a bias that does not move
+    "u[2]\nh[1] = dense(u; U1)\ny[1] = dense(h; U3, b4)\nfrozen b4",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HARD)
+def test_laws_where_arrays_are_shared_or_frozen(text: str) -> None:
+    check_laws(Graph.parse(text))

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from conslaw_cli.families.formulas import expansion
 from conslaw_cli.families.formulas.custom import CustomFields, CustomMap
 from conslaw_cli.families.formulas.expansion import NotPolynomialError
-from conslaw_cli.families.layers import Branch, Convolution, Layers, Linear
+from conslaw_cli.families.layers import Branch, Layers
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.lie.count import count_laws
+from conslaw_cli.networks.operations.convolution import Convolution
+from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.problems import Problem
 from conslaw_cli.sweeps.validity import flaw
 

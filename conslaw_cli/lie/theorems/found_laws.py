@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from itertools import combinations_with_replacement
 from math import lcm
 from typing import Any
 
 import numpy as np
 from flint import Ordering, fmpq, fmpq_mpoly_ctx
-from numpy.typing import NDArray
 
-from conslaw_cli.algebra.jets import Integers
 from conslaw_cli.algebra.kernel import rank_and_kernel
+from conslaw_cli.algebra.rings import Exact, Values
 from conslaw_cli.families.formulas import expansion
 from conslaw_cli.families.formulas.custom import CustomFields, CustomMap, RandomFields
 from conslaw_cli.families.formulas.expansion import Expansion, NotPolynomialError, Polynomial
 from conslaw_cli.lie.ranks import law_rank
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
-from conslaw_cli.networks.known_laws import Family, Laws
-from conslaw_cli.networks.network import GradientFields
+from conslaw_cli.networks.gradients import GradientFields
+from conslaw_cli.networks.known_laws import Laws, Named
 from conslaw_cli.problems import Problem
 from conslaw_cli.records import Bound
 
@@ -87,30 +88,30 @@ def _expansion(problem: Problem) -> Expansion | None:
         return None
 
 
-class _Symbols(Integers):
+class _Symbols(Exact):
     """Exact arithmetic of polynomials."""
 
     __slots__ = ()
 
-    def divide(self, x: NDArray[Any], divisor: int) -> NDArray[Any]:
-        """Divide coefficients."""
-        quotient: NDArray[Any] = x * fmpq(1, divisor)
-        return quotient
+    def scale(self, x: Values, factor: Fraction) -> Values:
+        """Multiply coefficients."""
+        scaled: Values = x * fmpq(factor.numerator, factor.denominator)
+        return scaled
 
 
 def _of_network(fields: GradientFields) -> Expansion | None:
-    """Return ``∇_θ F(θ; a)`` as a polynomial in θ and the probe."""
-    network = fields.network
-    if fields.bits() + np.log2(network.parameters) > np.log2(expansion.MAX_TERMS):
+    """Return ``∇_θ F(θ; a)`` as a polynomial in θ, the probe and frozen parameters."""
+    graph = fields.graph
+    if fields.bits() + math.log2(graph.dimension) > math.log2(expansion.MAX_TERMS):
         return None
-    size = network.parameters + network.probe_size
-    context = fmpq_mpoly_ctx.get(tuple(f"x{i}" for i in range(size)), Ordering.lex)
-    symbols = np.empty((1, size), dtype=object)
+    sizes = (graph.dimension, graph.probe_size, graph.constants)
+    context = fmpq_mpoly_ctx.get(tuple(f"x{i}" for i in range(sum(sizes))), Ordering.lex)
+    symbols = np.empty((1, sum(sizes)), dtype=object)
     for place, symbol in enumerate(context.gens()):
         symbols[0, place] = symbol
-    theta, probe = symbols[:, : network.parameters], symbols[:, network.parameters :]
-    gradient = network.gradient(_Symbols(), theta[:, :, None], probe)
-    entries = tuple(context.constant(0) + entry for entry in gradient[0, :, 0])
+    theta, probe, constants = np.split(symbols, np.cumsum(sizes)[:-1], axis=1)
+    gradient = fields.bound(constants).gradient(_Symbols(), theta, probe)
+    entries = tuple(context.constant(0) + entry for entry in gradient[0])
     return Expansion(tuple(theta[0]), (entries,))
 
 
@@ -171,6 +172,6 @@ def _listed(laws: Sequence[dict[_Monomial, int]]) -> Laws:
     ]
     law, left, right, coefficient = np.array(terms, dtype=np.int64).reshape(-1, 4).T
     index = [column.astype(np.intp) for column in (law, left, right)]
-    family = Family("found", "found", "polynomials", len(laws))
+    family = Named("found", "found", "polynomials", len(laws))
     entries = tuple((number,) for number in range(1, len(laws) + 1))
     return Laws((family,), index[0], index[1], index[2], coefficient, entries)

@@ -13,6 +13,7 @@ from conslaw_cli.lie.theorems.flows import (
     momentum_pair,
     momentum_paths,
 )
+from conslaw_cli.lie.theorems.found_laws import found_laws
 from conslaw_cli.lie.theorems.image import image
 from conslaw_cli.lie.theorems.known_laws import known_laws
 from conslaw_cli.lie.theorems.linear_pair import linear_pair
@@ -34,6 +35,7 @@ THEOREMS: tuple[Theorem, ...] = (
     linear_pair,
     image,
     direct_sum,
+    found_laws,
     mirror_paths,
     momentum_pair,
     momentum_paths,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from math import comb, prod
+from math import comb, lcm, prod
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import pytest
 from oracle_wiring import Plain, primitives
 
 from conslaw_cli.algebra.field import Array, PrimeField
-from conslaw_cli.algebra.rings import Jets, Residues, derivative, lift, multiply
+from conslaw_cli.algebra.rings import Exact, Jets, Residues, derivative, lift, multiply
 from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.graph import Graph, Input
 from conslaw_cli.networks.operation import (
@@ -383,6 +383,29 @@ def test_linear_operations_are_linear_in_their_inputs(
         run.arrays, run.state = runs[0].arrays, runs[0].state
     x, y, both, none = (run.forward() for run in runs)
     assert operation.linear is not FIELD.reduce(x + y - both - none).any().item()
+
+
+@every_case
+def test_denominators_are_those_of_what_integers_give(
+    operation: Operation, shapes: tuple[Shape, ...]
+) -> None:
+    run = drawn(operation, shapes, 1)
+    for kept in (run.values, run.arrays):
+        kept.update({name: _integers(x[..., 0]) for name, x in kept.items()})
+    state = None if run.state is None else _integers(run.state[..., 0])
+    found = replace(run, ring=Exact(), state=state).forward().ravel().tolist()
+    denominators = [each.operation.denominator for each in _nodes(operation, shapes)]
+    assert lcm(*(y.denominator for y in found)) == prod(denominators)
+
+
+def _integers(x: Array) -> Any:
+    return np.vectorize(int, otypes=[object])(x)
+
+
+def _nodes(operation: Operation, shapes: Sequence[Shape]) -> tuple[Node, ...]:
+    if isinstance(operation, Composite):
+        return operation.body(*shapes)
+    return (Node("y", operation, ()),)
 
 
 # ---- bodies

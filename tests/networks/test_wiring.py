@@ -146,6 +146,22 @@ def test_what_nothing_reads_adds_no_false_law(graph: Graph) -> None:
     assert not FIELD.matmul(gradients(graph, theta), fields_at(graph, theta).T).any()
 
 
+@settings(max_examples=100, deadline=None)
+@given(random_graphs())
+def test_laws_under_cross_entropy_are_laws(graph: Graph) -> None:
+    """Output weights with sum zero; sums of what writes an output, where they are listed."""
+    draw = np.random.default_rng(0)
+    constants = FIELD.random(draw, (1, graph.constants))
+    fields = GradientFields(graph, zero_sum=True).bound(constants)
+    theta, laws = point(graph).astype(np.float64), fields.known_laws()
+    assert fields.known_size() == (len(laws), len(laws.law))
+    found = fields.evaluate(
+        FIELD, FIELD.reduce(theta.copy())[None, :, None], fields.sample(FIELD, draw, 5)
+    )[..., 0]
+    for rows in laws.gradients(theta, 100):
+        assert not FIELD.matmul(FIELD.reduce(rows.copy()), found.T).any()
+
+
 def test_a_wrong_generator_is_noticed() -> None:
     """The check of laws can fail: gates let no entry beside the diagonal pass."""
     linear = Graph.parse("x[2]\nh[2] = dense(x; U1)\ny[2] = dense(h; U2)")

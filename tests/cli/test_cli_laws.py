@@ -318,9 +318,10 @@ def test_text_is_written_as_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None
         written.append("".join(shown).count("parameters, laws of"))
         return find_laws(architecture, *arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("conslaw_cli.laws.polynomials.find_laws", search)
-    monkeypatch.setattr("conslaw_cli.cli.options.put", shown.append)
-    assert laws("-", stdin=FOUR).exit_code == 0
+    # Undone alone: what the test's surroundings set, such as no COLUMNS, is to stay.
+    with monkeypatch.context() as patch:
+        patch.setattr("conslaw_cli.laws.polynomials.find_laws", search)
+        patch.setattr("conslaw_cli.cli.options.put", shown.append)
+        assert laws("-", stdin=FOUR).exit_code == 0
     assert written == [0, 1, 2, 3]
-    monkeypatch.undo()
     assert "".join(shown) == laws("-", stdin=FOUR).stdout

@@ -4,6 +4,7 @@ inputs and outputs, nodes that nothing reads.
 
 from __future__ import annotations
 
+import tracemalloc
 from math import prod
 from typing import Any
 
@@ -22,6 +23,7 @@ from sympy.polys.rings import ring
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.rings import Exact, derivative, lift, multiply
 from conslaw_cli.algebra.rings import ring as ring_of
+from conslaw_cli.laws.polynomials import find_laws
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
@@ -352,3 +354,38 @@ def test_the_known_laws_are_all(name: str, laws: int) -> None:
         0,
         "proved",
     )
+
+
+MORE = {
+    # Every parameter that nothing reads, and what an output needs of them.
+    "dead nodes": 9,
+    # One gate for both: only U1 + U2 matters, so U1 − U2 is conserved.
+    "shared gates": 6,
+    # (1 + U2)ᵀ(1 + U2) − Σ U3 U3ᵀ around the branch.
+    "images": 5,
+}
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_a_search_finds_the_quadratic_laws(name: str) -> None:
+    """Whatever the frozen arrays hold: those of the wiring, and in some networks more."""
+    graph = GRAPHS[name]
+    found = find_laws(Given(graph, name), 2)
+    known = graph.wiring().size()[0]
+    assert (found.known, found.independent) == (known, MORE.get(name, known))
+
+
+@pytest.mark.parametrize(("order", "count"), [(0, 1000), (2, 300)])
+@every_graph
+def test_what_an_evaluation_holds(graph: Graph, order: int, count: int) -> None:
+    """Never more than is declared, nor a tenth of it."""
+    draw = np.random.default_rng(0)
+    fields = GradientFields(graph).bound(FIELD.random(draw, (1, graph.constants)))
+    theta = FIELD.random(draw, (1 if order == 0 else count, graph.dimension, 2**order))
+    probes = fields.sample(FIELD, draw, count)
+    fields.evaluate(FIELD, theta, probes)
+    tracemalloc.start()
+    fields.evaluate(FIELD, theta, probes)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 0.1 < peak / (8 * count * 2**order * fields.held) < 1

@@ -120,6 +120,10 @@ class Plain:
     def fixed(self, wire: Wire) -> None:
         self.vanish(wire.forms())
 
+    def stopped(self, wire: Wire) -> Wire:
+        self.fixed(wire)
+        return replace(self.given(len(wire.t)), positions=wire.positions)
+
     def scaled(self, wire: Wire, factor: int) -> Wire:
         s = [[plus({}, form, factor) for form in row] for row in wire.s]
         return replace(wire, s=s, t=[{}] * len(wire.t))

@@ -204,6 +204,12 @@ class Wiring:
         self._vanish(wire.shift)
         self._vanish(wire.charge)
 
+    def stopped(self, wire: Wire) -> Wire:
+        """Return the wire of a value through which nothing passes, whatever acts on another."""
+        self._labelled = False
+        self.fixed(wire)
+        return Wire({}, {}, wire.units, wire.rows, wire.positions)
+
     def scaled(self, wire: Wire, factor: int) -> Wire:
         """Return the wire of a value whose scalings are those of another to a power."""
         self._labelled = False

@@ -220,12 +220,14 @@ class SteppingFields(MomentumFields):
 
     __slots__ = ()
 
-    def steps(self, field: PrimeField, rng: np.random.Generator) -> Iterator[Drifting | Kicked]:
+    def steps(
+        self, field: PrimeField, rng: np.random.Generator, controls: int
+    ) -> Iterator[Drifting | Kicked]:
         """Yield flows of the drift and of a random control by turns."""
         while True:
             drifting, kicked = field.random(rng, (2,)).tolist()
             yield Drifting(self, field, drifting)
-            yield Kicked(self, field, self.sample(field, rng, 1), kicked)
+            yield Kicked(self, field, self.sample(field, rng, controls), kicked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,20 +289,20 @@ class Drifting:
 
 @dataclass(frozen=True, slots=True)
 class Kicked:
-    """``(θ, p, s) → (θ, p + c ∇F(θ), s)`` (orbit.Step)."""
+    """``(θ, p, s) → (θ, p + c ∇F(θ), s)`` for the first of some controls (orbit.Step)."""
 
     fields: MomentumFields
     field: PrimeField
-    probe: Array
+    probes: Array
     time: float
 
     def directions(self, state: Array) -> Array:
-        """Return the control."""
-        return self.fields.evaluate(self.field, state, self.probe)[..., 0]
+        """Return all controls."""
+        return self.fields.evaluate(self.field, state, self.probes)[..., 0]
 
     def move(self, states: Array) -> Array:
         """Return the images of states."""
-        probes = np.repeat(self.probe, len(states), axis=0)
+        probes = np.repeat(self.probes[:1], len(states), axis=0)
         moved = self.fields.evaluate(self.field, states, probes)
         moved *= self.time
         return self.field.reduce(states + moved)

@@ -133,6 +133,7 @@ def _row(problem: Problem, proofs: Proofs, trace: Trace) -> LawCount:
             f" the trace {trace.dimensions}: {lower}, {upper}"
         )
     laws = problem.state - dim_lie
+    listed = next((proof.listed for proof in ordered if proof.listed is not None), None)
     independent = max(proof.independent or 0 for proof in ordered)
     errors = [bound.error_bound or 0.0 for bound in upper if bound.kind == "random"]
     return LawCount(
@@ -145,7 +146,7 @@ def _row(problem: Problem, proofs: Proofs, trace: Trace) -> LawCount:
         parameters=problem.parameters,
         dim_lie=dim_lie,
         laws=laws,
-        known_listed=problem.known_listed,
+        known_listed=problem.known_listed if listed is None else listed,
         known_independent=independent,
         unknown_laws=laws - independent,
         trace=trace,
@@ -155,6 +156,7 @@ def _row(problem: Problem, proofs: Proofs, trace: Trace) -> LawCount:
         upper=upper,
         flow=problem.flow.describe(),
         state=problem.state,
+        timeless=next((proof.timeless for proof in ordered if proof.timeless is not None), None),
         scope=problem.architecture.scope,
     )
 

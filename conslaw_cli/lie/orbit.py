@@ -20,20 +20,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField, Span
-from conslaw_cli.algebra.rings import derivative, lift, value
+from conslaw_cli.algebra.rings import derivative, lift
+
+CHUNK_BYTES = 1 << 26
+"""Jets held at once, roughly."""
+STRETCH = 16
+"""Steps between two eliminations (measured: a quarter of the time of one elimination a step)."""
 
 
 class Step(Protocol):
     """A flow for some time: a polynomial map of the state."""
 
     def directions(self, state: Array) -> Array:
-        """Return the values (m, n) of the fields that the step follows, which commute, at a state
-        (1, n, 1).
+        """Return the values (m, n), at a state (1, n, 1), of the field that the step follows, and
+        of others that commute with it, which it follows for no time.
         """
         ...
 
@@ -51,9 +57,14 @@ class Steps(Protocol):
         """Coordinates of the state."""
         ...
 
-    def steps(self, field: PrimeField, rng: np.random.Generator) -> Iterator[Step]:
+    @property
+    def held(self) -> int:
+        """Numbers that moving one state holds."""
+        ...
+
+    def steps(self, field: PrimeField, rng: np.random.Generator, controls: int) -> Iterator[Step]:
         """Yield steps without end, times and probes drawn uniformly; all kinds of fields take part
-        in a few of them.
+        in a few of them. controls: how many control fields a step has directions of.
         """
         ...
 
@@ -76,25 +87,24 @@ def orbit(fields: Steps, field: PrimeField, rng: np.random.Generator, enough: in
     """Follow a path until its tangent vectors have rank ``enough``, an upper bound, or a stretch of
     it adds nothing.
     """
-    steps, state = fields.steps(field, rng), field.random(rng, (1, fields.dimension, 1))
+    controls = -(-2 * min(enough, fields.dimension) // STRETCH)
+    steps, state = fields.steps(field, rng, controls), field.random(rng, (1, fields.dimension, 1))
     tangents, rank = np.empty((0, fields.dimension)), -1
     while rank < len(tangents) and len(tangents) < enough:
         rank = len(tangents)
-        state, tangents = _stretch(steps, state, tangents, min(enough, fields.dimension))
+        for step in islice(steps, STRETCH):
+            tangents = np.concatenate([tangents, step.directions(state)])
+            tangents = _carried(fields, step, state, tangents)
+            state = step.move(state)
         tangents = _independent(field, tangents)
     return Orbit(field, state[0, :, 0], tangents)
 
 
-def _stretch(
-    steps: Iterator[Step], state: Array, tangents: Array, size: int
-) -> tuple[Array, Array]:
-    """Go on for so many steps, and carry the tangent vectors along."""
-    for _ in range(size):
-        step = next(steps)
-        tangents = np.concatenate([tangents, step.directions(state)])
-        moved = step.move(lift(state, tangents[..., None]))
-        state, tangents = value(moved)[:1], derivative(moved)[..., 0]
-    return state, tangents
+def _carried(fields: Steps, step: Step, state: Array, tangents: Array) -> Array:
+    """Return the images of tangent vectors, so many at a time as memory is meant for."""
+    rows = max(1, CHUNK_BYTES // (16 * fields.held))
+    parts = [tangents[start : start + rows, :, None] for start in range(0, len(tangents), rows)]
+    return np.concatenate([derivative(step.move(lift(state, part)))[..., 0] for part in parts])
 
 
 def _independent(field: PrimeField, rows: Array) -> Array:

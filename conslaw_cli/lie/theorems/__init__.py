@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from conslaw_cli.lie.theorems.brackets import brackets, orbit, stagnation
 from conslaw_cli.lie.theorems.direct_sum import direct_sum
+from conslaw_cli.lie.theorems.flows import homogeneous_decay, mirror_paths, momentum_pair
 from conslaw_cli.lie.theorems.image import image
 from conslaw_cli.lie.theorems.known_laws import known_laws
 from conslaw_cli.lie.theorems.linear_pair import linear_pair
@@ -28,6 +29,9 @@ THEOREMS: tuple[Theorem, ...] = (
     linear_pair,
     image,
     direct_sum,
+    mirror_paths,
+    momentum_pair,
+    homogeneous_decay,
     stagnation,
 )
 """All theorems, in the order in which a row shows their bounds."""

@@ -53,7 +53,7 @@ def paths(problem: Problem, evidence: Evidence) -> Proof | None:
     """
     if not is_monomial(problem):
         return None
-    rank = _rank(problem)
+    rank = path_rank(problem)
     shown = f"φ is monomial; the path-edge incidence matrix of its graph has rank {rank}"
     bound = Bound(rank, "paths", "proof", None, shown)
     # Every law is a function of known quadratic ones, which are independent; laws whose integers
@@ -61,7 +61,8 @@ def paths(problem: Problem, evidence: Evidence) -> Proof | None:
     return Proof((bound,), (bound,), problem.known_listed, Trace((rank,)))
 
 
-def _rank(problem: Problem) -> int:
+def path_rank(problem: Problem) -> int:
+    """Return rank A of a monomial φ."""
     if isinstance(problem.architecture, CustomMap):
         return problem.architecture.path_rank()
     chain = chain_of(problem)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from conslaw_cli.families.formulas.custom import CustomFields, CustomMap, RandomFields
+from conslaw_cli.flows.gradient import Gradient
+from conslaw_cli.flows.mirror import Mirror
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Proof, theorem
 from conslaw_cli.problems import Problem
@@ -13,6 +15,7 @@ from conslaw_cli.records import Bound
     "single field",
     title="A single field",
     source="elementary: [χ, χ] = 0",
+    flows=(Gradient, Mirror),
 )
 def single_field(problem: Problem, evidence: Evidence) -> Proof | None:
     """If W_φ is spanned by one field, then dim Lie(W_φ)(θ) ≤ 1.
@@ -20,7 +23,7 @@ def single_field(problem: Problem, evidence: Evidence) -> Proof | None:
     Hypotheses. φ has one component, up to constants and multiples, or one field is given. A chain
     has one if it is linear without biases, from one input to one output.
 
-    Proof. Every bracket of multiples of one field is zero.
+    Proof. Every bracket of multiples of one field is zero; under a mirror flow that field is M ∇φ.
     """
     if not _scalar(problem):
         return None

@@ -35,6 +35,8 @@ class Proof:
     trace: the dimensions of W_0(θ), W_1(θ), …
     image: dim W_0(θ), the generic rank of ∂φ.
     spare: a row shows the bounds only where no others prove as much.
+    listed: number of known laws, where listing them is to be spared.
+    timeless: number of laws that do not depend on time.
     """
 
     lower: tuple[Bound, ...] = ()
@@ -43,6 +45,8 @@ class Proof:
     trace: Trace | None = None
     image: int | None = None
     spare: bool = False
+    listed: int | None = None
+    timeless: int | None = None
 
     @property
     def settles(self) -> bool:

@@ -1,0 +1,173 @@
+"""Flows other than gradient flow; docs/flows.md has the proofs at length."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import comb
+
+from conslaw_cli.families.formulas.custom import CustomMap
+from conslaw_cli.flows.decay import Decay
+from conslaw_cli.flows.friction import Friction
+from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.flows.mirror import Mirror
+from conslaw_cli.flows.momentum import Momentum
+from conslaw_cli.lie.theorems.paths import is_monomial, path_rank
+from conslaw_cli.lie.theorems.structure import Chain, chain_of
+from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
+from conslaw_cli.problems import Problem
+from conslaw_cli.records import Bound, LawCount, Trace
+
+
+def _separable(problem: Problem) -> bool:
+    """Whether a monomial φ moves under a metric: cross-entropy rotates outputs, which metrics do
+    not commute with.
+    """
+    return is_monomial(problem) and not problem.loss.zero_sum
+
+
+@theorem(
+    "mirror paths",
+    title="Monomial maps under mirror flows",
+    source=(
+        "docs/flows.md; for nonnegative and input-convex networks: Marcotte, Gribonval, Peyré: Keep"
+        " the Momentum: Conservation Laws beyond Euclidean Gradient Flows, ICML 2024, arXiv"
+        " 2405.12888"
+    ),
+    flows=(Mirror,),
+    whole=_separable,
+)
+def mirror_paths(problem: Problem, evidence: Evidence) -> Proof | None:
+    """If every component of φ is a monomial in θ, then dim Lie(M W_φ)(θ) = rank A for every metric
+    M that is diagonal, ``M_e`` a function of θ_e alone, wherever no θ_e and no M_e is zero; A has a
+    row of exponents for every component. A ReLU network has one law a hidden neuron.
+
+    Hypotheses. A mirror flow under a loss with condition (9); φ as for gradient flow.
+
+    Proof. With ``Y_e' = θ_e/M_e``, a coordinate where θ_e is not zero, the field ``M ∇θ^a`` is θ^a
+    times the constant field a in the coordinates Y. The rest is as for gradient flow, where ``Y_e =
+    θ_e²/2``.
+    """
+    if not _separable(problem):
+        return None
+    rank = path_rank(problem)
+    shown = (
+        "φ is monomial, and the metric is a function of each parameter by itself; the path-edge"
+        f" incidence matrix has rank {rank}"
+    )
+    bound = Bound(rank, "mirror paths", "proof", None, shown)
+    laws = problem.parameters - rank
+    listed = None if isinstance(problem.architecture, CustomMap) else laws
+    return Proof((bound,), (bound,), laws, Trace((rank,)), spare=True, listed=listed)
+
+
+def _pair(problem: Problem) -> Chain | None:
+    """Return the chain of a linear network of two layers under Euclidean momentum."""
+    flow, chain = problem.flow, chain_of(problem)
+    if not isinstance(flow, Momentum) or flow.metric is not None or chain is None:
+        return None
+    pair = len(chain.widths) == 3 and chain.linear[0] and not chain.unmoved
+    return chain if pair else None
+
+
+@theorem(
+    "momentum pair",
+    title="Two-layer linear networks under momentum",
+    source=(
+        "Marcotte, Gribonval, Peyré: Keep the Momentum: Conservation Laws beyond Euclidean Gradient"
+        " Flows, ICML 2024, arXiv 2405.12888; proved in docs/flows.md with biases, and for one"
+        " input and one output"
+    ),
+    flows=(Momentum,),
+    whole=lambda problem: _pair(problem) is not None,
+)
+def momentum_pair(problem: Problem, evidence: Evidence) -> Proof | None:
+    """For ``φ(U, V) = U V`` with U (n × r) and V (r × m), N = n + m and k = max(0, r − 2N), there
+    are r(r−1)/2 − k(k−1)/2 laws under momentum, and 2 (2r − 3) for n = m = 1, none for r = 1; all
+    are functions of Noether's charges. Hidden biases are one row more of U; output biases add none.
+
+    Hypotheses. A linear chain of two layers, under a loss with condition (9), and Euclidean
+    momentum of any friction.
+
+    Proof. All hidden units, each a vector of R^N with its momentum, are moved alike, by linear maps
+    of R^{2N}: ``f_0 = (0 1; 0 0)`` and ``X_S = (0 0; S 0)``. Brackets yield X_J for J in the Jordan
+    algebra of the S, which is that of all symmetric matrices if N ≥ 3, and so all of sp(2N), whose
+    invariants on r vectors are their symplectic products. For n = m = 1 it is spanned by S and 1,
+    and the algebra is sl(2) ⊕ sl(2), on sums and differences.
+    """
+    if (chain := _pair(problem)) is None:
+        return None
+    inputs, units, outputs = chain.widths
+    rows = inputs + chain.biased[0] + outputs
+    laws = comb(units, 2) - comb(max(0, units - 2 * rows), 2)
+    listed = comb(units, 2)
+    if rows == 2:
+        laws, listed = 2 * max(0, 2 * units - 3), 2 * listed
+    value = problem.state - laws
+    algebra = f"sp({2 * rows})" if rows > 2 else "sl(2) ⊕ sl(2)"
+    shown = f"φ is a product of two matrices: {algebra} acts on {units} vectors, and time moves"
+    bound = Bound(value, "momentum pair", "proof", None, shown)
+    timeless = laws if problem.flow == Momentum(Friction.NONE) else max(0, laws - 1)
+    trace = Trace((value,), complete=False)
+    return Proof((bound,), (bound,), laws, trace, spare=True, listed=listed, timeless=timeless)
+
+
+@theorem(
+    "decay",
+    title="Homogeneous maps under weight decay",
+    source=(
+        "docs/flows.md; Marcotte, Gribonval, Peyré: Transformative or Conservative? Conservation"
+        " Laws for ResNets and Transformers, ICML 2025, arXiv 2506.06194"
+    ),
+    needs=Needs.PARTS,
+    flows=(Decay,),
+)
+def homogeneous_decay(problem: Problem, evidence: Evidence) -> Proof | None:
+    """If every component of φ is homogeneous, weight decay of all parameters has the laws h of
+    gradient flow, as ``h(e^{λt} θ)``; time is one more direction: dim Lie is one more.
+
+    Hypotheses. A chain of layers, of which no two with biases are joined by linear ones alone: else
+    paths with different numbers of weights add up in one component.
+
+    Proof. In ``q = e^{λt} θ`` the fields are those of the gradients at cq, c = e^{−λt}, up to
+    factors that controls absorb; they span the gradients of the homogeneous parts of the components
+    of φ, which are the components themselves.
+    """
+    chain = chain_of(problem)
+    if problem.flow != Decay() or chain is None or not is_homogeneous(chain):
+        return None
+    row = evidence.count(replace(problem, flow=GRADIENT))
+    assert row.trace is not None
+    known = row.known_independent or 0
+    return Proof(
+        tuple(map(_with_time, row.lower)),
+        tuple(map(_with_time, row.upper)),
+        known,
+        replace(row.trace, dimensions=tuple(d + 1 for d in row.trace.dimensions)),
+        timeless=_timeless(row),
+    )
+
+
+def _timeless(row: LawCount) -> int | None:
+    """Return how many laws of decay do not depend on time: all but one, where one has a degree that
+    is not 0, as known laws have.
+    """
+    if not row.laws:
+        return 0
+    return row.laws - 1 if row.known_independent else None
+
+
+def _with_time(bound: Bound) -> Bound:
+    return replace(
+        bound, value=bound.value + 1, shown=f"under gradient flow: {bound.shown}; time is one more"
+    )
+
+
+def is_homogeneous(chain: Chain) -> bool:
+    """Whether every component of φ is homogeneous."""
+    biases = 0
+    for biased, linear in zip(chain.biased, (*chain.linear, True), strict=True):
+        biases += biased
+        if biases > 1:
+            return False
+        biases *= linear
+    return True

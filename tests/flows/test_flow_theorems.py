@@ -1,0 +1,96 @@
+"""Theorems on flows: at any size, and never apart from what the engine counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import oracle_flows as oracle
+import pytest
+
+from conslaw_cli import MLP, CustomMap, Problem, count_laws
+from conslaw_cli.flows import Asked
+from conslaw_cli.flows.decay import Decay
+from conslaw_cli.flows.friction import Friction
+from conslaw_cli.flows.metrics import Hypentropy, Power
+from conslaw_cli.flows.mirror import Mirror, Shorthand
+from conslaw_cli.flows.momentum import Momentum
+from conslaw_cli.lie import budget
+from conslaw_cli.records import LawCount
+
+
+def counted(architecture: Any, flow: Asked) -> LawCount:
+    return count_laws(Problem(architecture, flow.of(architecture)))
+
+
+@pytest.fixture
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "ENGINE_LIMIT", 0)
+
+
+@pytest.mark.usefixtures("no_engine")
+@pytest.mark.parametrize("widths", [(1, 1, 1), (1, 2, 1), (1, 4, 1), (2, 2, 1), (1, 7, 1)])
+@pytest.mark.parametrize("bias", [False, "hidden", "all"])
+@pytest.mark.parametrize("friction", Friction, ids=lambda friction: friction.value)
+def test_two_layers_under_momentum(widths: tuple[int, ...], bias: Any, friction: Friction) -> None:
+    """The closed form alone against the engine, whose known laws are listed."""
+    network = MLP(widths, "linear", bias)
+    flow = Momentum(friction)
+    alone = counted(network, flow)
+    assert [bound.method for bound in alone.upper] == ["momentum pair"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(budget, "ENGINE_LIMIT", 1500)
+        engine = counted(network, flow)
+    assert "known laws" in [bound.method for bound in engine.upper]
+    for figure in ("dim_lie", "laws", "known_listed", "known_independent", "timeless", "verdict"):
+        assert getattr(alone, figure) == getattr(engine, figure), figure
+
+
+@pytest.mark.usefixtures("no_engine")
+@pytest.mark.parametrize("bias", [False, "hidden", "all"])
+@pytest.mark.parametrize("flow", [Shorthand("nmf"), Shorthand("icnn")], ids=str)
+def test_monomial_maps_under_mirror_flows(bias: Any, flow: Asked) -> None:
+    network = MLP((1, 2, 2, 1), "relu", bias)
+    alone = counted(network, flow)
+    assert [bound.method for bound in alone.lower] == ["mirror paths"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(budget, "ENGINE_LIMIT", 1500)
+        engine = counted(network, flow)
+    assert "brackets" in [bound.method for bound in engine.lower]
+    for figure in ("dim_lie", "laws", "known_listed", "known_independent", "verdict"):
+        assert getattr(alone, figure) == getattr(engine, figure), figure
+
+
+def test_any_size() -> None:
+    wide = MLP((10**5, 10**6, 10**3), "relu", "hidden")
+    assert counted(wide, Shorthand("nmf")).laws == 10**6
+    row = counted(MLP((300, 1000, 200), "linear"), Momentum())
+    assert (row.laws, row.verdict) == (1000 * 999 // 2, "proved")
+    assert (row.timeless, row.known_listed) == (1000 * 999 // 2 - 1, 1000 * 999 // 2)
+
+
+def test_metrics_that_are_no_powers() -> None:
+    metrics = (("U1", Hypentropy(Power(1).square / 2)), ("U3", Power(2)), ("b1", Power(3)))
+    row = counted(MLP((2, 3, 2, 1), "relu", "hidden"), Mirror(metrics))
+    assert (row.laws, row.known_independent, row.verdict) == (5, 5, "proved")
+    assert {"brackets", "mirror paths"} >= {bound.method for bound in row.lower}
+
+
+@pytest.mark.parametrize("widths", [(1, 2, 2, 1), (2, 3, 2)])
+def test_decay_of_homogeneous_maps_is_a_theorem(widths: tuple[int, ...]) -> None:
+    row = counted(MLP(widths, "linear"), Decay())
+    found = oracle.decay(MLP(widths, "linear"))
+    assert (row.laws, row.timeless, row.verdict) == (found.laws, found.timeless, "proved")
+
+
+def test_one_field_in_a_metric() -> None:
+    row = counted(MLP((1, 2, 2, 1), "linear"), Shorthand("nmf"))
+    assert (row.laws, row.unknown_laws, row.verdict) == (7, 3, "proved")
+
+
+def test_maps_of_ones_own() -> None:
+    phi = CustomMap(("u", "v", "w"), ("u*v", "u**2"))
+    row = counted(phi, Momentum())
+    assert (row.state, row.laws, row.timeless, row.verdict) == (7, 2, 1, "proved")  # w stands still
+    assert counted(phi, Shorthand("nmf")).laws == 1
+    roots = CustomMap(("u", "v"), ("u*sqrt(v)",))
+    assert [counted(roots, flow).laws for flow in (Decay(), Momentum())] == [1, 0]

@@ -12,7 +12,7 @@ import numpy as np
 import oracle
 import oracle_layers
 import pytest
-from graphs import NAMED, Given, random_graphs
+from graphs import FUNCTIONS, NAMED, Given, random_graphs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.operation import Shape
 from conslaw_cli.networks.operations.convolution import Convolution, Pool
 from conslaw_cli.networks.operations.dense import Linear
-from conslaw_cli.networks.operations.elementwise import Activation
+from conslaw_cli.networks.operations.elementwise import Activation, Power
 from conslaw_cli.networks.operations.product import Add, Multiply
 from conslaw_cli.networks.operations.reshape import Flat
 
@@ -72,6 +72,8 @@ def values(graph: Graph, theta: Any, probe: Any, constants: Any) -> dict[str, ND
                 found[node.name] = p[0].T.dot(x[0]) + (p[1] if len(p) > 1 else 0)
             case Add():
                 found[node.name] = sum(x[1:], start=x[0])
+            case Power(exponent):
+                found[node.name] = x[0] ** exponent
             case Multiply():
                 found[node.name] = x[0] * x[1]
             case Flat():
@@ -187,8 +189,16 @@ def test_the_gradient_is_the_adjoint_of_the_derivative(graph: Graph, order: int)
     is_adjoint(graph, order, 0)
 
 
+@pytest.mark.parametrize("order", [0, 1, 2, 4])
+@pytest.mark.parametrize("text", FUNCTIONS.values(), ids=FUNCTIONS.keys())
+def test_the_gradient_is_the_adjoint_where_functions_are_no_polynomials(
+    text: str, order: int
+) -> None:
+    is_adjoint(Graph.parse(text), order, 0)
+
+
 @PROPERTY
-@given(random_graphs(), st.sampled_from([0, 1, 2, 4]), st.integers(0, 10**6))
+@given(random_graphs(functions=True), st.sampled_from([0, 1, 2, 4]), st.integers(0, 10**6))
 def test_the_gradient_of_random_graphs_is_the_adjoint(graph: Graph, order: int, seed: int) -> None:
     is_adjoint(graph, order, seed)
 

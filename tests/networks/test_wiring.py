@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from graphs import NAMED, pruned, random_graphs
+from graphs import FUNCTIONS, NAMED, pruned, random_graphs
 from hypothesis import given, settings
 from numpy.typing import NDArray
 from oracle_wiring import FIELD, wired
@@ -130,13 +130,13 @@ def check_laws(graph: Graph, complete: bool = True) -> None:
     assert FIELD.rank(listed) == FIELD.rank(plain) or not complete
 
 
-@pytest.mark.parametrize("text", NAMED.values(), ids=NAMED.keys())
+@pytest.mark.parametrize("text", [*NAMED.values(), *FUNCTIONS.values()])
 def test_laws_of_graphs_are_those_of_single_entries(text: str) -> None:
     check_laws(pruned(Graph.parse(text)))
 
 
 @settings(max_examples=200, deadline=None)
-@given(random_graphs())
+@given(random_graphs(functions=True))
 def test_laws_of_random_graphs_are_those_of_single_entries(graph: Graph) -> None:
     """Where positions become rows, rows of one unit may meet units of their own; then only what is
     the same for all units is found.
@@ -146,14 +146,14 @@ def test_laws_of_random_graphs_are_those_of_single_entries(graph: Graph) -> None
 
 
 @settings(max_examples=50, deadline=None)
-@given(random_graphs())
+@given(random_graphs(functions=True))
 def test_what_nothing_reads_adds_no_false_law(graph: Graph) -> None:
     theta = point(graph)
     assert not FIELD.matmul(gradients(graph, theta), fields_at(graph, theta).T).any()
 
 
 @settings(max_examples=100, deadline=None)
-@given(random_graphs())
+@given(random_graphs(functions=True))
 def test_laws_under_cross_entropy_are_laws(graph: Graph) -> None:
     """Output weights with sum zero; sums of what writes an output, where they are listed."""
     draw = np.random.default_rng(0)

@@ -274,8 +274,9 @@ class Graph:
             monomials = sum(float(each.sum()) for each in self.forward(Sizes(), *ones))
         degree = 1 if self._multilinear else max(1, self.growth.parameters)
         joined = any(len(step.inputs) > 1 for step in self.steps)
-        cleared = prod(step.operation.denominator for step in self.steps) if joined else 1
-        return math.log2(max(1.0, monomials)) + math.log2(degree) + math.log2(cleared)
+        shared = sum(math.log2(step.operation.denominator) for step in self.steps)
+        cleared = shared * self.growth.probe if joined else 0.0  # a product multiplies them
+        return math.log2(max(1.0, monomials)) + math.log2(degree) + cleared
 
     @property
     def _multilinear(self) -> bool:

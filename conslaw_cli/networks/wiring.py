@@ -260,7 +260,7 @@ class Wiring:
         plain = wire.rows is None and wire.positions == 1
         if zero_sum and plain and len(spaces) == 1 and not spaces & self._touched:
             (space,) = spaces
-            self._sums += [_sums(use.array) for use in self._uses[space]]
+            self._sums += [_sums(u.array) for u in self._uses[space] if u.array.trainable]
         self.fixed(wire)
 
     # ---- what follows

@@ -304,7 +304,7 @@ class Exponential:
     def residues(self, field: PrimeField, z: Residues, count: int) -> list[Residues]:
         """Return the value, again and again."""
         size = np.minimum(z % field.p, -z % field.p)
-        known = _hashed(field, size, 0)
+        known = _hashed(field, size, _EXPONENTIAL)
         inverse = field.power(known, field.p - 2)
         value = np.where(size == 0, 1.0, np.where(z % field.p == size, known, inverse))
         return [value] * count
@@ -325,6 +325,10 @@ class Generic:
     def real(self, z: Values, order: int) -> Values:
         """Return sin(z + 1), as good as any."""
         return np.sin(z + 1 + order * np.pi / 2)
+
+
+_EXPONENTIAL = 1 << 20
+"""A salt that no order of a derivative is."""
 
 
 def _hashed(field: PrimeField, z: Residues, salt: int) -> Residues:

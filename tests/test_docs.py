@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import re
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -31,7 +32,7 @@ SECTIONS = {
 
 
 def test_it_is_said_how_to_add_each_kind_of_thing() -> None:
-    assert list(SECTIONS) == ["A theorem", "A flow", "A format"]
+    assert list(SECTIONS) == ["A layer", "A theorem", "A flow", "A format"]
 
 
 @pytest.mark.parametrize("title", SECTIONS)
@@ -47,6 +48,31 @@ def test_what_is_added_works(title: str, monkeypatch: pytest.MonkeyPatch) -> Non
     assert example.examples
     runner.run(example, out=said.append)
     assert not runner.failures, "".join(said)
+
+
+LISTED = """
+import sys, types, pytest
+import conslaw_cli.networks.operations as operations
+added = sys.modules["added"] = types.ModuleType("added")
+exec(sys.stdin.read(), vars(added))
+operations.OPERATIONS += (added.Flip,)
+chosen = "Flip and (adjoint or passes or degrees or read_back)"
+options = ["-vv", "-p", "no:cacheprovider", "-k", chosen]
+sys.exit(pytest.main(["tests/networks/test_operations.py", *options]))
+"""
+
+
+def test_what_a_layer_declares_is_measured_once_it_is_listed() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LISTED],
+        input=re.findall(r"```python\n(.*?)```", SECTIONS["A layer"], re.DOTALL)[0],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count(" PASSED") >= 10
 
 
 @pytest.mark.parametrize("page", LINKING, ids=lambda path: path.name)

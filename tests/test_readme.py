@@ -36,7 +36,7 @@ def test_command(line: str, output: str, tmp_path: Path) -> None:
     assert done.stdout == output or not output
 
 
-@pytest.mark.parametrize("text", blocks("yaml"), ids=["sweep", "layers", "formulas"])
+@pytest.mark.parametrize("text", blocks("yaml"), ids=["sweep", "layers", "formulas", "flows"])
 def test_spec(text: str) -> None:
     assert parse(text, "README.md").architectures
 
@@ -48,7 +48,7 @@ def test_python(text: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_files_exist() -> None:
-    for target in re.findall(r"\]\(([^)]*)\)", README):
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
 
 

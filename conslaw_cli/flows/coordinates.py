@@ -29,12 +29,14 @@ class Coordinates:
 
     parameters, velocities: the names of their entries. extra: other factors of terms, as text, in
     LaTeX and in Python. arguments: what besides θ and velocities laws depend on, in Python.
+    motion: what a velocity is that of.
     """
 
     parameters: tuple[str, ...]
     velocities: tuple[str, ...] = ()
     extra: tuple[tuple[str, str, str], ...] = ()
     arguments: tuple[str, ...] = ()
+    motion: str = "velocity"
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -93,7 +93,7 @@ class Decay:
         """Return q and t."""
         names = tuple(model.parameter_names())
         decays = tuple(self._decays(model, len(names)).tolist())
-        return Shrinking(names, (), (("t", "t", "t"),), ("t", "lam"), decays)
+        return Shrinking(names, (), (("t", "t", "t"),), ("t", "lam"), decays=decays)
 
     def _decays(self, model: Model, size: int) -> NDArray[np.bool_]:
         if self.only is None:

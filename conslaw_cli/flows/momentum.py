@@ -113,7 +113,9 @@ class Momentum:
             self.metric.coordinates(model)
         arrays = Arrays.of(model)
         extra, arguments = self.friction.clock
-        return Moving(arrays.names, arrays.velocities(), (extra,), arguments, self.friction)
+        dual = "velocity of the dual variable" if self.metric is not None else "velocity"
+        names = arrays.names, arrays.velocities()
+        return Moving(*names, (extra,), arguments, dual, self.friction)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from conslaw_cli.errors import SpecError
 from conslaw_cli.flows.charts import Chart, Scale
 from conslaw_cli.flows.friction import Formula
 from conslaw_cli.flows.metrics import EUCLIDEAN, Metric
-from conslaw_cli.flows.names import Arrays, Index, latex
+from conslaw_cli.flows.names import Arrays, latex
 from conslaw_cli.networks.known_laws import Laws, Named, join
 
 LARGEST = 10**6
@@ -168,10 +168,13 @@ def _formula(
         return family.text, family.latex
     whole = family.shape.endswith("symmetric")
     linear = bool((laws.right[first] == -1).all())
+    last = laws.left[laws.law == len(laws) - 1].tolist()
     summands = {}
     for e, number in zip(entries, numbers, strict=True):
-        own = [f for f in entries if arrays.array(f) == arrays.array(e)]
-        summands[arrays.array(e)] = number, _summand(own, arrays, scales[e][0], whole, linear)
+        name = arrays.array(e)
+        own, others = ([f for f in each if arrays.array(f) == name] for each in (entries, last))
+        rows = _by_rows(own, others, arrays, number < 0)
+        summands[name] = number, _summand(own, arrays, scales[e][0], whole, linear, rows)
     texts = [(number, *formula) for number, formula in summands.values()]
     return _sum(texts, 1, "−", "·"), _sum(texts, 2, "-", r" \, ")
 
@@ -185,14 +188,23 @@ def _sum(terms: Sequence[tuple[int, str, str]], place: int, minus: str, times: s
     return " ".join(parts).removeprefix("+ ")
 
 
+def _by_rows(own: list[int], others: list[int], arrays: Arrays, reads: bool) -> bool:
+    """Whether the entries of an array in two laws of a family are in different rows, so that its
+    rows belong to units; of a family with one law, whether the array reads the unit.
+    """
+    first, last = ({arrays.names[e].partition(",")[0] for e in each} for each in (own, others))
+    return reads if own == others else not first & last
+
+
 def _summand(
-    entries: Index | list[int], arrays: Arrays, metric: Metric, whole: bool, linear: bool
+    entries: list[int], arrays: Arrays, metric: Metric, whole: bool, linear: bool, rows: bool
 ) -> Formula:
-    """Return the part of a law in the entries of one array that belong to one unit."""
+    """Return the part of a law in the entries of one array that belong to one unit; rows: the rows
+    of the array do.
+    """
     name = arrays.array(entries[0])
     text, tex = name, latex(name)
-    last = {arrays.names[e].rpartition(",")[2] for e in entries}
-    written = "[" not in arrays.names[entries[0]] or len(last) == 1
+    written = not rows
     alone = "," not in arrays.names[entries[0]]
     if metric.constant and not linear:
         if alone and "[" not in arrays.names[entries[0]]:

@@ -85,7 +85,10 @@ def _from_engine(problem: Problem, evidence: Evidence, given: Proofs, key: str) 
             )
             proofs[theorem] = min([proofs[theorem], *filter(None, again)], key=_upper)
     run = trials.settle(fields, run, rng, _enough(problem, proofs))
-    proofs |= _proofs(problem, replace(at, run=run), Needs.BRACKETS)
+    closed = replace(at, run=run)
+    proofs |= _proofs(problem, closed, Needs.BRACKETS)
+    if min(_proved(proofs.values()), default=problem.state) > run.ranks.rank:
+        proofs |= _proofs(problem, closed, Needs.GAP)
     row = _row(problem, proofs, run.trace)
     if not isinstance(fields, Clocked):
         return row

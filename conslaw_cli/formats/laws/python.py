@@ -112,7 +112,7 @@ def _arguments(coordinates: Coordinates, arrays: Sequence[Block]) -> list[str]:
     names = {"t": "t: time.", "lam": "lam: the rate of decay.", "tau": "tau: the friction."}
     moving = velocities(coordinates)
     pairs = ", ".join(f"{v.name} of {x.name}" for v, x in zip(moving, arrays, strict=False))
-    lines = [f"velocity: as many numbers, the velocities {pairs}."] if moving else []
+    lines = [f"velocity: as many numbers, each a {coordinates.motion}: {pairs}."] if moving else []
     return [*lines, *(names[name] for name in coordinates.arguments)]
 
 

@@ -72,6 +72,10 @@ def _figures(result: Result) -> Iterator[str]:
     gradient = search.problem.flow == GRADIENT
     if gradient and is_monomial(search.problem) and not search.homogeneous and search.degree >= 2:
         yield "complete: φ is a monomial map, so all laws are functions of those of degree up to 2"
+    if not search.listed.polynomial:
+        yield "known laws, not searched, as they need not be polynomials:"
+        families = search.listed.families
+        yield from (f"  {family.text} = const   ({family.shape})" for family in families)
     if search.error_bound:
         chance = probability(search.error_bound)
         yield (
@@ -135,9 +139,9 @@ def _conventions_of_flow(search: LawSearch) -> Iterator[str]:
     names = search.coordinates.velocities
     if any(name.startswith("V") for name in names):
         bias = ", c1 that of b1" * any(name.startswith("c") for name in names)
-        yield f"V1 is the velocity of U1{bias}."
+        yield f"V1 is the {search.coordinates.motion} of U1{bias}."
     elif names:
-        yield f"{names[0]} is the velocity of {search.parameters[0]}."
+        yield f"{names[0]} is the {search.coordinates.motion} of {search.parameters[0]}."
     if search.coordinates.arguments:
         symbols = {"t": "t is time", "lam": "λ the rate of decay", "tau": "τ the friction"}
         yield ", ".join(symbols[name] for name in search.coordinates.arguments) + "."

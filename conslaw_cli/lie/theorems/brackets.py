@@ -92,4 +92,6 @@ def stagnation(problem: Problem, evidence: Evidence) -> Proof | None:
         " and points"
     )
     error = run.error or 0.0
-    return Proof(upper=(Bound(run.ranks.rank, "stagnation", "random", None, shown, error),))
+    return Proof(
+        upper=(Bound(run.ranks.rank, "stagnation", "random", None, shown, error),), spare=True
+    )

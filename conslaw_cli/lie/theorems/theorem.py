@@ -24,6 +24,7 @@ class Needs(Enum):
     RANKS = "ranks at a random point"
     PATH = "the rank of the end point of a path"
     BRACKETS = "ranks of brackets"
+    GAP = "a gap between the proved bounds, besides these"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,196 @@
+"""Fields made of algebraic expressions as polynomials, exactly, up to factors.
+
+A field may be multiplied by any function: what is orthogonal to it stays so. So every field is
+multiplied by powers of bases until no exponent is negative. Integer powers of sums are multiplied
+out; what is left of a fractional power of a base b is a power of one more variable y, which stands
+for ``b^{1/B}``, B being the common denominator of the exponents of b. Variables with fractional
+powers become powers themselves, ``θ_i = ± t_i^B``. The polynomials map to the functions by a
+homomorphism, so what vanishes here vanishes there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from math import comb, floor, lcm, prod
+from typing import Any, NamedTuple
+
+from flint import Ordering, fmpq, fmpq_mpoly_ctx
+
+from conslaw_cli.families.formulas.algebraic import components
+from conslaw_cli.families.formulas.terms import Base, Graph, Prime, Sum, Term, Variable
+
+Polynomial = Any
+"""An ``fmpq_mpoly`` of one context."""
+
+MAX_TERMS = 20_000
+"""Terms of all polynomials of an expansion together, at most."""
+
+
+class Expansion(NamedTuple):
+    """Fields (·, D) that span the same directions as those given, and the D coordinates θ_e."""
+
+    coordinates: tuple[Polynomial, ...]
+    fields: tuple[tuple[Polynomial, ...], ...]
+
+
+class NotPolynomialError(Exception):
+    """A field is no polynomial in the variables above, or one with too many terms."""
+
+
+def gradients(graph: Graph) -> Expansion:
+    """Return the gradients of a graph's outputs. Raise NotPolynomialError."""
+    slopes = _Slopes(graph)
+    terms = components(graph)
+    return _expanded(
+        graph, [[slopes.of(term, j) for j in range(graph.variables)] for term in terms]
+    )
+
+
+def fields(graph: Graph) -> Expansion:
+    """Return the fields whose entries, D for each, are a graph's outputs. Raise
+    NotPolynomialError.
+    """
+    size = graph.variables
+    starts = range(0, len(graph.outputs), size)
+    rows = [[[term] for term in graph.outputs[start : start + size]] for start in starts]
+    return _expanded(graph, rows)
+
+
+class _Slopes:
+    """Partial derivatives of terms, as sums of terms."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._bases = graph.bases
+        self._known = dict[tuple[int, int], list[Term]]()
+
+    def of(self, term: Term, variable: int) -> list[Term]:
+        """Differentiate a term."""
+        slopes = list[Term]()
+        for i, e in term.factors:
+            outer = _product(term, Term(e, ((i, Fraction(-1)),)))
+            slopes += (_product(outer, inner) for inner in self._base(i, variable))
+            if len(slopes) > MAX_TERMS:
+                raise NotPolynomialError
+        return slopes
+
+    def _base(self, index: int, variable: int) -> list[Term]:
+        if (index, variable) not in self._known:
+            self._known[index, variable] = self._slope(self._bases[index], variable)
+        return self._known[index, variable]
+
+    def _slope(self, base: Base, variable: int) -> list[Term]:
+        if isinstance(base, Variable):
+            return [Term(Fraction(base.sign))] if base.index == variable else []
+        if isinstance(base, Prime):
+            return []
+        return [slope for term in base.terms for slope in self.of(term, variable)]
+
+
+def _product(*terms: Term) -> Term:
+    exponents = dict[int, Fraction]()
+    for term in terms:
+        for i, e in term.factors:
+            exponents[i] = exponents.get(i, Fraction(0)) + e
+    factors = tuple((i, e) for i, e in sorted(exponents.items()) if e)
+    return Term(prod((term.coefficient for term in terms), start=Fraction(1)), factors)
+
+
+_Entries = Sequence[Sequence[Sequence[Term]]]
+"""For every field and coordinate the terms of the entry."""
+
+
+def _expanded(graph: Graph, rows: _Entries) -> Expansion:
+    scaled = [_without_poles(row) for row in rows]
+    used = [term for row in scaled for entry in row for term in entry]
+    ring = _Ring(graph, used)
+    return Expansion(
+        ring.coordinates(),
+        tuple(tuple(ring.sum(entry) for entry in row) for row in scaled),
+    )
+
+
+def _without_poles(row: Sequence[Sequence[Term]]) -> list[list[Term]]:
+    """Multiply a field by powers of bases until no exponent is negative."""
+    lowest = dict[int, Fraction]()
+    for entry in row:
+        for term in entry:
+            for i, e in term.factors:
+                lowest[i] = min(lowest.get(i, Fraction(0)), e)
+    factor = Term(Fraction(1), tuple((i, -e) for i, e in lowest.items() if e))
+    return [[_product(term, factor) for term in entry] for entry in row]
+
+
+class _Ring:
+    """The polynomials in t and y (module docstring)."""
+
+    def __init__(self, graph: Graph, used: Iterable[Term]) -> None:
+        self._graph, self._left = graph, MAX_TERMS
+        inner = (t for base in graph.bases if isinstance(base, Sum) for t in base.terms)
+        self._orders = dict[int, int]()
+        for term in (*used, *inner):
+            for i, e in term.factors:
+                self._orders[i] = lcm(self._orders.get(i, 1), e.denominator)
+        bases = enumerate(graph.bases)
+        own = {base.index: i for i, base in bases if isinstance(base, Variable)}
+        roots = [i for i, order in self._orders.items() if order > 1 and i not in own.values()]
+        names = [f"t{e}" for e in range(graph.variables)] + [f"y{i}" for i in roots]
+        self._context = fmpq_mpoly_ctx.get(tuple(names), Ordering.lex)
+        self._own, symbols = own, self._context.gens()
+        self._symbols = {own[e]: symbols[e] for e in own}
+        self._symbols |= dict(zip(roots, symbols[graph.variables :], strict=True))
+        self._idle, self._values = symbols, dict[int, Polynomial]()
+
+    def coordinates(self) -> tuple[Polynomial, ...]:
+        """Return θ_1, …, θ_D."""
+        return tuple(map(self._coordinate, range(self._graph.variables)))
+
+    def _coordinate(self, variable: int) -> Polynomial:
+        if variable not in self._own:
+            return self._idle[variable]
+        index = self._own[variable]
+        base = self._graph.bases[index]
+        assert isinstance(base, Variable)
+        return base.sign * self._symbols[index] ** self._orders.get(index, 1)
+
+    def sum(self, terms: Iterable[Term]) -> Polynomial:
+        """Add up terms."""
+        total = self._context.constant(0)
+        for term in terms:
+            total += self._term(term)
+        self._left -= len(total)
+        if self._left < 0:
+            raise NotPolynomialError
+        return total
+
+    def _term(self, term: Term) -> Polynomial:
+        total = self._context.constant(fmpq(*term.coefficient.as_integer_ratio()))
+        for i, e in term.factors:
+            power = self._power(i, e)
+            if len(total) * len(power) > MAX_TERMS:
+                raise NotPolynomialError
+            total *= power
+        return total
+
+    def _power(self, index: int, exponent: Fraction) -> Polynomial:
+        if exponent < 0:
+            raise NotPolynomialError
+        order, base = self._orders[index], self._graph.bases[index]
+        if isinstance(base, Variable):
+            return self._symbols[index] ** int(exponent * order)
+        whole = floor(exponent)
+        value = self._value(index, base)
+        if whole and comb(len(value) + whole - 1, whole) > MAX_TERMS:
+            raise NotPolynomialError
+        power = value**whole
+        rest = int((exponent - whole) * order)
+        return power * self._symbols[index] ** rest if rest else power
+
+    def _value(self, index: int, base: Prime | Sum) -> Polynomial:
+        if index not in self._values:
+            self._values[index] = (
+                self._context.constant(base.value)
+                if isinstance(base, Prime)
+                else self.sum(base.terms)
+            )
+        return self._values[index]

@@ -15,11 +15,28 @@ from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.networks.operation import Node, Operation, Shape, ShapeError
 from conslaw_cli.networks.operations.convolution import Convolution, Pool
 from conslaw_cli.networks.operations.dense import Linear
-from conslaw_cli.networks.operations.elementwise import Activation
+from conslaw_cli.networks.operations.elementwise import Activation, Exp, Power, Smooth
 from conslaw_cli.networks.operations.product import Add, Multiply
 from conslaw_cli.networks.operations.reshape import Flat
 
+FUNCTIONS: dict[str, str] = {
+    "exponential": "x[2]\nz[2] = dense(x; U1, b1)\nh = exp(z)\ny[2] = dense(h; U2)",
+    "exponential without bias": "x[2]\nz[2] = dense(x; U1)\nh = exp(z)\ny[2] = dense(h; U2)",
+    "smooth GLU": (
+        "x[2]\na[2] = dense(x; U1, b1)\nb[2] = dense(x; U2)\ng = smooth(a)\n"
+        "h = multiply(g, b)\ny[2] = dense(h; U3)"
+    ),
+    "exponential GLU": (
+        "x[2]\na[2] = dense(x; U1, b1)\nb[2] = dense(x; U2)\ng = exp(a)\n"
+        "h = multiply(g, b)\nq = power(h, k=2)\ny[2] = dense(q; U3)"
+    ),
+    "smooth residual stream": (
+        "x[2]\nh[2] = dense(x; U1)\nz[2] = dense(h; U2)\nr = smooth(z)\nb[2] = dense(r; U3)\n"
+        "s = add(h, b)\ny[1] = dense(s; U4)"
+    ),
+}
 NAMED: dict[str, str] = {
+    "powers": "x[2]\nz[2] = dense(x; U1)\nh = power(z, k=3)\nq = power(h, k=2)\ny[1] = dense(q; U)",
     "chain": "x[2]\nh[2] = dense(x; U1)\ny[2] = dense(h; U2)",
     "chain with biases": (
         "x[2]\nz[2] = dense(x; U1, b1)\nh = relu(z)\ng[3] = dense(h; U2, b2)\ny[1] = dense(g; U3)"
@@ -76,8 +93,8 @@ NAMED: dict[str, str] = {
 class _Builder:
     """Draws nodes one by one; what does not fit is left out."""
 
-    def __init__(self, random: Random) -> None:
-        self.random = random
+    def __init__(self, random: Random, functions: bool) -> None:
+        self.random, self.functions = random, functions
         self.inputs = [Input("x", random.choice([(1,), (2,), (2,), (1, 3), (2, 2, 2)]))]
         if random.random() < 0.3:
             self.inputs.append(Input("u", random.choice([(1,), (2,)])))
@@ -88,9 +105,11 @@ class _Builder:
 
     def operation(self, shape: Shape) -> Operation:
         draw, kind = self.random, self.random.random()
-        if kind < 0.15:
+        if kind < 0.08:
+            return draw.choice([Exp(), Smooth()]) if self.functions else Power(draw.randint(2, 3))
+        if kind < 0.2:
             return Activation(draw.choice(["relu", "abs", "linear"]))
-        if kind < 0.3:
+        if kind < 0.35:
             return draw.choice([Add(), Multiply()])
         if len(shape) == 1:
             return Linear(draw.randint(1, 2), draw.random() < 0.3)
@@ -147,11 +166,12 @@ class _Builder:
 
 
 @st.composite
-def random_graphs(draw: st.DrawFn) -> Graph:
+def random_graphs(draw: st.DrawFn, functions: bool = False) -> Graph:
     """Draw a graph: values read twice, shared and frozen arrays, products, nodes that nothing
-    reads, several inputs and outputs, images.
+    reads, several inputs and outputs, images; perhaps functions that are no polynomials.
     """
-    builder = _Builder(draw(st.randoms(use_true_random=False)))
+    random = draw(st.randoms(use_true_random=False))
+    builder = _Builder(random, functions and random.random() < 0.5)
     for _ in range(draw(st.integers(1, 7))):
         builder.add()
     if not builder.nodes:

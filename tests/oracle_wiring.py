@@ -5,7 +5,7 @@ A generator on a value h is (S, t), h → h + ε(S h + t); the array U between t
 S'ᵀ − Sᵀ U`` and a bias b by ``S' b + t'``. Entries of S and t are linear forms in unknowns. What an
 operation demands is a list of equations between them, written here from the words that operations
 use, and the solutions are a nullspace modulo a prime. An array that must not move, or moves in two
-ways at once, is put in as random numbers, three times.
+ways at once, is put in as random numbers, more often than it has rows or columns.
 """
 
 from __future__ import annotations
@@ -120,6 +120,10 @@ class Plain:
     def fixed(self, wire: Wire) -> None:
         self.vanish(wire.forms())
 
+    def stopped(self, wire: Wire) -> Wire:
+        self.fixed(wire)
+        return replace(self.given(len(wire.t)), positions=wire.positions)
+
     def scaled(self, wire: Wire, factor: int) -> Wire:
         s = [[plus({}, form, factor) for form in row] for row in wire.s]
         return replace(wire, s=s, t=[{}] * len(wire.t))
@@ -155,7 +159,7 @@ class Plain:
 
     def use(self, array: Any, use: Use, shape: Shape) -> None:
         known = self.uses.setdefault(array.name, (array, use))[1]
-        for _ in range(3):
+        for _ in range(2 + max(shape)):
             numbers = self.rng.integers(1, P, shape)
             if not array.trainable:
                 self.vanish(use.motion(numbers))

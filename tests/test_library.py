@@ -68,7 +68,7 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "a width of 5,000 digits": (lambda: MLP((3, 10**5000)), "widths: a huge int is above"),
     "an activation in capitals": (
         lambda: MLP((3, 4, 2), "ReLU"),
-        "activation: expected one of linear, identity, relu, leaky_relu, abs, homogeneous, got 'ReLU' (did you mean relu?)",
+        "activation: expected one of linear, identity, relu, leaky_relu, abs, homogeneous, exp, smooth, power:2, got 'ReLU' (did you mean relu?)",
     ),
     "no activation": (
         lambda: MLP((3, 4, 2), any_value(None)),
@@ -77,7 +77,7 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "an empty activation": (lambda: MLP((3, 4, 2), ""), "activation: expected one of linear,"),
     "an activation that is a list": (
         lambda: MLP((3, 4, 2), any_value([["relu"]])),
-        "activation: expected one of linear, identity, relu, leaky_relu, abs, homogeneous, got ['relu']",
+        "activation: expected one of linear, identity, relu, leaky_relu, abs, homogeneous, exp, smooth, power:2, got ['relu']",
     ),
     "a loss by its initials": (
         lambda: MLP((3, 4, 2), loss=any_value("ce")),

@@ -88,6 +88,17 @@ class PrimeField:
             raise ZeroDivisionError(f"0 has no inverse mod {self.p}")
         return float(pow(int(x) % self.p, -1, self.p))
 
+    def power(self, x: Array, exponent: int) -> Array:
+        """Return ``x^exponent`` for an array of residues and an exponent ≥ 0."""
+        result, square = np.ones_like(x), x
+        while exponent:
+            if exponent & 1:
+                result = self.reduce(result * square)
+            exponent >>= 1
+            if exponent:
+                square = self.reduce(square * square)
+        return result
+
     def fraction(self, x: Fraction) -> float:
         """Return the residue of a fraction; raise ZeroDivisionError if p divides its
         denominator.

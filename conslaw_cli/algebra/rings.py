@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -32,6 +33,22 @@ DIRECT = 8
 """Coefficients up to which jets are multiplied by one product."""
 WIDE = 256
 """Size of jets above which products are split: so many products of residues may be added."""
+
+
+class Rule(Protocol):
+    """A function of one variable that is no polynomial."""
+
+    def residues(self, field: PrimeField, z: Array, count: int) -> list[Array]:
+        """Return residues for σ(z), σ'(z), …, ``count`` of them.
+
+        They are decided by z alone, up to what the rule knows of σ (σ(−z) = 1/σ(z), say): values at
+        arguments that are equal modulo the prime are taken to be equal, which can only lower ranks.
+        """
+        ...
+
+    def real(self, z: Values, order: int) -> Values:
+        """Return the derivative of that order at floats."""
+        ...
 
 
 class Ring(Protocol):
@@ -59,6 +76,10 @@ class Ring(Protocol):
 
     def scale(self, x: Values, factor: Fraction) -> Values:
         """Multiply by a number whose denominator is smaller than any prime that is used."""
+        ...
+
+    def function(self, rule: Rule, z: Values, order: int = 0) -> Values:
+        """Return the derivative of that order of a function, entry by entry."""
         ...
 
     def store(self, target: Values, x: Values) -> None:
@@ -97,13 +118,33 @@ class Exact:
         return total
 
     def scale(self, x: Values, factor: Fraction) -> Values:
-        """Multiply; floats, which only ever bound sizes, stay as if denominators were cleared."""
-        whole = factor.denominator == 1 or x.dtype != object
-        return x * (factor.numerator if whole else factor)
+        """Multiply."""
+        if x.dtype != object:
+            return x * float(factor)
+        return x * (factor.numerator if factor.denominator == 1 else factor)
+
+    def function(self, rule: Rule, z: Values, order: int = 0) -> Values:
+        """Evaluate at floats."""
+        return rule.real(z, order)
 
     def store(self, target: Values, x: Values) -> None:
         """Copy."""
         target[...] = x
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes(Exact):
+    """Bounds for sums of absolute values of coefficients, as floats."""
+
+    def scale(self, x: Values, factor: Fraction) -> Values:
+        """Multiply as if denominators were cleared."""
+        return x * abs(factor.numerator)
+
+    def function(self, rule: Rule, z: Values, order: int = 0) -> Values:
+        """Return the square of the bound for z: the value itself is one free factor, and n fields
+        in a bracket are differentiated 2n − 1 times, by each of which a derivative of z may come.
+        """
+        return np.maximum(z, 1.0) ** 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +176,10 @@ class Residues:
     def scale(self, x: Array, factor: Fraction) -> Array:
         """Multiply by the residue of the fraction."""
         return self.field.reduce(x * self.field.fraction(factor))
+
+    def function(self, rule: Rule, z: Array, order: int = 0) -> Array:
+        """Take the residue that the rule gives."""
+        return rule.residues(self.field, z, order + 1)[order]
 
     def store(self, target: Array, x: Array) -> None:
         """Copy."""
@@ -194,6 +239,19 @@ class Jets(Residues):
         left = a.reshape(a.shape[0], a.shape[1], inner * size)
         product = self.field.matmul(left, right.reshape(batch, inner * size, columns * size))
         return product.reshape(*product.shape[:2], columns, size)
+
+    def function(self, rule: Rule, z: Array, order: int = 0) -> Array:
+        """Compose, one ε after another: ``σ(x + ε v) = σ(x) + ε σ'(x) v``."""
+        depth = z.shape[-1].bit_length() - 1
+        values = rule.residues(self.field, z[..., 0], order + depth + 1)[order:]
+        jets = [each[..., None] for each in values]
+        for k in range(depth):
+            v = z[..., 1 << k : 2 << k]
+            jets = [
+                np.concatenate([low, multiply(self.field, slope, v)], axis=-1)
+                for low, slope in pairwise(jets)
+            ]
+        return jets[0]
 
     def store(self, target: Array, x: Array) -> None:
         """Copy; a constant has zeros behind its first coefficient."""

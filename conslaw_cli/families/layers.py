@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
-from conslaw_cli.families.mlp import LOSSES, MLP, Loss
+from conslaw_cli.families.mlp import FREE_GATES, LOSSES, MLP, Loss
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph, Input
 from conslaw_cli.networks.known_laws import Laws
@@ -29,10 +29,6 @@ from conslaw_cli.networks.operations.elementwise import ACTIVATIONS, LINEAR, Act
 from conslaw_cli.networks.operations.product import Add
 from conslaw_cli.networks.operations.reshape import Flat
 
-FREE_GATES = (
-    "The count is that of the φ whose gates are free factors; whether the gradients of the network"
-    " itself span W_φ is not part of the count."
-)
 MAX_NESTING = 50
 """Levels of residual branches inside one another."""
 

@@ -45,12 +45,9 @@ from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph, Input
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.networks.operation import Node
+from conslaw_cli.networks.operations import elementwise
 from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
-from conslaw_cli.networks.operations.elementwise import (
-    ACTIVATIONS,
-    LINEAR,
-    Activation,
-)
+from conslaw_cli.networks.operations.elementwise import ACTIVATIONS, HOMOGENEOUS, LINEAR
 
 Bias = Literal[False, "hidden", "all"]
 Loss = Literal["mse", "logistic", "cross_entropy"]
@@ -60,6 +57,10 @@ LOSSES: tuple[Loss, ...] = ("mse", "logistic", "cross_entropy")
 DEEP_RELU = (
     "The count is that of φ_ReLU: that the gradients of the network itself span W_φ is proved for"
     " linear and two-layer ReLU networks and open for deeper ReLU networks (paper, section 2.4)."
+)
+FREE_GATES = (
+    "The count is that of the φ whose gates are free factors; whether the gradients of the network"
+    " itself span W_φ is not part of the count."
 )
 ONE_INPUT = (
     "The count is that of φ_ReLU: with one input and no biases all neurons switch where the input"
@@ -145,6 +146,13 @@ class MLP:
         return self.loss == "cross_entropy" and self.widths[-1] == 1
 
     @property
+    def paths(self) -> bool:
+        """Whether all activations are linear or positively homogeneous of degree one, so that φ is
+        made of paths.
+        """
+        return set(self.activations) <= set(ACTIVATIONS)
+
+    @property
     def rank_guess(self) -> int:
         """A guess of dim Lie(W_φ)(θ) from sizes alone: a known law removes half a dimension."""
         return max(1, self.parameters - self.known_listed // 2)
@@ -154,6 +162,8 @@ class MLP:
         """Number of functions in :meth:`laws`."""
         if self.frozen:
             return self.parameters
+        if not self.paths:
+            return self.fields().known_size()[0]
         junctions = sum(
             n * (n + 1) // 2 if a in LINEAR else n
             for n, a in zip(self.widths[1:-1], self.activations, strict=True)
@@ -169,6 +179,8 @@ class MLP:
     @property
     def known_terms(self) -> int:
         """Number of monomials in :meth:`laws`, up to a few: what listing them would take."""
+        if not self.paths:
+            return self.fields().known_size()[1]
         around = (a + b + 1 for a, b in zip(self.widths, self.widths[2:], strict=False))
         kept = (
             n * (n + 1) // 2 if a in LINEAR else n
@@ -186,8 +198,10 @@ class MLP:
         """What section 2.4 of the paper leaves open, and where its condition on the neurons never
         holds. A single neuron has no other to share its hyperplane with.
         """
-        if all(a in LINEAR for a in self.activations):
+        if not set(self.activations) & set(HOMOGENEOUS):
             return None
+        if not self.paths:
+            return FREE_GATES
         if self.widths[0] == 1 and not self.bias and self.hidden > 1:
             return ONE_INPUT
         return DEEP_RELU if self.depth > 2 else None
@@ -241,7 +255,7 @@ def _graph(mlp: MLP) -> Graph:
         name = "y" if layer == mlp.depth else f"{'z' if gated else 'h'}{layer}"
         nodes.append(Node(name, _dense(units, layer <= biased), (value,), arrays))
         if gated:
-            nodes.append(Node(f"h{layer}", Activation(activation), (name,)))
+            nodes.append(Node(f"h{layer}", elementwise.activation(activation), (name,)))
         value = nodes[-1].name
     return Graph((Input("x", mlp.widths[:1]),), tuple(nodes), ("y",))
 
@@ -267,7 +281,7 @@ def _checked_widths(given: object) -> tuple[int, ...]:
 
 def _checked_activation(given: object, hidden: int) -> str | tuple[str, ...]:
     if isinstance(given, str):
-        checks.choice("activation", given, ACTIVATIONS)
+        elementwise.activation(given)
         return given
     names = checks.entries("activation", given, "a name, or a tuple of names, one per hidden layer")
     if len(names) != hidden:
@@ -276,5 +290,7 @@ def _checked_activation(given: object, hidden: int) -> str | tuple[str, ...]:
             f" layer, got {len(names)}: {checks.shown(list(names))}"
         )
     for name in names:
-        checks.choice("activation", name, ACTIVATIONS)
+        if not isinstance(name, str):
+            checks.choice("activation", name, elementwise.NAMES)
+        elementwise.activation(name)
     return names

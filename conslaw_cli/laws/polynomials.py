@@ -481,7 +481,7 @@ class _Search:
         self.over = self.place.over
         self.points = (
             _integer_points(fields, rng)
-            if isinstance(fields, GradientFields)
+            if isinstance(fields, GradientFields) and fields.graph.polynomial
             else _residue_points(fields, rng)
         )
         if not all(map(self.is_law, (law.polynomial for law in self.known))):

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField, random_prime
 from conslaw_cli.algebra.rings import Ring, Values, ring
+from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.independence import independent
 from conslaw_cli.networks.known_laws import Laws, Named, linear_laws
 from conslaw_cli.networks.wiring import Space
 
@@ -62,8 +65,13 @@ class GradientFields:
         return random_prime(rng)
 
     def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[GradientFields, Array]:
-        """Draw θ uniformly, and constants."""
+        """Draw θ uniformly, and constants. Raise SpecError if ranks there would prove nothing."""
         theta = field.random(rng, (1, self.dimension, 1))
+        if not (self.graph.polynomial or _certain(self.graph)):
+            raise SpecError(
+                "the values of exp in this network are not known to be independent functions, as"
+                " their arguments are linearly dependent: no method here counts its laws"
+            )
         return self.bound(field.random(rng, (1, self.graph.constants))), theta
 
     def bound(self, constants: Values) -> GradientFields:
@@ -125,3 +133,11 @@ class GradientFields:
         if self.zero_sum and self.graph.output_size == 1:
             return self.dimension, self.dimension
         return self.graph.wiring(self.zero_sum).size()
+
+
+@lru_cache(maxsize=16)
+def _certain(graph: Graph) -> bool:
+    """Whether residues stand for independent functions, which powers and gates do by themselves."""
+    if not any(step.operation.exponential for step in graph.steps):
+        return True
+    return independent(graph, np.random.default_rng(0))

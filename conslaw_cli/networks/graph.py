@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from conslaw_cli.algebra.rings import Exact, Ring, Values
+from conslaw_cli.algebra.rings import Ring, Sizes, Values
 from conslaw_cli.networks.operation import (
     Composite,
     Growth,
@@ -191,6 +191,26 @@ class Graph:
         values, _ = self._evaluated(ring, theta, probe, constants)
         return [values[place] for place in self._plan.outputs]
 
+    def arguments(self, ring: Ring, theta: Values, probe: Values, constants: Values) -> Values:
+        """Return what the exponentials are taken of, (batch, argument_size), at θ, probes and
+        constants, each (batch, …).
+        """
+        _, reads = self._evaluated(ring, theta, probe, constants)
+        parts = [
+            x[0].reshape(len(probe), -1)
+            for step, (x, _, _) in zip(self.steps, reads, strict=True)
+            if step.operation.exponential
+        ]
+        return np.concatenate(parts, axis=1)
+
+    @property
+    def argument_size(self) -> int:
+        """Numbers that exponentials are taken of."""
+        shapes = (
+            self._plan.shapes[step.output] for step in self.steps if step.operation.exponential
+        )
+        return sum(map(prod, shapes))
+
     def gradient(
         self,
         ring: Ring,
@@ -234,6 +254,11 @@ class Graph:
         largest = Growth.largest([growths[place] for place in self._plan.outputs])
         return Growth(largest.parameters, largest.probe + 1)
 
+    @property
+    def polynomial(self) -> bool:
+        """Whether F is a polynomial in the parameters."""
+        return all(step.operation.polynomial for step in self.steps)
+
     @cached_property
     def bits(self) -> float:
         """The logarithm to the base 2 of a bound for the sum of the absolute values of the
@@ -246,11 +271,12 @@ class Graph:
         """
         ones = (np.ones((1, n)) for n in (self.dimension, self.probe_size, self.constants))
         with np.errstate(over="ignore"):
-            monomials = sum(float(each.sum()) for each in self.forward(Exact(), *ones))
+            monomials = sum(float(each.sum()) for each in self.forward(Sizes(), *ones))
         degree = 1 if self._multilinear else max(1, self.growth.parameters)
         joined = any(len(step.inputs) > 1 for step in self.steps)
-        cleared = prod(step.operation.denominator for step in self.steps) if joined else 1
-        return math.log2(max(1.0, monomials)) + math.log2(degree) + math.log2(cleared)
+        shared = sum(math.log2(step.operation.denominator) for step in self.steps)
+        cleared = shared * self.growth.probe if joined else 0.0  # a product multiplies them
+        return math.log2(max(1.0, monomials)) + math.log2(degree) + cleared
 
     @property
     def _multilinear(self) -> bool:

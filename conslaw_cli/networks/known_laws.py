@@ -161,12 +161,17 @@ class Form:
 
     def _formula(self, applied: str, tex: bool) -> str:
         """Return the sum of the parts; on a diagonal, that of the matrices is taken."""
+        matrices = [part for part in self.parts if not part.linear]
         linear = _signed([part for part in self.parts if part.linear], tex)
-        matrices = _signed([part for part in self.parts if not part.linear], tex)
         if self.kind == "full":
-            return matrices
-        name = "tr" if self.kind == "scalar" else "diag"
-        return f"{linear} + " * bool(linear) + applied.format(name, matrices)
+            return _signed(matrices, tex)
+        name, sign = "tr" if self.kind == "scalar" else "diag", ""
+        if linear:
+            sign = " + "
+            if all(part.factor < 0 for part in matrices):
+                sign = " - " if tex else " − "
+                matrices = [part._replace(factor=-part.factor) for part in matrices]
+        return linear + sign + applied.format(name, _signed(matrices, tex))
 
 
 def _signed(parts: Sequence[Part], tex: bool) -> str:

@@ -91,6 +91,8 @@ class Operation:
     arity: how many inputs it has, None for any number from one.
     linear: whether it is linear in its inputs together, so that degrees in θ do not multiply.
     inner: whether it stands in bodies of others only.
+    polynomial: whether its output is a polynomial in inputs, parameters and state.
+    exponential: whether its values are exponentials, to be independent (independence.py).
     """
 
     __slots__ = ()
@@ -100,6 +102,8 @@ class Operation:
     arity: ClassVar[int | None] = 1
     linear: ClassVar[bool] = True
     inner: ClassVar[bool] = False
+    polynomial: ClassVar[bool] = True
+    exponential: ClassVar[bool] = False
 
     @classmethod
     def examples(cls) -> tuple[tuple[Operation, tuple[Shape, ...]], ...]:

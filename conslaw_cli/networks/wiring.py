@@ -204,6 +204,12 @@ class Wiring:
         self._vanish(wire.shift)
         self._vanish(wire.charge)
 
+    def stopped(self, wire: Wire) -> Wire:
+        """Return the wire of a value through which nothing passes, whatever acts on another."""
+        self._labelled = False
+        self.fixed(wire)
+        return Wire({}, {}, wire.units, wire.rows, wire.positions)
+
     def scaled(self, wire: Wire, factor: int) -> Wire:
         """Return the wire of a value whose scalings are those of another to a power."""
         self._labelled = False
@@ -254,7 +260,7 @@ class Wiring:
         plain = wire.rows is None and wire.positions == 1
         if zero_sum and plain and len(spaces) == 1 and not spaces & self._touched:
             (space,) = spaces
-            self._sums += [_sums(use.array) for use in self._uses[space]]
+            self._sums += [_sums(u.array) for u in self._uses[space] if u.array.trainable]
         self.fixed(wire)
 
     # ---- what follows

@@ -18,7 +18,7 @@ from conslaw_cli.networks.operation import Key, KeyKind, Operation
 from conslaw_cli.networks.operation import Layer as LayerKind
 from conslaw_cli.networks.operations import OPERATIONS
 from conslaw_cli.networks.operations.dense import MAX_WIDTH
-from conslaw_cli.networks.operations.elementwise import ACTIVATIONS, Activation
+from conslaw_cli.networks.operations.elementwise import ACTIVATIONS, activation
 from conslaw_cli.networks.operations.reshape import Flat
 from conslaw_cli.specs import readers
 from conslaw_cli.specs.readers import Reader
@@ -173,7 +173,7 @@ _HEADS: dict[str, Reader] = {
     "bias": _none,
 }
 _WORDS: dict[str, Operation] = {
-    **{name: Activation(name) for name in ACTIVATIONS},
+    **{name: activation(name) for name in (*ACTIVATIONS, "exp", "smooth")},
     "flatten": Flat(),
 }
 _KINDS: dict[str, Reader] = {

@@ -31,7 +31,7 @@ from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.flows.names import ArrayError, label
 from conslaw_cli.lie.closed_forms import closed_form
 from conslaw_cli.networks.operations.dense import MAX_WIDTH
-from conslaw_cli.networks.operations.elementwise import ACTIVATIONS
+from conslaw_cli.networks.operations.elementwise import MAX_POWER, NAMES, activation
 from conslaw_cli.problems import Architecture, Problem
 from conslaw_cli.specs import custom_spec, flow_spec, layer_spec, readers
 from conslaw_cli.specs.readers import Reader
@@ -128,7 +128,7 @@ def from_flags(widths: str, activation: str, bias: str, loss: str) -> MLP:
     if bias.lower() not in _BIASES:
         meant = checks.near(bias, _BIASES)
         raise SpecError(f"--bias: expected one of {', '.join(_BIASES)}, got {bias!r}{meant}")
-    names = tuple(_word(part.strip(), ACTIVATIONS) for part in re.split("[,/]", activation))
+    names = tuple(_word(part.strip(), NAMES) for part in re.split("[,/]", activation))
     values = {
         "activation": names[0] if len(names) == 1 else names,
         "bias": _BIASES[bias.lower()],
@@ -515,7 +515,23 @@ _widths = readers.list_of(_width, "widths such as [3, 4, 2]")
 _chain = readers.list_of(
     _width, "widths such as [3, 4, 2] (without depth, every alternative is one)"
 )
-_activation_name = readers.one_of({name: name for name in ACTIVATIONS})
+
+
+def _activation_name(node: Node) -> str:
+    """Read the name of an activation; ``{power: 3}`` is power:3."""
+    if isinstance(node.value, dict):
+        values = readers.mapping(node, {"power": readers.integer(2, MAX_POWER)}, ("power",))
+        return f"power:{values['power']}"
+    if isinstance(node.value, str) and re.fullmatch("power:[0-9]{1,4}", node.value):
+        try:
+            activation(node.value)
+        except SpecError as fault:
+            raise node.error(str(fault)) from None
+        return node.value
+    word: str = readers.one_of({name: name for name in NAMES})(node)
+    return word
+
+
 _activation_names = readers.list_of(_activation_name, "activations, one per hidden layer")
 _bias = readers.one_of(_BIASES)
 _loss = readers.one_of({name: name for name in LOSSES})

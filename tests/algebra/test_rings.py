@@ -4,8 +4,10 @@ polynomials.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from conslaw_cli.algebra.rings import (
     Jets,
     Residues,
     Ring,
+    Sizes,
     Values,
     derivative,
     lift,
@@ -260,6 +263,60 @@ def expression(over: Ring, x: Values, y: Values, z: Values) -> Values:
     return over.add(over.scale(over.multiply(rows, z), Fraction(3, 4)), z, over.matmul(xy, z))
 
 
+class Plain:
+    """A function whose derivatives at z are ``z + 3 + order`` (there is one), as residues."""
+
+    def residues(self, field: PrimeField, z: Array, count: int) -> list[Array]:
+        return [field.reduce(z + 3.0 + order) for order in range(count)]
+
+    def real(self, z: Values, order: int) -> Values:
+        return z + 3 + order
+
+
+def partitions(members: list[int]) -> Iterator[list[list[int]]]:
+    """Yield all partitions of a set."""
+    if not members:
+        yield []
+        return
+    first, *others = members
+    for rest in partitions(others):
+        yield [[first], *rest]
+        for i, block in enumerate(rest):
+            yield [*rest[:i], [first, *block], *rest[i + 1 :]]
+
+
+@PROPERTY
+@given(SEEDS, st.sampled_from(PRIMES), st.integers(0, 4), st.integers(0, 2))
+def test_functions_of_jets_are_composed(seed: int, p: int, depth: int, order: int) -> None:
+    """The coefficient at S of σ(z) is the sum over partitions of S of σ's derivative, as many times
+    as there are blocks, times the coefficients of z at the blocks (Faà di Bruno).
+    """
+    field = PrimeField(p)
+    z = field.random(rng(seed), (2, 1, 2**depth))
+    found = Jets(field).function(Plain(), z, order)
+    assert found.shape == z.shape
+    for place in np.ndindex(2, 1):
+        c = [int(x) for x in z[place]]
+        for s in range(2**depth):
+            bits = [1 << i for i in range(depth) if s >> i & 1]
+            expected = sum(
+                (c[0] + 3 + order + len(blocks)) * prod(c[sum(block)] for block in blocks)
+                for blocks in partitions(bits)
+            )
+            assert int(found[(*place, s)]) % p == expected % p
+    plain = Residues(field).function(Plain(), z[..., 0], order)
+    assert np.array_equal(plain, found[..., 0])
+    assert Exact().function(Plain(), np.array([[0.5]]), order).tolist() == [[3.5 + order]]
+
+
+def test_sizes_are_those_of_sums_of_absolute_values() -> None:
+    ones = np.full((1, 1, 1), 5.0)
+    assert Sizes().scale(ones, Fraction(-3, 4)).tolist() == [[[15.0]]]
+    assert Sizes().function(Plain(), ones).tolist() == [[[25.0]]]
+    assert Sizes().function(Plain(), ones / 10).tolist() == [[[1.0]]]
+    assert Exact().scale(ones, Fraction(3, 4)).tolist() == [[[3.75]]]
+
+
 def test_which_ring_is_for_which_jets() -> None:
     field = PrimeField(101)
     assert jets_of(field, 1) == Residues(field)
@@ -349,15 +406,10 @@ def test_integers_are_exact_beyond_any_word(seed: int) -> None:
         assert found[i, j] == sum(a[i, k] * b[k, j] for k in range(3))
 
 
-def test_sizes_are_those_after_denominators_are_cleared() -> None:
-    """Exact numbers are divided, floats that bound sizes are not: 1/4 of 8 terms is a multiple of
-    1/4 whose numerator may be 8.
-    """
-    ones = np.ones((1, 1, 1))
-    assert Exact().scale(8 * ones, Fraction(1, 4)).tolist() == (8 * ones).tolist()
-    assert Exact().scale(8 * ones, Fraction(3, 4)).tolist() == (24 * ones).tolist()
+def test_fractions_stay_fractions() -> None:
     eight = np.full((1, 1, 1), 8, dtype=object)
     assert Exact().scale(eight, Fraction(1, 3)).tolist() == [[[Fraction(8, 3)]]]
+    assert Exact().scale(eight, Fraction(3)).tolist() == [[[24]]]
 
 
 def test_averages_are_divided_modulo_a_prime() -> None:

@@ -60,7 +60,28 @@ def test_monomial_maps_under_mirror_flows(bias: Any, flow: Asked) -> None:
         assert getattr(alone, figure) == getattr(engine, figure), figure
 
 
+@pytest.mark.usefixtures("no_engine")
+@pytest.mark.parametrize("widths", [(1, 1, 1), (2, 2, 1), (1, 2, 2), (1, 2, 1, 2), (1, 1, 1, 1, 1)])
+@pytest.mark.parametrize("bias", [False, "hidden", "all"])
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+@pytest.mark.parametrize("friction", Friction, ids=lambda friction: friction.value)
+def test_relu_under_momentum(
+    widths: tuple[int, ...], bias: Any, loss: Any, friction: Friction
+) -> None:
+    network = MLP(widths, "relu", bias, loss)
+    alone = counted(network, Momentum(friction))
+    assert [bound.method for bound in alone.upper] == ["momentum paths"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(budget, "ENGINE_LIMIT", 1500)
+        engine = counted(network, Momentum(friction))
+    assert engine.trace is not None
+    assert {"orbit", "brackets"} & {bound.method for bound in engine.lower}
+    for figure in ("dim_lie", "laws", "known_listed", "known_independent", "timeless", "verdict"):
+        assert getattr(alone, figure) == getattr(engine, figure), figure
+
+
 def test_any_size() -> None:
+    assert counted(MLP((784, 4096, 4096, 10), "relu", "all"), Momentum()).laws == 0
     wide = MLP((10**5, 10**6, 10**3), "relu", "hidden")
     assert counted(wide, Shorthand("nmf")).laws == 10**6
     row = counted(MLP((300, 1000, 200), "linear"), Momentum())

@@ -4,6 +4,7 @@ inputs and outputs, nodes that nothing reads.
 
 from __future__ import annotations
 
+import tracemalloc
 from math import prod
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import oracle
 import oracle_layers
 import pytest
-from graphs import NAMED, Given, random_graphs
+from graphs import FUNCTIONS, NAMED, Given, random_graphs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -22,13 +23,14 @@ from sympy.polys.rings import ring
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.rings import Exact, derivative, lift, multiply
 from conslaw_cli.algebra.rings import ring as ring_of
+from conslaw_cli.laws.polynomials import find_laws
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.operation import Shape
 from conslaw_cli.networks.operations.convolution import Convolution, Pool
 from conslaw_cli.networks.operations.dense import Linear
-from conslaw_cli.networks.operations.elementwise import Activation
+from conslaw_cli.networks.operations.elementwise import Activation, Power
 from conslaw_cli.networks.operations.product import Add, Multiply
 from conslaw_cli.networks.operations.reshape import Flat
 
@@ -70,6 +72,8 @@ def values(graph: Graph, theta: Any, probe: Any, constants: Any) -> dict[str, ND
                 found[node.name] = p[0].T.dot(x[0]) + (p[1] if len(p) > 1 else 0)
             case Add():
                 found[node.name] = sum(x[1:], start=x[0])
+            case Power(exponent):
+                found[node.name] = x[0] ** exponent
             case Multiply():
                 found[node.name] = x[0] * x[1]
             case Flat():
@@ -115,9 +119,11 @@ def _pooled(x: NDArray[Any], kernel: Shape, stride: Shape) -> NDArray[Any]:
 
 
 def _convolved(x: NDArray[Any], layer: Convolution, p: list[NDArray[Any]]) -> NDArray[Any]:
-    """For strides of 1 and kernels of at most 2: padding is one zero, or one copy, at the end."""
+    """For strides of 1. Padded kernels have at most two taps a side: one zero, or one copy, stands
+    at the end.
+    """
     assert set(layer.stride) == {1}
-    assert max(layer.kernel) <= 2
+    assert max(layer.kernel) <= 2 or layer.padding == "valid"
     for axis, k in enumerate(layer.kernel, start=1):
         if k == 2 and layer.padding != "valid":
             edge = x.take([0], axis)
@@ -183,8 +189,16 @@ def test_the_gradient_is_the_adjoint_of_the_derivative(graph: Graph, order: int)
     is_adjoint(graph, order, 0)
 
 
+@pytest.mark.parametrize("order", [0, 1, 2, 4])
+@pytest.mark.parametrize("text", FUNCTIONS.values(), ids=FUNCTIONS.keys())
+def test_the_gradient_is_the_adjoint_where_functions_are_no_polynomials(
+    text: str, order: int
+) -> None:
+    is_adjoint(Graph.parse(text), order, 0)
+
+
 @PROPERTY
-@given(random_graphs(), st.sampled_from([0, 1, 2, 4]), st.integers(0, 10**6))
+@given(random_graphs(functions=True), st.sampled_from([0, 1, 2, 4]), st.integers(0, 10**6))
 def test_the_gradient_of_random_graphs_is_the_adjoint(graph: Graph, order: int, seed: int) -> None:
     is_adjoint(graph, order, seed)
 
@@ -218,9 +232,7 @@ def is_adjoint(graph: Graph, order: int, seed: int) -> None:
 # ---- degrees and sizes
 
 
-@PROPERTY
-@given(random_graphs())
-def test_degrees_and_terms_bound_the_function(graph: Graph) -> None:
+def bounds_the_function(graph: Graph) -> None:
     """Of every entry of a field: degrees in θ and in the probe, and the sum of its coefficients'
     absolute values, denominators cleared; frozen parameters count as 1.
     """
@@ -238,6 +250,33 @@ def test_degrees_and_terms_bound_the_function(graph: Graph) -> None:
         assert all(sum(m[:n]) <= in_theta for m in entry.monoms() if entry)
         assert all(sum(m[n:]) <= in_probe for m in entry.monoms() if entry)
         assert bound >= sum(abs(int(c)) for c in entry.coeffs())
+
+
+@PROPERTY
+@given(random_graphs())
+def test_degrees_and_terms_bound_random_functions(graph: Graph) -> None:
+    bounds_the_function(graph)
+
+
+AVERAGES = [
+    # an average of four beside a sum of four
+    "x[1×4]\nc[1] = conv(x, kernel=1; U1)\np = avg_pool(c, kernel=4)\n"
+    "d[1] = conv(x, kernel=4; U2)\ns = add(p, d)\nv = flatten(s)\ny[1] = dense(v; U3)",
+    # its square beside a long sum, which denominators of 64 multiply
+    "x[1×8]\nc[1] = conv(x, kernel=1; U1)\np = avg_pool(c, kernel=8)\nq = multiply(p, p)\n"
+    "d[1] = conv(x, kernel=8; U2)\nh[100] = conv(d, kernel=1; U4)\nk[1] = conv(h, kernel=1; U5)\n"
+    "s = add(q, k)\nv = flatten(s)\ny[1] = dense(v; U3)",
+    # an average that two branches read
+    "x[1×4]\nc[1] = conv(x, kernel=1; U1)\np = avg_pool(c, kernel=4)\n"
+    "d[1] = conv(p, kernel=1; U2)\nq = multiply(p, d)\ne[1] = conv(x, kernel=4; U3)\n"
+    "s = add(p, q, e)\nv = flatten(s)\n"
+    "y[2] = dense(v; U4)",
+]
+
+
+@pytest.mark.parametrize("text", [*NAMED.values(), *AVERAGES])
+def test_degrees_and_terms_bound_the_function(text: str) -> None:
+    bounds_the_function(Graph.parse(text))
 
 
 def test_sizes_of_a_probe_are_those_of_inputs_states_and_outputs() -> None:
@@ -329,3 +368,38 @@ def test_the_known_laws_are_all(name: str, laws: int) -> None:
         0,
         "proved",
     )
+
+
+MORE = {
+    # Every parameter that nothing reads, and what an output needs of them.
+    "dead nodes": 9,
+    # One gate for both: only U1 + U2 matters, so U1 − U2 is conserved.
+    "shared gates": 6,
+    # (1 + U2)ᵀ(1 + U2) − Σ U3 U3ᵀ around the branch.
+    "images": 5,
+}
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_a_search_finds_the_quadratic_laws(name: str) -> None:
+    """Whatever the frozen arrays hold: those of the wiring, and in some networks more."""
+    graph = GRAPHS[name]
+    found = find_laws(Given(graph, name), 2)
+    known = graph.wiring().size()[0]
+    assert (found.known, found.independent) == (known, MORE.get(name, known))
+
+
+@pytest.mark.parametrize(("order", "count"), [(0, 1000), (2, 300)])
+@every_graph
+def test_what_an_evaluation_holds(graph: Graph, order: int, count: int) -> None:
+    """Never more than is declared, nor a tenth of it."""
+    draw = np.random.default_rng(0)
+    fields = GradientFields(graph).bound(FIELD.random(draw, (1, graph.constants)))
+    theta = FIELD.random(draw, (1 if order == 0 else count, graph.dimension, 2**order))
+    probes = fields.sample(FIELD, draw, count)
+    fields.evaluate(FIELD, theta, probes)
+    tracemalloc.start()
+    fields.evaluate(FIELD, theta, probes)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 0.1 < peak / (8 * count * 2**order * fields.held) < 1

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from math import comb, prod
+from math import comb, lcm, prod
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from oracle_wiring import Plain, primitives
 
 from conslaw_cli.algebra.field import Array, PrimeField
-from conslaw_cli.algebra.rings import Jets, Residues, derivative, lift, multiply
+from conslaw_cli.algebra.rings import Exact, Jets, Residues, derivative, lift, multiply
 from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.graph import Graph, Input
 from conslaw_cli.networks.operation import (
@@ -322,16 +323,20 @@ def test_degrees_are_those_on_a_line(
     operation: Operation, shapes: tuple[Shape, ...], degrees: tuple[tuple[int, int], ...]
 ) -> None:
     """Inputs of known degrees along a line, and θ, or else the states, of degree one: values of
-    degree d are interpolated by d + 1 of them and not by d.
+    degree d are interpolated by d + 1 of them and not by d. What is no polynomial is not
+    interpolated by twenty.
     """
     growths = [Growth(*degrees[k % 2]) for k in range(len(shapes))]
     declared = _growth(operation, shapes, growths)
     for line in (0, 1):
-        degree = declared[line]
+        degree = declared[line] if operation.polynomial else 20
         values = [
             _on_a_line(operation, shapes, [g[line] for g in growths], line, tau)
             for tau in range(degree + 2)
         ]
+        if not operation.polynomial:
+            assert not max(g[line] for g in growths) or _difference(values).any()
+            continue
         assert not _difference(values).any(), "not above the degree"
         assert _difference(values[:-1]).any(), "and not below"
 
@@ -383,6 +388,32 @@ def test_linear_operations_are_linear_in_their_inputs(
         run.arrays, run.state = runs[0].arrays, runs[0].state
     x, y, both, none = (run.forward() for run in runs)
     assert operation.linear is not FIELD.reduce(x + y - both - none).any().item()
+
+
+@every_case
+def test_denominators_are_those_of_what_integers_give(
+    operation: Operation, shapes: tuple[Shape, ...]
+) -> None:
+    if not operation.polynomial:
+        assert operation.denominator == 1
+        return
+    run = drawn(operation, shapes, 1)
+    for kept in (run.values, run.arrays):
+        kept.update({name: _integers(x[..., 0]) for name, x in kept.items()})
+    state = None if run.state is None else _integers(run.state[..., 0])
+    found = replace(run, ring=Exact(), state=state).forward().ravel().tolist()
+    denominators = [each.operation.denominator for each in _nodes(operation, shapes)]
+    assert lcm(*(y.denominator for y in found)) == prod(denominators)
+
+
+def _integers(x: Array) -> Any:
+    return np.vectorize(int, otypes=[object])(x)
+
+
+def _nodes(operation: Operation, shapes: Sequence[Shape]) -> tuple[Node, ...]:
+    if isinstance(operation, Composite):
+        return operation.body(*shapes)
+    return (Node("y", operation, ()),)
 
 
 # ---- bodies
@@ -516,7 +547,8 @@ def test_names_tell_operations_apart() -> None:
         assert all(found)
     layers = [layer.name for kind in OPERATIONS for layer in kind.layers()]
     assert len(set(layers)) == len(layers)
-    assert all(kind.source == "" or kind.source.startswith("arXiv ") for kind in OPERATIONS)
+    source = re.compile(r"(arXiv \d{4}\.\d{5}, .+|.+, \d{4})?")
+    assert all(source.fullmatch(kind.source) for kind in OPERATIONS)
     assert {kind.keyword for kind in OPERATIONS if kind.inner} == {
         node.operation.keyword
         for each, shapes in CASES

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from graphs import NAMED, pruned, random_graphs
+from graphs import FUNCTIONS, NAMED, pruned, random_graphs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,7 +45,7 @@ def test_graphs_of_families_are_read_back(family: MLP | Layers | Attention) -> N
 
 
 @settings(max_examples=200, deadline=None)
-@given(random_graphs())
+@given(random_graphs(functions=True))
 def test_random_graphs_are_read_back(graph: Graph) -> None:
     for each in (graph, pruned(graph)):
         read = Graph.parse(str(each))
@@ -88,7 +88,7 @@ output p
     )
 
 
-@pytest.mark.parametrize("text", NAMED.values(), ids=NAMED.keys())
+@pytest.mark.parametrize("text", [*NAMED.values(), *FUNCTIONS.values()])
 def test_what_is_written_is_what_was_read(text: str) -> None:
     graph = Graph.parse(text)
     written = str(graph).split("\n")
@@ -237,7 +237,7 @@ MUTATIONS = [*"[](),;|=× \nx0h", "frozen ", "output ", "relu", "U1", "kernel=2"
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.sampled_from(list(NAMED.values())),
+    st.sampled_from([*NAMED.values(), *FUNCTIONS.values()]),
     st.lists(
         st.tuples(st.integers(0, 200), st.integers(0, 3), st.sampled_from(MUTATIONS)), max_size=3
     ),

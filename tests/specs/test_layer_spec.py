@@ -24,10 +24,10 @@ from conslaw_cli.networks.operations.reshape import Flat
 from conslaw_cli.specs.spec import parse
 
 LAYERS = (
-    "dense, conv1d, conv2d, avg_pool, residual, attention, linear, identity, relu, leaky_relu, abs,"
-    " homogeneous, flatten"
+    "dense, power, conv1d, conv2d, avg_pool, residual, attention, linear, identity, relu, leaky_relu,"
+    " abs, homogeneous, exp, smooth, flatten"
 )
-WORDS = "linear, identity, relu, leaky_relu, abs, homogeneous, flatten"
+WORDS = "linear, identity, relu, leaky_relu, abs, homogeneous, exp, smooth, flatten"
 VECTOR, LINE, IMAGE = (
     "input: 4",
     "input: {channels: 2, length: 6}",

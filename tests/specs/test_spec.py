@@ -376,7 +376,7 @@ MISTAKES = {
     "widths: [3]": "1:9: widths: need an input and an output width, got [3]",
     # the other keys of a network
     "widths: [3, 4, 2]\nactivation: rellu": (
-        "2:13: activation: expected one of linear, identity, relu, leaky_relu, abs, homogeneous,"
+        "2:13: activation: expected one of linear, identity, relu, leaky_relu, abs, homogeneous, exp, smooth, power:2,"
         " got 'rellu' (did you mean relu?)"
     ),
     "{widths: [3, 4, 2], bias: yes}": f"1:27: {BIAS} 'yes' (did you mean true?)",
@@ -637,7 +637,7 @@ def test_aliases_may_repeat_but_not_explode() -> None:
             ("3,4,4,2", "relu,tanh", "all", "mse"),
             (
                 "--activation: expected one of linear, identity, relu, leaky_relu, abs,"
-                " homogeneous, got 'tanh'"
+                " homogeneous, exp, smooth, power:2, got 'tanh'"
             ),
         ),
     ],

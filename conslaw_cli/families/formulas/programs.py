@@ -58,14 +58,7 @@ def residue_power(field: PrimeField, x: Array, exponent: int) -> Array:
         return field.reduce(
             np.full(x.shape, float(pow(int(x.flat[0]) % field.p, exponent, field.p)))
         )
-    result, square = np.ones_like(x), x
-    while exponent:
-        if exponent & 1:
-            result = field.reduce(result * square)
-        exponent >>= 1
-        if exponent:
-            square = field.reduce(square * square)
-    return result
+    return field.power(x, exponent)
 
 
 # ---- programs: graphs as layers of operations

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from conslaw_cli.lie.theorems.brackets import brackets, orbit, stagnation
 from conslaw_cli.lie.theorems.direct_sum import direct_sum
-from conslaw_cli.lie.theorems.flows import homogeneous_decay, mirror_paths, momentum_pair
+from conslaw_cli.lie.theorems.flows import (
+    homogeneous_decay,
+    mirror_paths,
+    momentum_pair,
+    momentum_paths,
+)
 from conslaw_cli.lie.theorems.found_laws import found_laws
 from conslaw_cli.lie.theorems.image import image
 from conslaw_cli.lie.theorems.known_laws import known_laws
@@ -33,6 +38,7 @@ THEOREMS: tuple[Theorem, ...] = (
     found_laws,
     mirror_paths,
     momentum_pair,
+    momentum_paths,
     homogeneous_decay,
     stagnation,
 )

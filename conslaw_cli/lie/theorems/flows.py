@@ -111,6 +111,49 @@ def momentum_pair(problem: Problem, evidence: Evidence) -> Proof | None:
     return Proof((bound,), (bound,), laws, trace, spare=True, listed=listed, timeless=timeless)
 
 
+def _moved(problem: Problem) -> Chain | None:
+    """Return the chain of a network with a monomial φ under Euclidean momentum."""
+    flow, chain = problem.flow, chain_of(problem)
+    plain = isinstance(flow, Momentum) and flow.metric is None
+    return chain if plain and is_monomial(problem) else None
+
+
+@theorem(
+    "momentum paths",
+    title="Monomial maps under momentum",
+    source=(
+        "docs/flows.md; that ReLU networks keep no law is stated in Marcotte, Gribonval, Peyré:"
+        " Keep the Momentum: Conservation Laws beyond Euclidean Gradient Flows, ICML 2024, arXiv"
+        " 2405.12888"
+    ),
+    flows=(Momentum,),
+    whole=lambda problem: _moved(problem) is not None,
+)
+def momentum_paths(problem: Problem, evidence: Evidence) -> Proof | None:
+    """If every component of φ is a monomial in θ, and f parameters are in none of them, there are
+    2 f laws under momentum: a ReLU network has none, but for what cross-entropy lets stand still.
+
+    Hypotheses. A chain with a monomial φ, as for gradient flow, and Euclidean momentum of any
+    friction.
+
+    Proof. With X_A = (0, ∇A) and X_B, drift brackets yield X_C, C = ⟨∇A, ∇B⟩. From one monomial φ =
+    θ^a these are, step by step, the gradients in ln θ of ``P_k = Σ_e a_e^{k+1} θ_e^{−2k}``, whose
+    span by Vandermonde is that of all e with a_e ≠ 0. So momenta move in all directions of what is
+    in a component, and θ does by another bracket with the drift. A frozen parameter keeps p_e and
+    ``θ_e − s p_e``.
+    """
+    if (chain := _moved(problem)) is None:
+        return None
+    frozen = problem.parameters - (chain.parameters if chain.widths[-1] else 0)
+    laws, value = 2 * frozen, problem.state - 2 * frozen
+    shown = f"φ is monomial; {frozen} parameters stand still, and keep velocities of their own"
+    bound = Bound(value, "momentum paths", "proof", None, shown)
+    clocks = 2 if problem.flow == Momentum(Friction.NESTEROV) else 1
+    trace = Trace((value,), complete=False)
+    timeless = max(0, laws - clocks)
+    return Proof((bound,), (bound,), laws, trace, spare=True, listed=laws, timeless=timeless)
+
+
 @theorem(
     "decay",
     title="Homogeneous maps under weight decay",

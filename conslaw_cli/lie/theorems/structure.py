@@ -9,7 +9,7 @@ from itertools import pairwise
 from conslaw_cli.families.layers import Layers
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.networks.operations.elementwise import LINEAR
+from conslaw_cli.networks.operations.elementwise import ACTIVATIONS, LINEAR
 from conslaw_cli.problems import Loss, Problem
 
 
@@ -52,7 +52,7 @@ def chain_of(problem: Problem) -> Chain | None:
     network = problem.architecture
     if isinstance(network, Layers):
         network = network.mlp() or network
-    if not isinstance(network, MLP):
+    if not isinstance(network, MLP) or not set(network.activations) <= set(ACTIVATIONS):
         return None
     linear = tuple(a in LINEAR for a in network.activations)
     biased = (*(network.bias is not False for _ in linear), network.bias == "all")

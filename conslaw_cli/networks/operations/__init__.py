@@ -9,13 +9,16 @@ from __future__ import annotations
 from conslaw_cli.networks.operation import Operation
 from conslaw_cli.networks.operations.convolution import Averages, Convolution, Pool, Windows
 from conslaw_cli.networks.operations.dense import Linear, Pointwise
-from conslaw_cli.networks.operations.elementwise import Activation
+from conslaw_cli.networks.operations.elementwise import Activation, Exp, Power, Smooth
 from conslaw_cli.networks.operations.product import Add, Multiply
 from conslaw_cli.networks.operations.reshape import Flat
 
 OPERATIONS: tuple[type[Operation], ...] = (
     Linear,
     Activation,
+    Power,
+    Exp,
+    Smooth,
     Convolution,
     Pool,
     Flat,

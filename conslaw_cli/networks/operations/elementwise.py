@@ -1,16 +1,35 @@
-"""Activations: functions of each unit by itself."""
+"""Activations: functions of each unit by itself.
+
+Of a function that is no polynomial only its values and derivatives at some arguments are needed:
+residues that a hash of the argument decides. A rank modulo a prime that they give is a proved lower
+bound for generic θ where these values are independent functions: for the exponential that is so if
+the differences of its arguments at different inputs are linearly independent over the rationals
+(docs/theory.md); for a generic smooth function if the arguments are different, as then a polynomial
+with integer coefficients takes these values.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from conslaw_cli import checks
-from conslaw_cli.algebra.rings import Ring, Values
+from conslaw_cli.algebra.field import Array as Residues
+from conslaw_cli.algebra.field import PrimeField
+from conslaw_cli.algebra.rings import Ring, Rule, Values
+from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.operation import (
     Gradients,
     Growth,
+    Key,
+    KeyKind,
+    Layer,
     Operation,
     Shape,
     only,
@@ -103,3 +122,237 @@ class Activation(Operation):
     def wires(self, wiring: Wiring, inputs: Sequence[Wire], arrays: Sequence[Array]) -> Wire:
         """Only diagonal maps commute with it."""
         return wiring.diagonal(inputs[0]) if self.gated else inputs[0]
+
+
+MAX_POWER = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Power(Operation):
+    """``h = z^k`` for an integer k from 2 to 64, homogeneous of degree k."""
+
+    exponent: int
+
+    keyword = "power"
+    title = "integer power of each unit"
+    linear = False
+
+    def __post_init__(self) -> None:
+        checks.integer("power", self.exponent, 2, MAX_POWER)
+
+    @classmethod
+    def examples(cls) -> tuple[tuple[Operation, tuple[Shape, ...]], ...]:
+        """Return squares and cubes."""
+        return (cls(2), ((3,),)), (cls(3), ((2, 2),))
+
+    @classmethod
+    def parsed(
+        cls, word: str, units: int | None, options: Mapping[str, str], arrays: int
+    ) -> Operation:
+        """Read ``h = power(z, k=2)``."""
+        only(options, "k")
+        text = options.get("k", "")
+        if not (text.isascii() and text.isdecimal() and len(text) < 5):
+            raise SpecError(f"power: expected an exponent such as k=2, got {checks.shown(text)}")
+        return cls(int(text))
+
+    @classmethod
+    def layers(cls) -> tuple[Layer, ...]:
+        """``power: 2``."""
+        keys = {"exponent": Key(KeyKind.SIZE, required=True)}
+        return (Layer("power", keys, "exponent", None, cls),)
+
+    @property
+    def label(self) -> str:
+        """``power 2``."""
+        return f"power {self.exponent}"
+
+    def options(self) -> dict[str, str]:
+        """Return the exponent."""
+        return {"k": str(self.exponent)}
+
+    def output(self, *inputs: Shape) -> Shape:
+        """Nothing changes."""
+        return inputs[0]
+
+    def forward(self, ring: Ring, x: Sequence[Values], p: Sequence[Values], s: Any) -> Values:
+        """Multiply."""
+        return _power(ring, x[0], self.exponent)
+
+    def pullback(
+        self,
+        ring: Ring,
+        x: Sequence[Values],
+        p: Sequence[Values],
+        s: Any,
+        delta: Values,
+        wanted: Sequence[bool],
+    ) -> tuple[Gradients, Gradients]:
+        """Multiply the cotangent by k z^(k−1)."""
+        slope = ring.scale(_power(ring, x[0], self.exponent - 1), Fraction(self.exponent))
+        return (ring.multiply(delta, slope),), ()
+
+    def growth(self, *inputs: Growth) -> Growth:
+        """k times those of z."""
+        return Growth.total(inputs * self.exponent)
+
+    def wires(self, wiring: Wiring, inputs: Sequence[Wire], arrays: Sequence[Array]) -> Wire:
+        """A scaling of z becomes its k-th power."""
+        return wiring.scaled(wiring.diagonal(inputs[0]), self.exponent)
+
+
+def _power(ring: Ring, z: Values, exponent: int) -> Values:
+    power = z
+    for _ in range(exponent - 1):
+        power = ring.multiply(power, z)
+    return power
+
+
+class _Function(Operation):
+    """What functions of one variable that are no polynomials have in common: the chain rule."""
+
+    __slots__ = ()
+    linear = False
+    polynomial = False
+
+    @classmethod
+    def examples(cls) -> tuple[tuple[Operation, tuple[Shape, ...]], ...]:
+        """Return one on a vector and one on channels."""
+        return (cls(), ((3,),)), (cls(), ((2, 2),))
+
+    @classmethod
+    def parsed(
+        cls, word: str, units: int | None, options: Mapping[str, str], arrays: int
+    ) -> Operation:
+        """Read ``h = exp(z)``."""
+        only(options)
+        return cls()
+
+    @property
+    def rule(self) -> Rule:
+        """The function."""
+        raise NotImplementedError
+
+    def output(self, *inputs: Shape) -> Shape:
+        """Nothing changes."""
+        return inputs[0]
+
+    def forward(self, ring: Ring, x: Sequence[Values], p: Sequence[Values], s: Any) -> Values:
+        """Apply it."""
+        return ring.function(self.rule, x[0])
+
+    def pullback(
+        self,
+        ring: Ring,
+        x: Sequence[Values],
+        p: Sequence[Values],
+        s: Any,
+        delta: Values,
+        wanted: Sequence[bool],
+    ) -> tuple[Gradients, Gradients]:
+        """Multiply the cotangent by its derivative."""
+        return (ring.multiply(delta, ring.function(self.rule, x[0], 1)),), ()
+
+    def growth(self, *inputs: Growth) -> Growth:
+        """One free factor; and n fields in a bracket are differentiated 2n − 1 times, by each of
+        which a derivative of z may come.
+        """
+        (z,) = inputs
+        return Growth(2 * z.parameters, 2 * z.probe + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Exp(_Function):
+    """The exponential ``h = e^z``."""
+
+    keyword = "exp"
+    title = "exponential of each unit"
+    exponential = True
+    source = "J. Ax: On Schanuel's conjectures, Annals of Mathematics, 1971"
+
+    @property
+    def rule(self) -> Rule:
+        """e^z."""
+        return Exponential()
+
+    def wires(self, wiring: Wiring, inputs: Sequence[Wire], arrays: Sequence[Array]) -> Wire:
+        """A shift of z becomes a scaling."""
+        return wiring.exponentiated(inputs[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Smooth(_Function):
+    """Any smooth function: what holds for a generic one. One function for all units."""
+
+    keyword = "smooth"
+    title = "generic smooth function of each unit"
+
+    @property
+    def rule(self) -> Rule:
+        """No function in particular."""
+        return Generic()
+
+    def wires(self, wiring: Wiring, inputs: Sequence[Wire], arrays: Sequence[Array]) -> Wire:
+        """Nothing passes."""
+        return wiring.stopped(inputs[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Exponential:
+    """The rule of e^z: equal to its derivatives, 1 at 0, and e^(−z) = 1/e^z."""
+
+    def residues(self, field: PrimeField, z: Residues, count: int) -> list[Residues]:
+        """Return the value, again and again."""
+        size = np.minimum(z % field.p, -z % field.p)
+        known = _hashed(field, size, _EXPONENTIAL)
+        inverse = field.power(known, field.p - 2)
+        value = np.where(size == 0, 1.0, np.where(z % field.p == size, known, inverse))
+        return [value] * count
+
+    def real(self, z: Values, order: int) -> Values:
+        """Return e^z."""
+        return np.exp(z)
+
+
+@dataclass(frozen=True, slots=True)
+class Generic:
+    """The rule of a function of which nothing is known."""
+
+    def residues(self, field: PrimeField, z: Residues, count: int) -> list[Residues]:
+        """Return what a hash of argument and order gives."""
+        return [_hashed(field, z % field.p, order) for order in range(count)]
+
+    def real(self, z: Values, order: int) -> Values:
+        """Return sin(z + 1), as good as any."""
+        return np.sin(z + 1 + order * np.pi / 2)
+
+
+_EXPONENTIAL = 1 << 20
+"""A salt that no order of a derivative is."""
+
+
+def _hashed(field: PrimeField, z: Residues, salt: int) -> Residues:
+    """Return residues other than 0, as if drawn for each of the numbers from 0 to p − 1 and each
+    salt (SplitMix64, G. Steele, D. Lea, C. Flood, OOPSLA 2014).
+    """
+    x = z.astype(np.uint64) + np.uint64(field.p) * np.uint64(salt + 1)
+    with np.errstate(over="ignore"):
+        x *= np.uint64(0x9E3779B97F4A7C15)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    x ^= x >> np.uint64(31)
+    return field.reduce((x % np.uint64(field.p - 1)).astype(np.float64) + 1)
+
+
+NAMES = (*ACTIVATIONS, "exp", "smooth", "power:2")
+"""The names of activations; power:3 and so on as well."""
+
+
+@lru_cache(maxsize=64)
+def activation(name: str) -> Operation:
+    """Return the operation of an activation's name. Raise SpecError if there is none."""
+    if found := re.fullmatch(r"power:([0-9]{1,4})", name):
+        return Power(int(found[1]))
+    checks.choice("activation", name, NAMES)
+    others: dict[str, Operation] = {"exp": Exp(), "smooth": Smooth()}
+    return others.get(name) or Activation(name)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol, runtime_checkable
 
 from conslaw_cli.families.layers import Layers
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.networks.operations.elementwise import ACTIVATIONS, LINEAR
-from conslaw_cli.problems import Architecture, Loss, Problem
+from conslaw_cli.problems import Loss, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +62,11 @@ def chain_of(problem: Problem) -> Chain | None:
     return Chain((*inner, outputs - 1), linear, biased, inner[-1] + biased[-1])
 
 
-@runtime_checkable
-class _Parted(Protocol):
-    """A family whose members may be direct sums."""
-
-    def parts(self) -> Sequence[tuple[Architecture, int]]:
-        """Return architectures on disjoint parameters, and how often each occurs."""
-        ...
-
-
 def parts_of(problem: Problem) -> Sequence[tuple[Problem, int]]:
     """Return problems on disjoint parameters, and how often each occurs, whose direct sum this is:
     often just itself.
     """
-    architecture = problem.architecture
-    if problem.flow == GRADIENT and isinstance(architecture, _Parted):
-        return [(Problem(part), count) for part, count in architecture.parts()]
-    return [(problem, 1)]
+    parts = getattr(problem.architecture, "parts", None)  # of families that may be direct sums
+    if parts is None or problem.flow != GRADIENT:
+        return [(problem, 1)]
+    return [(Problem(part), count) for part, count in parts()]

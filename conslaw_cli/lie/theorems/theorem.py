@@ -92,7 +92,7 @@ class Evidence:
 Proving = Callable[[Problem, Evidence], Proof | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Theorem:
     """A theorem, as a function that says what it means for a problem: None where a hypothesis does
     not hold.

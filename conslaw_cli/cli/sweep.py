@@ -307,6 +307,8 @@ def _run(
                 done += 1
                 turns.arrived(job, row)
     except KeyboardInterrupt:
+        if not fresh:
+            turns.wait_for([])
         there = sum(store.verdict(job.id) is not None for job in jobs)
         rest = f", {done} of them counted again." if fresh else "; the same command goes on."
         say(f"Interrupted: {there} of {len(jobs)} rows are in {store.path}{rest}")

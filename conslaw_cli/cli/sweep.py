@@ -186,7 +186,8 @@ class _Table:
         from conslaw_cli.formats.table import SweepTable
         from conslaw_cli.sweeps.sweep import Widest
 
-        self._table = SweepTable(Widest(jobs if shown else []), report, *screen())
+        widest = Widest(jobs) if len(jobs) > SHOWN else [job.widest() for job in jobs]
+        self._table = SweepTable(widest if shown else (), report, *screen())
         self._shown = shown
         self._lost: OutputError | None = None
 

@@ -127,11 +127,6 @@ class Theorem:
 
         return inspect.getdoc(self.prove) or ""
 
-    @property
-    def summary(self) -> str:
-        """The first paragraph of the statement, on one line."""
-        return " ".join(self.statement.partition("\n\n")[0].split())
-
 
 def theorem(
     name: str,

@@ -292,6 +292,14 @@ def test_sizes_of_a_probe_are_those_of_inputs_states_and_outputs() -> None:
     ]
 
 
+def test_no_cotangent_is_asked_for_where_nothing_trainable_stands() -> None:
+    """Of inputs, of what frozen arrays make of them, and of these arrays."""
+    wanted = [step.wanted for step in GRAPHS["frozen first layer"].steps]
+    assert wanted == [(False, False), (False, True), (True, True)]
+    wanted = [step.wanted for step in GRAPHS["frozen in the middle"].steps]
+    assert wanted == [(False, True), (True, False), (True, True)]
+
+
 def test_what_nothing_reads_has_no_gradient() -> None:
     """Also where an array of it is used elsewhere."""
     graph = GRAPHS["dead nodes"]

@@ -195,7 +195,8 @@ HARD = [
     "x[2]\na[2] = dense(x; U1, b1)\nb[2] = dense(x; U2, b2)\ns = add(a, b)\ny[1] = dense(s; U3)",
     "x[2]\na[2] = dense(x; U1, b1)\nb[2] = dense(x; U2)\nc[2] = dense(x; U3, b3)\ns = add(a, b, c)",
     # a bias that one sum adds twice
-    "x[2]\na[2] = dense(x; U1, b1)\nb[2] = dense(x; U2, b1)\ns = add(a, b)",
+    "x[2]\na[2] = dense(x; U1, b1)\nb[2] = dense(x; U2, b1)\nc[2] = dense(x; U3, b2)\n"
+    "s = add(a, b, c)",
     # a bias that does not move
     "u[2]\nh[1] = dense(u; U1)\ny[1] = dense(h; U3, b4)\nfrozen b4",
 ]  # fmt: skip

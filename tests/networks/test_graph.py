@@ -266,6 +266,9 @@ AVERAGES = [
     "x[1×8]\nc[1] = conv(x, kernel=1; U1)\np = avg_pool(c, kernel=8)\nq = multiply(p, p)\n"
     "d[1] = conv(x, kernel=8; U2)\nh[100] = conv(d, kernel=1; U4)\nk[1] = conv(h, kernel=1; U5)\n"
     "s = add(q, k)\nv = flatten(s)\ny[1] = dense(v; U3)",
+    # an average of four beside a bias
+    "x[1×4]\nc[1] = conv(x, kernel=1; U1)\np = avg_pool(c, kernel=4)\n"
+    "d[1] = conv(p, kernel=1; U2, b2)\nv = flatten(d)\ny[1] = dense(v; U3)",
     # an average that two branches read
     "x[1×4]\nc[1] = conv(x, kernel=1; U1)\np = avg_pool(c, kernel=4)\n"
     "d[1] = conv(p, kernel=1; U2)\nq = multiply(p, d)\ne[1] = conv(x, kernel=4; U3)\n"

@@ -225,6 +225,7 @@ def test_a_matrix_that_reads_rows_of_other_units_elsewhere_adds_no_false_law(tex
     [
         ("x[2]\ny[3] = dense(x; U1, b1)", ["U1·1", "b1·1"]),
         ("x[2]\nz[3] = dense(x; U1)\ny = relu(z)", []),
+        ("x[2]\nz[2] = dense(x; U1, b1)\ny = exp(z)", []),
         # The sum runs over positions as well.
         ("x[1×3]\ny[2] = conv(x, kernel=2; U1)", []),
         ("x[1×2]\ny[2] = conv(x, kernel=2; U1)", ["U1·1"]),

@@ -16,6 +16,7 @@ import click
 from conslaw_cli.cli.count import count
 from conslaw_cli.cli.describe import describe
 from conslaw_cli.cli.laws import laws
+from conslaw_cli.cli.lists import flows, operations, theorems
 from conslaw_cli.cli.options import FAILED, LOST, USAGE, check_memory, pin_blas, say
 from conslaw_cli.cli.progress import heartbeat
 from conslaw_cli.cli.sweep import sweep
@@ -96,3 +97,6 @@ main.add_command(count)
 main.add_command(describe)
 main.add_command(laws)
 main.add_command(sweep)
+main.add_command(theorems)
+main.add_command(flows)
+main.add_command(operations)

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from conslaw_cli.cli.asked import asked, asking
 from conslaw_cli.cli.options import (
+    FORMATS,
     check_writable,
     counting,
     exit_code,
     interrupted,
     show,
     suggest,
+    write,
 )
 from conslaw_cli.cli.progress import progress
 from conslaw_cli.sweeps import signals
 
 if TYPE_CHECKING:
+    from conslaw_cli.formats import Report
+    from conslaw_cli.problems import Problem
     from conslaw_cli.records import LawCount
     from conslaw_cli.sweeps.store import RowId
 
@@ -30,13 +35,15 @@ _ANOTHER = "conslaw count --widths 3,4,2 --activation relu --bias hidden"
 @click.command(short_help="Count the conservation laws of an architecture.")
 @asking
 @click.option("--explain", is_flag=True, help="Say why each row is proved, with its numbers.")
+@click.option("--cite", is_flag=True, help="Name the sources of all that carried the rows.")
 @click.option("-o", "--output", metavar="FILE", help="Write there instead of stdout.")
-@counting
+@partial(counting, formats=(*FORMATS, "bibtex"))
 @click.pass_context
 def count(
     ctx: click.Context,
     /,
     explain: bool,
+    cite: bool,
     output: str | None,
     seed: int | None,
     memory: int | None,
@@ -54,11 +61,7 @@ def count(
     conslaw count --widths 3,4,2 --activation relu --bias hidden
     conslaw count network.yaml --explain
     """
-    if explain and format_ in ("json", "csv"):
-        raise click.UsageError(
-            f"--explain: expected --format table, markdown or latex, got {format_}: its rows hold"
-            " their evidence"
-        )
+    _check_format(format_, explain, cite)
     sweep = asked(_ANOTHER, **ways)
     check_writable(output, ways["spec"])
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
@@ -77,12 +80,48 @@ def count(
     ordered = [rows[job.id] for job in jobs if job.id in rows]
     report = Report("count", ordered, explain=explain, expected=sweep.expected)
     if whole or rows:
-        show(report, format_, output if whole else None)
+        file = output if whole else None
+        if cite or format_ == "bibtex":
+            _cite(report, [job.problem for job in jobs if job.id in rows], format_, file)
+        else:
+            show(report, format_, file)
     if whole and format_ == "table" and output in (None, "-"):
         _suggest(ordered, explain, ways)
     ctx.exit(
         exit_code(ordered, sweep.expected) if whole else interrupted(len(rows), len(jobs), output)
     )
+
+
+def _check_format(format_: str, explain: bool, cite: bool) -> None:
+    """Raise click.UsageError for a format that cannot show what is asked for."""
+    if explain and format_ in ("json", "csv", "bibtex"):
+        rest = ": its rows hold their evidence" if format_ != "bibtex" else ""
+        raise click.UsageError(
+            f"--explain: expected --format table, markdown or latex, got {format_}{rest}"
+        )
+    if cite and format_ in ("json", "csv"):
+        raise click.UsageError(
+            f"--cite: expected --format table, markdown, latex or bibtex, got {format_}"
+        )
+
+
+def _cite(report: Report, problems: Sequence[Problem], format_: str, file: str | None) -> None:
+    """Show the rows, unless they are asked for as BibTeX, and the sources of what carried them."""
+    from conslaw_cli.formats import render
+    from conslaw_cli.formats.bibtex import render_bibtex, render_sources
+    from conslaw_cli.formats.lists import carried, distinct
+
+    pairs = zip(problems, report.rows, strict=True)
+    entries = distinct(entry for problem, row in pairs for entry in carried(problem, row))
+
+    def text(width: int | None, color: bool) -> str:
+        if format_ == "bibtex":
+            return render_bibtex(entries)
+        before = {"latex": "% ", "markdown": "- "}.get(format_, "")
+        rows = render(format_, report, width=width, color=color)
+        return f"{rows}\n{render_sources(entries, before)}"
+
+    write(text, file, all(row.verdict != "failed" for row in report.rows))
 
 
 def _suggest(rows: Sequence[LawCount], explain: bool, ways: Mapping[str, str | None]) -> None:

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -79,7 +79,7 @@ class Seconds(click.ParamType[float]):
         return seconds
 
 
-def counting(command: F) -> F:
+def counting(command: F, formats: Sequence[str] = FORMATS) -> F:
     """Add the options that every command which counts has."""
     options = (
         click.option(
@@ -91,7 +91,7 @@ def counting(command: F) -> F:
             "--memory", type=Bytes(), help="Budget, such as 8G. [default: half of what is free]"
         ),
         click.option(
-            "--format", "format_", type=click.Choice(FORMATS), default="table", show_default=True
+            "--format", "format_", type=click.Choice(formats), default="table", show_default=True
         ),
         click.option("--json", "format_", flag_value="json", help="Short for --format json."),
     )

@@ -186,7 +186,8 @@ class _Table:
         from conslaw_cli.formats.table import SweepTable
         from conslaw_cli.sweeps.sweep import Widest
 
-        self._table = SweepTable(Widest(jobs if shown else []), report, *screen())
+        widest = Widest(jobs) if len(jobs) > SHOWN else [job.widest() for job in jobs]
+        self._table = SweepTable(widest if shown else (), report, *screen())
         self._shown = shown
         self._lost: OutputError | None = None
 
@@ -307,6 +308,8 @@ def _run(
                 done += 1
                 turns.arrived(job, row)
     except KeyboardInterrupt:
+        if not fresh:
+            turns.wait_for([])
         there = sum(store.verdict(job.id) is not None for job in jobs)
         rest = f", {done} of them counted again." if fresh else "; the same command goes on."
         say(f"Interrupted: {there} of {len(jobs)} rows are in {store.path}{rest}")

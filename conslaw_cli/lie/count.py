@@ -13,8 +13,9 @@ import numpy as np
 from conslaw_cli import __version__, checks
 from conslaw_cli.errors import ContradictionError
 from conslaw_cli.flows import Clocked, VectorFields
+from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.lie import budget, trials
-from conslaw_cli.lie.closure import spanning
+from conslaw_cli.lie.closure import RankTrace, spanning
 from conslaw_cli.lie.orbit import Orbit, Steps, orbit
 from conslaw_cli.lie.theorems import THEOREMS, Evidence, Needs, Proof, Theorem
 from conslaw_cli.problems import Architecture, Problem
@@ -68,31 +69,63 @@ def _from_engine(problem: Problem, evidence: Evidence, given: Proofs, key: str) 
     fields = problem.fields()
     rng = np.random.Generator(np.random.PCG64(int(key, 16)))
     at = replace(evidence, at=trials.fresh(fields, rng))
-    proofs = {**given, **_proofs(problem, at, Needs.RANKS)}
-    if isinstance(fields, Steps):
-        along = orbit(fields, at.sampler.field, rng, _enough(problem, proofs))
-        if along.rank == _enough(problem, proofs):
-            proofs |= _proofs(problem, replace(at, along=along), Needs.PATH)
-            row = _row(problem, proofs, Trace((along.rank,), complete=False))
-            return _timed(row, fields, along)
-    image = next((p.image for p in proofs.values() if p.image is not None), None)
-    run = trials.attempt(at.sampler, _enough(problem, proofs), image)
-    for theorem in _needing(Needs.RANKS):
-        if theorem in proofs and _upper(proofs[theorem]) > run.ranks.rank:
-            again = (
-                theorem(problem, replace(at, at=trials.fresh(fields, rng), check=False))
-                for _ in range(LAW_TRIALS)
-            )
-            proofs[theorem] = min([proofs[theorem], *filter(None, again)], key=_upper)
-    run = trials.settle(fields, run, rng, _enough(problem, proofs))
-    closed = replace(at, run=run)
-    proofs |= _proofs(problem, closed, Needs.BRACKETS)
-    if min(_proved(proofs.values()), default=problem.state) > run.ranks.rank:
-        proofs |= _proofs(problem, closed, Needs.GAP)
-    row = _row(problem, proofs, run.trace)
+    proofs: Proofs = {**given, **_proofs(problem, at, Needs.RANKS)}
+    if problem.flow == GRADIENT:
+        return _row(problem, *_closed(problem, fields, at, proofs)[:2])
+    if (row := _along_orbit(problem, fields, at, proofs)) is not None:
+        return row
+    proofs, trace, ranks = _closed(problem, fields, at, proofs)
+    row = _row(problem, proofs, trace)
     if not isinstance(fields, Clocked):
         return row
-    return _timed(row, fields, spanning(trials.fresh(fields, rng), run.ranks))
+    return _timed(row, fields, spanning(trials.fresh(fields, rng), ranks))
+
+
+def _along_orbit(
+    problem: Problem, fields: VectorFields, at: Evidence, proofs: Proofs
+) -> LawCount | None:
+    """Return the row if a path has as many dimensions as the laws leave; None if it has not, or
+    flows are no polynomial maps.
+    """
+    if not isinstance(fields, Steps):
+        return None
+    enough = _enough(problem, proofs)
+    along = orbit(fields, at.sampler.field, at.sampler.rng, enough)
+    if along.rank < enough:
+        return None
+    met = {**proofs, **_proofs(problem, replace(at, along=along), Needs.PATH)}
+    row = _row(problem, met, Trace((along.rank,), complete=False))
+    return _timed(row, fields, along)
+
+
+def _closed(
+    problem: Problem, fields: VectorFields, at: Evidence, proofs: Proofs
+) -> tuple[Proofs, Trace, RankTrace]:
+    """Close W_φ; return all proofs, the trace, and the ranks it was made of."""
+    image = next((p.image for p in proofs.values() if p.image is not None), None)
+    run = trials.attempt(at.sampler, _enough(problem, proofs), image)
+    proofs = _improved(problem, fields, at, proofs, run.ranks.rank)
+    run = trials.settle(fields, run, at.sampler.rng, _enough(problem, proofs))
+    at = replace(at, run=run)
+    proofs = {**proofs, **_proofs(problem, at, Needs.BRACKETS)}
+    if min(_proved(proofs.values()), default=problem.state) > run.ranks.rank:
+        proofs = {**proofs, **_proofs(problem, at, Needs.GAP)}
+    return proofs, run.trace, run.ranks
+
+
+def _improved(
+    problem: Problem, fields: VectorFields, at: Evidence, proofs: Proofs, rank: int
+) -> Proofs:
+    """Ask theorems that need ranks again, at other primes and points, where they leave room for
+    laws beyond theirs: the point may have been unlucky.
+    """
+    better = dict(proofs)
+    for theorem in _needing(Needs.RANKS):
+        if theorem in proofs and _upper(proofs[theorem]) > rank:
+            points = (trials.fresh(fields, at.sampler.rng) for _ in range(LAW_TRIALS))
+            again = (theorem(problem, replace(at, at=point, check=False)) for point in points)
+            better[theorem] = min([proofs[theorem], *filter(None, again)], key=_upper)
+    return better
 
 
 def _timed(row: LawCount, fields: VectorFields, at: Orbit) -> LawCount:

@@ -44,7 +44,8 @@ class GradientFields:
     @property
     def everywhere(self) -> bool:
         """They are polynomials, and complete if no constants are to be drawn."""
-        return self.graph.constants == 0 or self.constants is not None
+        complete = self.graph.constants == 0 or self.constants is not None
+        return complete and self.graph.polynomial
 
     def spaces(self) -> Sequence[Space]:
         """Return the spaces of units that the parameters write and read, where these are all that

@@ -62,14 +62,20 @@ def expected(found: oracle.Count) -> tuple[int, ...]:
     return found.state, found.dim_lie, found.laws, found.timeless
 
 
-@pytest.mark.parametrize("network", SMALL, ids=lambda network: network.name)
-@pytest.mark.parametrize("friction", Friction, ids=lambda friction: friction.value)
+@pytest.mark.parametrize(
+    ("network", "friction"),
+    [
+        pytest.param(network, friction, id=f"{friction.value}-{network.name}")
+        for network in SMALL
+        for friction in Friction
+        # The oracle takes its time for more parameters.
+        if network.parameters <= 6 or friction is Friction.NESTEROV
+    ],
+)
 def test_momentum(network: MLP, friction: Friction) -> None:
     row = counted(network, Momentum(friction))
     assert figures(row) == expected(oracle.momentum(network, FRICTIONS[friction]))
-    assert (row.verdict == "proved") == (
-        network != MLP((1, 2, 2), "linear", False, "cross_entropy")
-    )
+    assert row.verdict == "proved"
 
 
 @pytest.mark.parametrize("network", SMALL, ids=lambda network: network.name)
@@ -180,6 +186,4 @@ def test_momentum_with_rates(network: MLP) -> None:
     row = counted(network, Momentum(Friction.NONE, Mirror((), rates)))
     scales = oracle.common([dict(rates).get(name, Fraction(1)) for name in arrays])
     assert figures(row) == expected(oracle.momentum(network, 0, scales))
-    assert (row.verdict == "proved") == (
-        network != MLP((1, 2, 2), "linear", False, "cross_entropy")
-    )
+    assert (row.verdict == "proved") == (network != ONE_AT_HEART)

@@ -11,6 +11,7 @@ from conslaw_cli import MLP, CustomMap, Problem, count_laws
 from conslaw_cli.flows import Asked
 from conslaw_cli.flows.decay import Decay
 from conslaw_cli.flows.friction import Friction
+from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.flows.metrics import Hypentropy, Power
 from conslaw_cli.flows.mirror import Mirror, Shorthand
 from conslaw_cli.flows.momentum import Momentum
@@ -28,12 +29,19 @@ def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_engine")
-@pytest.mark.parametrize("widths", [(1, 1, 1), (1, 2, 1), (1, 4, 1), (2, 2, 1), (1, 7, 1)])
+@pytest.mark.parametrize(
+    "widths", [(1, 1, 1), (1, 2, 1), (1, 2, 2), (2, 2, 1), (1, 7, 1), (2, 3, 3)]
+)
 @pytest.mark.parametrize("bias", [False, "hidden", "all"])
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
 @pytest.mark.parametrize("friction", Friction, ids=lambda friction: friction.value)
-def test_two_layers_under_momentum(widths: tuple[int, ...], bias: Any, friction: Friction) -> None:
+def test_two_layers_under_momentum(
+    widths: tuple[int, ...], bias: Any, loss: Any, friction: Friction
+) -> None:
     """The closed form alone against the engine, whose known laws are listed."""
-    network = MLP(widths, "linear", bias)
+    network = MLP(widths, "linear", bias, loss)
+    if loss == "cross_entropy" and widths[-1] == 1:
+        return  # nothing moves
     flow = Momentum(friction)
     alone = counted(network, flow)
     assert [bound.method for bound in alone.upper] == ["momentum pair"]
@@ -115,3 +123,10 @@ def test_maps_of_ones_own() -> None:
     assert counted(phi, Shorthand("nmf")).laws == 1
     roots = CustomMap(("u", "v"), ("u*sqrt(v)",))
     assert [counted(roots, flow).laws for flow in (Decay(), Momentum())] == [1, 0]
+
+
+def test_exponentials() -> None:
+    """Their law, b − ‖out‖²/2, is of two degrees: decay has none, momentum neither."""
+    network = MLP((2, 2, 2), "exp", "hidden")
+    laws = [counted(network, flow).laws for flow in (GRADIENT, Decay(), Momentum())]
+    assert laws == [2, 0, 0]

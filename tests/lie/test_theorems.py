@@ -38,7 +38,6 @@ def test_a_theorem_has_a_statement_hypotheses_a_proof_and_a_source(theorem: Theo
     assert [part.partition(".")[0] for part in rest[:2]] == ["Hypotheses", "Proof"]
     assert theorem.title
     assert theorem.source
-    assert "\n" not in theorem.summary
 
 
 def test_their_names_are_different() -> None:

@@ -15,7 +15,7 @@ _PAPER = (
 @theorem(
     "brackets",
     title="Brackets at one point modulo a prime",
-    source=f"{_PAPER}, Definition 3.1; the transfer from residues is elementary",
+    source=f"{_PAPER}, Proposition 3.1; the transfer from residues is elementary",
     needs=Needs.BRACKETS,
     flows=None,
 )

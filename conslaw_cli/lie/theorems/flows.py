@@ -65,7 +65,7 @@ def _pair(problem: Problem) -> Chain | None:
     flow, chain = problem.flow, chain_of(problem)
     if not isinstance(flow, Momentum) or flow.metric is not None or chain is None:
         return None
-    pair = len(chain.widths) == 3 and chain.linear[0] and not chain.unmoved
+    pair = len(chain.widths) == 3 and chain.linear[0] and chain.widths[-1]
     return chain if pair else None
 
 
@@ -84,31 +84,48 @@ def momentum_pair(problem: Problem, evidence: Evidence) -> Proof | None:
     """For ``φ(U, V) = U V`` with U (n × r) and V (r × m), N = n + m and k = max(0, r − 2N), there
     are r(r−1)/2 − k(k−1)/2 laws under momentum, and 2 (2r − 3) for n = m = 1, none for r = 1; all
     are functions of Noether's charges. Hidden biases are one row more of U; output biases add none.
+    Under cross-entropy m is one less, and each of f sums over outputs that stand still adds 2.
 
-    Hypotheses. A linear chain of two layers, under a loss with condition (9), and Euclidean
-    momentum of any friction.
+    Hypotheses. A linear chain of two layers and Euclidean momentum of any friction.
 
     Proof. All hidden units, each a vector of R^N with its momentum, are moved alike, by linear maps
     of R^{2N}: ``f_0 = (0 1; 0 0)`` and ``X_S = (0 0; S 0)``. Brackets yield X_J for J in the Jordan
     algebra of the S, which is that of all symmetric matrices if N ≥ 3, and so all of sp(2N), whose
     invariants on r vectors are their symplectic products. For n = m = 1 it is spanned by S and 1,
-    and the algebra is sl(2) ⊕ sl(2), on sums and differences.
+    and the algebra is sl(2) ⊕ sl(2), on sums and differences. It contains f_0, so that time moves
+    alone, with what stands still: that keeps p_e and ``θ_e − s p_e``. An orthogonal map of the
+    outputs, which keeps the metric, parts what cross-entropy moves from what it does not.
     """
     if (chain := _pair(problem)) is None:
         return None
     inputs, units, outputs = chain.widths
     rows = inputs + chain.biased[0] + outputs
-    laws = comb(units, 2) - comb(max(0, units - 2 * rows), 2)
-    listed = comb(units, 2)
-    if rows == 2:
-        laws, listed = 2 * max(0, 2 * units - 3), 2 * listed
-    value = problem.state - laws
+    known = comb(units, 2) - comb(max(0, units - 2 * rows), 2)
+    moving, listed = (2 * max(0, 2 * units - 3) if rows == 2 else known), comb(units, 2)
+    if rows == 2 and not chain.unmoved:  # else two outputs move as one does, which is not listed
+        known, listed = moving, 2 * listed
+    laws, value = moving + 2 * chain.unmoved, problem.state - moving - 2 * chain.unmoved
     algebra = f"sp({2 * rows})" if rows > 2 else "sl(2) ⊕ sl(2)"
     shown = f"φ is a product of two matrices: {algebra} acts on {units} vectors, and time moves"
     bound = Bound(value, "momentum pair", "proof", None, shown)
-    timeless = laws if problem.flow == Momentum(Friction.NONE) else max(0, laws - 1)
-    trace = Trace((value,), complete=False)
-    return Proof((bound,), (bound,), laws, trace, spare=True, listed=listed, timeless=timeless)
+    return Proof(
+        (bound,),
+        (bound,),
+        known + 2 * chain.unmoved,
+        Trace((value,), complete=False),
+        spare=True,
+        listed=listed + 2 * chain.unmoved,
+        timeless=max(0, laws - _clocks(problem, moving > 0, chain.unmoved > 0)),
+    )
+
+
+def _clocks(problem: Problem, charged: bool, frozen: bool) -> int:
+    """Return how many independent laws depend on time, whatever they are combined with: s itself
+    among what stands still, and the factor of all that is linear in p.
+    """
+    s = frozen and problem.flow != Momentum(Friction.CONSTANT)
+    factor = (charged or frozen) and problem.flow != Momentum(Friction.NONE)
+    return int(s) + int(factor)
 
 
 def _moved(problem: Problem) -> Chain | None:
@@ -148,9 +165,8 @@ def momentum_paths(problem: Problem, evidence: Evidence) -> Proof | None:
     laws, value = 2 * frozen, problem.state - 2 * frozen
     shown = f"φ is monomial; {frozen} parameters stand still, and keep velocities of their own"
     bound = Bound(value, "momentum paths", "proof", None, shown)
-    clocks = 2 if problem.flow == Momentum(Friction.NESTEROV) else 1
     trace = Trace((value,), complete=False)
-    timeless = max(0, laws - clocks)
+    timeless = max(0, laws - _clocks(problem, False, frozen > 0))
     return Proof((bound,), (bound,), laws, trace, spare=True, listed=laws, timeless=timeless)
 
 

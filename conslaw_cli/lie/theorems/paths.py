@@ -30,7 +30,7 @@ def _monomial(chain: Chain) -> bool:
     title="Monomial maps",
     source=(
         "Marcotte, Gribonval, Peyré: Abide by the Law and Follow the Flow: Conservation Laws for"
-        " Gradient Flows, NeurIPS 2023, arXiv 2307.00144, Theorem 4.4 for two layers; the proof"
+        " Gradient Flows, NeurIPS 2023, arXiv 2307.00144, Example 3.5 for two layers; the proof"
         " given here holds at every depth"
     ),
     whole=is_monomial,

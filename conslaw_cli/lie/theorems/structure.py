@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol, runtime_checkable
 
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.networks.chains import Chain
-from conslaw_cli.problems import Architecture, Loss, Problem
+from conslaw_cli.problems import Loss, Problem
 
 __all__ = ["Chain", "chain_of", "parts_of"]
 
@@ -30,20 +29,11 @@ def chain_of(problem: Problem) -> Chain | None:
     return replace(found, widths=(*inner, outputs - 1), unmoved=inner[-1] + found.biased[-1])
 
 
-@runtime_checkable
-class _Parted(Protocol):
-    """A family whose members may be direct sums."""
-
-    def parts(self) -> Sequence[tuple[Architecture, int]]:
-        """Return architectures on disjoint parameters, and how often each occurs."""
-        ...
-
-
 def parts_of(problem: Problem) -> Sequence[tuple[Problem, int]]:
     """Return problems on disjoint parameters, and how often each occurs, whose direct sum this is:
     often just itself.
     """
-    architecture = problem.architecture
-    if problem.flow == GRADIENT and isinstance(architecture, _Parted):
-        return [(Problem(part), count) for part, count in architecture.parts()]
-    return [(problem, 1)]
+    parts = getattr(problem.architecture, "parts", None)  # of families that may be direct sums
+    if parts is None or problem.flow != GRADIENT:
+        return [(problem, 1)]
+    return [(Problem(part), count) for part, count in parts()]

@@ -92,7 +92,7 @@ class Evidence:
 Proving = Callable[[Problem, Evidence], Proof | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Theorem:
     """A theorem, as a function that says what it means for a problem: None where a hypothesis does
     not hold.
@@ -126,11 +126,6 @@ class Theorem:
         import inspect  # dear, and needed for reading only
 
         return inspect.getdoc(self.prove) or ""
-
-    @property
-    def summary(self) -> str:
-        """The first paragraph of the statement, on one line."""
-        return " ".join(self.statement.partition("\n\n")[0].split())
 
 
 def theorem(

@@ -1,0 +1,112 @@
+"""Theorems, flows and operations: as lists for people, and those that a count rests on."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from conslaw_cli.flows.listed import FLOWS
+from conslaw_cli.lie.theorems import THEOREMS, Theorem
+from conslaw_cli.networks.operation import Operation
+from conslaw_cli.networks.operations import OPERATIONS
+from conslaw_cli.problems import Problem
+from conslaw_cli.records import Bound, LawCount
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+class Entry(NamedTuple):
+    """One of a list. name: what it is asked for by; place: file and line."""
+
+    name: str
+    title: str
+    statement: str
+    source: str
+    place: str
+
+
+def theorems() -> list[Entry]:
+    """Return all theorems."""
+    return [_of_theorem(theorem) for theorem in THEOREMS]
+
+
+def flows() -> list[Entry]:
+    """Return all flows."""
+    return [_of_flow(flow) for flow in FLOWS]
+
+
+def operations() -> list[Entry]:
+    """Return all operations of networks that a graph may be written with."""
+    return [_of_operation(operation) for operation in OPERATIONS if not operation.inner]
+
+
+LISTS: dict[str, Callable[[], list[Entry]]] = {
+    "theorems": theorems,
+    "flows": flows,
+    "operations": operations,
+}
+
+
+def render_list(entries: Sequence[Entry]) -> str:
+    """Return a table: a line each."""
+    head = ("name", "title", "where", "source")
+    rows = [head, *((e.name, e.title, e.place, e.source) for e in entries)]
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    return "\n".join(
+        "  ".join(f"{cell:<{n}}" for cell, n in zip(row, (*widths, 0), strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def render_entry(entry: Entry) -> str:
+    """Return all that is known of one."""
+    source = f"Source: {entry.source}\n" if entry.source else ""
+    return f"{entry.name}: {entry.title}\n\n{entry.statement}\n\n{source}{entry.place}"
+
+
+def carried(problem: Problem, row: LawCount) -> list[Entry]:
+    """Return what a row rests on: the theorems whose bounds meet, the flow, and the operations of
+    the network, these as far as they have a source of their own.
+    """
+    if row.verdict == "failed":
+        return []
+    methods = {bound.method for bound in (*row.lower, *row.upper) if _bears(row, bound)}
+    entries = [_of_theorem(theorem) for theorem in THEOREMS if theorem.name in methods]
+    entries.append(_of_flow(type(problem.flow)))
+    used = _operations(problem)
+    return [*entries, *(_of_operation(each) for each in OPERATIONS if each in used and each.source)]
+
+
+def _bears(row: LawCount, bound: Bound) -> bool:
+    return bound.value == row.dim_lie and (row.verdict == "computed" or bound.kind == "proof")
+
+
+def _operations(problem: Problem) -> set[type[Operation]]:
+    graph = getattr(problem.architecture, "graph", None)
+    return set() if graph is None else {type(node.operation) for node in graph.nodes}
+
+
+def distinct(entries: Iterable[Entry]) -> list[Entry]:
+    """Return each once, in order."""
+    return list(dict.fromkeys(entries))
+
+
+def _of_theorem(theorem: Theorem) -> Entry:
+    place = _place(theorem.prove)
+    return Entry(theorem.name, theorem.title, theorem.statement, theorem.source, place)
+
+
+def _of_flow(flow: Any) -> Entry:
+    return Entry(flow.keys[0], flow.title, flow.statement, flow.source, _place(flow))
+
+
+def _of_operation(operation: type[Operation]) -> Entry:
+    statement = inspect.getdoc(operation) or ""
+    return Entry(operation.keyword, operation.title, statement, operation.source, _place(operation))
+
+
+def _place(what: Any) -> str:
+    file = Path(inspect.getsourcefile(what) or "").relative_to(_PACKAGE.parent)
+    return f"{file.as_posix()}:{inspect.getsourcelines(what)[1]}"

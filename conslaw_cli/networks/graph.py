@@ -276,7 +276,7 @@ class Graph:
 
         F at all ones adds up its coefficients, none of which is negative. A derivative multiplies
         them by the degree in one parameter, which is 1 unless the parameter is used twice. Averages
-        are taken as sums, and terms without them may be multiplied by what clears the others.
+        are taken as sums; where something else is added, it is multiplied by what clears them.
         """
         ones = (np.ones((1, n)) for n in (self.dimension, self.probe_size, self.constants))
         with np.errstate(over="ignore"):
@@ -284,7 +284,8 @@ class Graph:
         degree = 1 if self._multilinear else max(1, self.growth.parameters)
         shared = sum(math.log2(step.operation.denominator) for step in self.steps)
         linear = all(step.operation.linear for step in self.steps)
-        cleared = shared if linear else shared * self.growth.probe  # a product multiplies them
+        sums = any(len(step.inputs) > 1 or len(step.arrays) > 1 for step in self.steps)
+        cleared = shared * sums * (1 if linear else self.growth.probe)  # a product multiplies them
         return math.log2(max(1.0, monomials)) + math.log2(degree) + cleared
 
     @property

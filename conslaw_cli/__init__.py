@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from conslaw_cli.flows.metrics import Hypentropy, Power
     from conslaw_cli.flows.mirror import Mirror
     from conslaw_cli.flows.momentum import Momentum
-    from conslaw_cli.laws.polynomials import LawSearch, find_laws
+    from conslaw_cli.laws.polynomials import find_laws
+    from conslaw_cli.laws.values import LawSearch
     from conslaw_cli.lie.count import count_laws
     from conslaw_cli.networks.operations.convolution import Convolution, Pool
     from conslaw_cli.networks.operations.dense import Linear
@@ -74,7 +75,8 @@ _HOMES = {
     "flows.metrics": ("Hypentropy", "Power"),
     "flows.mirror": ("Mirror",),
     "flows.momentum": ("Momentum",),
-    "laws.polynomials": ("LawSearch", "find_laws"),
+    "laws.polynomials": ("find_laws",),
+    "laws.values": ("LawSearch",),
     "networks.operations.convolution": ("Convolution", "Pool"),
     "networks.operations.dense": ("Linear",),
     "networks.operations.elementwise": ("Activation",),

@@ -76,7 +76,7 @@ def laws(
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():
         from conslaw_cli.formats.laws import render, stream
-        from conslaw_cli.laws.polynomials import check_degree
+        from conslaw_cli.laws.plan import check_degree
 
     first_product()
     check_degree(degree)

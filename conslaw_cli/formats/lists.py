@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from conslaw_cli.flows.listed import FLOWS
+from conslaw_cli.lie.count import count_laws
 from conslaw_cli.lie.theorems import THEOREMS, Theorem
+from conslaw_cli.lie.theorems.direct_sum import direct_sum
+from conslaw_cli.lie.theorems.structure import parts_of
 from conslaw_cli.networks.operation import Operation
 from conslaw_cli.networks.operations import OPERATIONS
 from conslaw_cli.problems import Problem
@@ -67,16 +70,25 @@ def render_entry(entry: Entry) -> str:
 
 
 def carried(problem: Problem, row: LawCount) -> list[Entry]:
-    """Return what a row rests on: the theorems whose bounds meet, the flow, and the operations of
-    the network, these as far as they have a source of their own.
+    """Return what a row rests on: the theorems whose bounds meet, those of its parts where it is a
+    direct sum, the flow, and the operations of the network, as far as these have a source.
     """
     if row.verdict == "failed":
         return []
-    methods = {bound.method for bound in (*row.lower, *row.upper) if _bears(row, bound)}
+    methods = _methods(problem, row)
     entries = [_of_theorem(theorem) for theorem in THEOREMS if theorem.name in methods]
     entries.append(_of_flow(type(problem.flow)))
     used = _operations(problem)
     return [*entries, *(_of_operation(each) for each in OPERATIONS if each in used and each.source)]
+
+
+def _methods(problem: Problem, row: LawCount) -> set[str]:
+    """Return the methods of the bounds that meet; parts are counted again, as the row was."""
+    methods = {bound.method for bound in (*row.lower, *row.upper) if _bears(row, bound)}
+    if direct_sum.name in methods:
+        for part, _count in parts_of(problem):
+            methods |= _methods(part, count_laws(part, seed=row.seed))
+    return methods
 
 
 def _bears(row: LawCount, bound: Bound) -> bool:

@@ -22,9 +22,8 @@ import math
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import combinations_with_replacement
-from math import comb, gcd, prod
+from math import gcd
 from typing import NamedTuple
 
 import numpy as np
@@ -42,42 +41,31 @@ from conslaw_cli.algebra.field import (
 )
 from conslaw_cli.algebra.lifting import algebraic, combine, rational, short, small
 from conslaw_cli.algebra.rings import Exact
-from conslaw_cli.errors import ContradictionError, SpecError
+from conslaw_cli.errors import ContradictionError
 from conslaw_cli.families.formulas.algebraic import AlgebraicFields
 from conslaw_cli.families.formulas.terms import Radical
 from conslaw_cli.flows import VectorFields
-from conslaw_cli.flows.coordinates import Coordinates
-from conslaw_cli.laws.flowing import symmetry_of
 from conslaw_cli.laws.monomials import (
     EXTRA_ROWS,
     Classes,
     Monomials,
     Points,
-    classes,
-    largest_class,
-    monomials,
-    monomials_up_to,
     scattered,
 )
-from conslaw_cli.laws.symmetry import Symmetry
-from conslaw_cli.lie.budget import SMALL_MEMORY, budget_of, check_budget
-from conslaw_cli.lie.closure import driven
+from conslaw_cli.laws.plan import MAX_FIELD, Plan, check_degree
+from conslaw_cli.laws.values import Law, LawSearch, Polynomial
 from conslaw_cli.lie.trials import SURE
 from conslaw_cli.networks.gradients import GradientFields
-from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.problems import Architecture, Problem
 
 SMALL_CLASS = 12
 """Classes up to this size are first tested many at a time."""
-MAX_DEGREE = 40
 MAX_PRIMES = 100
 """Primes after which lifting gives up; laws with coefficients of 1000 bits would need them."""
 RATIONAL_PRIMES = 8
 """Further primes that tell laws with rational coefficients from others."""
 SCALES = 8
 """Coefficients by which a law with radicals is divided to make it simple."""
-MAX_FIELD = 32
-"""Degree of the field of constants up to which laws with coefficients in it are looked for."""
 MAX_TRIALS = 5
 """Searches begun again with another prime, if one turns out to be unlucky."""
 VERIFY_BITS = 62
@@ -86,139 +74,6 @@ VERIFY_PRIMES = 12
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and how much of it is done, from 0 to 1, by estimated work."""
-
-
-@dataclass(frozen=True, slots=True)
-class Polynomial:
-    """An integer polynomial in θ, and in radicals that coefficients are made of: integers and
-    monomials, each a sorted tuple of indices (with repetitions).
-
-    The index of a parameter is its place in θ, that of the k-th radical is −k: it comes first. Who
-    gives values, or names, to all of these appends those of the radicals in the opposite order.
-    """
-
-    terms: tuple[tuple[int, tuple[int, ...]], ...]
-
-    @property
-    def degree(self) -> int:
-        """Largest degree of a term in θ."""
-        return max(sum(e >= 0 for e in monomial) for _, monomial in self.terms)
-
-    @property
-    def rational(self) -> bool:
-        """Whether there are no radicals."""
-        return all(monomial[0] >= 0 for _, monomial in self.terms)
-
-    @property
-    def norm(self) -> int:
-        """Sum of the absolute values of the coefficients."""
-        return sum(abs(c) for c, _ in self.terms)
-
-    @classmethod
-    def of(cls, coefficients: Iterable[int], rows: Iterable[Sequence[int]]) -> Polynomial:
-        """Collect nonzero terms in the order of the monomials in θ, divided by their content, the
-        first one positive.
-        """
-        terms = sorted(
-            (
-                (tuple(sorted(map(int, m))), int(c))
-                for c, m in zip(coefficients, rows, strict=True)
-                if c
-            ),
-            key=lambda term: ([e for e in term[0] if e >= 0], term[0][:1]),
-        )
-        content = gcd(*(c for _, c in terms))
-        sign = content if terms[0][1] > 0 else -content
-        return cls(tuple((c // sign, m) for m, c in terms))
-
-    @classmethod
-    def product(cls, factors: Iterable[Polynomial]) -> Polynomial:
-        """Multiply out."""
-        collected: dict[tuple[int, ...], int] = {(): 1}
-        for factor in factors:
-            expanded: dict[tuple[int, ...], int] = {}
-            for monomial, coefficient in collected.items():
-                for c, m in factor.terms:
-                    merged = tuple(sorted(monomial + m))
-                    expanded[merged] = expanded.get(merged, 0) + c * coefficient
-            collected = expanded
-        return cls.of(collected.values(), collected.keys())
-
-    def gradient(self, theta: Sequence[int]) -> dict[int, int]:
-        """Return the nonzero entries of ``∇h(θ)`` for integers θ, with those for the radicals."""
-        gradient: dict[int, int] = {}
-        for coefficient, monomial in self.terms:
-            for k, e in enumerate(monomial):
-                if e < 0:
-                    continue
-                rest = prod([theta[f] for f in monomial[:k] + monomial[k + 1 :]])
-                gradient[e] = gradient.get(e, 0) + coefficient * rest
-        return gradient
-
-
-@dataclass(frozen=True, slots=True)
-class Law:
-    """A polynomial law, verified over the integers.
-
-    known: whether it is a polynomial in the problem's known laws.
-    name, index: those of a known law in ``problem.laws()``, else None.
-    new: for a generator, whether it is independent of all known laws (one that is neither may be a
-    root of a polynomial in them).
-    """
-
-    polynomial: Polynomial
-    known: bool
-    name: str | None = None
-    index: int | None = None
-    new: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class LawSearch:
-    """The polynomial laws of some degrees.
-
-    linear: for each degree searched, the number of linearly independent laws of exactly this
-    degree, modulo those of lower ones.
-    products: the same for the products of known laws; where the two agree, every law of that degree
-    is a polynomial in these, and both numbers are proved (module docstring).
-    independent: rank of the gradients of all laws found; generators: as many laws, known ones
-    first, of which all are functions.
-    known: how many of the generators are functions of the known laws; the others are new.
-    coordinates, listed: what laws are polynomials in, and the known laws.
-    radicals: the numbers that coefficients are made of besides integers.
-    rational: whether only laws with rational coefficients are listed, though φ has others, of a
-    field of degree above MAX_FIELD.
-    error_bound: probability that one of these figures is wrong or a law listed is none; 0 if all of
-    it is proved.
-    basis: a linear basis of all laws found, degree by degree; None if it was not asked for.
-    """
-
-    problem: Problem
-    degree: int
-    homogeneous: bool
-    linear: Mapping[int, int]
-    products: Mapping[int, int]
-    independent: int
-    known: int
-    generators: tuple[Law, ...]
-    coordinates: Coordinates
-    listed: Laws
-    error_bound: float
-    seed: int
-    seconds: float
-    basis: tuple[Law, ...] | None = None
-    radicals: tuple[Radical, ...] = ()
-    rational: bool = False
-
-    @property
-    def architecture(self) -> Architecture:
-        """What was asked about."""
-        return self.problem.architecture
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """The names of the parameters, in the order of θ."""
-        return self.coordinates.parameters
 
 
 def find_laws(
@@ -252,7 +107,7 @@ def find_laws(
     checks.flag("homogeneous", homogeneous)
     checks.flag("basis", basis)
     rng = np.random.default_rng(int(problem.key(seed), 16))
-    plan = _Plan(problem, homogeneous, memory, rng)
+    plan = Plan(problem, homogeneous, memory, rng)
     plan.check(degree)
     for _ in range(MAX_TRIALS):
         try:
@@ -263,149 +118,6 @@ def find_laws(
     raise ContradictionError(
         f"{problem.name}: nullspaces of degree {degree} and what lifts from them do not agree"
     )
-
-
-def check_degree(degree: int) -> None:
-    """Raise SpecError unless this is a degree that can be searched."""
-    if type(degree) is not int or not 1 <= degree <= MAX_DEGREE:
-        raise SpecError(f"degree: expected an integer from 1 to {MAX_DEGREE}, got {degree}")
-
-
-class _Plan:
-    """What is the same for all degrees of a search, and what each of its steps holds at its peak.
-
-    ``check`` is the only judge of whether a degree fits: what it lets pass and what it advises are
-    never refused later.
-    """
-
-    def __init__(
-        self,
-        problem: Problem,
-        homogeneous: bool,
-        memory: int | None,
-        rng: np.random.Generator,
-    ) -> None:
-        self.problem, self.name, self.rng = problem, problem.name, rng
-        self.homogeneous, self.memory = homogeneous, memory
-        self._listed: dict[tuple[int, ...], Classes] = {}
-
-    @cached_property
-    def fields(self) -> VectorFields:
-        """The fields that laws are orthogonal to."""
-        return driven(self.problem.fields())
-
-    @cached_property
-    def symmetry(self) -> Symmetry:
-        """What splits the monomials into classes."""
-        return symmetry_of(self.problem.fields())
-
-    @cached_property
-    def coordinates(self) -> Coordinates:
-        """What laws are polynomials in."""
-        return self.problem.flow.coordinates(self.problem.architecture)
-
-    @cached_property
-    def laws(self) -> Laws:
-        """The known laws."""
-        return self.problem.laws()
-
-    @cached_property
-    def known(self) -> list[Law]:
-        """The known laws as polynomials."""
-        every = enumerate(listed(self.laws)) if self.laws.polynomial else ()
-        return [Law(polynomial, True, self.laws.name(i), i) for i, polynomial in every]
-
-    @property
-    def rational(self) -> bool:
-        """Whether only laws with rational coefficients are looked for, though φ has others."""
-        return isinstance(self.fields, AlgebraicFields) and (
-            self.fields.degree_of_constants > MAX_FIELD
-        )
-
-    def check(self, degree: int) -> None:
-        """Raise MemoryBudgetError, with the degree that would fit, if a step of a search of this
-        degree exceeds the budget.
-        """
-        excess = self._excess(degree)
-        if excess is not None:
-            lower = range(degree - 1, 0, -1)
-            fits = next((d for d in lower if self._excess(d) is None), 0)
-            advice = f"degree {fits} may fit" if fits else "no degree would fit"
-            what, needed = excess
-            check_budget(f"{self.name}: {what}", needed, self._budget(needed), advice)
-
-    def degrees(self, degree: int) -> list[int]:
-        """Return the degrees of the laws that are asked for."""
-        return [degree] if self.homogeneous else list(range(1, degree + 1))
-
-    def parts(self, degree: int) -> list[list[int]]:
-        """Return the degrees that are searched together, the largest ones last."""
-        degrees = self.degrees(degree)
-        return [[d] for d in degrees] if self.symmetry.homogeneous else [degrees]
-
-    def of_degree(self, degree: int) -> list[int]:
-        """Return the known laws of a degree."""
-        return [i for i, law in enumerate(self.known) if law.polynomial.degree == degree]
-
-    def classes(self, degrees: Sequence[int]) -> Classes:
-        """Return all monomials of one degree, or of all degrees up to one, in classes."""
-        key = tuple(degrees)
-        if key not in self._listed:
-            dimension, top = self.fields.dimension, degrees[-1]
-            list_them = monomials_up_to if len(degrees) > 1 else monomials
-            self._listed[key] = classes(list_them(dimension, top), self.symmetry, self.rng)
-        return self._listed[key]
-
-    def _excess(self, degree: int) -> tuple[str, int] | None:
-        """Return the first step that exceeds the budget, and its bytes."""
-        self._listed.clear()
-        over = ((what, size) for what, size in self._steps(degree) if size > self._budget(size))
-        return next(over, None)
-
-    def _steps(self, degree: int) -> Iterator[tuple[str, int]]:
-        """Yield what the steps of a search hold, and its bytes; what is dear to know comes last.
-
-        Lower degrees have fewer monomials, and no larger classes: times a parameter, the monomials
-        of a class are in one class again.
-        """
-        dimension = self.problem.state
-        size = comb(dimension + degree, degree)
-        yield (
-            f"{size} monomials of degree up to {degree}",
-            size * (36 * degree + 110) + 32 * dimension**2,
-        )
-        for d in reversed(self.degrees(degree)):
-            count = self._products(d)
-            yield f"{count} products of known laws of degree {d}", 8 * 3 * count**2
-        size = self._largest_class(self.parts(degree)[-1])
-        # The system, its echelon form and the back-substitution; points.
-        yield (
-            f"a class of {size} monomials of degree {degree}",
-            8 * (3 * size**2 + 6 * size * dimension),
-        )
-
-    def _products(self, degree: int) -> int:
-        """Return the number of products of known laws of a degree, repetitions included."""
-        first, second = len(self.of_degree(1)), len(self.of_degree(2))
-        return sum(
-            _multisets(first, degree - 2 * k) * _multisets(second, k)
-            for k in range(degree // 2 + 1)
-        )
-
-    def _largest_class(self, degrees: Sequence[int]) -> int:
-        size = largest_class(self.symmetry, degrees[-1], len(degrees) > 1)
-        return int(self.classes(degrees).sizes.max()) if size is None else size
-
-    def _budget(self, needed: int) -> int:
-        """Return the budget to hold ``needed`` bytes against: the same for all steps."""
-        budget = budget_of(self.memory, needed)
-        if needed >= SMALL_MEMORY:
-            self.memory = budget
-        return budget
-
-
-def _multisets(members: int, size: int) -> int:
-    return comb(members + size - 1, size) if members else int(size == 0)
 
 
 def _quiet(what: str, done: float) -> None:
@@ -472,7 +184,7 @@ class _Search:
     chance.
     """
 
-    def __init__(self, plan: _Plan, rng: np.random.Generator, progress: Progress) -> None:
+    def __init__(self, plan: Plan, rng: np.random.Generator, progress: Progress) -> None:
         self.plan, self.rng, self.progress, self.error = plan, rng, progress, 0.0
         self.name, self.known, self.laws = plan.name, plan.known, plan.laws
         self._found: dict[bytes, list[list[int]]] = {}
@@ -902,18 +614,6 @@ class _Search:
             )
             for theta, fields, modulus in self.points
         )
-
-
-def listed(laws: Laws) -> Iterator[Polynomial]:
-    """Yield known laws as polynomials."""
-    collected: list[dict[tuple[int, ...], int]] = [{} for _ in range(len(laws))]
-    columns = (laws.law, laws.left, laws.right, laws.coefficient)
-    for law, left, right, coefficient in zip(*(column.tolist() for column in columns), strict=True):
-        monomial = (left,) if right < 0 else (min(left, right), max(left, right))
-        terms = collected[law]
-        terms[monomial] = terms.get(monomial, 0) + coefficient
-    for terms in collected:
-        yield Polynomial(tuple((c, m) for m, c in sorted(terms.items()) if c))
 
 
 def pivots(over: PrimeField, parts: Iterable[Array]) -> list[int]:

@@ -29,7 +29,8 @@ from conslaw_cli.families.formulas.tex import symbol
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.formats.laws import NAMES, Result, render
 from conslaw_cli.formats.laws.arrays import blocks, family_code
-from conslaw_cli.laws.polynomials import Polynomial, find_laws
+from conslaw_cli.laws.polynomials import find_laws
+from conslaw_cli.laws.values import Polynomial
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Laws, Named

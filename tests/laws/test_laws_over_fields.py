@@ -15,7 +15,8 @@ from conslaw_cli.families.formulas.algebraic import AlgebraicFields, Complexity
 from conslaw_cli.families.formulas.custom import CustomFields, CustomMap
 from conslaw_cli.formats.laws import Result, render
 from conslaw_cli.laws import polynomials
-from conslaw_cli.laws.polynomials import MAX_FIELD, Polynomial
+from conslaw_cli.laws.plan import MAX_FIELD, Plan
+from conslaw_cli.laws.values import Polynomial
 from conslaw_cli.problems import Problem
 
 Custom = CustomMap | CustomFields
@@ -149,7 +150,7 @@ def test_laws_of_fields_have_radicals_too() -> None:
 
 def begun(text: str) -> polynomials._Search:
     rng = np.random.default_rng(0)
-    plan = polynomials._Plan(Problem(CustomMap.from_text(text)), False, None, rng)
+    plan = Plan(Problem(CustomMap.from_text(text)), False, None, rng)
     search = polynomials._Search(plan, rng, lambda what, done: None)
     assert isinstance(search.fields, AlgebraicFields)
     size = Complexity(3, 10.0, spread=65.0, primes=268_216 / 2)

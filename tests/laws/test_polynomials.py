@@ -43,8 +43,10 @@ from conslaw_cli.laws.monomials import (
     odd_labels,
     scattered,
 )
-from conslaw_cli.laws.polynomials import MAX_DEGREE, LawSearch, Polynomial, find_laws
+from conslaw_cli.laws.plan import MAX_DEGREE, Plan
+from conslaw_cli.laws.polynomials import find_laws
 from conslaw_cli.laws.symmetry import NONE, Symmetry, symmetry
+from conslaw_cli.laws.values import LawSearch, Polynomial
 from conslaw_cli.lie import budget
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks import gradients
@@ -563,7 +565,7 @@ def near(x: float, rel: float = 1e-12) -> Any:
 def begun(architecture: Any, seed: int = 0) -> Any:
     """Return a search that has drawn its prime and its points."""
     rng = np.random.default_rng(seed)
-    plan = polynomials._Plan(Problem(architecture), False, None, rng)
+    plan = Plan(Problem(architecture), False, None, rng)
     return polynomials._Search(plan, rng, lambda what, done: None)
 
 

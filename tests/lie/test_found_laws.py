@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import sympy
+from forgetful import forgetful
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -120,6 +121,16 @@ def test_a_count_without_such_laws_stays_computed() -> None:
     row = count_laws(CustomFields(("x", "y", "z"), (("x", "-y", "0"), ("0", "y", "-z"))))
     assert (row.verdict, row.laws) == ("computed", 1)
     assert [bound.method for bound in row.upper] == ["known laws", "stagnation"]
+
+
+@pytest.mark.parametrize("activation", ["exp", "smooth"])
+def test_networks_that_are_no_polynomials_are_not_searched(activation: str) -> None:
+    """With known laws hidden, so that there is a gap to close."""
+    architecture = forgetful(MLP((2, 2, 2), activation))
+    row = count_laws(architecture)
+    assert not [bound for bound in row.upper if bound.method == "found laws"]
+    polynomial = count_laws(forgetful(MLP((2, 2, 2), "power:2")))
+    assert (polynomial.verdict, polynomial.upper[-1].method) == ("proved", "found laws")
 
 
 def test_what_is_proved_otherwise_is_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:

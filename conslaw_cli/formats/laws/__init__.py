@@ -13,7 +13,7 @@ from conslaw_cli.errors import ContradictionError
 from conslaw_cli.flows.coordinates import Factor
 from conslaw_cli.formats import encodable
 from conslaw_cli.formats.words import has_theory, label, plural
-from conslaw_cli.laws.polynomials import Law, LawSearch, Polynomial
+from conslaw_cli.laws.values import Law, LawSearch, Polynomial
 from conslaw_cli.records import LawCount
 
 NAMES = ("text", "json", "latex", "sympy", "python")

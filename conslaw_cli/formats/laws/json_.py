@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from conslaw_cli.formats.laws import Result, coefficients, groups
-from conslaw_cli.laws.polynomials import Law, LawSearch
+from conslaw_cli.laws.values import Law, LawSearch
 from conslaw_cli.records import GRADIENT
 
 

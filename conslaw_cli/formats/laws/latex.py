@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from conslaw_cli.families.formulas.tex import symbol
 from conslaw_cli.formats.laws import Result, groups, origin, terms, title
-from conslaw_cli.laws.polynomials import LawSearch, Polynomial
+from conslaw_cli.laws.values import LawSearch, Polynomial
 
 FACTORS_PER_LINE = 8
 

@@ -12,7 +12,7 @@ from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.formats.laws import Members, Result, groups, law_code, suffixes, title
 from conslaw_cli.formats.laws.arrays import Block, blocks, family_code, velocities
-from conslaw_cli.laws.polynomials import Law, Polynomial
+from conslaw_cli.laws.values import Law, Polynomial
 
 _WIDTH = 110
 _PYTORCH = [

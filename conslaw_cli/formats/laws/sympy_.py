@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from conslaw_cli.formats.laws import Result, law_code, origin, suffixes, title
-from conslaw_cli.laws.polynomials import Law
+from conslaw_cli.laws.values import Law
 
 _OWN = re.compile(r"(theta|laws)(_[0-9]+)?|symbols|sympy|__debug__")
 """Names that a script defines or may not assign to."""

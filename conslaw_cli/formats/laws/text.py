@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.formats.laws import Result, degrees, groups, origin, terms, title
 from conslaw_cli.formats.words import label, probability
-from conslaw_cli.laws.polynomials import MAX_DEGREE, Law, LawSearch, Polynomial
+from conslaw_cli.laws.plan import MAX_DEGREE
+from conslaw_cli.laws.values import Law, LawSearch, Polynomial
 from conslaw_cli.lie.theorems.paths import is_monomial
 
 _POWERS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -100,9 +100,13 @@ class _Symbols(Exact):
 
 
 def _of_network(fields: GradientFields) -> Expansion | None:
-    """Return ``∇_θ F(θ; a)`` as a polynomial in θ, the probe and frozen parameters."""
+    """Return ``∇_θ F(θ; a)`` as a polynomial in θ, the probe and frozen parameters; None where it
+    is none, or too long.
+    """
     graph = fields.graph
-    if fields.bits() + math.log2(graph.dimension) > math.log2(expansion.MAX_TERMS):
+    if not graph.polynomial or fields.bits() + math.log2(graph.dimension) > math.log2(
+        expansion.MAX_TERMS
+    ):
         return None
     sizes = (graph.dimension, graph.probe_size, graph.constants)
     context = fmpq_mpoly_ctx.get(tuple(f"x{i}" for i in range(sum(sizes))), Ordering.lex)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from conslaw_cli import checks
 from conslaw_cli.flows import Flow, VectorFields
 from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.records import job_hash
 
@@ -56,6 +57,11 @@ class Architecture(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """Return the JSON-ready keys that define the architecture (all but its name)."""
+        ...
+
+    @property
+    def graph(self) -> Graph | None:
+        """The network; None for a φ or fields given by formulas."""
         ...
 
     @property
@@ -139,6 +145,11 @@ class Problem:
     def of(cls, asked: Problem | Architecture) -> Problem:
         """Return a problem as it is, an architecture with the defaults of the other factors."""
         return asked if isinstance(asked, cls) else cls(asked)  # type: ignore[arg-type]
+
+    @property
+    def graph(self) -> Graph | None:
+        """The network; None for a φ or fields given by formulas."""
+        return self.architecture.graph
 
     @property
     def loss(self) -> Loss:

@@ -48,6 +48,7 @@ def _as_json(architecture: Architecture) -> dict[str, object]:
         "name": architecture.name,
         **architecture.describe(),
         "outline": pieces,
+        **({} if architecture.graph is None else {"graph": str(architecture.graph)}),
         "parameters": architecture.parameters,
     }
 
@@ -60,4 +61,5 @@ def _as_text(architecture: Architecture) -> str:
     rows.append(("total", "", str(architecture.parameters)))
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {n:>{widths[2]}}" for a, b, n in rows]
-    return "\n".join([architecture.name, *lines])
+    graph = "" if architecture.graph is None else f"\n\n{architecture.graph}"
+    return "\n".join([architecture.name, *lines]) + graph

@@ -14,17 +14,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
-from typing import Any, Literal
+from typing import Any
 
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
-from conslaw_cli.families.mlp import FREE_GATES, LOSSES, MLP, Loss
+from conslaw_cli.families.mlp import LOSSES, Loss
+from conslaw_cli.networks.chains import scope
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph, Input
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.networks.operation import Node, Operation, Shape, ShapeError, show
-from conslaw_cli.networks.operations.convolution import MAX_UNITS, Convolution, Pool
-from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
+from conslaw_cli.networks.operations.convolution import MAX_UNITS
+from conslaw_cli.networks.operations.dense import MAX_WIDTH
 from conslaw_cli.networks.operations.elementwise import ACTIVATIONS, LINEAR, Activation
 from conslaw_cli.networks.operations.product import Add
 from conslaw_cli.networks.operations.reshape import Flat
@@ -135,48 +136,10 @@ class Layers:
         """Number of monomials of the known laws."""
         return self.fields().known_size()[1]
 
-    def mlp(self) -> MLP | None:
-        """Return the same network as an MLP if it is one: dense layers, an activation or none
-        behind each but the last.
-        """
-        if len(self.input) != 1 or any(
-            isinstance(layer, Convolution | Pool | Branch) for layer in self.layers
-        ):
-            return None
-        groups: list[tuple[Linear, str]] = []
-        for layer in self.layers:
-            if layer == Flat() or (isinstance(layer, Activation) and layer.name in LINEAR):
-                continue
-            if isinstance(layer, Linear):
-                groups.append((layer, "linear"))
-            elif isinstance(layer, Activation) and groups and groups[-1][1] == "linear":
-                groups[-1] = (groups[-1][0], layer.name)
-            else:
-                return None
-        *hidden, (last, behind) = groups
-        biases = {dense.bias for dense, _ in hidden}
-        if behind != "linear" or len(biases) > 1 or (last.bias and biases == {False}):
-            return None
-        bias: Literal[False, "hidden", "all"] = (
-            "all" if last.bias else ("hidden" if biases == {True} else False)
-        )
-        return MLP(
-            (*self.input, *(dense.units for dense, _ in groups)),
-            tuple(name for _, name in hidden),
-            bias,
-            self.loss,
-        )
-
     @property
     def scope(self) -> str | None:
-        """What is known of an MLP; for other networks, that φ is the one of free gates."""
-        mlp = self.mlp()
-        if mlp is not None:
-            return mlp.scope
-        gated = any(
-            isinstance(step.layer, Activation) and step.layer.gated for step in self.steps()
-        )
-        return FREE_GATES if gated else None
+        """What is known of chains of dense layers; for others, that φ is the one of free gates."""
+        return scope(self.graph)
 
     def parameter_names(self) -> list[str]:
         """Return the names of the parameters, in the order of θ."""

@@ -24,12 +24,6 @@ Remark B.6). Rotate the outputs by an orthogonal Q whose first column is constan
 equivariant, and the first column of ``U_q Q`` (and of ``b_q Q``) meets no field at all. So the row
 sums of ``U_q`` and the sum of ``b_q`` are conserved, and everything else is the same network with
 one output less under squared error.
-
-Scope. The count is that of φ. The gradients of the network itself span W_φ(θ) for linear networks
-and for two-layer networks whose hidden neurons switch on pairwise distinct hyperplanes (Theorem
-2.14), which holds for generic θ but where the input is one number and there are no biases: then all
-of them switch at 0. The theorem asks for a loss with condition (9); by the rotation above it covers
-cross-entropy as well.
 """
 
 from __future__ import annotations
@@ -41,32 +35,20 @@ from typing import Any, Literal
 
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
+from conslaw_cli.networks.chains import scope
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph, Input
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.networks.operation import Node
 from conslaw_cli.networks.operations import elementwise
 from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
-from conslaw_cli.networks.operations.elementwise import ACTIVATIONS, HOMOGENEOUS, LINEAR
+from conslaw_cli.networks.operations.elementwise import ACTIVATIONS, LINEAR
 
 Bias = Literal[False, "hidden", "all"]
 Loss = Literal["mse", "logistic", "cross_entropy"]
 
 BIASES: tuple[Bias, ...] = (False, "hidden", "all")
 LOSSES: tuple[Loss, ...] = ("mse", "logistic", "cross_entropy")
-DEEP_RELU = (
-    "The count is that of φ_ReLU: that the gradients of the network itself span W_φ is proved for"
-    " linear and two-layer ReLU networks and open for deeper ReLU networks (paper, section 2.4)."
-)
-FREE_GATES = (
-    "The count is that of the φ whose gates are free factors; whether the gradients of the network"
-    " itself span W_φ is not part of the count."
-)
-ONE_INPUT = (
-    "The count is that of φ_ReLU: with one input and no biases all neurons switch where the input"
-    " is 0, so at most two patterns of active neurons occur, and the network itself may conserve"
-    " more than φ_ReLU does."
-)
 MAX_DEPTH = 10**4
 
 
@@ -196,15 +178,9 @@ class MLP:
     @property
     def scope(self) -> str | None:
         """What section 2.4 of the paper leaves open, and where its condition on the neurons never
-        holds. A single neuron has no other to share its hyperplane with.
+        holds.
         """
-        if not set(self.activations) & set(HOMOGENEOUS):
-            return None
-        if not self.paths:
-            return FREE_GATES
-        if self.widths[0] == 1 and not self.bias and self.hidden > 1:
-            return ONE_INPUT
-        return DEEP_RELU if self.depth > 2 else None
+        return scope(self.graph)
 
     def fields(self) -> GradientFields:
         """Return the gradients ``∇_θ F(θ; a)``."""

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -36,6 +36,9 @@ from conslaw_cli.networks.operation import (
     positions,
 )
 from conslaw_cli.networks.wiring import Array, Wire, Wiring
+
+if TYPE_CHECKING:
+    from conslaw_cli.networks.chains import Chain
 
 
 class Input(NamedTuple):
@@ -178,6 +181,13 @@ class Graph:
 
         return read(text)
 
+    @cached_property
+    def chain(self) -> Chain | None:
+        """The chain of dense layers that it is, None if it is none."""
+        from conslaw_cli.networks.chains import chain
+
+        return chain(self)
+
     # ---- interpreters
 
     def forward(
@@ -266,16 +276,16 @@ class Graph:
 
         F at all ones adds up its coefficients, none of which is negative. A derivative multiplies
         them by the degree in one parameter, which is 1 unless the parameter is used twice. Averages
-        are taken as sums: on a chain that clears the denominators, which all terms share; where
-        branches join, the terms of one may be multiplied by those of another.
+        are taken as sums; where something else is added, it is multiplied by what clears them.
         """
         ones = (np.ones((1, n)) for n in (self.dimension, self.probe_size, self.constants))
         with np.errstate(over="ignore"):
             monomials = sum(float(each.sum()) for each in self.forward(Sizes(), *ones))
         degree = 1 if self._multilinear else max(1, self.growth.parameters)
-        joined = any(len(step.inputs) > 1 for step in self.steps)
         shared = sum(math.log2(step.operation.denominator) for step in self.steps)
-        cleared = shared * self.growth.probe if joined else 0.0  # a product multiplies them
+        linear = all(step.operation.linear for step in self.steps)
+        sums = any(len(step.inputs) > 1 or len(step.arrays) > 1 for step in self.steps)
+        cleared = shared * sums * (1 if linear else self.growth.probe)  # a product multiplies them
         return math.log2(max(1.0, monomials)) + math.log2(degree) + cleared
 
     @property

@@ -258,7 +258,7 @@ class Wiring:
         """
         spaces = set(wire.charge)
         plain = wire.rows is None and wire.positions == 1
-        if zero_sum and plain and len(spaces) == 1 and not spaces & self._touched:
+        if zero_sum and plain and len(spaces) == 1 and not spaces & (self._touched | self._shifts):
             (space,) = spaces
             self._sums += [_sums(u.array) for u in self._uses[space] if u.array.trainable]
         self.fixed(wire)

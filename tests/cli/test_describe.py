@@ -41,6 +41,19 @@ avg_pool 2/1×2             2×4×2           0
 flatten                    16              0
 dense 10+b                 10            170
 total                                    269
+
+x[1×5×4]
+h1[2] = conv(x, kernel=2×1, padding=same; U1, b1)
+h2 = relu(h1)
+h3[3] = conv(h2, kernel=1×1; U2)
+h4 = relu(h3)
+h5[3] = conv(h4, kernel=3×3, padding=circular; U3)
+h6 = add(h3, h5)
+h7[2] = conv(h6, kernel=1×1; U4)
+h8 = add(h2, h7)
+h9 = avg_pool(h8, kernel=2, stride=1×2)
+h10 = flatten(h9)
+h11[10] = dense(h10; U5, b5)
 """
 OTHERS = """
 architectures:
@@ -56,6 +69,12 @@ dense 5+b relu    5              25
 dense 2           2              10
 total                            51
 
+x[3]
+h1[4] = dense(x; U1, b1)
+z2[5] = dense(h1; U2, b2)
+h2 = relu(z2)
+y[2] = dense(h2; U3)
+
 attention 8-2x4
 layer         shape  parameters
 Q of 2 heads  8×4            64
@@ -63,6 +82,20 @@ K of 2 heads  4×8            64
 V of 2 heads  8×4            64
 O of 2 heads  4×8            64
 total                       256
+
+x1[8]
+x2[8]
+x3[8]
+x4[8]
+qk1[4] = dense(x1; Q1)
+y1[8] = dense(qk1; K1)
+vo1[4] = dense(x2; V1)
+y2[8] = dense(vo1; O1)
+qk2[4] = dense(x3; Q2)
+y3[8] = dense(qk2; K2)
+vo2[4] = dense(x4; V2)
+y4[8] = dense(vo2; O2)
+output y1, y2, y3, y4
 """
 
 
@@ -105,6 +138,7 @@ def test_json_of_a_layered_network() -> None:
                     {"layer": "linear", "shape": "3", "parameters": 0},
                     {"layer": "dense 3", "shape": "3", "parameters": 9},
                 ],
+                "graph": "x[2]\nh1[3] = dense(x; U1, b1)\nh2[3] = dense(h1; U2)\nh3 = add(h1, h2)",
                 "parameters": 18,
             }
         ],
@@ -143,7 +177,10 @@ def test_a_file_is_read_by_its_path(tmp_path: Path) -> None:
 def test_a_network_is_named_as_for_counting() -> None:
     flags = ("--widths", "3-4-5-2", "--activation", "linear/relu", "--bias", "hidden")
     result = CliRunner().invoke(main, ["describe", *flags])
-    assert (result.exit_code, result.stdout) == (0, OTHERS_TABLE.partition("\n\n")[0] + "\n")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        OTHERS_TABLE.partition("\n\nattention")[0] + "\n",
+    )
     result = CliRunner().invoke(main, ["describe", "--phi", "u*v1, u*v2", "--json"])
     assert json.loads(result.stdout)["results"][0]["phi"]["components"] == ["u*v1", "u*v2"]
 

@@ -349,7 +349,7 @@ SCOPES: list[tuple[Architecture, str | None]] = [
     (Layers((1,), (Linear(2), RELU, Linear(1))), TWO_PATTERNS),
     (Layers((1,), (Linear(2, bias=True), RELU, Linear(1))), None),
     (Layers((2,), (Linear(3), RELU, Linear(3), RELU, Linear(1))), OPEN),
-    (Layers((2,), (Linear(3, True), RELU, Linear(3), RELU, Linear(1))), FREE),
+    (Layers((2,), (Linear(3, True), RELU, Linear(3), RELU, Linear(1))), OPEN),
     (Layers((1, 1), (Convolution(2, (1,), (1,)), RELU, Flat(), Linear(1))), FREE),
     (Layers((2,), (Branch((Linear(3), Branch((RELU,)), Linear(2))),)), FREE),
     (Layers((2,), (Branch((Linear(3), Linear(2))), Linear(1))), None),

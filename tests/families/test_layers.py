@@ -349,20 +349,33 @@ def test_a_perceptron_in_layers_counts_the_same(mlp: MLP, spelled_out: bool) -> 
 @settings(max_examples=60, deadline=None)
 @given(perceptrons(), st.booleans())
 def test_a_perceptron_in_layers_is_recognised(mlp: MLP, spelled_out: bool) -> None:
-    """As one with the same parameters, gates, loss and laws; a bias that no layer has may be called
-    by another word.
-    """
-    found = in_layers(mlp, spelled_out).mlp()
-    assert found is not None
-    assert found.graph == mlp.graph
-    assert (found.widths, found.activations, found.loss) == (mlp.widths, mlp.activations, mlp.loss)
+    """As the same chain, with the same parameters and laws."""
+    layers = in_layers(mlp, spelled_out)
+    assert chain_of(Problem(layers)) == chain_of(Problem(mlp))
+    assert layers.parameter_names() == mlp.parameter_names()
+    assert layers.scope == mlp.scope
 
 
 @pytest.mark.parametrize(
     "layers",
     [
-        network(2, Linear(2), Linear(2, True)),
         network(2, Linear(2, True), RELU, Linear(2), RELU, Linear(1)),
+        network(2, Linear(2), RELU, Linear(2, True), RELU, Linear(1, True)),
+        network(2, Linear(1, True), Linear(2), RELU, Linear(1)),
+    ],
+    ids=lambda layers: layers.name,
+)
+def test_single_biases_may_be_missing_in_a_chain(layers: Layers) -> None:
+    """Its monomials are counted from the graph, and by the engine, which must agree."""
+    row = count_laws(layers)
+    assert row.verdict == "proved"
+    assert "paths" in [bound.method for bound in row.lower]
+    assert row.dim_lie == oracle_layers.count(oracle_layers.layered(layers), []).dim_lie
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
         network(2, RELU, Linear(2)),
         network(2, Linear(2), RELU),
         network(2, Linear(2), RELU, RELU, Linear(2)),
@@ -372,7 +385,6 @@ def test_a_perceptron_in_layers_is_recognised(mlp: MLP, spelled_out: bool) -> No
     ids=lambda layers: layers.name,
 )
 def test_other_networks_are_not_perceptrons(layers: Layers) -> None:
-    assert layers.mlp() is None
     assert chain_of(Problem(layers)) is None
 
 

@@ -266,6 +266,9 @@ AVERAGES = [
     "x[1×8]\nc[1] = conv(x, kernel=1; U1)\np = avg_pool(c, kernel=8)\nq = multiply(p, p)\n"
     "d[1] = conv(x, kernel=8; U2)\nh[100] = conv(d, kernel=1; U4)\nk[1] = conv(h, kernel=1; U5)\n"
     "s = add(q, k)\nv = flatten(s)\ny[1] = dense(v; U3)",
+    # an average of four beside a bias
+    "x[1×4]\nc[1] = conv(x, kernel=1; U1)\np = avg_pool(c, kernel=4)\n"
+    "d[1] = conv(p, kernel=1; U2, b2)\nv = flatten(d)\ny[1] = dense(v; U3)",
     # an average that two branches read
     "x[1×4]\nc[1] = conv(x, kernel=1; U1)\np = avg_pool(c, kernel=4)\n"
     "d[1] = conv(p, kernel=1; U2)\nq = multiply(p, d)\ne[1] = conv(x, kernel=4; U3)\n"
@@ -290,6 +293,14 @@ def test_sizes_of_a_probe_are_those_of_inputs_states_and_outputs() -> None:
         *(f"U1[{i},{j}]" for i in (1, 2) for j in (1, 2)),
         *(f"U3[{i},{j}]" for i in (1, 2) for j in (1, 2)),
     ]
+
+
+def test_no_cotangent_is_asked_for_where_nothing_trainable_stands() -> None:
+    """Of inputs, of what frozen arrays make of them, and of these arrays."""
+    wanted = [step.wanted for step in GRAPHS["frozen first layer"].steps]
+    assert wanted == [(False, False), (False, True), (True, True)]
+    wanted = [step.wanted for step in GRAPHS["frozen in the middle"].steps]
+    assert wanted == [(False, True), (True, False), (True, True)]
 
 
 def test_what_nothing_reads_has_no_gradient() -> None:

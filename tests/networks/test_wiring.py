@@ -156,10 +156,13 @@ def test_what_nothing_reads_adds_no_false_law(graph: Graph) -> None:
 @given(random_graphs(functions=True))
 def test_laws_under_cross_entropy_are_laws(graph: Graph) -> None:
     """Output weights with sum zero; sums of what writes an output, where they are listed."""
-    draw = np.random.default_rng(0)
-    constants = FIELD.random(draw, (1, graph.constants))
-    fields = GradientFields(graph, zero_sum=True).bound(constants)
-    theta, laws = point(graph).astype(np.float64), fields.known_laws()
+    constants = FIELD.random(np.random.default_rng(0), (1, graph.constants))
+    orthogonal(GradientFields(graph, zero_sum=True).bound(constants))
+
+
+def orthogonal(fields: GradientFields) -> None:
+    draw = np.random.default_rng(1)
+    theta, laws = point(fields.graph).astype(np.float64), fields.known_laws()
     assert fields.known_size() == (len(laws), len(laws.law))
     found = fields.evaluate(
         FIELD, FIELD.reduce(theta.copy())[None, :, None], fields.sample(FIELD, draw, 5)
@@ -191,6 +194,9 @@ HARD = [
     # biases that one sum adds up
     "x[2]\na[2] = dense(x; U1, b1)\nb[2] = dense(x; U2, b2)\ns = add(a, b)\ny[1] = dense(s; U3)",
     "x[2]\na[2] = dense(x; U1, b1)\nb[2] = dense(x; U2)\nc[2] = dense(x; U3, b3)\ns = add(a, b, c)",
+    # a bias that one sum adds twice
+    "x[2]\na[2] = dense(x; U1, b1)\nb[2] = dense(x; U2, b1)\nc[2] = dense(x; U3, b2)\n"
+    "s = add(a, b, c)",
     # a bias that does not move
     "u[2]\nh[1] = dense(u; U1)\ny[1] = dense(h; U3, b4)\nfrozen b4",
 ]  # fmt: skip
@@ -199,3 +205,40 @@ HARD = [
 @pytest.mark.parametrize("text", HARD)
 def test_laws_where_arrays_are_shared_or_frozen(text: str) -> None:
     check_laws(Graph.parse(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x[1×2]\nc[2] = conv(x, kernel=1; U1)\nv = flatten(c)\na[4] = dense(v; U2)\n"
+        "b[4] = dense(a; U2)\ny[1] = dense(b; U3)",
+        "x[1]\nu[1×2]\na[4] = dense(x; U1)\nb[4] = dense(a; U2)\nc[2] = conv(u, kernel=1; U3)\n"
+        "v = flatten(c)\nd[4] = dense(v; U2)\ns = add(b, d)\ny[1] = dense(s; U4)",
+    ],
+)
+def test_a_matrix_that_reads_rows_of_other_units_elsewhere_adds_no_false_law(text: str) -> None:
+    check_laws(Graph.parse(text), complete=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x[2]\ny[3] = dense(x; U1, b1)", ["U1·1", "b1·1"]),
+        ("x[2]\nz[3] = dense(x; U1)\ny = relu(z)", []),
+        ("x[2]\nz[2] = dense(x; U1, b1)\ny = exp(z)", []),
+        # The sum runs over positions as well.
+        ("x[1×3]\ny[2] = conv(x, kernel=2; U1)", []),
+        ("x[1×2]\ny[2] = conv(x, kernel=2; U1)", ["U1·1"]),
+        # Two writers of one output.
+        ("x[2]\na[2] = dense(x; U1)\nb[2] = dense(x; U2, b2)\ny = add(a, b)", []),
+        # An output that another layer reads.
+        ("x[2]\ny[2] = dense(x; U1)\nz[1] = dense(y; U2)\noutput y", []),
+        ("x[2]\ny[2] = dense(x; U1)\nz[2] = dense(x; U2)\noutput y, z", []),
+        ("x[2]\ny[1] = dense(x; U1, b1)", ["θ"]),
+    ],
+)
+def test_sums_under_cross_entropy(text: str, expected: list[str]) -> None:
+    """Of what writes an output that nothing else touches; each of them is conserved."""
+    fields = GradientFields(Graph.parse(text), zero_sum=True)
+    assert [family.text for family in fields.known_laws().families] == expected
+    orthogonal(fields)

@@ -107,6 +107,11 @@ class _WithoutKnownLaws:
         return 0
 
     @property
+    def graph(self) -> None:
+        """It is no network of operations."""
+        return
+
+    @property
     def scope(self) -> None:
         """Nothing is open: the fields themselves are given."""
         return None

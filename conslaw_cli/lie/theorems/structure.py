@@ -3,41 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import replace
 
-from conslaw_cli.families.layers import Layers
-from conslaw_cli.families.mlp import MLP
 from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.networks.operations.elementwise import ACTIVATIONS, LINEAR
+from conslaw_cli.networks.chains import Chain
 from conslaw_cli.problems import Loss, Problem
 
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """Dense layers, each with parameters of its own, under a loss whose output gradients are free.
-
-    widths: ``n_0, …, n_q`` from input to output; the output has width 0 where nothing moves.
-    linear: for each hidden layer whether it is linear or positively homogeneous of degree one.
-    biased: for each layer whether it has biases.
-    unmoved: parameters beside those of the chain, linear functions of θ that no field moves.
-    """
-
-    widths: tuple[int, ...]
-    linear: tuple[bool, ...]
-    biased: tuple[bool, ...]
-    unmoved: int = 0
-
-    @property
-    def hidden(self) -> int:
-        """Number of hidden units; none of a chain without an output, where nothing moves."""
-        return sum(self.widths[1:-1])
-
-    @property
-    def parameters(self) -> int:
-        """Number of weights and biases that fields may move."""
-        sizes = zip(pairwise(self.widths), self.biased, strict=True)
-        return sum((a + bias) * b for (a, b), bias in sizes)
+__all__ = ["Chain", "chain_of", "parts_of"]
 
 
 def chain_of(problem: Problem) -> Chain | None:
@@ -49,17 +21,12 @@ def chain_of(problem: Problem) -> Chain | None:
     of ``U_q Q`` (and of ``b_q Q``) meets no field at all. The rest is the same network with one
     output less under a loss with condition (9).
     """
-    network = problem.architecture
-    if isinstance(network, Layers):
-        network = network.mlp() or network
-    if not isinstance(network, MLP) or not set(network.activations) <= set(ACTIVATIONS):
-        return None
-    linear = tuple(a in LINEAR for a in network.activations)
-    biased = (*(network.bias is not False for _ in linear), network.bias == "all")
-    if problem.loss is not Loss.CROSS_ENTROPY:
-        return Chain(network.widths, linear, biased)
-    *inner, outputs = network.widths
-    return Chain((*inner, outputs - 1), linear, biased, inner[-1] + biased[-1])
+    graph = problem.graph
+    found = None if graph is None else graph.chain
+    if found is None or problem.loss is not Loss.CROSS_ENTROPY:
+        return found
+    *inner, outputs = found.widths
+    return replace(found, widths=(*inner, outputs - 1), unmoved=inner[-1] + found.biased[-1])
 
 
 def parts_of(problem: Problem) -> Sequence[tuple[Problem, int]]:

@@ -125,7 +125,7 @@ class GradientFields:
         if self.zero_sum and self.graph.output_size == 1:
             every = Named("θ", r"\theta", f"{self.dimension} entries", self.dimension)
             return linear_laws(every, list(np.arange(self.dimension)[:, None]))
-        return self.graph.wiring(self.zero_sum).laws()
+        return self.graph.laws(self.zero_sum)
 
     def known_size(self) -> tuple[int, int]:
         """Return how many known laws there are, and how many terms they have together, without

@@ -73,6 +73,8 @@ class GradientFields:
                 "the values of exp in this network are not known to be independent functions, as"
                 " their arguments are linearly dependent: no method here counts its laws"
             )
+        if not self.graph.constants:
+            return self, theta
         return self.bound(field.random(rng, (1, self.graph.constants))), theta
 
     def bound(self, constants: Values) -> GradientFields:

@@ -265,7 +265,7 @@ class Graph:
         largest = Growth.largest([growths[place] for place in self._plan.outputs])
         return Growth(largest.parameters, largest.probe + 1)
 
-    @property
+    @cached_property
     def polynomial(self) -> bool:
         """Whether F is a polynomial in the parameters."""
         return all(step.operation.polynomial for step in self.steps)

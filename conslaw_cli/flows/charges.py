@@ -78,6 +78,7 @@ def linear(
         if not sums and not (squares and len(inside) == family.size):
             continue
         still = (family.text, family.latex) if sums else _formula(arrays, members[0])
+        family = family if sums else Named(*still, "1 entry", family.size)
         moving = _moving(still, arrays, members[0])
         momenta = _named(family, moving[0], moving[1])
         yield boosted(linear_laws(momenta, [member + size for member in members]), friction)

@@ -138,11 +138,10 @@ def _conventions(result: Result) -> Iterator[str]:
 
 def _conventions_of_flow(search: LawSearch) -> Iterator[str]:
     names = search.coordinates.velocities
-    if any(name.startswith("V") for name in names):
-        bias = ", c1 that of b1" * any(name.startswith("c") for name in names)
-        yield f"V1 is the {search.coordinates.motion} of U1{bias}."
-    elif names:
-        yield f"{names[0]} is the {search.coordinates.motion} of {search.parameters[0]}."
+    if names:
+        moving, still = (each[0].partition("[")[0] for each in (names, search.parameters))
+        bias = ", c1 that of b1" * any(name.startswith("c1[") for name in names)
+        yield f"{moving} is the {search.coordinates.motion} of {still}{bias}."
     if search.coordinates.arguments:
         symbols = {"t": "t is time", "lam": "λ the rate of decay", "tau": "τ the friction"}
         yield ", ".join(symbols[name] for name in search.coordinates.arguments) + "."

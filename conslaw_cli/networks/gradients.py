@@ -73,6 +73,8 @@ class GradientFields:
                 "the values of exp in this network are not known to be independent functions, as"
                 " their arguments are linearly dependent: no method here counts its laws"
             )
+        if not self.graph.constants:
+            return self, theta
         return self.bound(field.random(rng, (1, self.graph.constants))), theta
 
     def bound(self, constants: Values) -> GradientFields:
@@ -125,7 +127,7 @@ class GradientFields:
         if self.zero_sum and self.graph.output_size == 1:
             every = Named("θ", r"\theta", f"{self.dimension} entries", self.dimension)
             return linear_laws(every, list(np.arange(self.dimension)[:, None]))
-        return self.graph.wiring(self.zero_sum).laws()
+        return self.graph.laws(self.zero_sum)
 
     def known_size(self) -> tuple[int, int]:
         """Return how many known laws there are, and how many terms they have together, without

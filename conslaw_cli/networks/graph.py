@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from conslaw_cli.algebra.rings import Ring, Sizes, Values
+from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.networks.operation import (
     Composite,
     Growth,
@@ -264,7 +265,7 @@ class Graph:
         largest = Growth.largest([growths[place] for place in self._plan.outputs])
         return Growth(largest.parameters, largest.probe + 1)
 
-    @property
+    @cached_property
     def polynomial(self) -> bool:
         """Whether F is a polynomial in the parameters."""
         return all(step.operation.polynomial for step in self.steps)
@@ -320,6 +321,16 @@ class Graph:
         for place in plan.outputs:
             wiring.output(wires[place], zero_sum and len(plan.outputs) == 1)
         return wiring
+
+    def laws(self, zero_sum: bool = False) -> Laws:
+        """Return the laws that the wiring gives; a count asks several times."""
+        if zero_sum not in self._laws:
+            self._laws[zero_sum] = self.wiring(zero_sum).laws()
+        return self._laws[zero_sum]
+
+    @cached_property
+    def _laws(self) -> dict[bool, Laws]:
+        return {}
 
     # ---- how they read the plan
 

@@ -129,14 +129,14 @@ def generators(mlp: MLP, theta: Parameters) -> list[Field]:
 
 def gradient(poly: Poly, gens: Sequence[Poly]) -> Field:
     """Return ∇poly."""
-    return tuple(poly.diff(x) for x in gens)
+    return tuple(poly.diff(j) for j in range(len(gens)))
 
 
 def bracket(f: Field, g: Field, gens: Sequence[Poly]) -> Field:
     """Return [f, g] = ∂f·g − ∂g·f (eq. (12))."""
     return tuple(
         sum(
-            (fi.diff(x) * gx - gi.diff(x) * fx for x, fx, gx in zip(gens, f, g, strict=True)),
+            (fi.diff(j) * g[j] - gi.diff(j) * f[j] for j in range(len(gens))),
             start=0 * fi,
         )
         for fi, gi in zip(f, g, strict=True)
@@ -187,7 +187,7 @@ class Local:
         """The entries of ∂f at the point that are not zero, by row, each with its column."""
         rows = []
         for fi in self.field:
-            entries = [(j, fi.diff(x)) for j, x in enumerate(self.gens)] if fi else []
+            entries = enumerate(gradient(fi, self.gens)) if fi else ()
             rows.append([(j, evaluate(entry, self.point)) for j, entry in entries if entry])
         return rows
 

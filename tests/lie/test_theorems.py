@@ -48,6 +48,7 @@ class Other(Gradient):
     """A flow of its own, for which no theorem on gradient flow is stated."""
 
     __slots__ = ()
+    kind = None
 
     def describe(self) -> str:
         return "other"

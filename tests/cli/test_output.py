@@ -67,11 +67,14 @@ def contents() -> dict[str, bytes]:
 REPORTS = [("count", each) for each in COUNTS] + [("laws", each) for each in LAWS]
 
 
-@pytest.mark.parametrize(("command", "format_"), [*REPORTS, *(("sweep", each) for each in COUNTS)])
+@pytest.mark.parametrize(
+    ("command", "format_"), [*REPORTS, *(("sweep", each) for each in (*COUNTS, "summary"))]
+)
 def test_a_report_replaces_any_other_report(command: str, format_: str) -> None:
     """What is there is looked at, not what comes."""
     if command == "sweep":
-        Path("out").write_text(conslaw("sweep", "s.yaml", "--format", format_).stdout)
+        way = ("--summary",) if format_ == "summary" else ("--format", format_)
+        Path("out").write_text(conslaw("sweep", "s.yaml", *way).stdout)
     else:
         assert conslaw(command, "s.yaml", "--format", format_, "-o", "out").exit_code == 0
     written = Path("out").read_bytes()

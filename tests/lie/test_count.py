@@ -308,7 +308,7 @@ def test_the_parts_of_a_direct_sum_have_its_memory() -> None:
 
 @pytest.mark.parametrize(
     "mlp",
-    [MLP((16,) * 5, "linear"), MLP((3, 60, 3), "linear", "hidden"), MLP((1, 7, 7, 2), "linear")],
+    [MLP((20,) * 5, "linear"), MLP((3, 60, 3), "linear", "hidden"), MLP((1, 9, 9, 2), "linear")],
     ids=NAME,
 )
 def test_needed_memory_is_an_upper_estimate(mlp: MLP) -> None:

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from conslaw_cli import checks
+from conslaw_cli.algebra.expansion import Expansion
 from conslaw_cli.flows import Flow, VectorFields
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.networks.graph import Graph
@@ -65,6 +66,11 @@ class Architecture(Protocol):
         ...
 
     @property
+    def formula(self) -> Formula | None:
+        """The φ or the fields given by formulas; None for a network."""
+        ...
+
+    @property
     def scope(self) -> str | None:
         """What is open between φ and the network's own gradients, as a sentence; None for
         nothing.
@@ -85,6 +91,28 @@ class Architecture(Protocol):
 
     def outline(self) -> Sequence[tuple[str, str, int]]:
         """Return its pieces, in order: what each is, the shape behind it, its parameters."""
+        ...
+
+
+class Formula(Protocol):
+    """What theorems ask of a φ or of fields given by formulas."""
+
+    @property
+    def monomial(self) -> bool:
+        """Whether it is a φ all of whose components are monomials."""
+        ...
+
+    def path_rank(self) -> int:
+        """Return the rank of the exponents of a monomial φ."""
+        ...
+
+    @property
+    def scalar(self) -> bool:
+        """Whether one field spans the fields."""
+        ...
+
+    def expansion(self) -> Expansion:
+        """Return the fields as polynomials. Raise NotPolynomialError if that is not possible."""
         ...
 
 
@@ -150,6 +178,11 @@ class Problem:
     def graph(self) -> Graph | None:
         """The network; None for a φ or fields given by formulas."""
         return self.architecture.graph
+
+    @property
+    def formula(self) -> Formula | None:
+        """The φ or the fields given by formulas; None for a network."""
+        return self.architecture.formula
 
     @property
     def loss(self) -> Loss:

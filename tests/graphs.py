@@ -201,6 +201,7 @@ class Given:
     name: str = "a graph"
     monomial: bool = False
     scope: str | None = None
+    formula: None = None
     scalar: bool = False
     image_dimension: int | None = None
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from conslaw_cli import MLP, CustomMap, Problem, SpecError, count_laws, find_laws
-from conslaw_cli.flows import Model, VectorFields
+from conslaw_cli.flows import Kind, Model, VectorFields
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
 from conslaw_cli.networks.known_laws import Laws
@@ -27,6 +27,7 @@ LINEAR = MLP((3, 4, 2), "linear")
 class Slower:
     """Gradient flow under another name."""
 
+    kind: ClassVar[Kind | None] = None
     title: ClassVar[str] = "slower"
     statement: ClassVar[str] = ""
     source: ClassVar[str] = ""

@@ -91,6 +91,11 @@ class Attention:
         return sum(part.known_terms * count for part, count in self.parts())
 
     @property
+    def formula(self) -> None:
+        """It is a network."""
+        return
+
+    @property
     def scope(self) -> str:
         """φ is a factor of the layer; how much of it data can move is not part of the count."""
         return (

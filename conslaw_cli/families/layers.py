@@ -76,7 +76,7 @@ class Layers:
     layers: the layers from input to output; lists become tuples, here as in the layers themselves.
     loss as for MLP; name: a label, by default made from the rest.
 
-    >>> from conslaw_cli import Activation, Convolution, Flat, count_laws
+    >>> from conslaw_cli import Activation, Convolution, Flat, Linear, count_laws
     >>> layers = (Convolution(2, (3,), (1,)), Activation("relu"), Flat(), Linear(1))
     >>> count_laws(Layers((1, 5), layers, name="small"))
     <LawCount 'small': D = 12, dim Lie = 10, laws = 2 (2 known), proved>
@@ -135,6 +135,11 @@ class Layers:
     def known_terms(self) -> int:
         """Number of monomials of the known laws."""
         return self.fields().known_size()[1]
+
+    @property
+    def formula(self) -> None:
+        """It is a network."""
+        return
 
     @property
     def scope(self) -> str | None:

@@ -176,6 +176,11 @@ class MLP:
         return _graph(self)
 
     @property
+    def formula(self) -> None:
+        """It is a network."""
+        return
+
+    @property
     def scope(self) -> str | None:
         """What section 2.4 of the paper leaves open, and where its condition on the neurons never
         holds.

@@ -6,6 +6,7 @@ The engine (lie/) and the search for laws (laws/) know a flow only through its `
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -114,9 +115,20 @@ class Asked(Protocol):
         ...
 
 
+class Kind(Enum):
+    """The kinds of flows: theorems say for which they hold, without knowing the flows."""
+
+    GRADIENT = "gradient"
+    DECAY = "decay"
+    MIRROR = "mirror"
+    MOMENTUM = "momentum"
+
+
 class Flow(Asked, Protocol):
     """How training moves the parameters: frozen, picklable values; equal ones give equal counts."""
 
+    kind: ClassVar[Kind | None]
+    """What theorems tell it by; None where none of them speaks of it."""
     title: ClassVar[str]
     """What it is called, in a line."""
     statement: ClassVar[str]

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conslaw_cli.algebra.field import Array, PrimeField
-from conslaw_cli.flows import Model, VectorFields
+from conslaw_cli.flows import Kind, Model, VectorFields
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
 from conslaw_cli.flows.coordinates import exponential as grown
 from conslaw_cli.flows.metrics import exponential, product
@@ -48,6 +48,7 @@ class Decay:
 
     only: tuple[str, ...] | None = None
 
+    kind: ClassVar[Kind | None] = Kind.DECAY
     title: ClassVar[str] = "weight decay"
     statement: ClassVar[str] = (
         "θ' = −λ θ − ∇L(θ), λ > 0, on all arrays or on some. As many laws as gradient flow has"

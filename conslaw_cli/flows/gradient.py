@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from conslaw_cli.flows import Model, VectorFields
+from conslaw_cli.flows import Kind, Model, VectorFields
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.networks.known_laws import Laws
 
@@ -14,6 +14,7 @@ from conslaw_cli.networks.known_laws import Laws
 class Gradient:
     """Gradient flow: its state is θ, its fields are the gradients themselves."""
 
+    kind: ClassVar[Kind | None] = Kind.GRADIENT
     title: ClassVar[str] = "gradient flow"
     statement: ClassVar[str] = (
         "θ' = −∇L(θ). A function h of θ is conserved for every loss and data set iff ⟨∇h, χ⟩ = 0"

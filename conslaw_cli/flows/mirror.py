@@ -23,7 +23,7 @@ import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.errors import SpecError
-from conslaw_cli.flows import Model, VectorFields
+from conslaw_cli.flows import Kind, Model, VectorFields
 from conslaw_cli.flows.charts import Chart
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
@@ -54,6 +54,7 @@ class Mirror:
     rates: Rates = ()
     called: str | None = None
 
+    kind: ClassVar[Kind | None] = Kind.MIRROR
     title: ClassVar[str] = "mirror flow"
     statement: ClassVar[str] = (
         "θ' = −M(θ) ∇L(θ), M diagonal: a metric and a constant rate for every array. D − dim Lie(M"

@@ -32,7 +32,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField
-from conslaw_cli.flows import Asked, Model, VectorFields
+from conslaw_cli.flows import Asked, Kind, Model, VectorFields
 from conslaw_cli.flows.charges import boosted, exchanges, linear, open_spaces, rotations
 from conslaw_cli.flows.charts import Chart
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
@@ -57,6 +57,7 @@ class Momentum:
     friction: Friction = Friction.CONSTANT
     metric: Asked | None = None
 
+    kind: ClassVar[Kind | None] = Kind.MOMENTUM
     title: ClassVar[str] = "momentum"
     statement: ClassVar[str] = (
         "θ'' + τ(t) θ' = −∇L(θ), τ constant (heavy ball), 0 or 3/t (Nesterov). The laws are the"

@@ -4,8 +4,6 @@ seconds, to share out work.
 
 from __future__ import annotations
 
-import psutil
-
 from conslaw_cli.algebra.field import TERMS
 from conslaw_cli.errors import MemoryBudgetError
 from conslaw_cli.lie.closure import CHUNK_BYTES
@@ -41,6 +39,8 @@ def estimated_seconds(problem: Problem) -> float:
 
 def default_memory() -> int:
     """Return the default memory budget in bytes: half of what is free."""
+    import psutil  # dear, and most needs are far below what any machine has
+
     return int(psutil.virtual_memory().available) // 2
 
 

@@ -29,11 +29,10 @@ from conslaw_cli.families.mlp import LOSSES, MAX_DEPTH, MLP, Bias
 from conslaw_cli.flows import Asked, Flow
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.flows.names import ArrayError, label
-from conslaw_cli.lie.closed_forms import closed_form
 from conslaw_cli.networks.operations.dense import MAX_WIDTH
 from conslaw_cli.networks.operations.elementwise import MAX_POWER, NAMES, activation
 from conslaw_cli.problems import Architecture, Problem
-from conslaw_cli.specs import custom_spec, flow_spec, layer_spec, readers
+from conslaw_cli.specs import custom_spec, layer_spec, readers
 from conslaw_cli.specs.readers import Reader
 
 if TYPE_CHECKING:
@@ -112,6 +111,8 @@ def flowing(architecture: Architecture, flow: str | None) -> Problem:
     if flow is None:
         return Problem(architecture)
     try:
+        from conslaw_cli.specs import flow_spec
+
         moved = flow_spec.parsed(flow).of(architecture)
     except ArrayError as fault:
         raise SpecError(f"--{fault}") from None
@@ -336,6 +337,8 @@ def _problem(node: Node, architecture: Any, flow: Asked, named: bool) -> Problem
     try:
         moved = flow.of(architecture)
     except ArrayError as fault:
+        from conslaw_cli.specs import flow_spec
+
         place = flow_spec.place(node.value.get("flow", node), fault)
         raise SpecError(f"{place}: {fault}") from None
     return _named(architecture, moved, named)
@@ -387,6 +390,13 @@ def _grid(node: Node) -> _Part:
     )
 
 
+def _even_handed(flow: Asked) -> bool:
+    """Whether a flow treats all arrays alike."""
+    from conslaw_cli.specs import flow_spec
+
+    return flow_spec.even_handed(flow)
+
+
 def _check_reversible(node: Node, values: Mapping[str, Any]) -> None:
     mixed = any(isinstance(activation, tuple) for activation in values.get("activation", ()))
     if mixed or any(values.get("bias", ())) or "cross_entropy" in values.get("loss", ()):
@@ -395,7 +405,7 @@ def _check_reversible(node: Node, values: Mapping[str, Any]) -> None:
             " all layers and no cross_entropy; other networks may have other laws than their"
             " reversals"
         )
-    if not all(map(flow_spec.even_handed, values.get("flow", ()))):
+    if not all(map(_even_handed, values.get("flow", ()))):
         raise SpecError(
             f"{node.keys['up_to_reversal']}: up_to_reversal: expected flows that treat all arrays"
             " alike; under others networks may have other laws than their reversals"
@@ -441,6 +451,8 @@ def _products(
 
 def _closed_form(problem: Problem, node: Node) -> int:
     """Return the number of laws by the formula. Raise SpecError, at the key, if there is none."""
+    from conslaw_cli.lie.closed_forms import closed_form
+
     number = closed_form(problem)
     if number is None:
         raise node.value["expect"].error(
@@ -549,6 +561,13 @@ def _activation_of_one(node: Node) -> str | tuple[str, ...]:
     return () if node.value == [] else _activation(node)
 
 
+def _flow(node: Node) -> Asked:
+    """Read a flow; what does so is loaded where one is given."""
+    from conslaw_cli.specs import flow_spec
+
+    return flow_spec.flow(node)
+
+
 _FAMILIES: dict[str, _Family] = {
     "widths": _Family(
         {"widths": _widths, "activation": _activation_of_one, "bias": _bias, "loss": _loss}, MLP
@@ -566,7 +585,7 @@ _FAMILIES: dict[str, _Family] = {
 """The families, each under the key that every architecture of it has and no other."""
 
 _ABOUT: dict[str, Reader] = {
-    "flow": flow_spec.flow,
+    "flow": _flow,
     "name": readers.line,
     "source": readers.prose,
     "expect": readers.integer(0),
@@ -589,7 +608,7 @@ _GRID: dict[str, Reader] = {
     "activation": readers.alternatives(_activation),
     "bias": readers.alternatives(_bias),
     "loss": readers.alternatives(_loss),
-    "flow": readers.alternatives(flow_spec.flow),
+    "flow": readers.alternatives(_flow),
     "expect": readers.one_of({"closed form": "closed form"}),
     "source": readers.prose,
 }
@@ -601,7 +620,7 @@ _RANDOM: dict[str, Reader] = {
     "activation": _activation_name,
     "bias_probability": readers.probability,
     "loss": _loss,
-    "flow": flow_spec.flow,
+    "flow": _flow,
     "seed": _seed,
     "rng": readers.one_of({"numpy": "numpy", "numpy-legacy": "numpy-legacy"}),
     "source": readers.prose,

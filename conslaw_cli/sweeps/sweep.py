@@ -27,7 +27,7 @@ from multiprocessing import connection
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 # Loaded late, and by every count: here once, rather than in every child.
 import numpy.random  # noqa: F401
@@ -44,7 +44,9 @@ from conslaw_cli.lie.count import VERSION, count_laws
 from conslaw_cli.problems import Architecture, Problem
 from conslaw_cli.records import LawCount, Trace
 from conslaw_cli.sweeps import signals
-from conslaw_cli.sweeps.store import RowId, Store
+
+if TYPE_CHECKING:
+    from conslaw_cli.sweeps.store import RowId, Store
 
 Count = Callable[..., LawCount]
 

@@ -306,7 +306,7 @@ def test_a_closed_form_that_is_wrong_is_an_exception(monkeypatch: pytest.MonkeyP
         widths: list[int] = problem.architecture.describe()["widths"]
         return (closed_form(problem) or 0) + widths[0] - 1
 
-    monkeypatch.setattr("conslaw_cli.specs.spec.closed_form", wrong_form)
+    monkeypatch.setattr("conslaw_cli.lie.closed_forms.closed_form", wrong_form)
     wrong = conslaw("sweep", write("s.yaml", grid), "--json")
     sums = [json.loads(done.stdout)["summary"] for done in (right, wrong)]
     assert (right.exit_code, wrong.exit_code) == (0, 1)

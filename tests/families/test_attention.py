@@ -148,7 +148,7 @@ class Sum:
 
     def __init__(self, *parts: tuple[MLP, int]) -> None:
         self.networks = [mlp for mlp, count in parts for _ in range(count)]
-        self.name, self.monomial, self.scope, self.graph = "sum", False, None, None
+        self.name, self.scope, self.graph, self.formula = "sum", None, None, None
         self.parts = lambda: parts
 
     @property

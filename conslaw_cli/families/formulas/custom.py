@@ -36,13 +36,15 @@ from functools import lru_cache
 from hashlib import sha256
 from itertools import combinations_with_replacement
 from math import comb, lcm
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from conslaw_cli import checks
+from conslaw_cli.algebra.expansion import Expansion
 from conslaw_cli.algebra.kernel import rank_and_kernel
 from conslaw_cli.errors import SpecError
+from conslaw_cli.families.formulas import expansion
 from conslaw_cli.families.formulas.algebraic import (
     AlgebraicFields,
     components,
@@ -110,6 +112,33 @@ class _WithoutKnownLaws:
     def graph(self) -> None:
         """It is no network of operations."""
         return
+
+    @property
+    def formula(self) -> Self:
+        """Itself."""
+        return self
+
+    @property
+    def monomial(self) -> bool:
+        """It is no monomial map, in general."""
+        return False
+
+    def path_rank(self) -> int:
+        """Return the rank of the exponents of a monomial φ, which this is not."""
+        raise NotImplementedError("not a monomial map")
+
+    @property
+    def scalar(self) -> bool:
+        """Whether one field spans the fields."""
+        raise NotImplementedError
+
+    def fields(self) -> AlgebraicFields:
+        """Return the fields."""
+        raise NotImplementedError
+
+    def expansion(self) -> Expansion:
+        """Return the fields as polynomials. Raise NotPolynomialError if that is not possible."""
+        return expansion.fields(self.fields().graph)
 
     @property
     def scope(self) -> None:
@@ -231,6 +260,10 @@ class CustomMap(_WithoutKnownLaws):
             name = self.variables[e] if times == "·" else symbol(self.variables[e])
             terms.append(f"{signs if c < 0 else '+'} {size}{square.format(name)}")
         return " ".join(terms).removeprefix("+ ")
+
+    def expansion(self) -> Expansion:
+        """Return the gradients as polynomials. Raise NotPolynomialError if that is not possible."""
+        return expansion.gradients(self.fields().graph)
 
     def path_rank(self) -> int:
         """Return the rank of the exponent matrix; ``monomial`` maps only."""

@@ -13,29 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from math import comb, floor, lcm, prod
-from typing import Any, NamedTuple
 
 from flint import Ordering, fmpq, fmpq_mpoly_ctx
 
+from conslaw_cli.algebra.expansion import MAX_TERMS, Expansion, NotPolynomialError, Polynomial
 from conslaw_cli.families.formulas.algebraic import components
 from conslaw_cli.families.formulas.terms import Base, Graph, Prime, Sum, Term, Variable
-
-Polynomial = Any
-"""An ``fmpq_mpoly`` of one context."""
-
-MAX_TERMS = 20_000
-"""Terms of all polynomials of an expansion together, at most."""
-
-
-class Expansion(NamedTuple):
-    """Fields (·, D) that span the same directions as those given, and the D coordinates θ_e."""
-
-    coordinates: tuple[Polynomial, ...]
-    fields: tuple[tuple[Polynomial, ...], ...]
-
-
-class NotPolynomialError(Exception):
-    """A field is no polynomial in the variables above, or one with too many terms."""
 
 
 def gradients(graph: Graph) -> Expansion:

@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from math import comb
 
-from conslaw_cli.families.formulas.custom import CustomMap
-from conslaw_cli.flows.decay import Decay
-from conslaw_cli.flows.friction import Friction
+from conslaw_cli.flows import Kind
 from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.flows.mirror import Mirror
-from conslaw_cli.flows.momentum import Momentum
 from conslaw_cli.lie.theorems.paths import is_monomial, path_rank
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
@@ -33,7 +29,7 @@ def _separable(problem: Problem) -> bool:
         " the Momentum: Conservation Laws beyond Euclidean Gradient Flows, ICML 2024, arXiv"
         " 2405.12888"
     ),
-    flows=(Mirror,),
+    flows=(Kind.MIRROR,),
     whole=_separable,
 )
 def mirror_paths(problem: Problem, evidence: Evidence) -> Proof | None:
@@ -56,14 +52,21 @@ def mirror_paths(problem: Problem, evidence: Evidence) -> Proof | None:
     )
     bound = Bound(rank, "mirror paths", "proof", None, shown)
     laws = problem.parameters - rank
-    listed = None if isinstance(problem.architecture, CustomMap) else laws
+    listed = None if problem.formula is not None else laws
     return Proof((bound,), (bound,), laws, Trace((rank,)), spare=True, listed=listed)
+
+
+def _euclidean(problem: Problem) -> bool:
+    """Whether the flow is momentum without a metric."""
+    from conslaw_cli.flows.momentum import Momentum  # flows are loaded when they are asked for
+
+    return isinstance(problem.flow, Momentum) and problem.flow.metric is None
 
 
 def _pair(problem: Problem) -> Chain | None:
     """Return the chain of a linear network of two layers under Euclidean momentum."""
-    flow, chain = problem.flow, chain_of(problem)
-    if not isinstance(flow, Momentum) or flow.metric is not None or chain is None:
+    chain = chain_of(problem) if _euclidean(problem) else None
+    if chain is None:
         return None
     pair = len(chain.widths) == 3 and chain.linear[0] and chain.widths[-1]
     return chain if pair else None
@@ -77,7 +80,7 @@ def _pair(problem: Problem) -> Chain | None:
         " Flows, ICML 2024, arXiv 2405.12888; proved in docs/flows.md with biases, and for one"
         " input and one output"
     ),
-    flows=(Momentum,),
+    flows=(Kind.MOMENTUM,),
     whole=lambda problem: _pair(problem) is not None,
 )
 def momentum_pair(problem: Problem, evidence: Evidence) -> Proof | None:
@@ -123,6 +126,9 @@ def _clocks(problem: Problem, charged: bool, frozen: bool) -> int:
     """Return how many independent laws depend on time, whatever they are combined with: s itself
     among what stands still, and the factor of all that is linear in p.
     """
+    from conslaw_cli.flows.friction import Friction
+    from conslaw_cli.flows.momentum import Momentum
+
     s = frozen and problem.flow != Momentum(Friction.CONSTANT)
     factor = (charged or frozen) and problem.flow != Momentum(Friction.NONE)
     return int(s) + int(factor)
@@ -130,9 +136,7 @@ def _clocks(problem: Problem, charged: bool, frozen: bool) -> int:
 
 def _moved(problem: Problem) -> Chain | None:
     """Return the chain of a network with a monomial φ under Euclidean momentum."""
-    flow, chain = problem.flow, chain_of(problem)
-    plain = isinstance(flow, Momentum) and flow.metric is None
-    return chain if plain and is_monomial(problem) else None
+    return chain_of(problem) if _euclidean(problem) and is_monomial(problem) else None
 
 
 @theorem(
@@ -143,7 +147,7 @@ def _moved(problem: Problem) -> Chain | None:
         " Keep the Momentum: Conservation Laws beyond Euclidean Gradient Flows, ICML 2024, arXiv"
         " 2405.12888"
     ),
-    flows=(Momentum,),
+    flows=(Kind.MOMENTUM,),
     whole=lambda problem: _moved(problem) is not None,
 )
 def momentum_paths(problem: Problem, evidence: Evidence) -> Proof | None:
@@ -178,7 +182,7 @@ def momentum_paths(problem: Problem, evidence: Evidence) -> Proof | None:
         " Laws for ResNets and Transformers, ICML 2025, arXiv 2506.06194"
     ),
     needs=Needs.PARTS,
-    flows=(Decay,),
+    flows=(Kind.DECAY,),
 )
 def homogeneous_decay(problem: Problem, evidence: Evidence) -> Proof | None:
     """If every component of φ is homogeneous, weight decay of all parameters has the laws h of
@@ -191,6 +195,8 @@ def homogeneous_decay(problem: Problem, evidence: Evidence) -> Proof | None:
     factors that controls absorb; they span the gradients of the homogeneous parts of the components
     of φ, which are the components themselves.
     """
+    from conslaw_cli.flows.decay import Decay  # flows are loaded when they are asked for
+
     chain = chain_of(problem)
     if problem.flow != Decay() or chain is None or not is_homogeneous(chain):
         return None

@@ -13,11 +13,9 @@ from typing import Any
 import numpy as np
 from flint import Ordering, fmpq, fmpq_mpoly_ctx
 
+from conslaw_cli.algebra.expansion import MAX_TERMS, Expansion, NotPolynomialError, Polynomial
 from conslaw_cli.algebra.kernel import rank_and_kernel
 from conslaw_cli.algebra.rings import Exact, Values
-from conslaw_cli.families.formulas import expansion
-from conslaw_cli.families.formulas.custom import CustomFields, CustomMap, RandomFields
-from conslaw_cli.families.formulas.expansion import Expansion, NotPolynomialError, Polynomial
 from conslaw_cli.lie.ranks import law_rank
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
 from conslaw_cli.networks.gradients import GradientFields
@@ -75,14 +73,11 @@ def found_laws(problem: Problem, evidence: Evidence) -> Proof | None:
 
 def _expansion(problem: Problem) -> Expansion | None:
     """Return the fields as polynomials, None where that is not possible, or too long."""
-    architecture = problem.architecture
+
     try:
-        match architecture:
-            case CustomMap():
-                return expansion.gradients(architecture.fields().graph)
-            case CustomFields() | RandomFields():
-                return expansion.fields(architecture.fields().graph)
-        fields = architecture.fields()
+        if problem.formula is not None:
+            return problem.formula.expansion()
+        fields = problem.architecture.fields()
         return _of_network(fields) if isinstance(fields, GradientFields) else None
     except NotPolynomialError:
         return None
@@ -104,9 +99,7 @@ def _of_network(fields: GradientFields) -> Expansion | None:
     is none, or too long.
     """
     graph = fields.graph
-    if not graph.polynomial or fields.bits() + math.log2(graph.dimension) > math.log2(
-        expansion.MAX_TERMS
-    ):
+    if not graph.polynomial or fields.bits() + math.log2(graph.dimension) > math.log2(MAX_TERMS):
         return None
     sizes = (graph.dimension, graph.probe_size, graph.constants)
     context = fmpq_mpoly_ctx.get(tuple(f"x{i}" for i in range(sum(sizes))), Ordering.lex)

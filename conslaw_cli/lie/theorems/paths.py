@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from conslaw_cli.families.formulas.custom import CustomMap
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Proof, theorem
 from conslaw_cli.problems import Problem
@@ -11,8 +10,8 @@ from conslaw_cli.records import Bound, Trace
 
 def is_monomial(problem: Problem) -> bool:
     """Whether every component of φ is known to be a monomial."""
-    if isinstance(problem.architecture, CustomMap):
-        return problem.architecture.monomial
+    if problem.formula is not None:
+        return problem.formula.monomial
     chain = chain_of(problem)
     return chain is not None and _monomial(chain)
 
@@ -63,7 +62,7 @@ def paths(problem: Problem, evidence: Evidence) -> Proof | None:
 
 def path_rank(problem: Problem) -> int:
     """Return rank A of a monomial φ."""
-    if isinstance(problem.architecture, CustomMap):
-        return problem.architecture.path_rank()
+    if problem.formula is not None:
+        return problem.formula.path_rank()
     chain = chain_of(problem)
     return chain.parameters - chain.hidden if chain and chain.widths[-1] else 0

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from conslaw_cli.families.formulas.custom import CustomFields, CustomMap, RandomFields
-from conslaw_cli.flows.gradient import Gradient
-from conslaw_cli.flows.mirror import Mirror
+from conslaw_cli.flows import Kind
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Proof, theorem
 from conslaw_cli.problems import Problem
@@ -15,7 +13,7 @@ from conslaw_cli.records import Bound
     "single field",
     title="A single field",
     source="elementary: [χ, χ] = 0",
-    flows=(Gradient, Mirror),
+    flows=(Kind.GRADIENT, Kind.MIRROR),
 )
 def single_field(problem: Problem, evidence: Evidence) -> Proof | None:
     """If W_φ is spanned by one field, then dim Lie(W_φ)(θ) ≤ 1.
@@ -32,9 +30,8 @@ def single_field(problem: Problem, evidence: Evidence) -> Proof | None:
 
 
 def _scalar(problem: Problem) -> bool:
-    architecture = problem.architecture
-    if isinstance(architecture, CustomMap | CustomFields | RandomFields):
-        return architecture.scalar
+    if problem.formula is not None:
+        return problem.formula.scalar
     chain = chain_of(problem)
     return chain is not None and not chain.unmoved and is_scalar(chain)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from conslaw_cli.flows.gradient import Gradient
+from conslaw_cli.flows import Kind
 from conslaw_cli.lie.closure import Sampler
 from conslaw_cli.lie.orbit import Orbit
 from conslaw_cli.lie.trials import Run
@@ -105,7 +105,7 @@ class Theorem:
     title: str
     source: str
     needs: Needs
-    flows: tuple[type, ...] | None
+    flows: tuple[Kind, ...] | None
     whole: Callable[[Problem], bool]
     prove: Proving
 
@@ -118,7 +118,7 @@ class Theorem:
         return self._holds(problem) and self.whole(problem)
 
     def _holds(self, problem: Problem) -> bool:
-        return self.flows is None or type(problem.flow) in self.flows
+        return self.flows is None or problem.flow.kind in self.flows
 
     @property
     def statement(self) -> str:
@@ -134,7 +134,7 @@ def theorem(
     title: str,
     source: str,
     needs: Needs = Needs.STRUCTURE,
-    flows: tuple[type, ...] | None = (Gradient,),
+    flows: tuple[Kind, ...] | None = (Kind.GRADIENT,),
     whole: Callable[[Problem], bool] = lambda problem: False,
 ) -> Callable[[Proving], Theorem]:
     """Make a theorem of a function whose docstring states and proves it."""

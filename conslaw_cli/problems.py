@@ -211,6 +211,14 @@ class Problem:
         """Number of functions in :meth:`laws`."""
         return self.architecture.known_listed if self.flow == GRADIENT else len(self.laws())
 
+    @property
+    def most_listed(self) -> int:
+        """An upper bound of :attr:`known_listed`, soon found: a flow of θ alone has at most one law
+        for each of gradient flow.
+        """
+        of_theta = self.state == self.parameters
+        return self.architecture.known_listed if of_theta else self.known_listed
+
     def key(self, seed: int, degree: int | None = None) -> str:
         """Return the SHA-256 of the job's canonical JSON, of what is not at its default: its key in
         results/, and the source of its randomness.

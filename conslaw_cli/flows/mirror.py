@@ -28,7 +28,7 @@ from conslaw_cli.flows.charts import Chart
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
 from conslaw_cli.flows.metrics import ENTROPY, EUCLIDEAN, Metric, plain
-from conslaw_cli.flows.names import ArrayError, Arrays, Index, Outline
+from conslaw_cli.flows.names import ArrayError, Arrays, Outline
 from conslaw_cli.flows.potentials import potentials
 from conslaw_cli.networks.known_laws import Laws
 
@@ -145,10 +145,6 @@ class Shorthand:
                 "flow: icnn: expected a network, whose parameters are matrices", "icnn"
             )
         return Mirror(entropies(arrays.matrices[1:])).of(model)
-
-
-def _indices(entries: range) -> Index:
-    return np.arange(entries.start, entries.stop)
 
 
 def entropies(names: Iterable[str]) -> Chosen:

@@ -152,7 +152,8 @@ class Problem:
     data: what it is trained on.
     where: the points at which dim Lie is meant.
 
-    Raise SpecError if the architecture is none, or has not what the flow names.
+    Raise SpecError if the architecture or the flow is none, or for a name of an array that it has
+    not.
 
     >>> from conslaw_cli import MLP, Momentum, count_laws
     >>> problem = Problem(MLP((3, 4, 2), "linear"), Momentum())
@@ -167,6 +168,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         checks.architecture(self.architecture)
+        checks.flow(self.flow)
         object.__setattr__(self, "flow", self.flow.of(self.architecture))
 
     @classmethod

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from typing import Any
 
 from conslaw_cli.errors import SpecError
@@ -69,6 +70,35 @@ def architecture(architecture: object) -> None:
         raise SpecError(
             f"architecture: expected one such as MLP((3, 4, 2), 'relu'), got {shown(architecture)}"
         )
+
+
+def flow(flow: object) -> None:
+    """Raise SpecError unless this is a flow."""
+    if isinstance(flow, type) or not callable(getattr(flow, "of", None)):
+        raise SpecError(f"flow: expected one such as Momentum(), got {shown(flow)}")
+
+
+def positive(key: str, value: object, most: int) -> Fraction:
+    """Return a positive rational, an integer or a Fraction, of parts up to ``most``, as a Fraction.
+    Raise SpecError for anything else.
+    """
+    if type(value) is int or isinstance(value, Fraction):
+        found = Fraction(value)
+        if 0 < found.numerator <= most and found.denominator <= most:
+            return found
+    raise SpecError(
+        f"{key}: expected a positive integer or Fraction of parts up to {most:,}, got"
+        f" {shown(value)}"
+    )
+
+
+def pairs(key: str, value: object, example: str) -> tuple[tuple[str, Any], ...]:
+    """Return pairs of an array's name and a value, in tuples. Raise SpecError for anything else."""
+    expected = f"pairs such as {example}"
+    found = [entries(key, each, expected) for each in entries(key, value, expected)]
+    if all(len(each) == 2 and isinstance(each[0], str) for each in found):
+        return tuple((name, each) for name, each in found)
+    raise SpecError(f"{key}: expected {expected}, got {shown(value)}")
 
 
 def job(seed: object, memory: object) -> None:

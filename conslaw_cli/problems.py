@@ -152,7 +152,8 @@ class Problem:
     data: what it is trained on.
     where: the points at which dim Lie is meant.
 
-    Raise SpecError if the architecture is none, or has not what the flow names.
+    Raise SpecError if the architecture or the flow is none, or for a name of an array that it has
+    not.
 
     >>> from conslaw_cli import MLP, Momentum, count_laws
     >>> problem = Problem(MLP((3, 4, 2), "linear"), Momentum())
@@ -167,6 +168,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         checks.architecture(self.architecture)
+        checks.flow(self.flow)
         object.__setattr__(self, "flow", self.flow.of(self.architecture))
 
     @classmethod
@@ -210,6 +212,14 @@ class Problem:
     def known_listed(self) -> int:
         """Number of functions in :meth:`laws`."""
         return self.architecture.known_listed if self.flow == GRADIENT else len(self.laws())
+
+    @property
+    def most_listed(self) -> int:
+        """An upper bound of :attr:`known_listed`, soon found: a flow of θ alone has at most one law
+        for each of gradient flow.
+        """
+        of_theta = self.state == self.parameters
+        return self.architecture.known_listed if of_theta else self.known_listed
 
     def key(self, seed: int, degree: int | None = None) -> str:
         """Return the SHA-256 of the job's canonical JSON, of what is not at its default: its key in

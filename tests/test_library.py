@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -30,11 +31,18 @@ from conslaw_cli import (
     Convolution,
     CustomFields,
     CustomMap,
+    Decay,
     Flat,
+    Friction,
+    Hypentropy,
     LawCount,
     Layers,
     Linear,
+    Mirror,
+    Momentum,
     Pool,
+    Power,
+    Problem,
     SpecError,
     count_laws,
     find_laws,
@@ -123,6 +131,53 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
         "kernel: expected 1 or 2 sizes, got 3",
     ),
     "no kernel": (lambda: Convolution(2, (), ()), "kernel: expected at least one size"),
+    "a flow by its name": (
+        lambda: Problem(NET, any_value("momentum")),
+        "flow: expected one such as Momentum(), got 'momentum'",
+    ),
+    "a kind of flow": (lambda: Problem(NET, any_value(Momentum)), "flow: expected one such as"),
+    "no flow": (lambda: Problem(NET, any_value(None)), "got None"),
+    "a friction that is a number": (
+        lambda: Momentum(any_value(0)),
+        "friction: expected one such as Friction.NONE, got 0",
+    ),
+    "a metric by its name": (
+        lambda: Momentum(Friction.NONE, any_value("nmf")),
+        "flow: expected one such as Momentum(), got 'nmf'",
+    ),
+    "an array that decays alone": (
+        lambda: Decay(any_value("U1")),
+        "only: expected arrays such as ('U1', 'U2'), got 'U1'",
+    ),
+    "an array that is a number": (
+        lambda: Decay(any_value(("U1", 2))),
+        "only: expected text, got 2",
+    ),
+    "no array that decays": (lambda: Decay(()), "only: expected at least one array, got none"),
+    "a negative power": (lambda: Power(-1), "power: expected an integer from 0 to 100, got -1"),
+    "a power that is true": (lambda: Power(True), "power: expected an integer from 0 to 100"),
+    "a hypentropy of 0": (
+        lambda: Hypentropy(Fraction(0)),
+        "hypentropy: expected a positive integer or Fraction of parts up to 1,000,000, got Fraction(0, 1)",
+    ),
+    "a hypentropy that is rounded": (lambda: Hypentropy(any_value(0.5)), "hypentropy: expected a"),
+    "a metric that is a word": (
+        lambda: Mirror(any_value((("U1", "entropy"),))),
+        "metric: U1: expected one such as Power(1), got 'entropy'",
+    ),
+    "metrics that are no pairs": (
+        lambda: Mirror(any_value({"U1": Power(1)})),
+        "metric: expected pairs such as (('U1', Power(1)),), got {'U1': Power(exponent=1)}",
+    ),
+    "one pair instead of pairs": (
+        lambda: Mirror((), any_value(("U1", 2))),
+        "rates: expected pairs such as (('U1', Fraction(1, 10)),), got 'U1'",
+    ),
+    "a negative rate": (
+        lambda: Mirror((), (("U1", Fraction(-1, 2)),)),
+        "rates: U1: expected a positive integer or Fraction of parts up to",
+    ),
+    "a rate that is rounded": (lambda: Mirror((), any_value((("U1", 0.1),))), "got 0.1"),
     "no channels": (lambda: Convolution(0, (2,), (1,)), "channels: expected an integer from 1"),
     "bias of a convolution": (
         lambda: Convolution(2, (2,), (1,), bias=any_value("hidden")),

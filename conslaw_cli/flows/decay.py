@@ -25,7 +25,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
+from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Kind, Model, VectorFields
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
 from conslaw_cli.flows.coordinates import exponential as grown
@@ -60,6 +62,15 @@ class Decay:
         " and Transformers, ICML 2025, arXiv 2506.06194"
     )
     keys: ClassVar[tuple[str, ...]] = ("decay",)
+
+    def __post_init__(self) -> None:
+        if self.only is not None:
+            names = checks.entries("only", self.only, "arrays such as ('U1', 'U2')")
+            for name in names:
+                checks.text("only", name)
+            if not names:
+                raise SpecError("only: expected at least one array, got none")
+            object.__setattr__(self, "only", names)
 
     def of(self, model: Model) -> Decay:
         """Return it with its arrays in the order of θ; without them where they are all."""

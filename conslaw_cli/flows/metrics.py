@@ -18,9 +18,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.rings import derivative, value
 from conslaw_cli.flows.friction import Formula
+
+LARGEST = 10**6
+"""Largest numerator and denominator of a rate and of a hypentropy's β: no prime that is computed
+with divides them.
+"""
+LARGEST_POWER = 100
 
 
 class Metric(Protocol):
@@ -84,9 +91,12 @@ class Metric(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """``m = θ^p``, for an integer p ≥ 0: Euclidean for 0, the entropy's for 1."""
+    """``m = θ^p``, for an integer p from 0 to 100: Euclidean for 0, the entropy's for 1."""
 
     exponent: int
+
+    def __post_init__(self) -> None:
+        checks.integer("power", self.exponent, 0, LARGEST_POWER)
 
     @property
     def constant(self) -> bool:
@@ -152,6 +162,9 @@ class Hypentropy:
     """``m = √(θ² + β²)``, for a rational β > 0."""
 
     beta: Fraction
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "beta", checks.positive("hypentropy", self.beta, LARGEST))
 
     @property
     def constant(self) -> bool:

@@ -21,14 +21,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Kind, Model, VectorFields
 from conslaw_cli.flows.charts import Chart
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
-from conslaw_cli.flows.metrics import ENTROPY, EUCLIDEAN, Metric, plain
-from conslaw_cli.flows.names import ArrayError, Arrays, Index, Outline
+from conslaw_cli.flows.metrics import ENTROPY, EUCLIDEAN, LARGEST, Metric, plain
+from conslaw_cli.flows.names import ArrayError, Arrays, Outline
 from conslaw_cli.flows.potentials import potentials
 from conslaw_cli.networks.known_laws import Laws
 
@@ -65,6 +66,20 @@ class Mirror:
         " Flows, ICML 2024, arXiv 2405.12888"
     )
     keys: ClassVar[tuple[str, ...]] = ("mirror", "nmf", "icnn")
+
+    def __post_init__(self) -> None:
+        metrics = checks.pairs("metric", self.metric, "(('U1', Power(1)),)")
+        for name, metric in metrics:
+            if isinstance(metric, type) or not hasattr(metric, "constant"):
+                shown = checks.shown(metric)
+                raise SpecError(f"metric: {name}: expected one such as Power(1), got {shown}")
+        rates = checks.pairs("rates", self.rates, "(('U1', Fraction(1, 10)),)")
+        object.__setattr__(self, "metric", metrics)
+        object.__setattr__(
+            self,
+            "rates",
+            tuple((name, checks.positive(f"rates: {name}", rate, LARGEST)) for name, rate in rates),
+        )
 
     def of(self, model: Model) -> Mirror | Gradient:
         """Return it without what is Euclidean of rate 1, in the order of θ, under its shorthand if
@@ -145,10 +160,6 @@ class Shorthand:
                 "flow: icnn: expected a network, whose parameters are matrices", "icnn"
             )
         return Mirror(entropies(arrays.matrices[1:])).of(model)
-
-
-def _indices(entries: range) -> Index:
-    return np.arange(entries.start, entries.stop)
 
 
 def entropies(names: Iterable[str]) -> Chosen:

@@ -31,7 +31,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
+from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Asked, Kind, Model, VectorFields
 from conslaw_cli.flows.charges import boosted, exchanges, linear, open_spaces, rotations
 from conslaw_cli.flows.charts import Chart
@@ -69,6 +71,13 @@ class Momentum:
         " Flows, ICML 2024, arXiv 2405.12888"
     )
     keys: ClassVar[tuple[str, ...]] = ("momentum",)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.friction, Friction):
+            shown = checks.shown(self.friction)
+            raise SpecError(f"friction: expected one such as Friction.NONE, got {shown}")
+        if self.metric is not None:
+            checks.flow(self.metric)
 
     def of(self, model: Model) -> Momentum:
         """Return it with its metric as that of the model; without one that is Euclidean."""

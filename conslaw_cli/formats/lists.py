@@ -11,6 +11,7 @@ from conslaw_cli.flows.listed import FLOWS
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.lie.theorems import THEOREMS, Theorem
 from conslaw_cli.lie.theorems.direct_sum import direct_sum
+from conslaw_cli.lie.theorems.flows import decays_as_one, homogeneous_decay
 from conslaw_cli.lie.theorems.structure import parts_of
 from conslaw_cli.networks.operation import Operation
 from conslaw_cli.networks.operations import OPERATIONS
@@ -83,8 +84,12 @@ def carried(problem: Problem, row: LawCount) -> list[Entry]:
 
 
 def _methods(problem: Problem, row: LawCount) -> set[str]:
-    """Return the methods of the bounds that meet; parts are counted again, as the row was."""
+    """Return the methods of the bounds that meet, and what handed them down from another problem;
+    parts are counted again, as the row was.
+    """
     methods = {bound.method for bound in (*row.lower, *row.upper) if _bears(row, bound)}
+    if decays_as_one(problem):
+        methods.add(homogeneous_decay.name)
     if direct_sum.name in methods:
         for part, _count in parts_of(problem):
             methods |= _methods(part, count_laws(part, seed=row.seed))

@@ -15,7 +15,7 @@ from itertools import pairwise
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.operation import Node
 from conslaw_cli.networks.operations.dense import Linear
-from conslaw_cli.networks.operations.elementwise import Activation
+from conslaw_cli.networks.operations.elementwise import Activation, Smooth
 
 DEEP_RELU = (
     "The count is that of φ_ReLU: that the gradients of the network itself span W_φ is proved for"
@@ -29,6 +29,10 @@ ONE_INPUT = (
     "The count is that of φ_ReLU: with one input and no biases all neurons switch where the input"
     " is 0, so at most two patterns of active neurons occur, and the network itself may conserve"
     " more than φ_ReLU does."
+)
+GENERIC = (
+    "The count is that of a generic smooth activation: one in particular, such as exp or a power,"
+    " may conserve more."
 )
 
 
@@ -88,9 +92,15 @@ def _fits(before: Node | None, node: Node) -> bool:
 
 
 def scope(graph: Graph) -> str | None:
-    """Return what is open between φ and the network's own gradients, as a sentence; None for
-    nothing.
+    """Return what is open between φ and the network's own gradients, as a sentence or two; None
+    for nothing.
     """
+    smooth = any(isinstance(node.operation, Smooth) for node in graph.nodes)
+    said = (GENERIC if smooth else None, _of_gates(graph))
+    return " ".join(filter(None, said)) or None
+
+
+def _of_gates(graph: Graph) -> str | None:
     operations = (node.operation for node in graph.nodes)
     if not any(isinstance(each, Activation) and each.gated for each in operations):
         return None

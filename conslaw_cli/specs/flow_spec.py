@@ -11,7 +11,15 @@ from conslaw_cli.flows import Asked
 from conslaw_cli.flows.decay import Decay
 from conslaw_cli.flows.friction import Friction
 from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.flows.metrics import ENTROPY, EUCLIDEAN, Hypentropy, Metric, Power
+from conslaw_cli.flows.metrics import (
+    ENTROPY,
+    EUCLIDEAN,
+    LARGEST,
+    LARGEST_POWER,
+    Hypentropy,
+    Metric,
+    Power,
+)
 from conslaw_cli.flows.mirror import Mirror, Shorthand
 from conslaw_cli.flows.momentum import Momentum
 from conslaw_cli.flows.names import ArrayError
@@ -21,9 +29,6 @@ from conslaw_cli.specs.readers import Reader
 if TYPE_CHECKING:
     from conslaw_cli.specs.yaml_nodes import Node
 
-LARGEST = 10**6
-"""Largest numerator and denominator: no prime that is computed with divides them."""
-LARGEST_POWER = 100
 _MIRRORS = {"nmf": Shorthand("nmf"), "icnn": Shorthand("icnn")}
 _NAMES: Mapping[str, Asked] = {
     "gradient": GRADIENT,

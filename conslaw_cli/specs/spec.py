@@ -153,8 +153,9 @@ def width_list(text: str) -> tuple[int, ...]:
 
 
 def _word(word: str, known: Sequence[str]) -> str:
-    """Return a word as it is known, where capital letters are all that differs."""
-    return word.lower() if word.lower() in known else word
+    """Return a word as it is known, where capital letters are all that differs; of power:3 too."""
+    lower = word.lower()
+    return lower if lower in known or lower.partition(":")[0] == "power" else word
 
 
 # ---- the file

@@ -61,6 +61,17 @@ def names(problem: Problem) -> list[str]:
     return [entry.name for entry in carried(problem, count_laws(problem))]
 
 
+def test_a_theorem_that_hands_bounds_down_is_cited() -> None:
+    """Under weight decay a homogeneous map has the bounds of gradient flow; biases at two linear
+    layers are not homogeneous, and the engine counts.
+    """
+    network = ("count", "--widths", "2,3,2", "--activation", "linear", "--flow", "decay", "--cite")
+    for bias, theorem in (("hidden", True), ("all", False)):
+        said = conslaw(*network, "--bias", bias).output.partition("\nSources\n")[2]
+        assert ("homogeneous decay: docs/flows.md" in said) is theorem
+        assert "\ndecay: Marcotte" in said
+
+
 def test_exactly_what_carried_a_row_is_cited() -> None:
     relu, linear = Problem(MLP((3, 4, 2))), Problem(MLP((3, 4, 2), "linear"))
     assert names(relu) == ["brackets", "known laws", "paths", "gradient", "dense", "activation"]

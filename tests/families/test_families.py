@@ -353,6 +353,12 @@ SCOPES: list[tuple[Architecture, str | None]] = [
     (Layers((1, 1), (Convolution(2, (1,), (1,)), RELU, Flat(), Linear(1))), FREE),
     (Layers((2,), (Branch((Linear(3), Branch((RELU,)), Linear(2))),)), FREE),
     (Layers((2,), (Branch((Linear(3), Linear(2))), Linear(1))), None),
+    # One smooth function stands for a generic one; exp and powers are themselves.
+    (MLP((2, 3, 1), "smooth", "hidden"), "of a generic smooth activation"),
+    (MLP((2, 3, 3, 1), ("smooth", "relu")), "of a generic smooth activation"),
+    (MLP((2, 3, 3, 1), ("smooth", "relu")), FREE),
+    (MLP((2, 3, 1), "exp"), None),
+    (MLP((2, 3, 1), "power:2"), None),
     (Attention(2, 1, 2), "(arXiv 2506.06194)"),
     (CustomMap.from_text("u*v1, u*v2"), None),
     (RandomFields(3, 1, 2), None),

@@ -698,6 +698,8 @@ def test_flags_and_files_forgive_capitals_and_keep_the_word() -> None:
         (("3,4,2", "relu", "hiden", "mse"), "got 'hiden' (did you mean hidden?)"),
         (("3,4,2", "relu", "false", "CE"), "got 'CE' (did you mean cross_entropy?)"),
         (("3,4,2", "", "false", "mse"), "--activation: expected one of linear, identity, relu"),
+        (("3,4,2", "power:1", "false", "mse"), "--activation: power: expected an integer from 2"),
+        (("3,4,2", "Power:99", "false", "mse"), "--activation: power: expected an integer from 2"),
         (
             ("3,4,2", "relu", "", "mse"),
             "--bias: expected one of false, none, true, hidden, all, got ''",

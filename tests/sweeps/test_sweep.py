@@ -18,6 +18,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Literal
 
 import psutil
 import pytest
@@ -28,7 +29,13 @@ from conslaw_cli.errors import ContradictionError, MemoryBudgetError, ResourceEr
 from conslaw_cli.families.formulas.custom import CustomMap
 from conslaw_cli.families.layers import Layers
 from conslaw_cli.families.mlp import MLP
-from conslaw_cli.lie.count import VERSION
+from conslaw_cli.flows import Flow
+from conslaw_cli.flows.decay import Decay
+from conslaw_cli.flows.friction import Friction
+from conslaw_cli.flows.metrics import Power
+from conslaw_cli.flows.mirror import Mirror
+from conslaw_cli.flows.momentum import Momentum
+from conslaw_cli.lie.count import VERSION, count_laws
 from conslaw_cli.networks.operations.convolution import Convolution
 from conslaw_cli.problems import Architecture, Problem
 from conslaw_cli.records import Bound, LawCount, Trace
@@ -184,6 +191,31 @@ def test_planning_takes_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("conslaw_cli.families.formulas.custom._kernel", forbidden)
     maps = [CustomMap((), ("x*y", "y*z")), CustomMap((), ("x*y + z", "z*w"))]
     assert [job.cost > 0 for job in plan(maps, seed=0)] == [True, True]
+
+
+FLOWS: list[Flow] = [
+    Momentum(),
+    Momentum(Friction.NONE, Mirror((("U1", Power(1)),))),
+    Decay(),
+    Mirror((("U1", Power(1)), ("U2", Power(1)))),
+]
+
+
+@pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: str(flow.describe()))
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+@pytest.mark.parametrize("widths", [(1, 4, 1), (1, 3, 2), (2, 3, 3), (1, 1, 1, 2)])
+def test_no_row_lists_more_laws_than_its_table_has_room_for(
+    flow: Flow, loss: Literal["mse", "cross_entropy"], widths: tuple[int, ...]
+) -> None:
+    problem = Problem(MLP(widths, "linear", "hidden" if widths[0] > 1 else False, loss), flow)
+    assert problem.known_listed <= problem.most_listed
+    assert (count_laws(problem).known_listed or 0) <= problem.most_listed
+
+
+def test_a_table_is_laid_out_before_laws_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(Problem, "laws")
+    (job,) = plan([Problem(MLP((784, 512, 512, 10)), FLOWS[-1])], seed=0)
+    assert job.widest().known_listed == 1024
 
 
 def greedy(problem: Problem, *, seed: int, memory: int) -> LawCount:

@@ -175,7 +175,7 @@ def momentum_paths(problem: Problem, evidence: Evidence) -> Proof | None:
 
 
 @theorem(
-    "decay",
+    "homogeneous decay",
     title="Homogeneous maps under weight decay",
     source=(
         "docs/flows.md; Marcotte, Gribonval, Peyré: Transformative or Conservative? Conservation"
@@ -195,10 +195,7 @@ def homogeneous_decay(problem: Problem, evidence: Evidence) -> Proof | None:
     factors that controls absorb; they span the gradients of the homogeneous parts of the components
     of φ, which are the components themselves.
     """
-    from conslaw_cli.flows.decay import Decay  # flows are loaded when they are asked for
-
-    chain = chain_of(problem)
-    if problem.flow != Decay() or chain is None or not is_homogeneous(chain):
+    if not decays_as_one(problem):
         return None
     row = evidence.count(replace(problem, flow=GRADIENT))
     assert row.trace is not None
@@ -210,6 +207,14 @@ def homogeneous_decay(problem: Problem, evidence: Evidence) -> Proof | None:
         replace(row.trace, dimensions=tuple(d + 1 for d in row.trace.dimensions)),
         timeless=_timeless(row),
     )
+
+
+def decays_as_one(problem: Problem) -> bool:
+    """Whether all parameters of a chain with homogeneous components decay."""
+    from conslaw_cli.flows.decay import Decay  # flows are loaded when they are asked for
+
+    chain = chain_of(problem)
+    return problem.flow == Decay() and chain is not None and is_homogeneous(chain)
 
 
 def _timeless(row: LawCount) -> int | None:

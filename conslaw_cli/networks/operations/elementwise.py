@@ -352,6 +352,7 @@ NAMES = (*ACTIVATIONS, "exp", "smooth", "power:2")
 def activation(name: str) -> Operation:
     """Return the operation of an activation's name. Raise SpecError if there is none."""
     if found := re.fullmatch(r"power:([0-9]{1,4})", name):
+        checks.integer("activation: power", int(found[1]), 2, MAX_POWER)
         return Power(int(found[1]))
     checks.choice("activation", name, NAMES)
     others: dict[str, Operation] = {"exp": Exp(), "smooth": Smooth()}

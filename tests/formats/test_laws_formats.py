@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy
 from forgetful import Forgetful, forgetful
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -650,8 +651,8 @@ def test_sympy_defines_the_laws(architecture: Any) -> None:
     symbols, laws = scope["theta"], scope["laws"]
     assert found.search.basis is not None
     theta = random_integers(net.dimension, 2)
-    point = dict(zip(symbols, theta, strict=True))
-    assert [law.subs(point) for law in laws] == values(
+    point = dict(zip(symbols, map(sympy.Integer, theta), strict=True))
+    assert [law.xreplace(point) for law in laws] == values(
         [law.polynomial for law in found.search.basis], theta
     )
     rng = np.random.default_rng(3)
@@ -660,7 +661,7 @@ def test_sympy_defines_the_laws(architecture: Any) -> None:
     for law in laws:
         assert (
             sum(
-                law.diff(x).subs(point) * int(g)
+                law.diff(x).xreplace(point) * int(g)
                 for x, g in zip(symbols, gradient, strict=True)
                 if x in law.free_symbols
             )

@@ -11,11 +11,12 @@ with ``U_l ∈ R^{n_{l-1} × n_l}``.
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations_with_replacement, pairwise
+from itertools import combinations_with_replacement, pairwise, product
 from math import prod
 from typing import Any
 
@@ -128,14 +129,14 @@ def generators(mlp: MLP, theta: Parameters) -> list[Field]:
 
 def gradient(poly: Poly, gens: Sequence[Poly]) -> Field:
     """Return ∇poly."""
-    return tuple(poly.diff(x) for x in gens)
+    return tuple(poly.diff(j) for j in range(len(gens)))
 
 
 def bracket(f: Field, g: Field, gens: Sequence[Poly]) -> Field:
     """Return [f, g] = ∂f·g − ∂g·f (eq. (12))."""
     return tuple(
         sum(
-            (fi.diff(x) * gx - gi.diff(x) * fx for x, fx, gx in zip(gens, f, g, strict=True)),
+            (fi.diff(j) * g[j] - gi.diff(j) * f[j] for j in range(len(gens))),
             start=0 * fi,
         )
         for fi, gi in zip(f, g, strict=True)
@@ -174,26 +175,54 @@ class Span:
         return len(self.rows)
 
 
+class Local:
+    """A field near a point: its value there, and its derivatives where something asks for them."""
+
+    def __init__(self, field: Field, gens: Sequence[Poly], point: Sequence[int]) -> None:
+        self.field, self.gens, self.point = field, gens, point
+        self.value = [evaluate(fi, point) for fi in field]
+
+    @functools.cached_property
+    def slopes(self) -> list[list[tuple[int, int]]]:
+        """The entries of ∂f at the point that are not zero, by row, each with its column."""
+        rows = []
+        for fi in self.field:
+            entries = enumerate(gradient(fi, self.gens)) if fi else ()
+            rows.append([(j, evaluate(entry, self.point)) for j, entry in entries if entry])
+        return rows
+
+    def along(self, other: Local) -> list[int]:
+        """Return ∂f·g at the point."""
+        return [sum(entry * other.value[j] for j, entry in row) for row in self.slopes]
+
+
 def closure(fields: Sequence[Field], gens: Sequence[Poly], point: Sequence[int]) -> tuple[int, ...]:
     """Return the dimensions of W_0(θ), W_1(θ), … at a point, up to the last one that grows (Lemma
     3.2).
 
     Each level forms all brackets of the generators with the fields that the level before it added
-    and keeps those whose values at the point are independent. Near a generic point the fields kept
-    so far span W_k(θ) over the smooth functions, and [f, a χ] = a [f, χ] − (∂a·f) χ, so dropping
-    the others loses nothing.
+    and keeps those whose values at the point are independent; only these are formed as fields. Near
+    a generic point the fields kept so far span W_k(θ) over the smooth functions, and
+    [f, a χ] = a [f, χ] − (∂a·f) χ, so dropping the others loses nothing.
     """
-    span = Span()
-    level = _independent(fields, point, span)
+    span, first = Span(), [Local(field, gens, point) for field in fields]
+    level = [f for f in first if span.add(f.value)]
     dimensions = [span.dimension]
-    while level := _independent([bracket(f, g, gens) for f in fields for g in level], point, span):
+    while level := list(_brackets(first, level, span)):
         dimensions.append(span.dimension)
     return tuple(dimensions)
 
 
-def _independent(fields: Sequence[Field], point: Sequence[int], span: Span) -> list[Field]:
-    """Add the values of the fields at a point to the span; return the fields that enlarged it."""
-    return [f for f in fields if span.add([evaluate(fi, point) for fi in f])]
+def _brackets(first: Sequence[Local], level: Sequence[Local], span: Span) -> Iterator[Local]:
+    """Add the values of the brackets to the span; yield the brackets that enlarged it."""
+    for f, g in product(first, level):
+        if span.dimension == len(f.gens):  # everything
+            return
+        value = [a - b for a, b in zip(f.along(g), g.along(f), strict=True)]
+        if span.add(value):
+            found = Local(bracket(f.field, g.field, f.gens), f.gens, f.point)
+            assert found.value == value
+            yield found
 
 
 def known_laws(mlp: MLP, theta: Parameters) -> list[Poly]:

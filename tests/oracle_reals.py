@@ -70,7 +70,7 @@ def _independent(
 
 
 def _number(entry: sympy.Expr, values: dict[sympy.Symbol, sympy.Rational]) -> mpmath.mpf:
-    value = sympy.N(entry.subs(values), DIGITS, strict=False)
+    value = sympy.N(entry, DIGITS, subs=values, strict=False)
     if not value.is_real:
         raise UndefinedError
     return mpmath.mpf(sympy.Float(value, DIGITS)._mpf_)

@@ -255,7 +255,7 @@ def started(*arguments: str) -> subprocess.Popen[str]:
 def test_in_a_pipe_rows_are_written_as_their_turn_comes() -> None:
     slow = "  - {widths: [50, 50, 50, 50, 50], activation: linear, name: slow}\n"
     Path("s.yaml").write_text(SPEC + slow)
-    with started("s.yaml", "-j", "1", "--timeout", "2", "--memory", "20G") as process:
+    with started("s.yaml", "-j", "1", "--timeout", "1", "--memory", "20G") as process:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(4)]
         assert process.poll() is None

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import signal
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
 from conslaw_cli import MLP, Problem
+from conslaw_cli.cli import main
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Asked
 from conslaw_cli.flows.decay import Decay
@@ -27,12 +28,19 @@ ROOT = Path(__file__).parents[2]
 NETWORK = MLP((3, 4, 2), "relu", "hidden")
 
 
-def conslaw(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "conslaw_cli", *arguments]
-    environment = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, env=environment, cwd=ROOT
-    )
+@pytest.fixture(autouse=True)
+def handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every test leaves the process as it was."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    for library in ("OMP", "OPENBLAS", "MKL", "BLIS"):
+        monkeypatch.setenv(f"{library}_NUM_THREADS", "1")
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def conslaw(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments, prog_name="conslaw")
 
 
 READ: dict[str, Asked] = {
@@ -137,9 +145,9 @@ def test_a_mistake_on_the_command_line_names_the_flag() -> None:
         "{momentum": "Error: --flow: not valid YAML",
     }.items():
         done = conslaw("count", "--widths", "3,4,2", "--flow", flow)
-        assert (done.returncode, done.stdout) == (2, "")
+        assert (done.exit_code, done.stdout) == (2, "")
         assert done.stderr.startswith(message)
-    assert conslaw("count", "--flow", "momentum").returncode == 2
+    assert conslaw("count", "--flow", "momentum").exit_code == 2
 
 
 def test_alternatives_in_a_grid() -> None:
@@ -186,4 +194,4 @@ def test_a_row_tells_flow_and_state_only_of_other_flows() -> None:
 def test_the_spec_of_flows_is_as_it_expects(tmp_path: Path) -> None:
     spec = str(ROOT / "configs" / "flows.yaml")
     done = conslaw("sweep", spec, "-o", str(tmp_path / "flows.jsonl"), "--json", "--require-proof")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr

@@ -66,6 +66,14 @@ Monomial = tuple[int, ...]
 # ---- the problem, solved plainly
 
 
+def terms(poly: oracle.Poly) -> list[tuple[Monomial, int]]:
+    """Return monomials, as the places of their factors, and their coefficients."""
+    return [
+        (tuple(e for e, power in enumerate(powers) for _ in range(power)), int(c))
+        for powers, c in poly.terms()
+    ]
+
+
 class Plain:
     """All polynomials up to a degree that are conserved, by comparing coefficients and eliminating
     over the rationals.
@@ -75,6 +83,9 @@ class Plain:
         self.theta = oracle.Parameters(network)
         self.fields = oracle.generators(network, self.theta)
         self.zero = 0 * self.theta.gens[0]
+        self.entries = [
+            [terms(field[e]) for field in self.fields] for e in range(len(self.theta.gens))
+        ]
 
     def polynomial(self, terms: Iterable[tuple[int, Monomial]]) -> oracle.Poly:
         return sum((c * self.product(monomial) for c, monomial in terms), self.zero)
@@ -96,15 +107,24 @@ class Plain:
         ]
         equations: dict[object, dict[int, Any]] = {}
         for k, monomial in enumerate(unknowns):
-            along = oracle.gradient(self.product(monomial), self.theta.gens)
-            for f, field in enumerate(self.fields):
-                change = sum((along[e] * field[e] for e in set(monomial)), self.zero)
-                for exponents, c in change.terms():
-                    equations.setdefault((f, exponents), {})[k] = QQ(c)
+            for place, c in self.change(monomial).items():
+                if c:
+                    equations.setdefault(place, {})[k] = QQ(c)
         system = DomainMatrix(
             dict(enumerate(equations.values())), (len(equations), len(unknowns)), QQ
         )
         return len(unknowns) - int(system.rank())
+
+    def change(self, monomial: Monomial) -> Counter[tuple[int, Monomial]]:
+        """Return the derivative along each field: coefficients by field and monomial."""
+        result: Counter[tuple[int, Monomial]] = Counter()
+        for e, times in Counter(monomial).items():
+            at = monomial.index(e)
+            rest = monomial[:at] + monomial[at + 1 :]
+            for f, entry in enumerate(self.entries[e]):
+                for other, c in entry:
+                    result[f, tuple(sorted(rest + other))] += times * c
+        return result
 
 
 def check_against_plain(network: MLP, degree: int) -> None:
@@ -135,21 +155,26 @@ def independent(laws: Iterable[Polynomial]) -> int:
 
 
 @pytest.mark.parametrize(
-    "network", [network for network in NETWORKS if network.parameters <= 6], ids=lambda n: n.name
+    "network", [network for network in NETWORKS if network.parameters == 6], ids=lambda n: n.name
 )
 def test_quadratic_laws_are_those_of_the_plain_system(network: MLP) -> None:
     check_against_plain(network, 2)
 
 
 @pytest.mark.parametrize(
-    "network", [network for network in NETWORKS if network.parameters > 6], ids=lambda n: n.name
+    "network",
+    [network for network in NETWORKS if network.parameters == 7][::3]
+    + [network for network in NETWORKS if network.parameters > 7],
+    ids=lambda n: n.name,
 )
 def test_quadratic_laws_of_larger_networks(network: MLP) -> None:
     assert sum(find_laws(network, 2).linear.values()) == Plain(network).dimension((1, 2))
 
 
 @pytest.mark.parametrize(
-    "network", [network for network in NETWORKS if network.parameters <= 5], ids=lambda n: n.name
+    "network",
+    [network for network in NETWORKS if network.parameters <= 5][::2],
+    ids=lambda n: n.name,
 )
 def test_cubic_laws_are_those_of_the_plain_system(network: MLP) -> None:
     check_against_plain(network, 3)

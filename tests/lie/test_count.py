@@ -212,7 +212,7 @@ def test_fields_with_few_entries_each_lose_no_rank(
     """Sparse rows, in more coordinates than they span: what saves time on dense ones may lose ranks
     here.
     """
-    for seed in range(4):
+    for seed in range(2):
         row = count_laws(mlp, seed=seed)
         assert result(row) == ("proved", mlp.parameters - laws, laws, laws, 0, trace, True)
 

@@ -84,7 +84,7 @@ def test_two_layers_have_the_dimensions_that_the_engine_counts(
     bias: Any, loss: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bounds, rank of the known laws and, as far as it is told, the trace."""
-    sizes = [*product((1, 2, 3), (1, 2, 3, 4, 5, 6, 7, 8), (1, 2, 3, 4)), (5, 9, 4), (2, 12, 3)]
+    sizes = [*product((1, 2, 3), (1, 2, 3, 5, 8), (1, 2, 4)), (5, 9, 4), (2, 12, 3)]
     for widths in sizes:
         mlp = MLP(widths, "linear", bias, loss)
         proof, row = said("linear pair", mlp), engine(mlp, monkeypatch)

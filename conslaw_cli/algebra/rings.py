@@ -159,7 +159,10 @@ class Residues:
 
     def add(self, *terms: Array) -> Array:
         """Add: fewer than TERMS terms stay exact."""
-        return self.field.reduce(np.sum(terms, axis=0) if len(terms) > 2 else terms[0] + terms[-1])
+        total, *others = terms
+        for term in others:
+            total = total + term
+        return self.field.reduce(total) if others else total
 
     def multiply(self, a: Array, b: Array) -> Array:
         """Multiply."""
@@ -198,9 +201,9 @@ class Jets(Residues):
         """Add, constants to the constant terms only."""
         size = max(term.shape[-1] for term in terms)
         longest = [term for term in terms if term.shape[-1] == size]
-        total = longest[0] + longest[1] if len(longest) > 1 else longest[0].copy()
-        for term in longest[2:]:
-            total += term
+        total = longest[0] if len(longest) > 1 else longest[0].copy()
+        for term in longest[1:]:
+            total = total + term
         for term in terms:
             if term.shape[-1] < size:
                 total = _added(total, term)

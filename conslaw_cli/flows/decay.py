@@ -18,6 +18,7 @@ is orthogonal to them. docs/flows.md has the proof.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -70,6 +71,9 @@ class Decay:
                 checks.text("only", name)
             if not names:
                 raise SpecError("only: expected at least one array, got none")
+            name, times = Counter(names).most_common(1)[0]
+            if times > 1:
+                raise SpecError(f"only: expected every array once, got {name} {times} times")
             object.__setattr__(self, "only", names)
 
     def of(self, model: Model) -> Decay:

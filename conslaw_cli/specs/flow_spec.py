@@ -101,7 +101,11 @@ def _hessian(node: Node) -> Mirror | Shorthand:
 
 def _decay(node: Node) -> Decay:
     names = readers.list_of(_name, "arrays such as [U1, U2]")
-    return Decay(readers.mapping(node, {"only": names}, ("only",))["only"])
+    values = readers.mapping(node, {"only": names}, ("only",))
+    try:
+        return Decay(values["only"])
+    except SpecError as fault:
+        raise SpecError(f"{node.value['only'].place}: {fault}") from None
 
 
 def _mirror(node: Node) -> Mirror:

@@ -123,12 +123,18 @@ def _reader(kind: LayerKind) -> Reader:
 
     def read(node: Node) -> Operation:
         if kind.short is not None and not isinstance(node.value, dict):
-            return kind.make(**{kind.short: keys[kind.short](node)})
+            return make(node, {kind.short: keys[kind.short](node)})
         values = readers.mapping(node, keys, required)
         for key, each in kind.keys.items():
             if each.kind is KeyKind.SIZES and key in values and kind.dimensions is not None:
                 values[key] = _spread(node, key, values[key], kind.dimensions)
-        return kind.make(**values)
+        return make(node, values)
+
+    def make(node: Node, values: Mapping[str, Any]) -> Operation:
+        try:
+            return kind.make(**values)
+        except SpecError as fault:
+            raise SpecError(f"{node.place}: {fault}") from None
 
     return read
 

@@ -417,3 +417,13 @@ def test_averages_are_divided_modulo_a_prime() -> None:
     field = PrimeField(101)
     for over in (Residues(field), Jets(field)):
         assert over.scale(np.array([3.0, -1.0, 50.0]), Fraction(1, 3)).tolist() == [1, -34, -17]
+
+
+def test_a_sum_of_one_is_that_one_and_batches_of_one_stand_for_any() -> None:
+    field, draw = PrimeField(101), rng(3)
+    x, y, z = (field.random(draw, (batch, 2, 2)) for batch in (1, 1, 4))
+    assert np.array_equal(Residues(field).add(x), x)
+    assert np.array_equal(Residues(field).add(x, y, z), field.reduce(x + y + z))
+    jets = [each[..., None].repeat(2, axis=-1) for each in (x, y, z)]
+    assert np.array_equal(Jets(field).add(jets[0]), jets[0])
+    assert np.array_equal(Jets(field).add(*jets), field.reduce(jets[0] + jets[1] + jets[2]))

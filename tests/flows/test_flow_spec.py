@@ -105,6 +105,7 @@ MISTAKES = {
     "flow: {decay: {only: [U1, U9]}}": (
         "2:27: flow: decay: only: expected arrays among U1, U2, got 'U9'"
     ),
+    "flow: {decay: {only: [U1, U1]}}": "2:22: only: expected every array once, got U1 2 times",
     "flow: {decay: {only: []}}": (
         "2:22: only: expected a list of arrays such as [U1, U2], got an empty list"
     ),

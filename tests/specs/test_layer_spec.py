@@ -189,6 +189,7 @@ def test_architectures_that_differ_in_one_option_can_stand_in_one_sweep() -> Non
 MISTAKES = {
     # Which keys.
     "layers: [dense: 3]": "1:1: key 'input' is missing",
+    "input: 3\nlayers: [dense: 4, power: 100]": "2:27: power: expected an integer from 2 to 64, got 100",
     "input: 4": "1:1: expected an architecture (key widths, layers, attention",
     f"{VECTOR}\nlayers: [dense: 3]\nactivation: relu": (
         "3:1: unknown key 'activation'; expected one of input, layers, loss, flow, name, source, expect,"

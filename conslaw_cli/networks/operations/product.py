@@ -32,8 +32,8 @@ class Add(Operation):
 
     @classmethod
     def examples(cls) -> tuple[tuple[Operation, tuple[Shape, ...]], ...]:
-        """Return sums of two and of three."""
-        return (cls(), ((2,), (2,))), (cls(), ((2, 3),) * 3)
+        """Return sums of one, two and three."""
+        return (cls(), ((2,),)), (cls(), ((2,), (2,))), (cls(), ((2, 3),) * 3)
 
     @classmethod
     def parsed(

@@ -2,10 +2,10 @@
 
 φ is that of the free-gate network: the coefficients, as polynomials in θ, of the distinct monomials
 in the input, the output weights and one free factor per activated unit (and position). The known
-laws are those of the junctions (wiring.py): of a linear space the symmetric matrix, of an activated
-one its diagonal, for convolutions summed over kernel positions ("Transformative or Conservative?
-Conservation laws for ResNets and Transformers", ICML 2025, arXiv 2506.06194, Thm 3.6 for channels,
-Prop. 3.2 for residual branches).
+laws are those of the wiring (networks/wiring.py): of a linear space the symmetric matrix, of an
+activated one its diagonal, for convolutions summed over kernel positions ("Transformative or
+Conservative? Conservation laws for ResNets and Transformers", ICML 2025, arXiv 2506.06194, Thm 3.6
+for channels, Prop. 3.2 for residual branches).
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ of degree one (ReLU, leaky ReLU, …): φ_ReLU, indexed by the paths of the netw
 it is the same for all such activations. Mixed networks have one path variable for every homogeneous
 neuron.
 
-Known laws. Every hidden layer is a junction written by ``(U_l, b_l)`` and read by ``U_{l+1}``: see
-``laws.py``. Linear layers keep the symmetric matrix ``U_l^T U_l + b_l^T b_l − U_{l+1} U_{l+1}^T``,
-homogeneous ones its diagonal (Prop. 4.1). For biases in linear networks use homogeneous
+Known laws. Every hidden layer is a space written by ``(U_l, b_l)`` and read by ``U_{l+1}``: see
+networks/wiring.py. Linear layers keep the symmetric matrix
+``U_l^T U_l + b_l^T b_l − U_{l+1} U_{l+1}^T``, homogeneous ones its diagonal (Prop. 4.1). For biases in linear networks use homogeneous
 coordinates: ``b_l`` is a row of ``U_l`` that reads a unit which is constantly 1. The map ``U_l →
 U_l e^{tS}, b_l → b_l e^{tS}, U_{l+1} → e^{-tS} U_{l+1}`` leaves the network function unchanged for
 every symmetric S, so its generator is orthogonal to every field of W_φ; it is the gradient of ``tr
@@ -146,12 +146,12 @@ class MLP:
             return self.parameters
         if not self.paths:
             return self.fields().known_size()[0]
-        junctions = sum(
+        hidden = sum(
             n * (n + 1) // 2 if a in LINEAR else n
             for n, a in zip(self.widths[1:-1], self.activations, strict=True)
         )
         sums = self.widths[-2] + (self.bias == "all") if self.loss == "cross_entropy" else 0
-        return junctions + sums
+        return hidden + sums
 
     @property
     def held(self) -> int:
@@ -192,7 +192,7 @@ class MLP:
         return GradientFields(self.graph, self.loss == "cross_entropy")
 
     def laws(self) -> Laws:
-        """Return the known laws: junctions, and what the loss adds (module docstring)."""
+        """Return the known laws: of hidden layers, and what the loss adds (module docstring)."""
         return self.fields().known_laws()
 
     def parameter_names(self) -> list[str]:

@@ -3,7 +3,8 @@ backward.
 
 Nodes are numbered so that a layer's nodes are consecutive and depend on earlier layers only; a
 layer is a few array operations on all its nodes at once. Backward, every layer turns cotangents of
-its nodes into cotangents of the nodes they depend on, as blocks of a network do (network.py).
+its nodes into cotangents of the nodes they depend on, as operations of a network do
+(networks/graph.py).
 """
 
 from __future__ import annotations

@@ -11,12 +11,12 @@ it is the same for all such activations. Mixed networks have one path variable f
 neuron.
 
 Known laws. Every hidden layer is a space written by ``(U_l, b_l)`` and read by ``U_{l+1}``: see
-networks/wiring.py. Linear layers keep the symmetric matrix
-``U_l^T U_l + b_l^T b_l − U_{l+1} U_{l+1}^T``, homogeneous ones its diagonal (Prop. 4.1). For
-biases in linear networks use homogeneous coordinates: ``b_l`` is a row of ``U_l`` that reads a unit which is constantly 1. The map ``U_l →
-U_l e^{tS}, b_l → b_l e^{tS}, U_{l+1} → e^{-tS} U_{l+1}`` leaves the network function unchanged for
-every symmetric S, so its generator is orthogonal to every field of W_φ; it is the gradient of ``tr
-S(U_l^T U_l + b_l^T b_l − U_{l+1} U_{l+1}^T)/2``.
+networks/wiring.py. Linear layers keep the symmetric matrix ``U_l^T U_l + b_l^T b_l − U_{l+1}
+U_{l+1}^T``, homogeneous ones its diagonal (Prop. 4.1). For biases in linear networks use
+homogeneous coordinates: ``b_l`` is a row of ``U_l`` that reads a unit which is constantly 1. The
+map ``U_l → U_l e^{tS}, b_l → b_l e^{tS}, U_{l+1} → e^{-tS} U_{l+1}`` leaves the network function
+unchanged for every symmetric S, so its generator is orthogonal to every field of W_φ; it is the
+gradient of ``tr S(U_l^T U_l + b_l^T b_l − U_{l+1} U_{l+1}^T)/2``.
 
 Loss. Squared error and logistic loss satisfy condition (9): output probes are free. The gradient of
 the cross-entropy of a softmax lies in the hyperplane ``Σ w_i = 0`` and spans it (arXiv 2307.00144,

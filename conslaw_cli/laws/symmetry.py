@@ -28,11 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conslaw_cli.networks.gradients import GradientFields
-from conslaw_cli.networks.graph import Graph, Step
+from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.operations.convolution import Averages, Windows
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import Activation
 from conslaw_cli.networks.operations.reshape import Flat
+from conslaw_cli.networks.plan import Step
 
 Index = NDArray[np.intp]
 NONE = -1
@@ -98,7 +99,7 @@ def homogeneous(steps: Sequence[Step]) -> bool:
     a residual branch. Where an array is used twice nothing is said.
     """
     biases: dict[int, int] = {}
-    used = [number for step in steps for number, _ in step.arrays]
+    used = [array.name for step in steps for array, _ in step.arrays]
     if len(used) > len(set(used)):
         return False
     for step in steps:
@@ -118,7 +119,7 @@ def homogeneous(steps: Sequence[Step]) -> bool:
 
 def _is_chain(graph: Graph) -> bool:
     """Whether it is a chain of dense layers and gates, every array in it used once and trained."""
-    used = [number for step in graph.steps for number, _ in step.arrays]
+    used = [array.name for step in graph.steps for array, _ in step.arrays]
     straight = all(step.inputs == (place,) for place, step in enumerate(graph.steps))
     return (
         len(graph.inputs) == len(graph.outputs) == 1
@@ -162,13 +163,13 @@ class _Hand:
 
 
 def _label_chain(hand: _Hand, fields: GradientFields) -> None:
-    steps, arrays = fields.graph.steps, fields.graph.arrays
+    steps = fields.graph.steps
     layers = [place for place, step in enumerate(steps) if isinstance(step.operation, Linear)]
     read: Index | None = (
         None  # labels of the units the next layer reads, None where a stretch begins
     )
     for place in layers:
-        matrix, *bias = (arrays[number].index for number, _ in steps[place].arrays)
+        matrix, *bias = (array.index for array, _ in steps[place].arrays)
         inputs, outputs = matrix.shape
         last = place == layers[-1]
         gated = isinstance(steps[min(place + 1, len(steps) - 1)].operation, Activation)

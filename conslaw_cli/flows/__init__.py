@@ -89,6 +89,17 @@ class Clocked(Protocol):
         ...
 
 
+@runtime_checkable
+class Timed(Protocol):
+    """A flow with laws that depend on time, found by their form."""
+
+    def timed(self, *, charged: bool, still: bool) -> int:
+        """Return how many independent laws depend on time, whatever they are combined with;
+        charged: some are bilinear in θ and its momenta. still: some parameters do not move.
+        """
+        ...
+
+
 class Model(Protocol):
     """What a flow moves: an architecture, as far as flows know it."""
 
@@ -119,16 +130,16 @@ class Kind(Enum):
     """The kinds of flows: theorems say for which they hold, without knowing the flows."""
 
     GRADIENT = "gradient"
-    DECAY = "decay"
+    DECAY = "decay of all arrays"
+    PARTIAL_DECAY = "decay of some arrays"
     MIRROR = "mirror"
     MOMENTUM = "momentum"
+    DUAL_MOMENTUM = "momentum on a metric"
 
 
 class Flow(Asked, Protocol):
     """How training moves the parameters: frozen, picklable values; equal ones give equal counts."""
 
-    kind: ClassVar[Kind | None]
-    """What theorems tell it by; None where none of them speaks of it."""
     title: ClassVar[str]
     """What it is called, in a line."""
     statement: ClassVar[str]
@@ -137,6 +148,11 @@ class Flow(Asked, Protocol):
     """Paper and place."""
     keys: ClassVar[tuple[str, ...]]
     """The keys of YAML and of rows that name it."""
+
+    @property
+    def kind(self) -> Kind | None:
+        """What theorems tell it by; None where none of them speaks of it."""
+        ...
 
     def describe(self) -> str | dict[str, Any]:
         """Return what ``flow:`` holds: a key, or a key with its values; ready for JSON."""

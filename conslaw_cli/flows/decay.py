@@ -51,7 +51,6 @@ class Decay:
 
     only: tuple[str, ...] | None = None
 
-    kind: ClassVar[Kind | None] = Kind.DECAY
     title: ClassVar[str] = "weight decay"
     statement: ClassVar[str] = (
         "θ' = −λ θ − ∇L(θ), λ > 0, on all arrays or on some. As many laws as gradient flow has"
@@ -75,6 +74,11 @@ class Decay:
             if times > 1:
                 raise SpecError(f"only: expected every array once, got {name} {times} times")
             object.__setattr__(self, "only", names)
+
+    @property
+    def kind(self) -> Kind:
+        """Theorems tell decay of all arrays from that of some."""
+        return Kind.DECAY if self.only is None else Kind.PARTIAL_DECAY
 
     def of(self, model: Model) -> Decay:
         """Return it with its arrays in the order of θ; without them where they are all."""

@@ -59,7 +59,6 @@ class Momentum:
     friction: Friction = Friction.CONSTANT
     metric: Asked | None = None
 
-    kind: ClassVar[Kind | None] = Kind.MOMENTUM
     title: ClassVar[str] = "momentum"
     statement: ClassVar[str] = (
         "θ'' + τ(t) θ' = −∇L(θ), τ constant (heavy ball), 0 or 3/t (Nesterov). The laws are the"
@@ -78,6 +77,11 @@ class Momentum:
             raise SpecError(f"friction: expected one such as Friction.NONE, got {shown}")
         if self.metric is not None:
             checks.flow(self.metric)
+
+    @property
+    def kind(self) -> Kind:
+        """Theorems tell Euclidean momentum from that on a metric."""
+        return Kind.MOMENTUM if self.metric is None else Kind.DUAL_MOMENTUM
 
     def of(self, model: Model) -> Momentum:
         """Return it with its metric as that of the model; without one that is Euclidean."""
@@ -116,6 +120,12 @@ class Momentum:
                 found += [rotations(sides, arrays), *exchanges(sides, arrays, scales)]
         charges = [boosted(laws, self.friction) for laws in found]
         return join([*charges, *linear(model.laws(), arrays, scales, self.friction)])
+
+    def timed(self, *, charged: bool, still: bool) -> int:
+        """The factor of all that is linear in p is one, where it is not 1; what stands still has s
+        in its positions, another, but where the factor moves them as well.
+        """
+        return self.friction.turns * (charged or still) + self.friction.shifts * still
 
     def coordinates(self, model: Model) -> Coordinates:
         """Return θ, p and s."""
@@ -211,11 +221,9 @@ class MomentumFields:
         size = self.gradients.dimension
         flat, rows = state[0, :, 0], np.zeros((2, self.dimension))
         rows[0, size:-1] = flat[size:-1]
-        if self.friction is Friction.CONSTANT:
-            rows[0, -1] = -flat[-1]
-            return rows[:1]
+        rows[0, -1] = 0 if self.friction.shifts else -flat[-1]
         rows[1, -1] = 1
-        return rows[1:] if self.friction is Friction.NONE else rows
+        return rows[[self.friction.turns, self.friction.shifts]]
 
     def degree(self) -> tuple[int, int]:
         """Those of the gradients; the drift is linear."""

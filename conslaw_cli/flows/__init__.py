@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -85,6 +85,31 @@ class Clocked(Protocol):
     def clock(self, field: PrimeField, state: Array) -> Array:
         """Return the directions (k, n) at a state (1, n, 1) along which laws that do not depend on
         time are constant, beside the fields': that of time alone, and what it generates with them.
+        """
+        ...
+
+
+class Copied(NamedTuple):
+    """A state that has copies of θ in front, on all of which the symmetries of the gradients act
+    alike; what is behind them stays.
+
+    homogeneous: whether scaling the state maps the fields to themselves; None where it does if the
+    same holds for the gradients.
+    """
+
+    gradients: VectorFields
+    copies: int
+    homogeneous: bool | None = None
+
+
+@runtime_checkable
+class Copying(Protocol):
+    """Fields that may have the symmetries of the gradients behind them."""
+
+    @property
+    def copied(self) -> Copied | None:
+        """How these act; None where a flow does not treat the entries of an array alike, or powers
+        of one by themselves.
         """
         ...
 

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.errors import SpecError
-from conslaw_cli.flows import Kind, Model, VectorFields
+from conslaw_cli.flows import Copied, Kind, Model, VectorFields
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
 from conslaw_cli.flows.coordinates import exponential as grown
 from conslaw_cli.flows.metrics import exponential, product
@@ -190,6 +190,11 @@ class DecayFields:
     def everywhere(self) -> bool:
         """As for the gradients."""
         return self.gradients.everywhere
+
+    @property
+    def copied(self) -> Copied:
+        """q, and t. Where all arrays decay, the fields at cq are among those at q."""
+        return Copied(self.gradients, 1, homogeneous=bool(self.decays.all()))
 
     def prime(self, rng: np.random.Generator) -> int:
         """As for the gradients."""

@@ -34,7 +34,7 @@ import numpy as np
 from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.errors import SpecError
-from conslaw_cli.flows import Asked, Kind, Model, VectorFields
+from conslaw_cli.flows import Asked, Copied, Kind, Model, VectorFields
 from conslaw_cli.flows.charges import boosted, exchanges, linear, open_spaces, rotations
 from conslaw_cli.flows.charts import Chart
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
@@ -184,6 +184,11 @@ class MomentumFields:
         """As for the gradients."""
         return self.gradients.everywhere
 
+    @property
+    def copied(self) -> Copied | None:
+        """θ and p, and s. Laws mix degrees: θ and s p."""
+        return Copied(self.gradients, 2, homogeneous=False)
+
     def prime(self, rng: np.random.Generator) -> int:
         """As for the gradients."""
         return self.gradients.prime(rng)
@@ -257,6 +262,11 @@ class MetricFields(MomentumFields):
     """
 
     chart: Chart
+
+    @property
+    def copied(self) -> None:
+        """A metric treats powers of parameters by themselves."""
+        return
 
     def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[MomentumFields, Array]:
         """Draw x as for the mirror flow, any p and s."""

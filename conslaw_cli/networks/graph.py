@@ -18,8 +18,8 @@ asked for.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -181,6 +181,28 @@ class Graph:
         from conslaw_cli.networks.text import read
 
         return read(text)
+
+    def resized(self, sizes: Mapping[str, int]) -> Graph:
+        """Return the graph with other numbers of units in some spaces, by the names of the inputs
+        and nodes that open them; all else follows, or stays. Spaces that a sum or a shared array
+        makes one are all to be named.
+
+        >>> graph = Graph.parse("x[3]\\nh[4] = dense(x; U1)\\ny[2] = dense(h; U2)")
+        >>> print(graph.resized({"x": 1, "h": 8}))
+        x[1]
+        h[8] = dense(x; U1)
+        y[2] = dense(h; U2)
+        """
+        inputs = [
+            Input(name, (sizes.get(name, units), *rest)) for name, (units, *rest) in self.inputs
+        ]
+        nodes = [
+            node._replace(operation=node.operation.resized(sizes[node.name]))
+            if node.name in sizes
+            else node
+            for node in self.nodes
+        ]
+        return replace(self, inputs=tuple(inputs), nodes=tuple(nodes))
 
     @cached_property
     def chain(self) -> Chain | None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from conslaw_cli.networks.operations.dense import Linear
     from conslaw_cli.networks.operations.elementwise import Activation
     from conslaw_cli.networks.operations.reshape import Flat
-    from conslaw_cli.problems import Problem
+    from conslaw_cli.problems import Loss, Problem
     from conslaw_cli.records import LawCount
 
 __version__ = "0.1.0"
@@ -50,6 +50,7 @@ __all__ = [
     "LawSearch",
     "Layers",
     "Linear",
+    "Loss",
     "MemoryBudgetError",
     "Mirror",
     "Momentum",
@@ -81,7 +82,7 @@ _HOMES = {
     "networks.operations.dense": ("Linear",),
     "networks.operations.elementwise": ("Activation",),
     "networks.operations.reshape": ("Flat",),
-    "problems": ("Problem",),
+    "problems": ("Loss", "Problem"),
     "records": ("LawCount",),
 }
 """The modules of the public names."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from conslaw_cli import checks
 from conslaw_cli.algebra.expansion import Expansion
+from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Flow, VectorFields
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.networks.graph import Graph
@@ -71,6 +72,19 @@ class Architecture(Protocol):
         ...
 
     @property
+    def loss(self) -> str:
+        """The loss that it is written with; of a φ of one's own squared error, under which every
+        direction of its image is free.
+        """
+        ...
+
+    def under(self, loss: str) -> Self:
+        """Return it written with a loss. Raise SpecError if it is a φ of one's own, whose image is
+        free.
+        """
+        ...
+
+    @property
     def scope(self) -> str | None:
         """What is open between φ and the network's own gradients, as a sentence; None for
         nothing.
@@ -123,7 +137,12 @@ class Data(Enum):
 
 
 class Loss(Enum):
-    """The losses that an architecture can be written with."""
+    """The losses: what decides which gradients by the outputs training can produce.
+
+    >>> from conslaw_cli import MLP, Problem, count_laws
+    >>> [count_laws(Problem(MLP((3, 4, 2)), loss=loss)).laws for loss in Loss]
+    [4, 4, 8]
+    """
 
     MSE = "mse"
     LOGISTIC = "logistic"
@@ -147,33 +166,48 @@ class Where(Enum):
 class Problem:
     """What is to be counted: a frozen, picklable value of five factors.
 
-    architecture: the map, written with the loss that it is trained with, the second factor.
+    architecture: the map; here it is written with the second factor.
     flow: what moves the parameters.
     data: what it is trained on.
     where: the points at which dim Lie is meant.
+    loss: decides which gradients by the outputs occur; by default the one that the architecture is
+    written with.
 
-    Raise SpecError if the architecture or the flow is none, or for a name of an array that it has
-    not.
+    Raise SpecError if the architecture, the flow or the loss is none, for a name of an array that
+    it has not, and for a loss under which a φ of one's own is not counted.
 
     >>> from conslaw_cli import MLP, Momentum, count_laws
     >>> problem = Problem(MLP((3, 4, 2), "linear"), Momentum())
     >>> problem.state, count_laws(problem).laws
     (41, 6)
+    >>> from conslaw_cli import Loss
+    >>> network = MLP((3, 4, 2), "linear")
+    >>> Problem(network, loss=Loss.CROSS_ENTROPY) == Problem(network.under("cross_entropy"))
+    True
     """
 
     architecture: Architecture
     flow: Flow = GRADIENT
     data: Data = Data.ALL
     where: Where = Where.GENERIC
+    loss: Loss = None  # type: ignore[assignment]  # that of the architecture
 
     def __post_init__(self) -> None:
         checks.architecture(self.architecture)
         checks.flow(self.flow)
+        written = Loss(self.architecture.loss)
+        if self.loss is None:
+            object.__setattr__(self, "loss", written)
+        if not isinstance(self.loss, Loss):
+            raise SpecError(f"loss: expected one such as Loss.MSE, got {checks.shown(self.loss)}")
+        if self.loss is not written:
+            object.__setattr__(self, "architecture", self.architecture.under(self.loss.value))
         object.__setattr__(self, "flow", self.flow.of(self.architecture))
 
     @classmethod
     def of(cls, asked: Problem | Architecture) -> Problem:
-        """Return a problem as it is, an architecture with the defaults of the other factors."""
+        """Return a problem as it is, an architecture with its loss and the
+        defaults of the other factors."""
         return asked if isinstance(asked, cls) else cls(asked)  # type: ignore[arg-type]
 
     @property
@@ -185,13 +219,6 @@ class Problem:
     def formula(self) -> Formula | None:
         """The φ or the fields given by formulas; None for a network."""
         return self.architecture.formula
-
-    @property
-    def loss(self) -> Loss:
-        """The loss that the architecture is written with; a map φ of one's own has none, and every
-        direction of its image is free, as under squared error.
-        """
-        return Loss(getattr(self.architecture, "loss", Loss.MSE))
 
     @property
     def name(self) -> str:

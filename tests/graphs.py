@@ -202,6 +202,7 @@ class Given:
     monomial: bool = False
     scope: str | None = None
     formula: None = None
+    loss: str = "mse"
     scalar: bool = False
     image_dimension: int | None = None
 
@@ -224,6 +225,10 @@ class Given:
     @property
     def held(self) -> int:
         return self.graph.held
+
+    def under(self, loss: str) -> Given:
+        assert loss == self.loss
+        return self
 
     def describe(self) -> dict[str, Any]:
         return {"graph": str(self.graph)}

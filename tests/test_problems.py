@@ -5,17 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import pytest
 
-from conslaw_cli import MLP, CustomMap, Problem, SpecError, count_laws, find_laws
+from conslaw_cli import (
+    MLP,
+    Attention,
+    CustomMap,
+    Layers,
+    Linear,
+    Loss,
+    Problem,
+    SpecError,
+    count_laws,
+    find_laws,
+)
 from conslaw_cli.flows import Kind, Model, VectorFields
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
 from conslaw_cli.networks.known_laws import Laws
-from conslaw_cli.problems import Loss
 from conslaw_cli.records import LawCount
 from conslaw_cli.sweeps.sweep import plan
 from conslaw_cli.sweeps.validity import flaw
@@ -80,10 +90,42 @@ def test_a_problem_is_a_value() -> None:
     assert (problem.flow, problem.loss, problem.state) == (GRADIENT, Loss.MSE, 20)
 
 
-def test_the_loss_is_that_of_the_architecture() -> None:
+def test_a_problem_has_five_factors() -> None:
+    names = [field.name for field in fields(Problem)]
+    assert sorted(names) == ["architecture", "data", "flow", "loss", "where"]
+
+
+def test_the_loss_is_by_default_that_of_the_architecture() -> None:
     entropy = Problem(MLP((3, 4, 2), loss="cross_entropy"))
     assert (entropy.loss, entropy.loss.zero_sum) == (Loss.CROSS_ENTROPY, True)
     assert not Problem(CustomMap.from_text("u*v")).loss.zero_sum
+    assert Problem.of(entropy.architecture) == entropy
+
+
+@pytest.mark.parametrize("loss", Loss)
+def test_a_loss_is_a_factor_however_the_architecture_was_written(loss: Loss) -> None:
+    for network in (MLP((3, 4, 2)), Layers((3,), (Linear(4), Linear(2)))):
+        written = network.under(loss.value)
+        problem = Problem(network, loss=loss)
+        assert problem == Problem(written) == Problem(written.under("logistic"), loss=loss)
+        assert (problem.loss, problem.key(0)) == (loss, Problem(written).key(0))
+        laws = {Loss.CROSS_ENTROPY: 4}  # the row sums of the last matrix
+        assert len(problem.laws()) == len(Problem(network).laws()) + laws.get(loss, 0)
+        named = replace(network, name="mine")
+        assert Problem(named, loss=loss).name == "mine"
+
+
+@pytest.mark.parametrize("own", [CustomMap.from_text("u*v"), Attention(2, 1, 1)])
+def test_a_map_of_ones_own_has_no_loss_but_squared_error(own: CustomMap | Attention) -> None:
+    assert Problem(own, loss=Loss.MSE) == Problem(own)
+    with pytest.raises(SpecError, match="loss: expected one of mse, got 'cross_entropy'"):
+        Problem(own, loss=Loss.CROSS_ENTROPY)
+
+
+@pytest.mark.parametrize("wrong", ["cross_entropy", 3, Loss])
+def test_what_is_no_loss_is_refused(wrong: Any) -> None:
+    with pytest.raises(SpecError, match=r"loss: expected one such as Loss\.MSE, got"):
+        Problem(LINEAR, loss=wrong)
 
 
 @pytest.mark.parametrize("wrong", [3, "linear 3-4-2", MLP, None])

@@ -13,7 +13,7 @@ Conservative? Conservation laws for ResNets and Transformers", ICML 2025, arXiv 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from conslaw_cli import checks
 from conslaw_cli.families.mlp import MLP
@@ -46,6 +46,16 @@ class Attention:
         checks.text("name", self.name)
         if not self.name:
             object.__setattr__(self, "name", f"attention {self.dim}-{self.heads}x{self.head_dim}")
+
+    @property
+    def loss(self) -> str:
+        """Squared error: φ is counted whatever reads it."""
+        return "mse"
+
+    def under(self, loss: str) -> Self:
+        """Return itself. Raise SpecError for another loss."""
+        checks.choice("loss", loss, (self.loss,))
+        return self
 
     def describe(self) -> dict[str, Any]:
         """Return the JSON-ready keys that define the architecture (all but its name)."""

@@ -11,10 +11,10 @@ for channels, Prop. 3.2 for residual branches).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import prod
-from typing import Any
+from typing import Any, Self, cast
 
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
@@ -96,8 +96,12 @@ class Layers:
         if not any(step.parameters for step in self.steps()):
             raise SpecError("layers: expected at least one layer with parameters")
         if not self.name:
-            loss = "" if self.loss == "mse" else f" {self.loss}"
-            object.__setattr__(self, "name", f"{show(self.input)} → {_summary(self.layers)}{loss}")
+            object.__setattr__(self, "name", self._default_name())
+
+    def under(self, loss: str) -> Self:
+        """Return it written with another loss, its label too, if that was made from the rest."""
+        name = "" if self.name == self._default_name() else self.name
+        return replace(self, loss=cast(Loss, loss), name=name)
 
     def steps(self) -> list[Step]:
         """Return all layers in order, those of a residual branch before the branch itself."""
@@ -173,6 +177,10 @@ class Layers:
         and its windows.
         """
         return self.graph.held
+
+    def _default_name(self) -> str:
+        loss = "" if self.loss == "mse" else f" {self.loss}"
+        return f"{show(self.input)} → {_summary(self.layers)}{loss}"
 
 
 @lru_cache(maxsize=4)

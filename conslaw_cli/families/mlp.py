@@ -28,10 +28,10 @@ one output less under squared error.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, Self, cast
 
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
@@ -85,6 +85,11 @@ class MLP:
         checks.text("name", self.name)
         if not self.name:
             object.__setattr__(self, "name", self._default_name())
+
+    def under(self, loss: str) -> Self:
+        """Return it written with another loss, its label too, if that was made from the rest."""
+        name = "" if self.name == self._default_name() else self.name
+        return replace(self, loss=cast(Loss, loss), name=name)
 
     @property
     def depth(self) -> int:

@@ -96,6 +96,9 @@ class Operation:
     exponential: whether its values are exponentials, to be independent (independence.py).
     opens: which of its fields is the number of units of the space that it opens, None if it opens
     none.
+    separating: whether its output is zero at units of a set where its inputs, and the parameters
+    that join these to others, are, and does not change elsewhere at first order with any of them
+    (networks/units.py).
     """
 
     __slots__ = ()
@@ -108,6 +111,7 @@ class Operation:
     polynomial: ClassVar[bool] = True
     exponential: ClassVar[bool] = False
     opens: ClassVar[str | None] = None
+    separating: ClassVar[bool] = True
 
     @classmethod
     def examples(cls) -> tuple[tuple[Operation, tuple[Shape, ...]], ...]:

@@ -159,6 +159,12 @@ class Sum:
     def known_listed(self) -> int:
         return sum(mlp.known_listed for mlp in self.networks)
 
+    loss = "mse"
+
+    def under(self, loss: str) -> Sum:
+        assert loss == self.loss
+        return self
+
     def describe(self) -> dict[str, Any]:
         return {"parts": [mlp.describe() for mlp in self.networks]}
 

@@ -141,6 +141,16 @@ class _WithoutKnownLaws:
         return expansion.fields(self.fields().graph)
 
     @property
+    def loss(self) -> str:
+        """Squared error: every direction of the image of φ is free."""
+        return "mse"
+
+    def under(self, loss: str) -> Self:
+        """Return itself. Raise SpecError for another loss."""
+        checks.choice("loss", loss, (self.loss,))
+        return self
+
+    @property
     def scope(self) -> None:
         """Nothing is open: the fields themselves are given."""
         return None

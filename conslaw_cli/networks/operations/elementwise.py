@@ -214,6 +214,7 @@ class _Function(Operation):
     __slots__ = ()
     linear = False
     polynomial = False
+    separating = False  # 0 becomes a constant
 
     @classmethod
     def examples(cls) -> tuple[tuple[Operation, tuple[Shape, ...]], ...]:

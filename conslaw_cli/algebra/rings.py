@@ -315,7 +315,10 @@ def _convolution(size: int, columns: int) -> tuple[NDArray[np.intp], NDArray[np.
 
 def lift(x: Values, v: Values) -> Values:
     """Return ``x + ε v`` for a new ε: (b, D, 2^k) and (b', D, 2^k) to (b', D, 2^{k+1})."""
-    return np.concatenate([np.broadcast_to(x, v.shape), v], axis=-1)
+    size = v.shape[-1]
+    lifted: Values = np.empty((*v.shape[:-1], 2 * size), dtype=v.dtype)
+    lifted[..., :size], lifted[..., size:] = x, v
+    return lifted
 
 
 def derivative(x: Values) -> Values:

@@ -287,7 +287,7 @@ class Laws:
         other = np.concatenate([extended[right], extended[left]])
         coefficient = self.coefficient[terms]
         weights = other * np.concatenate([coefficient, coefficient])
-        dense = np.bincount(place, weights, minlength=rows * columns)
+        dense = np.bincount(place, weights, minlength=rows * columns).astype(np.float64, copy=False)
         return dense.reshape(rows, columns)[:, :-1]
 
 

@@ -47,8 +47,8 @@ class Step(NamedTuple):
     """One primitive operation of the plan.
 
     inputs, output: the places of its values. wanted: whether a cotangent is asked for, of inputs,
-    then arrays. writes: for each trainable array that it reads, which of its arrays that is, the
-    slice of θ, and whether this is the first time, in reverse order, that its gradient is written.
+    then arrays. back, moved: for those inputs and arrays of which one is, their number among all
+    and the place or the name.
     """
 
     operation: Operation
@@ -57,7 +57,8 @@ class Step(NamedTuple):
     arrays: tuple[Used, ...]
     state: Part | None
     wanted: tuple[bool, ...]
-    writes: list[tuple[int, slice, bool]]
+    back: tuple[tuple[int, int], ...]
+    moved: tuple[tuple[int, str], ...]
 
 
 class Plan(NamedTuple):
@@ -65,8 +66,7 @@ class Plan(NamedTuple):
 
     inputs: where they stand in a probe, the states behind them. shapes: of all values by place,
     those of composites' bodies too. places: of the graph's own values by name. outputs: places, and
-    where their weights stand. drawn: how many numbers inputs and states hold. covered: whether
-    every trainable array has its gradient written.
+    where their weights stand. drawn: how many numbers inputs and states hold.
     """
 
     inputs: tuple[Part, ...]
@@ -76,7 +76,6 @@ class Plan(NamedTuple):
     outputs: tuple[tuple[int, Part], ...]
     arrays: tuple[Array, ...]
     drawn: int
-    covered: bool
 
 
 class Planner:
@@ -128,7 +127,6 @@ class Planner:
             if name not in self.places:
                 raise SpecError(f"{name} is no node")
         ends = [self.places[name] for name in outputs]
-        written = self.assign(ends)
         weights = side_by_side([self.shapes[place] for place in ends])
         return Plan(
             tuple(self.inputs),
@@ -138,7 +136,6 @@ class Planner:
             tuple(zip(ends, weights, strict=True)),
             tuple(self.arrays.values()),
             self.drawn,
-            written.issuperset(self.arrays.keys() - self.frozen),
         )
 
     # ---- what is numbered
@@ -202,8 +199,20 @@ class Planner:
         """Add a primitive; return the place of its output."""
         wanted = [self.moving[place] for place in inputs] + [u.array.trainable for u in used]
         place = self.value(output, True in wanted)
-        read = tuple(inputs), place, tuple(used)
-        self.steps.append(Step(operation, *read, state, tuple(wanted), []))
+        back = [(i, each) for i, each in enumerate(inputs) if wanted[i]]
+        moved = [(i, u.array.name) for i, u in enumerate(used, start=len(inputs)) if wanted[i]]
+        self.steps.append(
+            Step(
+                operation,
+                tuple(inputs),
+                place,
+                tuple(used),
+                state,
+                tuple(wanted),
+                tuple(back),
+                tuple(moved),
+            )
+        )
         return place
 
     def body(self, operation: Composite, inputs: Sequence[int], used: Sequence[Used]) -> int:
@@ -221,22 +230,6 @@ class Planner:
             state = self.state(each, None, each.state(*shapes))
             places[node.name] = self.step(each, read, own, state, each.output(*shapes))
         return places[node.name]
-
-    def assign(self, outputs: Sequence[int]) -> set[str]:
-        """Mark which step writes an array's gradient first; return the arrays that are written:
-        those that outputs depend on.
-        """
-        reached, written = set(outputs), set[str]()
-        for i in range(len(self.steps) - 1, -1, -1):
-            step = self.steps[i]
-            if step.output not in reached:
-                continue
-            reached.update(step.inputs)
-            for place, (array, _) in enumerate(step.arrays):
-                if array.trainable:
-                    step.writes.append((place, array.entries, array.name not in written))
-                    written.add(array.name)
-        return written
 
 
 def side_by_side(shapes: Sequence[Shape]) -> list[Part]:

@@ -21,18 +21,15 @@ members of every kind lie in one orbit, so one of them need be solved.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conslaw_cli.networks.gradients import GradientFields
-from conslaw_cli.networks.graph import Graph, Step
-from conslaw_cli.networks.operations.convolution import Averages, Windows
+from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import Activation
-from conslaw_cli.networks.operations.reshape import Flat
 
 Index = NDArray[np.intp]
 NONE = -1
@@ -47,7 +44,8 @@ class Symmetry:
     of its kind.
     kinds: one number per label; labels of one kind are consecutive and may be permuted among each
     other.
-    homogeneous: whether W_φ is spanned by gradients of homogeneous polynomials in θ.
+    homogeneous: whether scaling θ maps W_φ to itself, so that the parts of a law of each degree are
+    laws.
     """
 
     labels: Index
@@ -81,39 +79,12 @@ def none(parameters: int) -> Symmetry:
 def symmetry(fields: GradientFields) -> Symmetry:
     """Read the labels off a network."""
     hand = _Hand(fields.dimension)
-    steps = fields.graph.steps
     if _is_chain(fields.graph):
         _label_chain(hand, fields)
     else:
         _label_spaces(hand, fields)
     kinds = np.array(hand.kinds, dtype=np.intp)
-    return Symmetry(hand.labels, hand.strides, kinds, homogeneous(steps))
-
-
-def homogeneous(steps: Sequence[Step]) -> bool:
-    """Whether every component of φ is homogeneous: none of them joins paths with different numbers
-    of parameters.
-
-    Such are paths from biases of different layers between which there is no gate, and paths around
-    a residual branch. Where an array is used twice nothing is said.
-    """
-    biases: dict[int, int] = {}
-    used = [number for step in steps for number, _ in step.arrays]
-    if len(used) > len(set(used)):
-        return False
-    for step in steps:
-        before = max((biases.get(place, 0) for place in step.inputs), default=0)
-        if isinstance(step.operation, Linear):
-            biases[step.output] = before + step.operation.bias
-        elif isinstance(step.operation, Activation):
-            biases[step.output] = 0
-        elif isinstance(step.operation, Windows | Averages | Flat):
-            biases[step.output] = before
-        else:
-            return False
-        if biases[step.output] > 1:
-            return False
-    return True
+    return Symmetry(hand.labels, hand.strides, kinds, fields.graph.homogeneous)
 
 
 def _is_chain(graph: Graph) -> bool:

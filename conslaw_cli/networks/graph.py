@@ -158,6 +158,11 @@ class Graph:
         """The primitive operations in order, composites replaced by what they consist of."""
         return self._plan.steps
 
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The places of the outputs among the values: inputs first, then one of each step."""
+        return self._plan.outputs
+
     def parameter_names(self) -> list[str]:
         """Return the name of every parameter, in the order of θ: ``U1[i,j]`` leads from unit i to
         unit j, ``b1[j]`` is a bias.
@@ -210,6 +215,15 @@ class Graph:
         from conslaw_cli.networks.chains import chain
 
         return chain(self)
+
+    @cached_property
+    def homogeneous(self) -> bool:
+        """Whether scaling all parameters is undone by the probe (degrees.py), so that every
+        component of φ is homogeneous.
+        """
+        from conslaw_cli.networks.degrees import scaling
+
+        return scaling(self) is not None
 
     # ---- interpreters
 

@@ -26,10 +26,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from conslaw_cli.networks.chains import straight
 from conslaw_cli.networks.gradients import GradientFields
-from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.operations.dense import Linear
-from conslaw_cli.networks.operations.elementwise import Activation
 
 Index = NDArray[np.intp]
 NONE = -1
@@ -79,26 +77,12 @@ def none(parameters: int) -> Symmetry:
 def symmetry(fields: GradientFields) -> Symmetry:
     """Read the labels off a network."""
     hand = _Hand(fields.dimension)
-    if _is_chain(fields.graph):
+    if straight(fields.graph):
         _label_chain(hand, fields)
     else:
         _label_spaces(hand, fields)
     kinds = np.array(hand.kinds, dtype=np.intp)
     return Symmetry(hand.labels, hand.strides, kinds, fields.graph.homogeneous)
-
-
-def _is_chain(graph: Graph) -> bool:
-    """Whether it is a chain of dense layers and gates, every array in it used once and trained."""
-    used = [number for step in graph.steps for number, _ in step.arrays]
-    straight = all(step.inputs == (place,) for place, step in enumerate(graph.steps))
-    return (
-        len(graph.inputs) == len(graph.outputs) == 1
-        and straight
-        and len(graph.inputs[0].shape) == 1
-        and all(isinstance(step.operation, Linear | Activation) for step in graph.steps)
-        and len(used) == len(set(used))
-        and not graph.frozen
-    )
 
 
 class _Hand:
@@ -133,16 +117,16 @@ class _Hand:
 
 
 def _label_chain(hand: _Hand, fields: GradientFields) -> None:
-    steps, arrays = fields.graph.steps, fields.graph.arrays
-    layers = [place for place, step in enumerate(steps) if isinstance(step.operation, Linear)]
+    steps = fields.graph.steps
+    layers = [place for place, step in enumerate(steps) if step.operation.dense]
     read: Index | None = (
         None  # labels of the units the next layer reads, None where a stretch begins
     )
     for place in layers:
-        matrix, *bias = (arrays[number].index for number, _ in steps[place].arrays)
+        matrix, *bias = (array.index for array, _ in steps[place].arrays)
         inputs, outputs = matrix.shape
         last = place == layers[-1]
-        gated = isinstance(steps[min(place + 1, len(steps) - 1)].operation, Activation)
+        gated = steps[min(place + 1, len(steps) - 1)].operation.gated
         ends = gated or (last and not fields.zero_sum)
         if read is None:
             source = hand.fresh(1, alike=False)

@@ -116,13 +116,13 @@ def scaling(graph: Graph) -> Scaling | None:
     states: dict[int, Wire] = {}
     for step in graph.steps:
         read = [wires[place] for place in step.inputs]
-        arrays = [graph.arrays[number] for number, _ in step.arrays]
+        arrays = [array for array, _ in step.arrays]
         wire = step.operation.wires(degrees, read, arrays)
         if step.state is not None:
-            slot = states.setdefault(step.state[0].start, degrees.given())
+            slot = states.setdefault(step.state.entries.start, degrees.given())
             wire = degrees.multiplied(wire, slot)
         wires.append(wire)
-    output, *others = (wires[place] for place in graph.ends)
+    output, *others = (wires[place] for place, _ in graph.plan.outputs)
     for other in others:
         degrees.joined(output, other)
     return degrees.solved(wires[: len(graph.inputs)], states, output)

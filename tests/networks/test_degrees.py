@@ -50,8 +50,8 @@ def undone(graph: Graph, seed: int) -> bool:
         start = stop
     for step in graph.steps:
         if step.state is not None:
-            slot = step.state[0]
-            factors[start + slot.start : start + slot.stop] = factor(found.states[slot.start])
+            slot = step.state.entries
+            factors[slot] = factor(found.states[slot.start])
     before = graph.forward(Residues(FIELD), theta, probe, constants)
     after = graph.forward(
         Residues(FIELD),

@@ -127,7 +127,7 @@ class Graph:
         unit j, ``b1[j]`` is a bias.
         """
         return [
-            f"{array.name}[{','.join(str(i + 1) for i in place)}]"
+            array.label(place)
             for array in self.arrays
             if array.trainable
             for place in np.ndindex(*array.shape)

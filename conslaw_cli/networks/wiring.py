@@ -57,6 +57,19 @@ class Array:
         """Where in θ, or among the constants, it stands."""
         return slice(self.offset, self.offset + self.size)
 
+    def label(self, place: Sequence[int]) -> str:
+        """Return the name of an entry, its indices counted from 1: ``U1[2,3]``."""
+        indices = ",".join(str(i + 1) for i in place)
+        return f"{self.name}[{indices}]" if place else self.name
+
+    def place(self, entry: int) -> tuple[int, ...]:
+        """Return the indices, from 0, of the entry at a place of θ."""
+        place, left = [], entry - self.offset
+        for size in reversed(self.shape):
+            left, index = divmod(left, size)
+            place.append(index)
+        return tuple(reversed(place))
+
     @property
     def index(self) -> Index:
         """The places of its entries in θ, as a matrix from what is read to what is written; a bias

@@ -39,7 +39,7 @@ def test_dense_layers_and_only_they_are_so_called(
     graph, rng = alone(operation, shapes), np.random.default_rng(0)
     theta = FIELD.random(rng, (graph.dimension,))
     probe = FIELD.random(rng, (graph.probe_size,))
-    assert operation.dense is (_affine(graph, theta, probe) is True)
+    assert operation.dense is _affine(graph, theta, probe)
 
 
 def _affine(graph: Graph, theta: Array, probe: Array) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.flows.coordinates import Coordinates
+from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws
 
 
@@ -128,6 +129,11 @@ class Timed(Protocol):
 class Model(Protocol):
     """What a flow moves: an architecture, as far as flows know it."""
 
+    @property
+    def graph(self) -> Graph | None:
+        """The network, whose arrays are its own; None for a φ given by formulas."""
+        ...
+
     def fields(self) -> VectorFields:
         """Return the gradients of the losses."""
         ...
@@ -177,6 +183,10 @@ class Flow(Asked, Protocol):
     @property
     def kind(self) -> Kind | None:
         """What theorems tell it by; None where none of them speaks of it."""
+        ...
+
+    def __hash__(self) -> int:
+        """Equal flows have equal hashes."""
         ...
 
     def describe(self) -> str | dict[str, Any]:

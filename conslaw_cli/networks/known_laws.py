@@ -291,6 +291,50 @@ class Laws:
         return dense.reshape(rows, columns)[:, :-1]
 
 
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """The laws ``Σ_j θ_ij``: sums of the rows of an array's matrix, from its place in θ on; of a
+    bias, which is one row, all of it.
+    """
+
+    array: str
+    symbol: str
+    start: int
+    rows: int
+    columns: int
+    matrix: bool
+
+    @property
+    def text(self) -> str:
+        """The formula."""
+        return f"{self.array}·1"
+
+    @property
+    def latex(self) -> str:
+        """The formula in TeX."""
+        return rf"{self.symbol} \mathbf{{1}}"
+
+    @property
+    def shape(self) -> str:
+        """Which entries there are, as text."""
+        return f"{self.rows} row sums" if self.matrix else "1 sum"
+
+    @property
+    def size(self) -> int:
+        """Number of laws."""
+        return self.rows
+
+    @property
+    def terms(self) -> int:
+        """Number of terms of the laws."""
+        return self.rows * self.columns
+
+    def laws(self) -> Laws:
+        """Return the sums."""
+        entries = np.arange(self.start, self.start + self.terms)
+        return linear_laws(self, list(entries.reshape(self.rows, self.columns)))
+
+
 def linear_laws(family: Family, members: Sequence[Index]) -> Laws:
     """Return the laws ``h_l = Σ_{e ∈ members[l]} θ_e``."""
     left = np.concatenate([*members, np.empty(0, np.intp)]).astype(np.intp)

@@ -63,6 +63,17 @@ def _affine(graph: Graph, theta: Array, probe: Array) -> bool:
 
 
 @every_case
+def test_what_is_idle_gives_what_it_reads(operation: Operation, shapes: tuple[Shape, ...]) -> None:
+    graph, rng = alone(operation, shapes), np.random.default_rng(3)
+    probe = FIELD.random(rng, (graph.probe_size,))
+    given = evaluated(graph, FIELD.random(rng, (graph.dimension,)), probe).ravel()
+    same = operation.output(*shapes) == shapes[0] and len(given) == graph.input_size
+    read = probe[: graph.input_size]
+    same = same and bool((given % FIELD.p == read % FIELD.p).all())
+    assert operation.idle(*shapes) is same
+
+
+@every_case
 def test_gates_multiply_by_their_state_and_nothing_else_has_one(
     operation: Operation, shapes: tuple[Shape, ...]
 ) -> None:

@@ -47,6 +47,10 @@ class Add(Operation):
         """The shape that all have."""
         return _equal("add", inputs)
 
+    def idle(self, *inputs: Shape) -> bool:
+        """Of one branch."""
+        return len(inputs) == 1
+
     def forward(self, ring: Ring, x: Sequence[Values], p: Sequence[Values], s: Any) -> Values:
         """Add."""
         return ring.add(*x)

@@ -177,8 +177,8 @@ Layer = Operation | Branch
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One layer with the shapes before and behind it, and the number of its own parameters; ``path``
-    has one index per level of nesting.
+    """One layer with the shapes before and behind it, and how many parameters of its own it has;
+    ``path`` has one index per level of nesting.
     """
 
     path: tuple[int, ...]

@@ -11,7 +11,7 @@ import pytest
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.rings import Residues, ring
 from conslaw_cli.networks.graph import Graph, Input
-from conslaw_cli.networks.operation import Node, Operation, Shape
+from conslaw_cli.networks.operation import Node, Operation, Read, Shape
 from conslaw_cli.networks.operations import OPERATIONS
 
 FIELD = PrimeField(8388593)
@@ -103,7 +103,7 @@ def _first(graph: Graph, z: Array) -> tuple[float, float]:
     (step, *_) = graph.steps
     shape = graph.inputs[0].shape
     x: Any = jets.reshape(1, shape[0], -1, 2)
-    given = step.operation.forward(ring(FIELD, 2), [x], [], None)
+    given = step.operation.forward(Read(ring(FIELD, 2), [x], [], None, [True]))
     return float(given[0, 0, 0, 0] % FIELD.p), float(given[0, 0, 0, 1] % FIELD.p)
 
 

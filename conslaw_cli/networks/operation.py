@@ -215,6 +215,10 @@ class Operation:
         """What the coefficients of its output are multiplied by to be integers."""
         return 1
 
+    def idle(self, *inputs: Shape) -> bool:
+        """Whether it gives what it reads, so that layers need no node for it."""
+        return False
+
     def growth(self, *inputs: Growth) -> Growth:
         """Return the degrees of the output."""
         return Growth.largest(inputs)

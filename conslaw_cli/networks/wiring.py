@@ -58,7 +58,7 @@ class Array(NamedTuple):
 
     def place(self, entry: int) -> tuple[int, ...]:
         """Return the indices, from 0, of the entry at a place of θ."""
-        place, left = [], entry - self.offset
+        place, left = [], entry - self.entries.start
         for size in reversed(self.shape):
             left, index = divmod(left, size)
             place.append(index)

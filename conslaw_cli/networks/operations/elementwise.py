@@ -91,6 +91,10 @@ class Activation(Operation):
         """Whether there are slopes."""
         return self.name not in LINEAR
 
+    def idle(self, *inputs: Shape) -> bool:
+        """Without slopes."""
+        return not self.gated
+
     def output(self, *inputs: Shape) -> Shape:
         """Nothing changes."""
         return inputs[0]

@@ -48,6 +48,10 @@ class Add(Operation):
         """The shape that all have."""
         return _equal("add", inputs)
 
+    def idle(self, *inputs: Shape) -> bool:
+        """Of one branch."""
+        return len(inputs) == 1
+
     def forward(self, at: Read) -> Values:
         """Add."""
         return at.ring.add(*at.inputs)

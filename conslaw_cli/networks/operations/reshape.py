@@ -34,6 +34,10 @@ class Flat(Operation):
         only(options)
         return cls()
 
+    def idle(self, *inputs: Shape) -> bool:
+        """On a vector."""
+        return len(inputs[0]) == 1
+
     def output(self, *inputs: Shape) -> Shape:
         """All values."""
         return (prod(inputs[0]),)

@@ -15,8 +15,9 @@ from conslaw_cli.algebra.expansion import Expansion
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Flow, VectorFields
 from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.networks.known_laws import Family, Laws
 from conslaw_cli.records import job_hash
 
 
@@ -270,3 +271,10 @@ class Problem:
     def laws(self) -> Laws:
         """Return the known laws."""
         return self.flow.laws(self.architecture)
+
+    def families(self) -> Sequence[Family] | None:
+        """Return the families of the known laws of gradient flow, without listing their entries;
+        None for a φ or fields given by formulas.
+        """
+        fields = self.architecture.fields() if self.graph is not None else None
+        return fields.families() if isinstance(fields, GradientFields) else None

@@ -19,7 +19,7 @@ _COUNTS = (
     r"% Needs \\usepackage",
 )
 _COUNT = re.compile("|".join(_COUNTS))
-_LAWS = re.compile(r": \d+ parameters?, laws of degree ")
+_LAWS = re.compile(r": \d+ parameters?, (known laws\b|laws of degree )")
 """In all formats of laws: above them, as a comment where need be."""
 
 

@@ -246,8 +246,8 @@ def verdict_lines(tally: Tally) -> list[str]:
         ),
         "computed": f"the lower bound is proved, the upper bound rests on random trials{error}.",
         "bounded": (
-            "so many laws are known and independent, which is proved; whether there are others is"
-            " not decided."
+            "there are so many laws at least, which is proved; whether there are more is not"
+            " decided."
         ),
         "failed": "no count was made.",
     }

@@ -57,6 +57,20 @@ Kind = Literal["full", "diagonal", "scalar"]
 """Which entries of a symmetric matrix are laws: all, those on the diagonal, or their sum alone."""
 
 
+class Matrix(Protocol):
+    """M, made when it is needed."""
+
+    def __call__(self) -> Index:
+        """Return the parameters, one row per unit."""
+        ...
+
+    def lines(self) -> Index:
+        """Return which rows of its array a unit has, columns if the array writes it, one row per
+        unit: (units, k).
+        """
+        ...
+
+
 class Part(NamedTuple):
     """A term ``factor · M Mᵀ`` of a matrix of laws, M with one row of parameters per unit; or
     ``factor`` times the entries of a bias (linear), which stand on the diagonal.
@@ -75,7 +89,7 @@ class Part(NamedTuple):
     linear: bool
     size: int
     width: int
-    matrix: Callable[[], Index]
+    matrix: Matrix
 
     def formula(self, tex: bool) -> str:
         """Return its formula without the factor."""

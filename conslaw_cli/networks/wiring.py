@@ -133,8 +133,16 @@ class _Indexer:
     copies: tuple[Index, ...]
 
     def __call__(self) -> Index:
-        index = self.array.places.T if self.written else _by_unit(self.array.places, self.rows)
-        for rows in self.copies:
+        return self._by_unit(self.array.places.T if self.written else self.array.places)
+
+    def lines(self) -> Index:
+        """Return the rows, or the columns, that are a unit's, one row per unit."""
+        last = self.array.shape[-1]
+        count = last if self.written else self.array.size // last
+        return self._by_unit(np.arange(count)[:, None])
+
+    def _by_unit(self, index: Index) -> Index:
+        for rows in (None if self.written else self.rows, *self.copies):
             index = _by_unit(index, rows)
         return index
 

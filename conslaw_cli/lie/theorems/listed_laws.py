@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from conslaw_cli.flows import Kind
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
-from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Family, Form, Part, Sums
 from conslaw_cli.problems import Problem
 from conslaw_cli.records import Bound
@@ -43,9 +42,8 @@ def listed_laws(problem: Problem, evidence: Evidence) -> Proof | None:
     generic θ is largest, so this holds of any order; it is chosen so that κ is small. Under decay
     a law h becomes ``e^{kλt} h``, with the same gradient by θ up to a factor. ∎
     """
-    families = _families(problem)
-    if families is None or not (listed := sum(family.size for family in families)):
-        return None
+    families = [each for each in problem.families() or () if _stays(each, problem.flow.kind)]
+    listed = sum(family.size for family in families)
     independent = listed - _lost(families)
     if independent <= 0:
         return None
@@ -59,20 +57,13 @@ def listed_laws(problem: Problem, evidence: Evidence) -> Proof | None:
     )
 
 
-def _families(problem: Problem) -> Sequence[Family] | None:
-    """Return the families of laws, without listing their entries; None for a map of one's own."""
-    fields = problem.architecture.fields() if problem.graph is not None else None
-    if not isinstance(fields, GradientFields):
-        return None
-    families = fields.families()
-    if problem.flow.kind is Kind.DECAY:
-        return [family for family in families if _alike(family)]
-    return families
-
-
-def _alike(family: Family) -> bool:
-    """Whether all terms of a law are of one degree."""
-    return not isinstance(family, Form) or len({part.linear for part in family.parts}) == 1
+def _stays(family: Family, kind: Kind | None) -> bool:
+    """Whether laws stay laws under a flow: under decay those all of whose terms are of one
+    degree.
+    """
+    if kind is Kind.GRADIENT or not isinstance(family, Form):
+        return True
+    return len({part.linear for part in family.parts}) == 1
 
 
 def _lost(families: Iterable[Family]) -> int:

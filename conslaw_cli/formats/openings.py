@@ -10,11 +10,11 @@ HEAD = 1 << 14
 """Bytes at the start of a file that are enough to know a report by."""
 _LINES = 20
 _COUNTS = (
-    r"name +(\S.* )?D +dim Lie\b",
+    r"name +(\S.* )?D +(state +)?dim Lie\b",
     r".*\n\nrows +\d+\nproved +\d+\n",
     r'\{\s*"schema": "conslaw\.',
     r"name,.*\bparameters,dim_lie,laws,",
-    r"\| name \|(.*\|)? D \| dim Lie \|",
+    r"\| name \|(.*\|)? D \| (state \| )?dim Lie \|",
     r"# .*\n\nRows: ",
     r"% Needs \\usepackage",
 )

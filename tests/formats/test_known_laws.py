@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 import sympy
 from graphs import NAMED, Given
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from small_networks import SELECTED
 
 from conslaw_cli.families.layers import Branch, Layers
@@ -38,7 +36,7 @@ ARCHITECTURES: list[Any] = [
     Layers((2, 6), (KERNEL, KERNEL, Flat(), Linear(3))),
     Layers((2,), (Linear(3), Branch((Linear(4, True), RELU, Linear(3))), RELU, Linear(2))),
     Layers((2,), (Linear(3), Branch((Linear(4), Linear(3))), Linear(2))),
-    *(Given(Graph.parse(text), name) for name, text in NAMED.items()),  # type: ignore[abstract]
+    *(Given(Graph.parse(text), name) for name, text in NAMED.items()),
 ]
 
 
@@ -49,13 +47,14 @@ def known(architecture: Architecture, row: LawCount = ROW) -> Known:
 
 
 def values(architecture: Architecture, theta: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return architecture.laws().values(theta[None], lambda terms: None)[0]
+    found: np.ndarray[Any, Any] = architecture.laws().values(theta[None], lambda terms: None)[0]
+    return found
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda each: each.name)
 def test_the_function_has_the_values_of_the_laws(architecture: Architecture) -> None:
     scope: dict[str, Any] = {}
-    exec(render("python", [known(architecture)]), scope)  # noqa: S102 - it is what is tested
+    exec(render("python", [known(architecture)]), scope)
     theta = np.random.default_rng(0).integers(-9, 9, architecture.parameters).astype(float)
     np.testing.assert_array_equal(scope["laws"](theta), values(architecture, theta))
 
@@ -67,7 +66,7 @@ def test_the_matrices_have_the_values_of_the_laws(architecture: Architecture) ->
     """Symbols stand for arrays, read by rows or by columns."""
     result = known(architecture)
     scope: dict[str, Any] = {}
-    exec(render("sympy", [result]), scope)  # noqa: S102
+    exec(render("sympy", [result]), scope)
     theta = np.random.default_rng(0).integers(-9, 9, architecture.parameters)
     numbers = []
     for law, family in zip(scope["laws"], result.families, strict=True):

@@ -28,6 +28,7 @@ from conslaw_cli.algebra.field import TERMS, Array, PrimeField, Span
 from conslaw_cli.errors import ContradictionError
 from conslaw_cli.flows import Clocked, Flow, Kind, VectorFields
 from conslaw_cli.lie.closure import Sampler, driven
+from conslaw_cli.lie.orbit import Steps, orbit
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws
@@ -257,7 +258,10 @@ def _at(graph: Graph, flow: Flow, strands: tuple[Strand, ...], seed: int) -> Wit
     if laws is None:
         return None
     enough = fields.dimension - sum(laws.values())
-    rank = _reached(sampler, enough)
+    if isinstance(there, Steps):
+        rank = orbit(there, field, rng, enough, state).rank
+    else:
+        rank = _reached(sampler, enough)
     if rank < enough:
         return None
     return Witness(strands, fields.dimension, rank, laws, field.p, seed)

@@ -50,6 +50,8 @@ FEW = 4
 """Rows in the first part of these."""
 FEWEST_LEVELS = 5
 """Levels of nested brackets from which the number of the next ones is estimated."""
+LONG = 1 << 26
+"""Evaluations times numbers held that make brackets take long (measured: half a second)."""
 LOWEST_TREE = 3
 """Height of the first balanced brackets: V_2 lies in W_3."""
 TREES = 2
@@ -329,8 +331,8 @@ def _nested_next(fields: VectorFields, dimensions: Sequence[int], tail: Sequence
 
 
 def _carry_next(fields: VectorFields, dimensions: Sequence[int], enough: int) -> bool:
-    """Whether transport comes next: fewer evaluations than brackets, if ranks go on rising as they
-    did last.
+    """Whether transport comes next: if ranks go on rising as they did last, brackets take long, and
+    more evaluations.
     """
     level = len(dimensions)
     if level < FEWEST_LEVELS or not (isinstance(fields, Transporting) and fields.transports):
@@ -339,7 +341,8 @@ def _carry_next(fields: VectorFields, dimensions: Sequence[int], enough: int) ->
     level += -(-(enough - dimensions[-1]) // gain)
     nested, balanced = 3 * FEW * 3**level, enough * 7 ** level.bit_length()
     most: int = min(nested, balanced)
-    return transport.evaluations(enough, dimensions[0], level) < most
+    long = most * fields.held > LONG
+    return long and transport.evaluations(enough, dimensions[0], level) < most
 
 
 def _grow(span: Span, parts: Iterator[Array], fold: Folding | None) -> int:

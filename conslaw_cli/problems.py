@@ -121,6 +121,11 @@ class Formula(Protocol):
         ...
 
     @property
+    def homogeneous(self) -> bool:
+        """Whether it is a φ all of whose components are homogeneous, apart from constants."""
+        ...
+
+    @property
     def scalar(self) -> bool:
         """Whether one field spans the fields."""
         ...
@@ -195,11 +200,13 @@ class Problem:
     def __post_init__(self) -> None:
         checks.architecture(self.architecture)
         checks.flow(self.flow)
-        loss = Loss(self.architecture.loss) if self.loss is None else self.loss
-        if not isinstance(loss, Loss):
-            raise SpecError(f"loss: expected one such as Loss.MSE, got {checks.shown(loss)}")
-        object.__setattr__(self, "loss", loss)
-        object.__setattr__(self, "architecture", self.architecture.under(loss.value))
+        written = Loss(self.architecture.loss)
+        if self.loss is None:
+            object.__setattr__(self, "loss", written)
+        if not isinstance(self.loss, Loss):
+            raise SpecError(f"loss: expected one such as Loss.MSE, got {checks.shown(self.loss)}")
+        if self.loss is not written:
+            object.__setattr__(self, "architecture", self.architecture.under(self.loss.value))
         object.__setattr__(self, "flow", self.flow.of(self.architecture))
 
     @classmethod

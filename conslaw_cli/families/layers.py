@@ -100,8 +100,6 @@ class Layers:
 
     def under(self, loss: str) -> Self:
         """Return it written with another loss, its label too, if that was made from the rest."""
-        if loss == self.loss:
-            return self
         name = "" if self.name == self._default_name() else self.name
         return replace(self, loss=cast(Loss, loss), name=name)
 

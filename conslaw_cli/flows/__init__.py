@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -136,6 +136,42 @@ class TransportingDrift(Transporting, Protocol):
         ...
 
 
+class Copied(NamedTuple):
+    """A state that has copies of θ in front, on all of which the symmetries of the gradients act
+    alike; what is behind them stays.
+
+    homogeneous: whether scaling the state maps the fields to themselves; None where it does if the
+    same holds for the gradients.
+    """
+
+    gradients: VectorFields
+    copies: int
+    homogeneous: bool | None = None
+
+
+@runtime_checkable
+class Copying(Protocol):
+    """Fields that may have the symmetries of the gradients behind them."""
+
+    @property
+    def copied(self) -> Copied | None:
+        """How these act; None where a flow does not treat the entries of an array alike, or powers
+        of one by themselves.
+        """
+        ...
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A flow with laws that depend on time, found by their form."""
+
+    def timed(self, *, charged: bool, still: bool) -> int:
+        """Return how many independent laws depend on time, whatever they are combined with;
+        charged: some are bilinear in θ and its momenta. still: some parameters do not move.
+        """
+        ...
+
+
 class Model(Protocol):
     """What a flow moves: an architecture, as far as flows know it."""
 
@@ -166,16 +202,16 @@ class Kind(Enum):
     """The kinds of flows: theorems say for which they hold, without knowing the flows."""
 
     GRADIENT = "gradient"
-    DECAY = "decay"
+    DECAY = "decay of all arrays"
+    PARTIAL_DECAY = "decay of some arrays"
     MIRROR = "mirror"
     MOMENTUM = "momentum"
+    DUAL_MOMENTUM = "momentum on a metric"
 
 
 class Flow(Asked, Protocol):
     """How training moves the parameters: frozen, picklable values; equal ones give equal counts."""
 
-    kind: ClassVar[Kind | None]
-    """What theorems tell it by; None where none of them speaks of it."""
     title: ClassVar[str]
     """What it is called, in a line."""
     statement: ClassVar[str]
@@ -184,6 +220,15 @@ class Flow(Asked, Protocol):
     """Paper and place."""
     keys: ClassVar[tuple[str, ...]]
     """The keys of YAML and of rows that name it."""
+
+    @property
+    def kind(self) -> Kind | None:
+        """What theorems tell it by; None where none of them speaks of it."""
+        ...
+
+    def __hash__(self) -> int:
+        """Equal flows have equal hashes."""
+        ...
 
     def describe(self) -> str | dict[str, Any]:
         """Return what ``flow:`` holds: a key, or a key with its values; ready for JSON."""

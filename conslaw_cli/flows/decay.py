@@ -30,7 +30,7 @@ from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.series import Series
 from conslaw_cli.errors import SpecError
-from conslaw_cli.flows import Kind, Model, Transporting, VectorFields
+from conslaw_cli.flows import Copied, Kind, Model, Transporting, VectorFields
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
 from conslaw_cli.flows.coordinates import exponential as grown
 from conslaw_cli.flows.metrics import exponential, product
@@ -52,7 +52,6 @@ class Decay:
 
     only: tuple[str, ...] | None = None
 
-    kind: ClassVar[Kind | None] = Kind.DECAY
     title: ClassVar[str] = "weight decay"
     statement: ClassVar[str] = (
         "θ' = −λ θ − ∇L(θ), λ > 0, on all arrays or on some. As many laws as gradient flow has"
@@ -76,6 +75,11 @@ class Decay:
             if times > 1:
                 raise SpecError(f"only: expected every array once, got {name} {times} times")
             object.__setattr__(self, "only", names)
+
+    @property
+    def kind(self) -> Kind:
+        """Theorems tell decay of all arrays from that of some."""
+        return Kind.DECAY if self.only is None else Kind.PARTIAL_DECAY
 
     def of(self, model: Model) -> Decay:
         """Return it with its arrays in the order of θ; without them where they are all."""
@@ -187,6 +191,11 @@ class DecayFields:
     def everywhere(self) -> bool:
         """As for the gradients."""
         return self.gradients.everywhere
+
+    @property
+    def copied(self) -> Copied:
+        """q, and t. Where all arrays decay, the fields at cq are among those at q."""
+        return Copied(self.gradients, 1, homogeneous=bool(self.decays.all()))
 
     def prime(self, rng: np.random.Generator) -> int:
         """As for the gradients."""

@@ -27,6 +27,18 @@ class Friction(Enum):
         }[self]
 
     @property
+    def turns(self) -> bool:
+        """Whether p grows with time at fixed θ and v, as it does with a friction."""
+        return self is not Friction.NONE
+
+    @property
+    def shifts(self) -> bool:
+        """Whether s moves with time beyond what p's growth makes of it: constant friction has p
+        and s grow and shrink at one rate, and s p stays.
+        """
+        return self is not Friction.CONSTANT
+
+    @property
     def clock(self) -> tuple[tuple[str, str, str], tuple[str, ...]]:
         """Return what s is written with, as text, in LaTeX and in Python, and what laws depend on
         besides θ and v, in Python.

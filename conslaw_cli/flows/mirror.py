@@ -24,7 +24,7 @@ import numpy as np
 from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.errors import SpecError
-from conslaw_cli.flows import Kind, Model, VectorFields
+from conslaw_cli.flows import Copied, Kind, Model, VectorFields
 from conslaw_cli.flows.charts import Chart
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
@@ -188,6 +188,11 @@ class MirrorFields:
     def everywhere(self) -> bool:
         """As for the gradients."""
         return self.gradients.everywhere
+
+    @property
+    def copied(self) -> Copied | None:
+        """θ, where metrics are constant and rates belong to arrays."""
+        return Copied(self.gradients, 1) if self.chart.constant else None
 
     def prime(self, rng: np.random.Generator) -> int:
         """As for the gradients."""

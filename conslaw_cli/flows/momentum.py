@@ -35,7 +35,7 @@ from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.series import Series
 from conslaw_cli.errors import SpecError
-from conslaw_cli.flows import Asked, Kind, Model, Transporting, VectorFields
+from conslaw_cli.flows import Asked, Copied, Kind, Model, Transporting, VectorFields
 from conslaw_cli.flows.charges import boosted, exchanges, linear, open_spaces, rotations
 from conslaw_cli.flows.charts import Chart
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
@@ -60,7 +60,6 @@ class Momentum:
     friction: Friction = Friction.CONSTANT
     metric: Asked | None = None
 
-    kind: ClassVar[Kind | None] = Kind.MOMENTUM
     title: ClassVar[str] = "momentum"
     statement: ClassVar[str] = (
         "θ'' + τ(t) θ' = −∇L(θ), τ constant (heavy ball), 0 or 3/t (Nesterov). The laws are the"
@@ -79,6 +78,11 @@ class Momentum:
             raise SpecError(f"friction: expected one such as Friction.NONE, got {shown}")
         if self.metric is not None:
             checks.flow(self.metric)
+
+    @property
+    def kind(self) -> Kind:
+        """Theorems tell Euclidean momentum from that on a metric."""
+        return Kind.MOMENTUM if self.metric is None else Kind.DUAL_MOMENTUM
 
     def of(self, model: Model) -> Momentum:
         """Return it with its metric as that of the model; without one that is Euclidean."""
@@ -117,6 +121,12 @@ class Momentum:
                 found += [rotations(sides, arrays), *exchanges(sides, arrays, scales)]
         charges = [boosted(laws, self.friction) for laws in found]
         return join([*charges, *linear(model.laws(), arrays, scales, self.friction)])
+
+    def timed(self, *, charged: bool, still: bool) -> int:
+        """The factor of all that is linear in p is one, where it is not 1; what stands still has s
+        in its positions, another, but where the factor moves them as well.
+        """
+        return self.friction.turns * (charged or still) + self.friction.shifts * still
 
     def coordinates(self, model: Model) -> Coordinates:
         """Return θ, p and s."""
@@ -174,6 +184,11 @@ class MomentumFields:
     def everywhere(self) -> bool:
         """As for the gradients."""
         return self.gradients.everywhere
+
+    @property
+    def copied(self) -> Copied | None:
+        """θ and p, and s. Laws mix degrees: θ and s p."""
+        return Copied(self.gradients, 2, homogeneous=False)
 
     def prime(self, rng: np.random.Generator) -> int:
         """As for the gradients."""
@@ -237,11 +252,9 @@ class MomentumFields:
         size = self.gradients.dimension
         flat, rows = state[0, :, 0], np.zeros((2, self.dimension))
         rows[0, size:-1] = flat[size:-1]
-        if self.friction is Friction.CONSTANT:
-            rows[0, -1] = -flat[-1]
-            return rows[:1]
+        rows[0, -1] = 0 if self.friction.shifts else -flat[-1]
         rows[1, -1] = 1
-        return rows[1:] if self.friction is Friction.NONE else rows
+        return rows[[self.friction.turns, self.friction.shifts]]
 
     def degree(self) -> tuple[int, int]:
         """Those of the gradients; the drift is linear."""
@@ -280,6 +293,11 @@ class MetricFields(MomentumFields):
     def transports(self) -> bool:
         """Not done: the drift is no gradient."""
         return False
+
+    @property
+    def copied(self) -> None:
+        """A metric treats powers of parameters by themselves."""
+        return
 
     def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[MomentumFields, Array]:
         """Draw x as for the mirror flow, any p and s."""

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from math import comb
 
-from conslaw_cli.flows.decay import Decay
-from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.flows.momentum import Momentum
+from conslaw_cli.flows import Kind
 from conslaw_cli.lie.theorems.segments import cut
 from conslaw_cli.lie.theorems.single_field import is_scalar
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
@@ -21,12 +19,12 @@ def closed_form(problem: Problem) -> int | None:
     under gradient flow or decay of all its parameters, with any under Euclidean momentum; None
     where no formula is known.
     """
-    if isinstance(problem.flow, Momentum):
-        return charges(problem) if problem.flow.metric is None else None
+    if problem.flow.kind is Kind.MOMENTUM:
+        return charges(problem)
     chain = chain_of(problem)
     if chain is None or not all(chain.linear) or any(chain.biased) or chain.unmoved:
         return None
-    return _laws(chain) if problem.flow in (GRADIENT, Decay()) else None
+    return _laws(chain) if problem.flow.kind in (Kind.GRADIENT, Kind.DECAY) else None
 
 
 def _laws(chain: Chain) -> int:

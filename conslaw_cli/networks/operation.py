@@ -10,6 +10,7 @@ in ``OPERATIONS`` (operations/__init__.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from enum import Enum
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -93,6 +94,15 @@ class Operation:
     inner: whether it stands in bodies of others only.
     polynomial: whether its output is a polynomial in inputs, parameters and state.
     exponential: whether its values are exponentials, to be independent (independence.py).
+    generic: whether it stands for any function, of which it says what holds for a generic one.
+    dense: whether it is ``z = Uᵀh + b`` for a matrix U and perhaps a vector b, all of whose entries
+    are parameters, at every position.
+    gated: whether it is ``h = s ⊙ z`` for a state s.
+    opens: which of its fields is the number of units of the space that it opens, None if it opens
+    none.
+    separating: whether its output is zero at units of a set where its inputs, and the parameters
+    that join these to others, are, and does not change elsewhere at first order with any of them
+    (networks/units.py).
     """
 
     __slots__ = ()
@@ -104,6 +114,10 @@ class Operation:
     inner: ClassVar[bool] = False
     polynomial: ClassVar[bool] = True
     exponential: ClassVar[bool] = False
+    generic: ClassVar[bool] = False
+    dense: ClassVar[bool] = False
+    opens: ClassVar[str | None] = None
+    separating: ClassVar[bool] = True
 
     @classmethod
     def examples(cls) -> tuple[tuple[Operation, tuple[Shape, ...]], ...]:
@@ -137,6 +151,11 @@ class Operation:
         return ()
 
     @property
+    def gated(self) -> bool:
+        """Whether it multiplies every value by a free factor of its own."""
+        return False
+
+    @property
     def label(self) -> str:
         """Short text of it as a layer."""
         return self.word
@@ -144,7 +163,12 @@ class Operation:
     @property
     def opened(self) -> int | None:
         """The number of units of the space that the operation opens, None if it opens none."""
-        return None
+        return None if self.opens is None else getattr(self, self.opens)
+
+    def resized(self, units: int) -> Operation:
+        """Return it with so many units in the space that it opens, and all else as it is."""
+        assert self.opens is not None
+        return replace(self, **{self.opens: units})  # type: ignore[type-var]
 
     def options(self) -> dict[str, str]:
         """Return what else defines it, as text."""

@@ -12,14 +12,15 @@ output h, s                     the last node, if there is no such line
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.graph import Graph, Input
-from conslaw_cli.networks.operation import Node, Shape, show
+from conslaw_cli.networks.operation import Node, show
 from conslaw_cli.networks.operations import OPERATIONS
+from conslaw_cli.networks.plan import Planner
 
 T = TypeVar("T")
 _WORDS = {word: operation for operation in OPERATIONS for word in operation.words()}
@@ -73,9 +74,7 @@ class _Reader:
     def __init__(self) -> None:
         self.inputs: list[Input] = []
         self.nodes: list[Node] = []
-        self.shapes: dict[str, Shape] = {}
-        self.arrays: dict[str, Shape] = {}
-        self.states: dict[str, Shape] = {}
+        self.planner = Planner()
         self.lists: dict[str, tuple[_Place, list[str]]] = {}
 
     def line(self, line: str, number: int) -> None:
@@ -100,15 +99,13 @@ class _Reader:
         if self.nodes or not 1 <= len(sizes) <= 3 or not all(0 < len(n) < 9 for n in sizes):
             raise place.error("expected an input of one to three sizes, before all nodes")
         shape = tuple(map(int, sizes))
-        self.named(match[1], place)
         if 0 in shape:
             raise place.error(f"expected positive sizes, got {match[2]}")
-        self.shapes[match[1]] = shape
+        _guarded(place, lambda: self.planner.given(match[1], shape))
         self.inputs.append(Input(match[1], shape))
 
     def node(self, match: re.Match[str], place: _Place) -> None:
-        name, word = match[1], match[3]
-        self.named(name, place)
+        word = match[3]
         if word not in _WORDS:
             near = checks.near(word, list(_WORDS))
             raise place.error(f"expected an operation, got {checks.shown(word)}{near}")
@@ -117,43 +114,12 @@ class _Reader:
             raise place.error(f"{word}: expected (inputs; arrays | state), got ({match[4]})")
         inputs, options = _guarded(place, lambda: _split(arguments[1]))
         arrays, units = _names(arguments[2]), int(match[2]) if match[2] else None
-        for each in inputs:
-            if each not in self.shapes:
-                raise place.error(f"{each} is no value given before this line")
         made = _guarded(place, lambda: _WORDS[word].parsed(word, units, options, len(arrays)))
-        if made.arity is not None and len(inputs) != made.arity:
-            raise place.error(f"{word}: expected {made.arity} inputs, got {len(inputs)}")
         if not inputs or (units and made.opened is None):
             raise place.error(f"{word}: expected inputs, and no units of its own")
-        shapes = [self.shapes[each] for each in inputs]
-        self.shapes[name] = _guarded(place, lambda: made.output(*shapes))
-        self.array(word, arrays, [shape for _, shape in made.parameters(*shapes)], place)
         state = (arguments[3] or "").strip() or None
-        self.state(word, state, made.state(*shapes), place)
-        self.nodes.append(Node(name, made, tuple(inputs), tuple(arrays), state))
-
-    def array(
-        self, word: str, names: Sequence[str], shapes: Sequence[Shape], place: _Place
-    ) -> None:
-        if len(names) != len(shapes):
-            raise place.error(f"{word}: expected {len(shapes)} arrays, got {len(names)}")
-        for name, shape in zip(names, shapes, strict=True):
-            if self.arrays.setdefault(name, shape) != shape:
-                known = show(self.arrays[name])
-                raise place.error(f"{name} is {known}, but {word} needs {show(shape)}")
-
-    def state(self, word: str, name: str | None, shape: Shape | None, place: _Place) -> None:
-        if name is None:
-            return
-        if shape is None:
-            raise place.error(f"{word}: has no state, got | {name}")
-        if self.states.setdefault(name, shape) != shape:
-            known = show(self.states[name])
-            raise place.error(f"{name} is a state of {known}, but {word} needs {show(shape)}")
-
-    def named(self, name: str, place: _Place) -> None:
-        if name in self.shapes:
-            raise place.error(f"{name} is given twice")
+        self.nodes.append(Node(match[1], made, tuple(inputs), tuple(arrays), state))
+        _guarded(place, lambda: self.planner.add(self.nodes[-1]))
 
     def graph(self) -> Graph:
         first = _Place(1, 1)
@@ -161,11 +127,11 @@ class _Reader:
             raise first.error("expected an input and a node")
         place, outputs = self.lists.get("output", (first, [self.nodes[-1].name]))
         for each in outputs:
-            if each not in self.shapes or each in [given.name for given in self.inputs]:
+            if each not in [node.name for node in self.nodes]:
                 raise place.error(f"{each} is no node")
         place, frozen = self.lists.get("frozen", (first, []))
         for each in frozen:
-            if each not in self.arrays:
+            if each not in self.planner.arrays:
                 raise place.error(f"{each} is no array")
         return Graph(tuple(self.inputs), tuple(self.nodes), tuple(outputs), frozenset(frozen))
 

@@ -159,7 +159,7 @@ class Wiring:
         self._matrices_used: dict[Array, tuple[Wire, Wire]] = {}
         self._biases_used: dict[Array, Wire] = {}
         self._touched: set[int] = set()
-        self._off, self._diagonal, self._scalar = _Equations(), _Equations(), _Equations()
+        self._off, self._diagonal, self._scalar = Equations(), Equations(), Equations()
         self._sums: list[Laws] = []
         self._order = 0
         self._labelled = True
@@ -486,7 +486,7 @@ class Wiring:
                 yield self._indexer(space, use)()
 
 
-class _Equations:
+class Equations:
     """Homogeneous linear equations over unknowns that are numbered as they appear."""
 
     def __init__(self) -> None:
@@ -523,7 +523,7 @@ class _Equations:
                 values[unknown], vectors[unknown] = {unknown: 1}, {unknown: 1}
         if not beyond:
             return [*vectors.values()]
-        known = _Equations()
+        known = Equations()
         for vector in beyond:
             known.add({free: c for free, c in vector.items() if free in vectors})
         spanned = known._solved()

@@ -5,6 +5,7 @@ laws unseen.
 from __future__ import annotations
 
 from collections import Counter
+from fractions import Fraction
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,19 @@ from numpy.typing import NDArray
 
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.families.mlp import BIASES, MLP, Loss
+from conslaw_cli.flows import Asked, Copied, Copying, Flow, VectorFields
+from conslaw_cli.flows.decay import Decay
+from conslaw_cli.flows.friction import Friction
+from conslaw_cli.flows.gradient import Gradient
+from conslaw_cli.flows.listed import FLOWS
+from conslaw_cli.flows.metrics import Power
+from conslaw_cli.flows.mirror import Mirror
+from conslaw_cli.flows.momentum import Momentum
+from conslaw_cli.laws.flowing import symmetry_of
 from conslaw_cli.laws.monomials import classes, monomials
 from conslaw_cli.laws.symmetry import NONE, Symmetry, symmetry
 from conslaw_cli.networks.gradients import GradientFields
-from conslaw_cli.problems import Architecture
+from conslaw_cli.problems import Architecture, Problem
 from conslaw_cli.specs import spec
 
 FIELD = PrimeField(8388593)
@@ -91,10 +101,15 @@ def gradients(architecture: Architecture) -> GradientFields:
     return fields
 
 
-def span(fields: GradientFields, theta: Array, rng: np.random.Generator) -> Array:
-    """Return vectors that span W_φ(θ)."""
+def span(fields: VectorFields, theta: Array, rng: np.random.Generator) -> Array:
+    """Return vectors that span W_φ(θ), or the control fields of a flow at a state."""
     probes = fields.sample(FIELD, rng, fields.dimension + 3)
     return fields.evaluate(FIELD, FIELD.reduce(theta.copy())[None, :, None], probes)[..., 0]
+
+
+def drift(fields: VectorFields, state: Array) -> Array:
+    found = fields.drift(FIELD, FIELD.reduce(state.copy())[None, :, None])
+    return np.zeros(0) if found is None else FIELD.reduce(found[0, :, 0])
 
 
 def same_span(left: Array, right: Array) -> bool:
@@ -108,18 +123,16 @@ def flips(found: Symmetry, chosen: NDArray[Any]) -> Array:
     return result
 
 
-def check_flips(architecture: Architecture, rng: np.random.Generator) -> None:
-    net = gradients(architecture)
-    found, theta = symmetry(net), FIELD.random(rng, (net.dimension,))
+def check_flips(net: VectorFields, rng: np.random.Generator) -> None:
+    found, theta = symmetry_of(net), FIELD.random(rng, (net.dimension,))
     signs = flips(found, rng.integers(2, size=len(found.kinds)))
-    assert same_span(span(net, signs * theta, rng), signs * span(net, theta, rng)), (
-        architecture.name
-    )
+    assert same_span(span(net, signs * theta, rng), signs * span(net, theta, rng))
+    kept = drift(net, theta)
+    assert (drift(net, signs * theta) == FIELD.reduce(signs[: len(kept)] * kept)).all()
 
 
-def check_permutations(architecture: Architecture, rng: np.random.Generator) -> None:
-    net = gradients(architecture)
-    found, theta = symmetry(net), FIELD.random(rng, (net.dimension,))
+def check_permutations(net: VectorFields, rng: np.random.Generator) -> None:
+    found, theta = symmetry_of(net), FIELD.random(rng, (net.dimension,))
     source = np.flatnonzero(rng.integers(2, size=len(found.kinds)))
     target = np.sort(
         np.concatenate(
@@ -137,22 +150,70 @@ def check_permutations(architecture: Architecture, rng: np.random.Generator) -> 
     before, after = span(net, theta, rng), span(net, moved, rng)
     carried = np.empty_like(before)
     carried[:, image] = before
-    assert same_span(after, carried), architecture.name
+    assert same_span(after, carried)
+    kept = drift(net, theta)
+    assert (drift(net, moved)[image[: len(kept)]] == kept).all()
 
 
 def test_flipping_labels_and_permuting_alike_ones_map_the_fields_to_themselves() -> None:
     rng = np.random.default_rng(0)
     for architecture in NETWORKS:
-        check_flips(architecture, rng)
-        check_permutations(architecture, rng)
+        check_flips(gradients(architecture), rng)
+        check_permutations(gradients(architecture), rng)
+
+
+FLOWING: list[Flow | Asked] = [
+    Gradient(),
+    Momentum(),
+    Momentum(Friction.NESTEROV),
+    Momentum(metric=Mirror(rates=(("U1", Fraction(1, 3)),))),
+    Momentum(metric=Mirror((("U1", Power(1)),))),
+    Decay(),
+    Decay(("U1",)),
+    Mirror(rates=(("U1", Fraction(1, 3)),)),
+    Mirror((("U1", Power(1)),)),
+]
+
+
+@pytest.mark.parametrize("flow", FLOWING, ids=str)
+@pytest.mark.parametrize("seed", range(3))
+def test_what_flows_keep_of_the_symmetries_maps_their_fields_to_themselves(
+    flow: Flow, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    found = 0
+    for network in NETWORKS[seed::40]:
+        fields = Problem(network, flow).fields()
+        check_flips(fields, rng)
+        check_permutations(fields, rng)
+        copied = fields.copied if isinstance(fields, Copying) else Copied(fields, 1)
+        found += copied is not None and len(symmetry_of(fields).kinds)
+    whole = isinstance(flow, Gradient) or not (isinstance(flow, Mirror) and flow.metric)
+    dual = isinstance(flow, Momentum) and flow.metric is not None
+    assert bool(found) == (whole and not dual)
+
+
+def test_every_flow_is_among_these() -> None:
+    assert {type(flow) for flow in FLOWING} == set(FLOWS)
+
+
+@pytest.mark.parametrize("flow", FLOWING, ids=str)
+def test_a_flow_that_says_so_is_mapped_to_itself_by_scaling(flow: Flow) -> None:
+    rng = np.random.default_rng(1)
+    for network in NETWORKS[::25]:
+        fields = Problem(network, flow).fields()
+        if symmetry_of(fields).homogeneous:
+            state, factor = FIELD.random(rng, (fields.dimension,)), FIELD.random(rng, (1,))
+            scaled = FIELD.reduce(factor * state)
+            assert same_span(span(fields, state, rng), span(fields, scaled, rng))
 
 
 @THOROUGH
 @given(deep, st.integers(0, 10**6))
 def test_the_same_for_deep_networks(mlp: MLP, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    check_flips(mlp, rng)
-    check_permutations(mlp, rng)
+    check_flips(gradients(mlp), rng)
+    check_permutations(gradients(mlp), rng)
 
 
 def test_a_wrong_flip_does_not() -> None:

@@ -99,7 +99,7 @@ def test_what_is_written_is_what_was_read(text: str) -> None:
 FAULTS = {
     "nothing": ("", "1:1: expected an input and a node"),
     "no node": ("x[2]\n", "1:1: expected an input and a node"),
-    "no input": ("h = relu(x)", "1:1: x is no value given before this line"),
+    "no input": ("h = relu(x)", "1:1: x is no value given before"),
     "no line": (
         "x[2]\n\n   hello world",
         "3:4: expected x[3], h[4] = dense(x; U1), frozen U1 or output h, got 'hello world'",
@@ -134,7 +134,7 @@ FAULTS = {
     ),
     "an unknown value": (
         "x[2]\nh = relu(g)\ng = relu(x)",
-        "2:1: g is no value given before this line",
+        "2:1: g is no value given before",
     ),
     "an unknown option": (
         "x[2]\nh[2] = dense(x, kernel=3; U)",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import comb
 
-from conslaw_cli.flows import Kind
+from conslaw_cli.flows import Kind, Timed
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.lie.theorems.paths import is_monomial, path_rank
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
@@ -56,17 +56,9 @@ def mirror_paths(problem: Problem, evidence: Evidence) -> Proof | None:
     return Proof((bound,), (bound,), laws, Trace((rank,)), spare=True, listed=listed)
 
 
-def _euclidean(problem: Problem) -> bool:
-    """Whether the flow is momentum without a metric."""
-    from conslaw_cli.flows.momentum import Momentum  # flows are loaded when they are asked for
-
-    return isinstance(problem.flow, Momentum) and problem.flow.metric is None
-
-
 def _pair(problem: Problem) -> Chain | None:
-    """Return the chain of a linear network of two layers under Euclidean momentum."""
-    chain = chain_of(problem) if _euclidean(problem) else None
-    if chain is None:
+    """Return the chain of a linear network of two layers."""
+    if (chain := chain_of(problem)) is None:
         return None
     pair = len(chain.widths) == 3 and chain.linear[0] and chain.widths[-1]
     return chain if pair else None
@@ -118,25 +110,18 @@ def momentum_pair(problem: Problem, evidence: Evidence) -> Proof | None:
         Trace((value,), complete=False),
         spare=True,
         listed=listed + 2 * chain.unmoved,
-        timeless=max(0, laws - _clocks(problem, moving > 0, chain.unmoved > 0)),
+        timeless=max(0, laws - _timed(problem, charged=moving > 0, still=chain.unmoved > 0)),
     )
 
 
-def _clocks(problem: Problem, charged: bool, frozen: bool) -> int:
-    """Return how many independent laws depend on time, whatever they are combined with: s itself
-    among what stands still, and the factor of all that is linear in p.
-    """
-    from conslaw_cli.flows.friction import Friction
-    from conslaw_cli.flows.momentum import Momentum
-
-    s = frozen and problem.flow != Momentum(Friction.CONSTANT)
-    factor = (charged or frozen) and problem.flow != Momentum(Friction.NONE)
-    return int(s) + int(factor)
+def _timed(problem: Problem, *, charged: bool, still: bool) -> int:
+    assert isinstance(problem.flow, Timed)
+    return problem.flow.timed(charged=charged, still=still)
 
 
 def _moved(problem: Problem) -> Chain | None:
-    """Return the chain of a network with a monomial φ under Euclidean momentum."""
-    return chain_of(problem) if _euclidean(problem) and is_monomial(problem) else None
+    """Return the chain of a network with a monomial φ."""
+    return chain_of(problem) if is_monomial(problem) else None
 
 
 @theorem(
@@ -170,7 +155,7 @@ def momentum_paths(problem: Problem, evidence: Evidence) -> Proof | None:
     shown = f"φ is monomial; {frozen} parameters stand still, and keep velocities of their own"
     bound = Bound(value, "momentum paths", "proof", None, shown)
     trace = Trace((value,), complete=False)
-    timeless = max(0, laws - _clocks(problem, False, frozen > 0))
+    timeless = max(0, laws - _timed(problem, charged=False, still=frozen > 0))
     return Proof((bound,), (bound,), laws, trace, spare=True, listed=laws, timeless=timeless)
 
 
@@ -188,12 +173,15 @@ def homogeneous_decay(problem: Problem, evidence: Evidence) -> Proof | None:
     """If every component of φ is homogeneous, weight decay of all parameters has the laws h of
     gradient flow, as ``h(e^{λt} θ)``; time is one more direction: dim Lie is one more.
 
-    Hypotheses. A chain of layers, of which no two with biases are joined by linear ones alone: else
-    paths with different numbers of weights add up in one component.
+    Hypotheses. A φ of one's own with homogeneous components, each of a degree of its own; or a
+    network, of any operations, in which scaling all parameters is undone by scaling inputs, free
+    slopes and output weights (networks/degrees.py): all ReLU networks without skip connections or
+    without biases, attention, products. Not so where biases of two layers are joined by linear ones
+    alone, as paths with different numbers of weights add up in one component.
 
     Proof. In ``q = e^{λt} θ`` the fields are those of the gradients at cq, c = e^{−λt}, up to
-    factors that controls absorb; they span the gradients of the homogeneous parts of the components
-    of φ, which are the components themselves.
+    factors that controls absorb; ``∇F(cq; a)`` is a multiple of ∇F(q; a') for another probe a', and
+    the gradient of a component is one of itself. So they span W_φ, with time beside it.
     """
     if not decays_as_one(problem):
         return None
@@ -205,16 +193,14 @@ def homogeneous_decay(problem: Problem, evidence: Evidence) -> Proof | None:
         tuple(map(_with_time, row.upper)),
         known,
         replace(row.trace, dimensions=tuple(d + 1 for d in row.trace.dimensions)),
+        listed=row.known_listed,
         timeless=_timeless(row),
     )
 
 
 def decays_as_one(problem: Problem) -> bool:
-    """Whether all parameters of a chain with homogeneous components decay."""
-    from conslaw_cli.flows.decay import Decay  # flows are loaded when they are asked for
-
-    chain = chain_of(problem)
-    return problem.flow == Decay() and chain is not None and is_homogeneous(chain)
+    """Whether all parameters decay, and all components are homogeneous."""
+    return problem.flow.kind is Kind.DECAY and is_homogeneous(problem)
 
 
 def _timeless(row: LawCount) -> int | None:
@@ -232,12 +218,8 @@ def _with_time(bound: Bound) -> Bound:
     )
 
 
-def is_homogeneous(chain: Chain) -> bool:
-    """Whether every component of φ is homogeneous."""
-    biases = 0
-    for biased, linear in zip(chain.biased, (*chain.linear, True), strict=True):
-        biases += biased
-        if biases > 1:
-            return False
-        biases *= linear
-    return True
+def is_homogeneous(problem: Problem) -> bool:
+    """Whether every component of φ is known to be homogeneous."""
+    if problem.formula is not None:
+        return problem.formula.homogeneous
+    return problem.graph is not None and problem.graph.homogeneous

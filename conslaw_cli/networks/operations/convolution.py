@@ -60,6 +60,7 @@ class Convolution(Composite):
     keyword = "conv"
     title = "convolution over one or two dimensions"
     source = "arXiv 2506.06194, Thm 3.6"
+    opens = "channels"
 
     def __post_init__(self) -> None:
         checks.integer("channels", self.channels, 1, MAX_WIDTH)
@@ -112,11 +113,6 @@ class Convolution(Composite):
         padded = "" if self.padding == "valid" else f" {self.padding}"
         kind = f"conv{len(self.kernel)}d"
         return f"{kind} {self.channels} {show(self.kernel)}{steps}{padded}" + "+b" * self.bias
-
-    @property
-    def opened(self) -> int:
-        """Its channels."""
-        return self.channels
 
     def options(self) -> dict[str, str]:
         """Return what differs from a stride of 1 without padding, and the kernel."""

@@ -41,6 +41,8 @@ class Linear(Operation):
     keyword = "dense"
     title = "dense layer"
     source = "arXiv 2307.00144, Prop. 4.1"
+    opens = "units"
+    dense = True
 
     def __post_init__(self) -> None:
         checks.integer("units", self.units, 1, MAX_WIDTH)
@@ -73,11 +75,6 @@ class Linear(Operation):
     def label(self) -> str:
         """``dense 8``, ``+b`` with a bias."""
         return f"dense {self.units}" + "+b" * self.bias
-
-    @property
-    def opened(self) -> int:
-        """Its outputs."""
-        return self.units
 
     def output(self, *inputs: Shape) -> Shape:
         """A vector becomes a vector."""

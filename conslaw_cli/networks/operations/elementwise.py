@@ -214,6 +214,7 @@ class _Function(Operation):
     __slots__ = ()
     linear = False
     polynomial = False
+    separating = False  # 0 becomes a constant
 
     @classmethod
     def examples(cls) -> tuple[tuple[Operation, tuple[Shape, ...]], ...]:
@@ -286,6 +287,7 @@ class Smooth(_Function):
 
     keyword = "smooth"
     title = "generic smooth function of each unit"
+    generic = True
 
     @property
     def rule(self) -> Rule:

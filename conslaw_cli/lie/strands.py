@@ -1,0 +1,304 @@
+"""Block lifting: the laws of a wide network from those of a few narrow ones (docs/any-width.md).
+
+The units of all spaces are dealt out to *strands*. At a *block-diagonal* point every parameter
+whose two units belong to different strands is zero. Lie(W) at such a point contains that of the
+network of any few strands (a *witness*), and the gradients of known laws lie in blocks, one for
+each pair of strands. So if the laws of witnesses that contain every pair are complete at
+block-diagonal points, ``dim Lie = D − rank``, then so are those of the network, generically; and
+only as many witnesses are needed as there are pairs of kinds of strands.
+
+Ranks at block-diagonal points stagnate and rise again, so a rank is only ever a lower bound here:
+a witness is complete where it meets the upper bound of the laws, and decides nothing elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations_with_replacement
+from math import comb
+
+import numpy as np
+
+from conslaw_cli.algebra.field import TERMS, Array, PrimeField, Span
+from conslaw_cli.errors import ContradictionError
+from conslaw_cli.flows import Clocked, Flow, Kind, VectorFields
+from conslaw_cli.lie.closure import Sampler, driven
+from conslaw_cli.networks.gradients import GradientFields
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.networks.operation import Index
+from conslaw_cli.networks.units import Sizes, Units
+from conslaw_cli.problems import Problem
+
+Strand = Sizes
+"""How many units of each space a strand has (networks/units.py); of the constant unit, 1 or 0."""
+Pair = tuple[int, int]
+
+POINTS = 2
+"""Block-diagonal points that are tried before a witness is given up."""
+MORE = 2
+"""Strands that are added, one by one, to a witness that is not found complete."""
+LEVELS = 8
+"""Levels of nested brackets."""
+HEIGHTS = (4, 5)
+"""Heights of balanced brackets that are tried after them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """A few strands whose laws are complete at one block-diagonal point.
+
+    strands: in order. dimension, rank: of the state, and of the Lie algebra there modulo a prime.
+    laws: for each two strands, by their places, the rank of the laws' gradients in their block.
+    seed: what the point was drawn with.
+    """
+
+    strands: tuple[Strand, ...]
+    dimension: int
+    rank: int
+    laws: Mapping[Pair, int]
+    prime: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A graph as flows know what they move (flows.Model), under squared error."""
+
+    graph: Graph
+
+    def fields(self) -> GradientFields:
+        """Return the gradients."""
+        return GradientFields(self.graph)
+
+    def laws(self) -> Laws:
+        """Return the laws that the wiring gives."""
+        return self.fields().known_laws()
+
+    def parameter_names(self) -> Sequence[str]:
+        """Return the names of all parameters."""
+        return self.graph.parameter_names()
+
+
+@dataclass(frozen=True, slots=True)
+class Lifting:
+    """What witnesses prove of a network: it has so many independent laws, all functions of the
+    known ones, under a loss whose output gradients are free.
+
+    strands: how often each kind occurs.
+    """
+
+    strands: Mapping[Strand, int]
+    witnesses: tuple[Witness, ...]
+    laws: int
+
+
+FLOWS = (Kind.GRADIENT, Kind.DECAY, Kind.PARTIAL_DECAY, Kind.MOMENTUM)
+"""Flows whose controls are gradients, up to factors of time, and whose drift moves each parameter
+by itself: fields at block-diagonal states stay in their blocks.
+"""
+
+
+def lifts(problem: Problem) -> bool:
+    """Whether the hypotheses of block lifting hold: every operation separates its units (S), and
+    every known law is an entry of matrices M Mᵀ of parameters, M with one row per unit (P).
+    """
+    graph = problem.graph
+    if graph is None or graph.frozen or problem.flow.kind not in FLOWS:
+        return False
+    separating = all(step.operation.separating for step in graph.steps)
+    return separating and all(form.kind != "scalar" for form in graph.wiring().forms())
+
+
+def lifted(
+    problem: Problem, strands: Mapping[Strand, int], core: Sequence[Strand]
+) -> Lifting | None:
+    """Return what block lifting says of a problem whose units are dealt out to strands, so many of
+    each kind; None if it does not apply, or a pair of strands has no complete witness.
+
+    core: strands that every witness contains; more are added where that is not enough.
+    """
+    if not lifts(problem):
+        return None
+    dealt, least = Counter(strands), Counter(core) | Counter(_constant(problem, strands))
+    witnesses, blocks = list[Witness](), dict[tuple[Strand, ...], int]()
+    for pair in _pairs(dealt):
+        if pair not in blocks:
+            if (witness := _containing(problem, dealt, least | Counter(pair))) is None:
+                return None
+            witnesses.append(witness)
+            _note(witness, blocks)
+    return Lifting(strands, tuple(witnesses), _total(dealt, blocks))
+
+
+def _constant(problem: Problem, strands: Iterable[Strand]) -> list[Strand]:
+    """Return the strand that the constant unit is in, if there is one."""
+    assert problem.graph is not None
+    biased = not Units.of(problem.graph).openers[-1]
+    return [strand for strand in strands if biased and strand[-1]]
+
+
+def _pairs(dealt: Counter[Strand]) -> list[tuple[Strand, ...]]:
+    """Return the kinds of two strands that there are; of one strand itself."""
+    kinds = sorted(dealt, reverse=True)
+    pairs = [
+        (first, second)
+        for first, second in combinations_with_replacement(kinds, 2)
+        if first != second or dealt[first] > 1
+    ]
+    return [*pairs] or [(kinds[0],)]
+
+
+def _containing(problem: Problem, dealt: Counter[Strand], least: Counter[Strand]) -> Witness | None:
+    """Return a complete witness that contains some strands, as far as there are such."""
+    chosen = _filled(dealt & least, dealt)
+    for _ in range(1 + MORE):
+        if (witness := complete(problem, [*chosen.elements()])) is not None:
+            return witness
+        if not (rest := dealt - chosen):
+            return None
+        chosen[max(rest, key=_fullness)] += 1
+    return None
+
+
+def _filled(chosen: Counter[Strand], dealt: Counter[Strand]) -> Counter[Strand]:
+    """Add strands until there are units in every space."""
+    while empty := [i for i, n in enumerate(_sizes(chosen.elements())) if not n]:
+        fitting = [strand for strand in dealt - chosen if strand[empty[0]]]
+        chosen = chosen + Counter([max(fitting, key=_fullness)])
+    return chosen
+
+
+def _fullness(strand: Strand) -> tuple[int, int, Strand]:
+    """Sort key: strands that touch many spaces with few units come last."""
+    return sum(n > 0 for n in strand), -sum(strand), strand
+
+
+def _sizes(strands: Iterable[Strand]) -> Sizes:
+    return tuple(map(sum, zip(*strands, strict=True)))
+
+
+def _note(witness: Witness, blocks: dict[tuple[Strand, ...], int]) -> None:
+    """Note the ranks of blocks by the kinds of their strands, of one strand or two."""
+    count = len(witness.strands)
+    for i, j in combinations_with_replacement(range(count), 2):
+        kinds = (witness.strands[i], witness.strands[j])[: 1 + (i < j)]
+        rank = witness.laws.get((i, j), 0)
+        if blocks.setdefault(kinds, rank) != rank:
+            raise ContradictionError(f"blocks of {kinds} have ranks {blocks[kinds]} and {rank}")
+
+
+def _total(dealt: Counter[Strand], blocks: Mapping[tuple[Strand, ...], int]) -> int:
+    """Return the number of laws: the sum over all strands and pairs."""
+    own = sum(times * blocks[(strand,)] for strand, times in dealt.items())
+    return own + sum(_times(dealt, pair) * blocks[pair] for pair in _pairs(dealt) if pair[1:])
+
+
+def _times(dealt: Counter[Strand], pair: tuple[Strand, ...]) -> int:
+    first, second = pair
+    return comb(dealt[first], 2) if first == second else dealt[first] * dealt[second]
+
+
+def complete(problem: Problem, strands: Sequence[Strand]) -> Witness | None:
+    """Return the witness of some strands of a problem's network, under a loss whose output
+    gradients are free, if its laws are found to be complete; None decides nothing.
+
+    Deterministic, whatever the order of the strands and the sizes of the network.
+    """
+    graph, flow = problem.graph, problem.flow
+    ordered = tuple(sorted(strands, reverse=True))
+    sizes = _sizes(ordered)
+    if graph is None or not all(sizes):
+        return None
+    units = Units.of(graph)
+    witness = units.resized(graph, sizes)
+    if flow.kind is Kind.MOMENTUM:
+        like = units.resized(graph, tuple(min(n, 2) for n in units.sizes))
+        if not _kinds(witness, flow) <= _kinds(like, flow):
+            return None
+    return _complete(witness, flow, ordered)
+
+
+@lru_cache(maxsize=1024)
+def _kinds(graph: Graph, flow: Flow) -> frozenset[str]:
+    """Return the formulas of the known laws. Those of momentum depend on sizes, though only on
+    which of them are 1; others do not (networks/wiring.py).
+    """
+    return frozenset(family.text for family in flow.laws(Network(graph)).families)
+
+
+@lru_cache(maxsize=4096)
+def _complete(graph: Graph, flow: Flow, strands: tuple[Strand, ...]) -> Witness | None:
+    content = json.dumps([str(graph), flow.describe(), strands])
+    seed = int.from_bytes(hashlib.sha256(content.encode()).digest()[:8])
+    found = (_at(graph, flow, strands, seed + i) for i in range(POINTS))
+    return next(filter(None, found), None)
+
+
+def _at(graph: Graph, flow: Flow, strands: tuple[Strand, ...], seed: int) -> Witness | None:
+    """Return the witness if its laws are complete at the block-diagonal point of a seed."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    network = Network(graph)
+    fields = flow.fields(network)
+    field = PrimeField(fields.prime(rng))
+    there, state = fields.at(field, rng)
+    blocks = _blocks(graph, fields, strands)
+    state[:, blocks[0] != blocks[1]] = 0
+    sampler = Sampler(driven(there), field, state, rng)
+    laws = _ranks(flow.laws(network), sampler, blocks)
+    if laws is None:
+        return None
+    enough = fields.dimension - sum(laws.values())
+    rank = _reached(sampler, enough)
+    if rank < enough:
+        return None
+    return Witness(strands, fields.dimension, rank, laws, field.p, seed)
+
+
+def _blocks(graph: Graph, fields: VectorFields, strands: Sequence[Strand]) -> Index:
+    """Return the two strands of each coordinate of a state, in order, (2, n); of time −1."""
+    labels = [np.repeat(np.arange(len(strands)), counts) for counts in zip(*strands, strict=True)]
+    ends = np.sort(Units.of(graph).ends(graph, labels), axis=0)
+    clock = int(isinstance(fields, Clocked))
+    times = (fields.dimension - clock) // graph.dimension
+    return np.concatenate([np.tile(ends, times), np.full((2, clock), -1)], axis=1)
+
+
+def _ranks(laws: Laws, sampler: Sampler, blocks: Index) -> dict[Pair, int] | None:
+    """Return the rank of the laws' gradients in each block; None if one lies in no single block."""
+    field, spans = sampler.field, dict[Pair, Span]()
+    fields = sampler.rows(0, 4).T
+    pairs = sorted(set(map(tuple, blocks.T.tolist())) - {(-1, -1)})
+    columns = {(i, j): (blocks[0] == i) & (blocks[1] == j) for i, j in pairs}
+    for gradients in laws.over(field).gradients(sampler.theta[0, :, 0], TERMS):
+        field.reduce(gradients)
+        if field.matmul(gradients, fields).any():
+            raise ContradictionError("a known law is not conserved at a block-diagonal point")
+        inside = {pair: gradients[:, columns[pair]] for pair in pairs}
+        touched = np.stack([part.any(axis=1) for part in inside.values()])
+        if (touched.sum(axis=0) > 1).any():
+            return None
+        for pair, rows in zip(pairs, touched, strict=True):
+            if rows.any():
+                spans.setdefault(pair, Span(field)).add(inside[pair][rows])
+    return {pair: span.rank for pair, span in spans.items()}
+
+
+def _reached(sampler: Sampler, enough: int) -> int:
+    """Return the rank of nested, then of balanced brackets, as soon as it is ``enough``."""
+    span = Span(sampler.field)
+    steps: list[tuple[Callable[[int, int], Iterator[Array]], int]]
+    steps = [(sampler.nested, level) for level in range(LEVELS)]
+    steps += [(sampler.balanced, height) for height in HEIGHTS]
+    for draw, order in steps:
+        for rows in draw(order, enough + 1 - span.rank):
+            if span.add(rows) < len(rows):
+                break
+        if span.rank >= enough:
+            break
+    return span.rank

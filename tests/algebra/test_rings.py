@@ -251,18 +251,17 @@ def test_sums_over_an_axis_and_multiples(seed: int, p: int, order: int, axis: in
         assert agree(Jets(field).scale(x, factor), multiples, p)
 
 
-@pytest.mark.parametrize("size", [1, 8])
-def test_what_is_stored_is_read_back(size: int) -> None:
-    """A constant overwrites the coefficients behind its first one."""
+def test_what_is_joined_is_read_back() -> None:
+    """A constant has zeros behind its first coefficient, which is a jet of the same value."""
     field = PrimeField(101)
-    x, target = field.random(rng(0), (2, 3, size)), field.random(rng(1), (2, 3, 8))
-    Jets(field).store(target, x)
-    assert all(
-        same(*pair) for pair in zip(numbers(target, 101).flat, numbers(x, 101).flat, strict=True)
-    )
-    flat = np.zeros((2, 3))
-    Residues(field).store(flat, x[..., 0])
-    assert np.array_equal(flat, x[..., 0])
+    x, y = (field.random(rng(seed), (2, 3, size)) for seed, size in ((0, 8), (1, 1)))
+    found = Jets(field).joined([x, y, x], 8)
+    assert found.shape == (2, 9, 8)
+    for part, before in zip(np.split(found, 3, axis=1), (x, y, x), strict=True):
+        pairs = zip(numbers(part, 101).flat, numbers(before, 101).flat, strict=True)
+        assert all(same(*pair) for pair in pairs)
+    flat = Residues(field).joined([x[..., 0], y[..., 0]], 3)
+    assert np.array_equal(flat, np.concatenate([x[..., 0], y[..., 0]], axis=1))
 
 
 def test_products_of_jets_beyond_the_exact_sums_are_split() -> None:
@@ -295,8 +294,7 @@ def test_all_rings_compute_the_same(p: int, seed: int) -> None:
     )
     assert np.array_equal(expression(Residues(field), x, y, z) % p, rational)
     for over, size in ((Jets(field), 1), (jets_of(field, 4), 4)):
-        moved = np.zeros((*x.shape, size))
-        over.store(moved, x[..., None])
+        moved = over.joined([x[..., None]], size)
         found = expression(over, moved, over.constant(y), over.constant(z))
         assert np.array_equal(found[..., 0] % p, rational)
         assert not found[..., 1:].any()

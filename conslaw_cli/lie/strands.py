@@ -222,16 +222,16 @@ def complete(problem: Problem, strands: Sequence[Strand]) -> Witness | None:
     units = Units.of(graph)
     witness = units.resized(graph, sizes)
     if flow.kind is Kind.MOMENTUM:
-        like = units.resized(graph, tuple(min(n, 2) for n in units.sizes))
-        if not _kinds(witness, flow) <= _kinds(like, flow):
+        wider = units.resized(graph, (2,) * len(units.sizes))
+        if not _kinds(witness, flow) <= _kinds(wider, flow):
             return None
     return _complete(witness, flow, ordered)
 
 
 @lru_cache(maxsize=1024)
 def _kinds(graph: Graph, flow: Flow) -> frozenset[str]:
-    """Return the formulas of the known laws. Those of momentum depend on sizes, though only on
-    which of them are 1; others do not (networks/wiring.py).
+    """Return the formulas of the known laws. Under momentum some are laws only where a size is 1;
+    those of other flows do not depend on sizes (networks/wiring.py).
     """
     return frozenset(family.text for family in flow.laws(Network(graph)).families)
 

@@ -28,7 +28,7 @@ import numpy as np
 
 from conslaw_cli.algebra.field import TERMS, Array, Folding, PrimeField, Span
 from conslaw_cli.algebra.rings import derivative, lift, value
-from conslaw_cli.flows import Clocked, VectorFields
+from conslaw_cli.flows import VectorFields
 from conslaw_cli.lie.orbit import Orbit
 
 CHUNK_BYTES = 1 << 26
@@ -150,7 +150,7 @@ class Driven:
 
 def driven(fields: VectorFields) -> VectorFields:
     """Return the space of fields with their drift, if they have one: those with a clock do."""
-    return Driven(fields) if isinstance(fields, Clocked) else fields
+    return Driven(fields) if hasattr(fields, "clock") else fields
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,8 +80,7 @@ class Array(NamedTuple):
         return f"{letters}_{{{number}}}" if number else letters
 
 
-@dataclass(frozen=True, slots=True)
-class Wire:
+class Wire(NamedTuple):
     """The generator of a value: its charge (the S) and shift (the t) in the unknowns.
 
     units: of the spaces in the charge. rows: the unit that each row of the value belongs to, None
@@ -453,24 +452,17 @@ class Wiring:
 
     def _form(self, vector: Combination, kind: Kind) -> Form:
         common = lcm(*(c.denominator for c in vector.values()))
-        found = sorted(
-            (
-                (use.factor * c < 0, use.order, unknown, use, c)
-                for unknown, c in vector.items()
-                for use in self._uses[unknown]
-                if use.array.trainable
-            ),
-            key=lambda each: each[:2],
+        found = sorted(  # no two uses have the same order
+            (use.factor * c < 0, use.order, unknown, use, int(use.factor * c * common))
+            for unknown, c in vector.items()
+            for use in self._uses[unknown]
+            if use.array.trainable
         )
-        units = self._units[self._leading(min(vector))[0]]
-        parts = tuple(
-            self._part(unknown, use, int(use.factor * c * common))
-            for _, _, unknown, use, c in found
-        )
-        return Form(units, parts, kind)
+        parts = [self._part(unknown, use, factor) for _, _, unknown, use, factor in found]
+        return Form(self._units[self._leading(min(vector))[0]], tuple(parts), kind)
 
     def _part(self, unknown: int, use: _Use, factor: int) -> Part:
-        array, units = use.array, self._units[self._leading(unknown)[0]]
+        array, (root, *copies) = use.array, self._leading(unknown)
         return Part(
             factor,
             array.name,
@@ -479,18 +471,15 @@ class Wiring:
             not use.written and array.size // array.shape[-1] > self._units[unknown],
             use.linear,
             array.size,
-            array.size // units,
-            self._indexer(unknown, use),
+            array.size // self._units[root],
+            _Indexer(array, use.written, use.rows, tuple(copies)),
         )
-
-    def _indexer(self, unknown: int, use: _Use) -> _Indexer:
-        return _Indexer(use.array, use.written, use.rows, self._leading(unknown)[1:])
 
     def _matrices(self, members: Sequence[int], *, written: bool) -> Iterator[Index]:
         uses = [(use.order, space, use) for space in members for use in self._uses[space]]
         for _, space, use in sorted(uses, key=lambda each: each[0]):
             if use.written == written:
-                yield self._indexer(space, use)()
+                yield _Indexer(use.array, written, use.rows, self._leading(space)[1:])()
 
 
 class Equations:

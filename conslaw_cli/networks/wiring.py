@@ -28,7 +28,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from conslaw_cli.networks.known_laws import Form, Kind, Laws, Named, Part, join, linear_laws
+from conslaw_cli.networks.known_laws import (
+    Form,
+    Kind,
+    Laws,
+    Named,
+    Part,
+    join,
+    linear_laws,
+    listed,
+    symbol,
+)
 
 Index = NDArray[np.intp]
 Combination = dict[int, int | Fraction]
@@ -71,13 +81,6 @@ class Array(NamedTuple):
         """
         columns = self.shape[-1]
         return np.arange(self.entries.start, self.entries.stop).reshape(-1, columns)
-
-    @property
-    def symbol(self) -> str:
-        """Its name in TeX."""
-        letters = self.name.rstrip("0123456789")
-        number = self.name[len(letters) :]
-        return f"{letters}_{{{number}}}" if number else letters
 
 
 class Wire(NamedTuple):
@@ -176,8 +179,7 @@ class Wiring:
     def given(self, units: int) -> Wire:
         """Return the wire of an input of the network, on which nothing acts."""
         wire = self._fresh(units)
-        self.fixed(wire)
-        self._touched -= set(wire.charge)
+        self._vanish(wire.charge)
         return wire
 
     def layer(self, wire: Wire, units: int, matrix: Array, *bias: Array) -> Wire:
@@ -273,7 +275,7 @@ class Wiring:
 
     def laws(self) -> Laws:
         """Return the laws of gradient flow, space by space, and what the loss adds."""
-        return join([*(form.laws() for form in self.forms()), *self._sums])
+        return join([listed([*self.forms()]), *self._sums])
 
     def size(self) -> tuple[int, int]:
         """Return how many these are, and how many terms they have together, without listing
@@ -466,7 +468,6 @@ class Wiring:
         return Part(
             factor,
             array.name,
-            array.symbol,
             use.written,
             not use.written and array.size // array.shape[-1] > self._units[unknown],
             use.linear,
@@ -597,5 +598,5 @@ def _sums(array: Array) -> Laws:
     index = array.places
     n = len(index)
     shape = f"{n} row sums" if len(array.shape) > 1 else "1 sum"
-    family = Named(f"{array.name}·1", rf"{array.symbol} \mathbf{{1}}", shape, n)
+    family = Named(f"{array.name}·1", rf"{symbol(array.name)} \mathbf{{1}}", shape, n)
     return linear_laws(family, list(index))

@@ -338,7 +338,7 @@ def test_a_refused_count_is_a_failed_row_and_exit_code_3() -> None:
     )
     assert result.exit_code == 3
     assert json.loads(result.stdout)["results"][0]["verdict"] == "failed"
-    assert "1 row failed. The first: linear 90000-90000-90000-9" in result.stderr
+    assert "1 row failed. The first: linear 9000-9000-9000-9 nmf" in result.stderr
     assert "memory" in result.stderr
 
 

@@ -180,7 +180,7 @@ def test_published_rows_that_cannot_be_read_are_one_line(folder: Path) -> None:
 def test_a_failure_counts_for_more(folder: Path) -> None:
     publish(folder)
     text = (folder / "two.yaml").read_text()
-    (folder / "two.yaml").write_text(text + "architectures: [{phi: 'x*y + z*w, z*x'}]\n")
+    (folder / "two.yaml").write_text(text + "  - {phi: 'x*y + z*w, z*x + w*w'}\n")
     assert sweep(folder, "--memory", "1K", "--fresh").exit_code == 3
 
 

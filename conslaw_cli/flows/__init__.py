@@ -179,6 +179,10 @@ class Flow(Asked, Protocol):
         """What theorems tell it by; None where none of them speaks of it."""
         ...
 
+    def __hash__(self) -> int:
+        """Equal flows have equal hashes."""
+        ...
+
     def describe(self) -> str | dict[str, Any]:
         """Return what ``flow:`` holds: a key, or a key with its values; ready for JSON."""
         ...

@@ -98,27 +98,21 @@ class Lifting:
     laws: int
 
 
+FLOWS = (Kind.GRADIENT, Kind.DECAY, Kind.PARTIAL_DECAY, Kind.MOMENTUM)
+"""Flows whose controls are gradients, up to factors of time, and whose drift moves each parameter
+by itself: fields at block-diagonal states stay in their blocks.
+"""
+
+
 def lifts(problem: Problem) -> bool:
-    """Whether the hypotheses of block lifting hold (docs/any-width.md): every operation separates
-    its units (S); every known law is an entry of a matrix of products, over the units that two
-    units share (P); the fields of a block-diagonal state stay in their blocks.
+    """Whether the hypotheses of block lifting hold: every operation separates its units (S), and
+    every known law is an entry of matrices M Mᵀ of parameters, M with one row per unit (P).
     """
     graph = problem.graph
-    if graph is None or graph.frozen or not _in_blocks(problem.flow):
+    if graph is None or graph.frozen or problem.flow.kind not in FLOWS:
         return False
     separating = all(step.operation.separating for step in graph.steps)
     return separating and all(form.kind != "scalar" for form in graph.wiring().forms())
-
-
-def _in_blocks(flow: Flow) -> bool:
-    """Whether controls are gradients up to factors of time, and the drift moves each parameter by
-    itself.
-    """
-    if flow.kind is not Kind.MOMENTUM:
-        return flow.kind in (Kind.GRADIENT, Kind.DECAY)
-    from conslaw_cli.flows.momentum import Momentum  # flows are loaded when they are asked for
-
-    return isinstance(flow, Momentum) and flow.metric is None
 
 
 def lifted(
@@ -216,12 +210,26 @@ def complete(problem: Problem, strands: Sequence[Strand]) -> Witness | None:
 
     Deterministic, whatever the order of the strands and the sizes of the network.
     """
-    graph = problem.graph
+    graph, flow = problem.graph, problem.flow
     ordered = tuple(sorted(strands, reverse=True))
     sizes = _sizes(ordered)
     if graph is None or not all(sizes):
         return None
-    return _complete(Units.of(graph).resized(graph, sizes), problem.flow, ordered)  # type: ignore[arg-type]
+    units = Units.of(graph)
+    witness = units.resized(graph, sizes)
+    if flow.kind is Kind.MOMENTUM:
+        like = units.resized(graph, tuple(min(n, 2) for n in units.sizes))
+        if not _kinds(witness, flow) <= _kinds(like, flow):
+            return None
+    return _complete(witness, flow, ordered)
+
+
+@lru_cache(maxsize=1024)
+def _kinds(graph: Graph, flow: Flow) -> frozenset[str]:
+    """Return the formulas of the known laws. Those of momentum depend on sizes, though only on
+    which of them are 1; others do not (networks/wiring.py).
+    """
+    return frozenset(family.text for family in flow.laws(Network(graph)).families)
 
 
 @lru_cache(maxsize=4096)

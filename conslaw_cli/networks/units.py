@@ -5,7 +5,8 @@ those that it writes, its bias from one unit more, the *constant*. What has no p
 units one by one: the inputs of a sum or a product have the same units, and so has the output,
 each perhaps several times (the taps of a window, the positions that are flattened), copies beside
 each other. So a residual stream is one space, from the layer that embeds the input, or the input
-itself, to the last that reads it; and a shared array reads and writes the same units everywhere.
+itself, to the last that reads it; and a shared array reads and writes the same units everywhere, a
+shared state belongs to the same.
 
 Nothing here is assumed of operations: whether they do treat these units one by one is what
 ``Operation.separating`` declares.
@@ -110,6 +111,7 @@ class _Finder:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.merged: dict[int, _Rows] = {}
+        self.states: dict[str, _Rows] = {}
         self.opened = list[tuple[str, int] | None]()
         self.constant: _Rows | None = None
         self.arrays: dict[str, tuple[_Rows, _Rows]] = {}
@@ -120,6 +122,8 @@ class _Finder:
         values = {each.name: self.fresh(each.name, each.shape[0]) for each in graph.inputs}
         for node in graph.nodes:
             read = [values[name] for name in node.inputs]
+            if node.state is not None:
+                self.merge(self.states.setdefault(node.state, read[0]), read[0])
             if node.parameters:
                 values[node.name] = self.fresh(node.name, graph.shapes[node.name][0])
                 self.noted(node.parameters, read[0], values[node.name])

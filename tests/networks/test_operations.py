@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import oracle_wiring
 import pytest
+from numpy.typing import NDArray
 from oracle_wiring import Plain, primitives
 
 from conslaw_cli.algebra.field import Array, PrimeField
@@ -32,6 +33,7 @@ from conslaw_cli.networks.operations import OPERATIONS
 from conslaw_cli.networks.operations.convolution import Convolution, Pool
 from conslaw_cli.networks.operations.dense import Linear
 
+Mask = NDArray[np.bool_]
 P = 8388593
 FIELD = PrimeField(P)
 CASES = [(each, shapes) for kind in OPERATIONS for each, shapes in kind.examples()]
@@ -312,6 +314,55 @@ def _move(w: Array, u: Array, shape: Shape, i: int, j: int | None, after: bool) 
         rows[:, :, i] += old[:, :, j]
     elif j is not None:
         rows[j] -= old[i]
+
+
+# ---- units
+
+
+@every_case
+@pytest.mark.parametrize("inside", [(0,), (0, 2)])
+def test_units_are_separated_as_declared(
+    operation: Operation, shapes: tuple[Shape, ...], inside: tuple[int, ...]
+) -> None:
+    """Values and parameters are zero wherever they are not of some units alone, or of the others
+    alone. Then the output is that of these units by themselves, it is zero at the others, and a
+    change of anything that is not of these units alone does not move it at first order.
+    """
+    shapes = tuple((3, *shape[1:]) for shape in shapes)
+    here, out = np.isin(np.arange(3), inside), operation.output(*shapes)[0]
+    opened = operation.opened is not None
+    there: Mask = np.arange(out) % 2 == 0 if opened else here.repeat(out // 3)
+    run, along = (drawn(operation, shapes, 1, seed) for seed in (0, 1))
+    for name in names(shapes):
+        run.values[name][:, ~here], along.values[name][:, here] = 0, 0
+    parts = _parts(run, along, here, there)
+    y = _moving(run, along)
+    small = operation.resized(int(there.sum())) if opened else operation
+    values = {name: run.values[name][:, here] for name in names(shapes)}
+    state = None if run.state is None else run.state[:, there]
+    fewer = tuple((len(inside), *shape[1:]) for shape in shapes)
+    alone = Run(small, fewer, run.ring, values, parts, state).forward()
+    same = np.array_equal(y[0][:, there], alone) and not y[0][:, ~there].any()
+    assert (same and not y[1][:, there].any()) == operation.separating
+
+
+def _parts(run: Run, along: Run, here: Mask, there: Mask) -> dict[str, Array]:
+    """Make arrays block-diagonal, biases being read from a unit inside, and their changes zero
+    inside; return what is inside.
+    """
+    parts = {}
+    for symbol, shape in run.operation.parameters(*run.shapes):
+        rows = np.ones(1, bool) if len(shape) == 1 else here.repeat(prod(shape[:-1]) // len(here))
+        u, w = (each.arrays[symbol].reshape(len(rows), len(there)) for each in (run, along))
+        u[rows[:, None] != there], w[np.ix_(rows, there)] = 0, 0
+        parts[symbol] = u[np.ix_(rows, there)].reshape(1, -1, 1)
+    return parts
+
+
+def _moving(run: Run, along: Run) -> tuple[Array, Array]:
+    """Return the output and its derivative."""
+    moved = lifted(run, along).forward()
+    return moved[..., :1], derivative(full(moved, 2))
 
 
 # ---- growth

@@ -5,6 +5,7 @@ A new theorem is one function in a file here, and one entry of ``THEOREMS``.
 
 from __future__ import annotations
 
+from conslaw_cli.lie.theorems.block_lifting import block_lifting
 from conslaw_cli.lie.theorems.brackets import brackets, orbit, stagnation
 from conslaw_cli.lie.theorems.direct_sum import direct_sum
 from conslaw_cli.lie.theorems.flows import (
@@ -35,6 +36,7 @@ THEOREMS: tuple[Theorem, ...] = (
     linear_pair,
     image,
     direct_sum,
+    block_lifting,
     found_laws,
     mirror_paths,
     momentum_pair,

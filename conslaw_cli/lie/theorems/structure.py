@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.networks.chains import Chain
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.problems import Loss, Problem
 
-__all__ = ["Chain", "chain_of", "parts_of"]
+__all__ = ["Chain", "chain_of", "network_of", "parts_of"]
 
 
 def chain_of(problem: Problem) -> Chain | None:
@@ -27,6 +29,28 @@ def chain_of(problem: Problem) -> Chain | None:
         return found
     *inner, outputs = found.widths
     return replace(found, widths=(*inner, outputs - 1), unmoved=inner[-1] + found.biased[-1])
+
+
+def network_of(problem: Problem) -> tuple[Graph, int] | None:
+    """Return the network under a loss whose output gradients are free, and how many linear
+    functions of θ stand still besides; None for a map of one's own, or where nothing moves.
+
+    Under cross-entropy it has one output less, as a chain has: that takes one output, a dense layer
+    with arrays of its own that nothing else reads.
+    """
+    graph = problem.graph
+    if graph is None or problem.loss is not Loss.CROSS_ENTROPY:
+        return None if graph is None else (graph, 0)
+    last = next((node for node in graph.nodes if graph.outputs == (node.name,)), None)
+    if last is None or type(last.operation) is not Linear or last.operation.units == 1:
+        return None
+    names = {name for node in graph.nodes if node is not last for name in node.parameters}
+    read = any(last.name in node.inputs for node in graph.nodes)
+    if read or graph.frozen.union(names).intersection(last.parameters):
+        return None
+    units = last.operation.units
+    sizes = [array.size for array in graph.arrays if array.name in last.parameters]
+    return graph.resized({last.name: units - 1}), sum(sizes) // units
 
 
 def parts_of(problem: Problem) -> Sequence[tuple[Problem, int]]:

@@ -1,0 +1,127 @@
+"""How the units of a network are dealt out to strands (strands.py), from sizes alone.
+
+A strand without an input or an output unit moves with no other: the flip of the signs of its units
+is a symmetry of all fields at block-diagonal points. So each part of a strand that hangs together
+is to touch an end of the network (the constant unit is one). A number of strands is chosen, and
+the units of every space are spread over them evenly, as one unit each, or as many as there are for
+each and one more for some. Of an input or an output with more units than that the others are
+strands by themselves. Which attempt has complete witnesses is found out by trying: those whose
+witnesses are small come first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+
+from conslaw_cli.lie.strands import Strand
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.units import Units
+
+ATTEMPTS = 4
+"""Ways of dealing that are tried."""
+LARGEST = 700
+"""Parameters of a witness."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dealing:
+    """Strands, how often each kind occurs, and those that every witness contains."""
+
+    strands: Mapping[Strand, int]
+    core: tuple[Strand, ...]
+
+
+def dealings(graph: Graph) -> Iterator[Dealing]:
+    """Yield ways to deal out the units of a graph, those with small witnesses first."""
+    shape = _Shape.of(graph)
+    found = dict[tuple[tuple[Strand, int], ...], Dealing]()
+    for number, late, spread in product(shape.numbers(), (True, False), (True, False)):
+        strands = shape.dealt(number, late, spread)
+        if all(map(shape.admissible, strands)):
+            found.setdefault(tuple(strands.items()), Dealing(strands, shape.core(strands)))
+    sized = [(shape.largest(dealing), dealing) for dealing in found.values()]
+    ordered = sorted(sized, key=lambda each: (each[0], len(each[1].strands)))
+    yield from [dealing for size, dealing in ordered if size <= LARGEST][:ATTEMPTS]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """The spaces of a graph. weights: for each array the spaces at its ends, and how many
+    parameters join two units of these.
+    """
+
+    units: Units
+    weights: tuple[tuple[int, int, int], ...]
+
+    @classmethod
+    def of(cls, graph: Graph) -> _Shape:
+        units = Units.of(graph)
+        weights = [
+            (read, written, array.size // (units.sizes[read] * units.sizes[written]))
+            for array, (read, written) in zip(graph.arrays, units.arrays, strict=True)
+        ]
+        return cls(units, tuple(weights))
+
+    @property
+    def ends(self) -> set[int]:
+        """Inputs, outputs and the constant."""
+        constant = {i for i, openers in enumerate(self.units.openers) if not openers}
+        return {*self.units.inputs, *self.units.outputs} | constant
+
+    def numbers(self) -> list[int]:
+        """Return numbers of strands to try."""
+        sizes = [self.units.sizes[i] for i in self.ends]
+        most = sum(sizes)
+        return sorted({n for n in (*self.units.sizes, most) if n <= most}, reverse=True)
+
+    def dealt(self, number: int, late: bool, spread: bool) -> Counter[Strand]:
+        """Deal out to so many strands. late: outputs go to the last of them, all else to the first;
+        spread: what an end has beyond one for each is spread over them too.
+        """
+        columns, tips = list[list[int]](), Counter[Strand]()
+        for space, n in enumerate(self.units.sizes):
+            if space in self.ends and n > number and not spread:
+                tips[tuple(int(i == space) for i in range(len(self.units.sizes)))] = n - number
+                n = number
+            least, more = divmod(n, number)
+            last = late and space in self.units.outputs and space not in self.units.inputs
+            first = number - more if last else 0
+            columns.append([first, first + more, least])
+        strands = self._strands(number, columns)
+        return Counter({strand: n for strand, n in strands.items() if any(strand)}) + tips
+
+    def _strands(self, number: int, columns: Sequence[Sequence[int]]) -> Counter[Strand]:
+        """Count equal strands: the k-th has ``least`` units of a space, and one more if k is
+        between the first two numbers.
+        """
+        bounds = sorted({0, number, *(k for first, end, _ in columns for k in (first, end))})
+        strands = Counter[Strand]()
+        for start, stop in pairwise(bounds):
+            strand = tuple(least + (first <= start < end) for first, end, least in columns)
+            strands[strand] += stop - start
+        return strands
+
+    def admissible(self, strand: Strand) -> bool:
+        """Whether every part of a strand touches an end."""
+        reached = {i for i in self.ends if strand[i]}
+        edges = [(a, b) for a, b, _ in self.weights if strand[a] and strand[b]]
+        while grown := {x for e in edges if reached & {*e} for x in e} - reached:
+            reached |= grown
+        return reached == {i for i, n in enumerate(strand) if n}
+
+    def core(self, strands: Mapping[Strand, int]) -> tuple[Strand, ...]:
+        """Return the strand that touches most spaces with fewest units."""
+        return (max(strands, key=lambda s: (sum(n > 0 for n in s), -sum(s), s)),)
+
+    def largest(self, dealing: Dealing) -> int:
+        """Return the number of parameters of two of the largest strands with the core."""
+        strand = max(dealing.strands, key=lambda s: (self.parameters(s), s))
+        total = Counter(dealing.core) | Counter({strand: min(2, dealing.strands[strand])})
+        return self.parameters([sum(column) for column in zip(*total.elements(), strict=True)])
+
+    def parameters(self, sizes: Sequence[int]) -> int:
+        """Return the number of parameters of so many units."""
+        return sum(sizes[a] * sizes[b] * times for a, b, times in self.weights)

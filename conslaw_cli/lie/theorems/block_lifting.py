@@ -1,0 +1,88 @@
+"""Networks of any width, from narrow ones."""
+
+from __future__ import annotations
+
+from conslaw_cli.flows import Kind, Timed
+from conslaw_cli.lie.dealing import dealings
+from conslaw_cli.lie.strands import Lifting, Strand, Witness, lifted
+from conslaw_cli.lie.theorems.structure import chain_of, network_of, parts_of
+from conslaw_cli.lie.theorems.theorem import Evidence, Proof, theorem
+from conslaw_cli.problems import Problem
+from conslaw_cli.records import Bound, Trace
+
+NARROW = 1500
+"""Parameters up to which brackets at a generic point are as good."""
+
+
+@theorem(
+    "block lifting",
+    title="Networks of any width, from a few narrow ones",
+    source="proved in docs/any-width.md",
+    flows=(Kind.GRADIENT, Kind.DECAY, Kind.MOMENTUM),
+)
+def block_lifting(problem: Problem, evidence: Evidence) -> Proof | None:
+    """Let the units of a network be dealt out to strands. If every two strands belong to some few
+    whose network is complete at a block-diagonal point, ``dim Lie(W_φ)(θ) = D − rank`` of the
+    gradients of known laws, then the network is complete, and its laws are the sum, over all
+    strands and pairs of strands, of the laws in their blocks.
+
+    Hypotheses. Every operation separates its units: what it does to those of some strands is not
+    changed, at first order, by others whose values are zero. Every known law is an entry of a
+    matrix ``Σ ± M Mᵀ``, M having a row of parameters for every unit. Gradient flow, decay, or
+    momentum without a metric, under a loss with condition (9); cross-entropy counts one output
+    less where one dense layer of its own gives the output.
+
+    Proof. docs/any-width.md. Each witness is a rank modulo a prime at the point named, a lower
+    bound, that meets the upper bound of the laws there.
+    """
+    whole = parts_of(problem) == [(problem, 1)] and chain_of(problem) is None
+    if problem.parameters <= NARROW or not whole or (found := network_of(problem)) is None:
+        return None
+    graph, still = found
+    for dealing in dealings(graph):
+        if (lifting := lifted(problem, dealing.strands, dealing.core)) is not None:
+            return proof(problem, lifting, still)
+    return None
+
+
+def proof(problem: Problem, lifting: Lifting, still: int) -> Proof:
+    """Return what a lifting proves, where so many linear functions of θ stand still besides."""
+    more = still * (2 if problem.flow.kind is Kind.MOMENTUM else 1)
+    laws = lifting.laws + more
+    value = problem.state - laws
+    bound = Bound(value, "block lifting", "proof", None, _shown(lifting))
+    return Proof(
+        (bound,),
+        (bound,),
+        laws,
+        Trace((value,), complete=False),
+        timeless=_timeless(problem, lifting.laws, still, laws),
+    )
+
+
+def _timeless(problem: Problem, moving: int, still: int, laws: int) -> int | None:
+    """Return how many laws do not depend on time, where some may."""
+    if problem.flow.kind is Kind.GRADIENT:
+        return None
+    timed = 1
+    if isinstance(problem.flow, Timed):
+        timed = problem.flow.timed(charged=moving > 0, still=still > 0)
+    return max(0, laws - timed)
+
+
+def _shown(lifting: Lifting) -> str:
+    strands = ", ".join(f"{times} × {_name(strand)}" for strand, times in lifting.strands.items())
+    witnesses = "; ".join(map(_point, lifting.witnesses))
+    return f"strands {strands}; complete at block-diagonal points: {witnesses}"
+
+
+def _point(witness: Witness) -> str:
+    strands = " + ".join(map(_name, witness.strands))
+    return (
+        f"{strands} (rank {witness.rank} of {witness.dimension} modulo {witness.prime}, seed"
+        f" {witness.seed})"
+    )
+
+
+def _name(strand: Strand) -> str:
+    return "-".join(map(str, strand))

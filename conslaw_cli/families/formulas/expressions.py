@@ -3,10 +3,10 @@
 Text. A whitelist over Python's own grammar (``ast.parse``): names, exact numbers, ``+ - * /``,
 ``**`` with a constant rational exponent, ``sqrt``. Nothing is evaluated but rational arithmetic.
 
-Arrays. A name may stand for an array of numbers: then so may an expression. ``*`` and ``@`` between
-arrays are the matrix product, ``W.T`` is the transpose, ``A**k`` a power of a square matrix; ``mul``
-and ``pow`` go entry by entry, ``I(n)`` is the identity, ``einsum(ir,jr->ij; U, V)`` any sum of
-products by the names of indices. Every entry has a normal form of its own.
+Arrays. A name may stand for an array of numbers: then so may an expression. ``*`` and ``@``
+between arrays are the matrix product, ``W.T`` is the transpose, ``A**k`` a power of a square
+matrix; ``mul`` and ``pow`` go entry by entry, ``I(n)`` is the identity, ``einsum(ir,jr->ij; U, V)``
+any sum of products by the names of indices. Every entry has a normal form of its own.
 
 Normal form (terms.py, normal_form.py). Equal sums are one base, so ``sqrt(v1**2 + v2**2)`` is the
 same element wherever it is written, and constants that are zero are found out (constants.py).
@@ -167,7 +167,7 @@ def names(expressions: Iterable[Expression]) -> list[str]:
         tree = expression.tree()
         calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
         others = {id(node.func) for node in calls}
-        others |= {id(call.args[0]) for call in calls if _name_of(call) == "einsum" and call.args}
+        others |= {id(call.args[0]) for call in calls if name_of(call) == "einsum" and call.args}
         found |= {
             node.id
             for node in ast.walk(tree)
@@ -176,7 +176,8 @@ def names(expressions: Iterable[Expression]) -> list[str]:
     return sorted(found, key=_natural)
 
 
-def _name_of(call: ast.Call) -> str:
+def name_of(call: ast.Call) -> str:
+    """Return the name of the function that is called, "" if it has none."""
     return call.func.id if isinstance(call.func, ast.Name) else ""
 
 
@@ -201,12 +202,17 @@ class Names:
 
     state: tuple[tuple[str, Shape], ...]
     constants: tuple[tuple[str, Shape], ...] = ()
-    given: tuple[tuple[str, Values], ...] = ()
+    given: tuple[tuple[str, tuple[tuple[Fraction, ...], ...]], ...] = ()
+
+    @classmethod
+    def of(cls, variables: Iterable[str]) -> Names:
+        """Return names of numbers that make up θ."""
+        return cls(tuple((name, ()) for name in variables))
 
     @cached_property
     def entries(self) -> dict[str, Values]:
         """For every name the indices of its entries among all variables, or given numbers."""
-        entries, start = dict(self.given), 0
+        entries, start = {name: np.array(rows, dtype=object) for name, rows in self.given}, 0
         for name, shape in (*self.state, *self.constants):
             entries[name] = np.arange(start, start + prod(shape)).reshape(shape)
             start += prod(shape)
@@ -231,8 +237,11 @@ class Names:
         )
 
 
-def graph(expressions: Sequence[Expression], names: Names) -> tuple[Graph, list[Shape]]:
-    """Return the normal form of the entries of expressions, and the shapes of these.
+def graph(expressions: Sequence[Expression], names: Names, softmax: Sequence[int] = ()) -> Graph:
+    """Return the normal form of the entries of expressions.
+
+    softmax: which of these, by their places, are the logits of a softmax, the first axis of arrays
+    being that of the classes: they are read as their differences with the last one.
 
     Raise SpecError if one cannot be read, uses another name, goes beyond the limits of this module,
     has a pole everywhere or is nowhere real and differentiable: at none of POINTS real points.
@@ -253,9 +262,10 @@ def graph(expressions: Sequence[Expression], names: Names) -> tuple[Graph, list[
                 # So that the next point fails soon, if it does.
                 trees.insert(0, trees.pop(len(outputs)))
                 continue
-            every = [outputs[place] for place in range(len(trees))]
-            terms = [term for each in every for term in each.ravel()]
-            return builder.graph(terms), [each.shape for each in every]
+            terms = [t for i in range(len(trees)) if i not in softmax for t in outputs[i].ravel()]
+            logits = _logits([outputs[place] for place in softmax])
+            terms += (builder.sum([x, _negative(y)]) for x, y in logits)
+            return builder.graph(terms)
     reason = refused.most_common(1)[0][0]
     raise SpecError(f"{reason} at any of {tries} real points tried where the rest is defined")
 
@@ -368,7 +378,7 @@ class _Reader:
                 what = f"is {_by(value)}, and what it is added to is {_by(parts[0])}"
                 raise self._fault(item, f"{{}} {what}; expected equal shapes")
             if negative:
-                value = self._each(item, lambda x: Term(-x.coefficient, x.factors), value)
+                value = self._each(item, _negative, value)
             parts.append(value)
         return self._each(node, lambda *row: self.builder.sum(row), *parts)
 
@@ -582,6 +592,25 @@ class _Reader:
 
 def _shown(text: str) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _negative(term: Term) -> Term:
+    return Term(-term.coefficient, term.factors)
+
+
+def _logits(outputs: Sequence[Values]) -> Iterator[tuple[Term, Term]]:
+    """Yield each logit with the last one of the same softmax. Raise SpecError if none fits."""
+    if not outputs:
+        return
+    rows = [value.reshape(-1, prod(value.shape[1:])) for value in outputs]
+    if len({each.shape[1] for each in rows}) > 1:
+        shapes = " and ".join(map(_by, outputs))
+        raise SpecError(f"outputs: expected arrays with the same axes but the first, got {shapes}")
+    every = np.concatenate(rows)
+    if len(every) < 2:
+        raise SpecError("outputs: expected at least two for a softmax, got one")
+    for row in every[:-1]:
+        yield from zip(row, every[-1], strict=True)
 
 
 def _number(term: Term) -> Values:

@@ -121,6 +121,11 @@ class Formula(Protocol):
         ...
 
     @property
+    def homogeneous(self) -> bool:
+        """Whether it is a φ all of whose components are homogeneous, apart from constants."""
+        ...
+
+    @property
     def scalar(self) -> bool:
         """Whether one field spans the fields."""
         ...

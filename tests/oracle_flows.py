@@ -19,6 +19,7 @@ from math import lcm
 from typing import Any
 
 import oracle
+import oracle_layers
 from oracle import Field, Poly
 from sympy import ZZ
 from sympy.polys.rings import ring
@@ -113,6 +114,16 @@ def decay(mlp: MLP, decayed: Callable[[str], bool] = lambda name: True) -> Count
     zero, one = 0 * phase.time, phase.time**0
     drift = (*(-x if decayed(str(x)) else zero for x in phase.theta), one)
     return _counted(phase.gens, [drift, *((*field, zero) for field in phase.gradients)])
+
+
+def decay_of(phi: oracle_layers.Map) -> Count:
+    """Count the laws of weight decay of all parameters for any polynomial φ."""
+    names = [str(x) for x in phi.gens]
+    gens: tuple[Poly, ...] = ring([*names, "t"], ZZ)[1:]
+    zero, one = 0 * gens[-1], gens[-1] ** 0
+    drift = (*(-x for x in gens[:-1]), one)
+    fields = [(*(entry.set_ring(gens[0].ring) for entry in field), zero) for field in phi.fields()]
+    return _counted(gens, [drift, *fields])
 
 
 def mirror(mlp: MLP, metric: Sequence[Metric]) -> Count:

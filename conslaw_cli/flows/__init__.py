@@ -13,6 +13,7 @@ import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.flows.coordinates import Coordinates
+from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws
 
 
@@ -127,6 +128,11 @@ class Timed(Protocol):
 
 class Model(Protocol):
     """What a flow moves: an architecture, as far as flows know it."""
+
+    @property
+    def graph(self) -> Graph | None:
+        """The network, whose arrays are its own; None for a φ given by formulas."""
+        ...
 
     def fields(self) -> VectorFields:
         """Return the gradients of the losses."""

@@ -44,7 +44,7 @@ def open_spaces(spaces: Sequence[Space]) -> Iterator[list[Side]]:
 def rotations(sides: Sequence[Side], arrays: Arrays) -> Laws:
     """Return ``Σ θ_i p_j − p_i θ_j`` for all i < j, summed over the arrays of a space."""
     texts = [_commutator(side, side, arrays) for side in sides]
-    return _antisymmetric([(side.rows, side.rows) for side in sides], texts, len(arrays.names))
+    return _antisymmetric([(side.rows, side.rows) for side in sides], texts, arrays.size)
 
 
 def exchanges(sides: Sequence[Side], arrays: Arrays, scales: Sequence[Scale]) -> Iterator[Laws]:
@@ -58,7 +58,7 @@ def exchanges(sides: Sequence[Side], arrays: Arrays, scales: Sequence[Scale]) ->
     texts = [_commutator(u, v, arrays), _commutator(v, u, arrays)]
     factors = [ratio.numerator, ratio.denominator]
     pairs = [(u.rows, v.rows), (v.rows, u.rows)]
-    yield _antisymmetric(pairs, texts, len(arrays.names), factors)
+    yield _antisymmetric(pairs, texts, arrays.size, factors)
 
 
 def linear(
@@ -68,7 +68,7 @@ def linear(
     is constant, ``⟨c, θ⟩/r − s ⟨c, p⟩``. A law in one parameter alone is one of them: that
     parameter does not move.
     """
-    start, size = 0, len(arrays.names)
+    start, size = 0, arrays.size
     for family in laws.families:
         inside = np.flatnonzero((laws.law >= start) & (laws.law < start + family.size))
         start += family.size
@@ -137,13 +137,14 @@ def _named(family: Family, text: str, latex: str) -> Named:
 
 def _formula(arrays: Arrays, member: Index) -> Formula:
     """Return the name of the one parameter of a law."""
-    name = arrays.names[int(member[0])]
+    array = arrays.at(int(member[0]))
+    name = array.label(array.place(int(member[0])))
     return name, latex(name)
 
 
 def _moving(formula: Formula, arrays: Arrays, member: Index) -> Formula:
     """Return a formula in the arrays of a law as one in their velocities."""
-    name = arrays.array(int(member[0]))
+    name = arrays.at(int(member[0])).name
     if formula[0] == "θ":
         return "v", "v"
     text, tex = formula
@@ -188,7 +189,7 @@ def _commutator(theta: Side, momentum: Side, arrays: Arrays) -> tuple[str, str]:
     """Return ``X^T W − V^T Y`` for the matrices X, Y of θ and momenta V, W of two arrays with units
     as columns, as text and LaTeX.
     """
-    x, y = (arrays.array(int(side.rows[0, 0])) for side in (theta, momentum))
+    x, y = (arrays.at(int(side.rows[0, 0])).name for side in (theta, momentum))
     row = [_rows(x, theta), _rows(velocity(x), theta)]
     column = [_rows(y, momentum, True), _rows(velocity(y), momentum, True)]
     sums = ("Σ ", r"\textstyle\sum ") if _copies(theta, arrays) else ("", "")
@@ -209,5 +210,6 @@ def _rows(name: str, side: Side, transposed: bool = False) -> tuple[str, str]:
 
 def _copies(side: Side, arrays: Arrays) -> bool:
     """Whether a unit has several rows of the array, as behind a convolution."""
-    rows = {arrays.names[e].rpartition(",")[0] for e in side.rows[0].tolist()}
+    array = arrays.at(int(side.rows[0, 0]))
+    rows = {array.place(e)[:-1] for e in side.rows[0].tolist()}
     return not side.writes and len(rows) > 1

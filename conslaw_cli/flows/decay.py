@@ -33,7 +33,7 @@ from conslaw_cli.flows import Copied, Kind, Model, VectorFields
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
 from conslaw_cli.flows.coordinates import exponential as grown
 from conslaw_cli.flows.metrics import exponential, product
-from conslaw_cli.flows.names import Outline
+from conslaw_cli.flows.names import Arrays
 from conslaw_cli.networks.known_laws import Family, Laws, Named
 
 _POWERS = {1: "", 2: "2"}
@@ -84,7 +84,7 @@ class Decay:
         """Return it with its arrays in the order of θ; without them where they are all."""
         if self.only is None:
             return self
-        arrays = Outline.of(model)
+        arrays = Arrays.of(model)
         chosen = arrays.checked("decay: only", self.only)
         return Decay(None if len(chosen) == len(arrays.entries) else chosen)
 
@@ -119,7 +119,7 @@ class Decay:
         if self.only is None:
             return np.ones(size, dtype=np.bool_)
         decays = np.zeros(size, dtype=np.bool_)
-        arrays = Outline.of(model).entries
+        arrays = Arrays.of(model).entries
         for name in self.only:
             decays[arrays[name].start : arrays[name].stop] = True
         return decays

@@ -29,7 +29,7 @@ from conslaw_cli.flows.charts import Chart
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
 from conslaw_cli.flows.metrics import ENTROPY, EUCLIDEAN, LARGEST, Metric, plain
-from conslaw_cli.flows.names import ArrayError, Arrays, Outline
+from conslaw_cli.flows.names import ArrayError, Arrays
 from conslaw_cli.flows.potentials import potentials
 from conslaw_cli.networks.known_laws import Laws
 
@@ -85,7 +85,7 @@ class Mirror:
         """Return it without what is Euclidean of rate 1, in the order of θ, under its shorthand if
         it has one; gradient flow if nothing is left.
         """
-        arrays = Outline.of(model)
+        arrays = Arrays.of(model)
         metrics, rates = dict(self.metric), dict(self.rates)
         arrays.checked("mirror: metric", metrics)
         arrays.checked("mirror: rates", rates)
@@ -136,7 +136,7 @@ class Mirror:
                     metrics.get(name, EUCLIDEAN),
                     rates.get(name, Fraction(1)),
                 )
-                for name, entries in Outline.of(model).entries.items()
+                for name, entries in Arrays.of(model).entries.items()
                 if name in metrics or name in rates
             )
         )
@@ -152,7 +152,7 @@ class Shorthand:
 
     def of(self, model: Model) -> Mirror | Gradient:
         """Return the mirror flow."""
-        arrays = Outline.of(model)
+        arrays = Arrays.of(model)
         if self.name == "nmf":
             return Mirror(entropies(arrays.entries)).of(model)
         if not arrays.matrices:

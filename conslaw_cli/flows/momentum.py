@@ -114,7 +114,7 @@ class Momentum:
         """Return Noether's laws (module docstring)."""
         arrays, found = Arrays.of(model), []
         chart = self.metric.chart(model) if isinstance(self.metric, Mirror) else Chart(())
-        scales = chart.scales(len(arrays.names))
+        scales = chart.scales(arrays.size)
         for sides in open_spaces(spaces(model.fields())):
             if all(scales[int(side.rows[0, 0])][0].constant for side in sides):
                 found += [rotations(sides, arrays), *exchanges(sides, arrays, scales)]
@@ -131,11 +131,11 @@ class Momentum:
         """Return θ, p and s."""
         if isinstance(self.metric, Mirror):
             self.metric.coordinates(model)
-        arrays = Arrays.of(model)
+        names = tuple(model.parameter_names())
         extra, arguments = self.friction.clock
         dual = "velocity of the dual variable" if self.metric is not None else "velocity"
-        names = arrays.names, arrays.velocities()
-        return Moving(*names, (extra,), arguments, dual, self.friction)
+        velocities = Arrays.of(model).velocities(names)
+        return Moving(names, velocities, (extra,), arguments, dual, self.friction)
 
 
 @dataclass(frozen=True, slots=True)

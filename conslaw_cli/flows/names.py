@@ -1,10 +1,12 @@
-"""Arrays of parameters and their names, read off the names of the entries."""
+"""Arrays of parameters, and how they and what moves with them are called."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Model
-from conslaw_cli.networks.gradients import GradientFields
+from conslaw_cli.networks.wiring import Array
 
 Index = NDArray[np.intp]
 
@@ -26,47 +28,52 @@ class ArrayError(SpecError):
         self.name = name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Arrays:
-    """The arrays of a model: the names of all parameters, such as ``U1[2,3]``, in the order of θ.
+    """The arrays of a model that training moves, in the order of θ; their entries are not listed.
 
-    A parameter whose name has no index, such as a variable of one's own φ, is an array of one.
+    A variable of a φ of one's own is an array without an index.
     """
 
-    names: tuple[str, ...]
+    every: tuple[Array, ...]
 
     @classmethod
     def of(cls, model: Model) -> Arrays:
         """Return those of a model."""
-        return cls(tuple(model.parameter_names()))
+        if model.graph is not None:
+            return cls(tuple(array for array in model.graph.arrays if array.trainable))
+        return cls(tuple(Array(name, (), e) for e, name in enumerate(model.parameter_names())))
 
-    def array(self, entry: int) -> str:
+    @cached_property
+    def size(self) -> int:
+        """D."""
+        return sum(array.size for array in self.every)
+
+    @property
+    def entries(self) -> dict[str, range]:
+        """The indices of the entries of each array, by its name."""
+        return {a.name: range(a.entries.start, a.entries.stop) for a in self.every}
+
+    @property
+    def matrices(self) -> tuple[str, ...]:
+        """The names of matrices and kernels, which have several indices."""
+        return tuple(array.name for array in self.every if len(array.shape) > 1)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [array.offset for array in self.every]
+
+    def at(self, entry: int) -> Array:
         """Return the array of a parameter."""
-        return array(self.names[entry])
+        return self.every[bisect_right(self._starts, entry) - 1]
 
-    def velocities(self) -> tuple[str, ...]:
-        """Return the names of the velocities of all parameters."""
-        return tuple(velocity(array(name)) + name[len(array(name)) :] for name in self.names)
-
-
-@dataclass(frozen=True, slots=True)
-class Outline:
-    """The arrays of a model by name, with the indices of their entries, and which of them are
-    matrices or kernels; no entry is listed.
-    """
-
-    entries: Mapping[str, range]
-    matrices: tuple[str, ...]
-
-    @classmethod
-    def of(cls, model: Model) -> Outline:
-        """Return that of a model; the variables of a φ of one's own are arrays of one entry."""
-        fields = model.fields()
-        if isinstance(fields, GradientFields):
-            entries = dict(fields.arrays())
-            return cls(entries, tuple(name for name in entries if not name.startswith("b")))
-        names = model.parameter_names()
-        return cls({name: range(e, e + 1) for e, name in enumerate(names)}, ())
+    def velocities(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the names of the velocities of all parameters, whose own are given."""
+        return tuple(
+            velocity(array.name) + name.removeprefix(array.name)
+            for array in self.every
+            for name in names[array.entries]
+        )
 
     def checked(self, where: str, names: Iterable[str]) -> tuple[str, ...]:
         """Return names of arrays in the order of θ. Raise ArrayError for any other."""
@@ -93,15 +100,11 @@ def _flow_style(value: Any) -> str:
     return str(value)
 
 
-def array(name: str) -> str:
-    """Return the array that an entry such as ``U1[2,3]`` belongs to."""
-    return name.partition("[")[0]
-
-
 def velocity(name: str) -> str:
     """Return the name of an array's velocity: V1 of U1, c1 of b1, x_dot of any other x."""
-    found = re.fullmatch(r"([Ub])([0-9]+)", name)
-    return {"U": "V", "b": "c"}[found[1]] + found[2] if found else f"{name}_dot"
+    letters = name.rstrip("0123456789")
+    known = {"U": "V", "b": "c"}.get(letters) if letters != name else None
+    return f"{known}{name.removeprefix(letters)}" if known else f"{name}_dot"
 
 
 def latex(name: str) -> str:

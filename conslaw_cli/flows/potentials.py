@@ -27,6 +27,7 @@ from conslaw_cli.flows.friction import Formula
 from conslaw_cli.flows.metrics import EUCLIDEAN, Metric
 from conslaw_cli.flows.names import Arrays, latex
 from conslaw_cli.networks.known_laws import Laws, Named, join
+from conslaw_cli.networks.wiring import Array as Parameters
 
 LARGEST = 10**6
 """Largest coefficient: times a residue, and added up, it is exact."""
@@ -67,7 +68,7 @@ class _CurvedOver(CurvedLaws):
 
 def potentials(laws: Laws, arrays: Arrays, chart: Chart) -> Laws:
     """Return the laws of a mirror flow that come from these of gradient flow."""
-    size = len(arrays.names)
+    size = arrays.size
     scales = chart.scales(size)
     starts = np.cumsum([0, *(family.size for family in laws.families)]).tolist()
     parts = []
@@ -124,7 +125,7 @@ def _family(laws: Laws, arrays: Arrays, scales: Sequence[Scale]) -> Laws:
     """Return a family with its terms in Y and η and integer coefficients."""
     if not len(laws):
         return laws
-    size, pairs = len(arrays.names), zip(laws.left.tolist(), laws.right.tolist(), strict=True)
+    size, pairs = arrays.size, zip(laws.left.tolist(), laws.right.tolist(), strict=True)
     found = [_term(i, j, scales[i], size) for i, j in pairs]
     common = lcm(*(factor.denominator for _, _, factor in found))
     factors = [int(factor * common) for _, _, factor in found]
@@ -171,10 +172,10 @@ def _formula(
     last = laws.left[laws.law == len(laws) - 1].tolist()
     summands = {}
     for e, number in zip(entries, numbers, strict=True):
-        name = arrays.array(e)
-        own, others = ([f for f in each if arrays.array(f) == name] for each in (entries, last))
-        rows = _by_rows(own, others, arrays, number < 0)
-        summands[name] = number, _summand(own, arrays, scales[e][0], whole, linear, rows)
+        array = arrays.at(e)
+        own, others = ([f for f in each if arrays.at(f) is array] for each in (entries, last))
+        rows = _by_rows(own, others, array, number < 0)
+        summands[array.name] = number, _summand(own, array, scales[e][0], whole, linear, rows)
     texts = [(number, *formula) for number, formula in summands.values()]
     return _sum(texts, 1, "−", "·"), _sum(texts, 2, "-", r" \, ")
 
@@ -188,26 +189,24 @@ def _sum(terms: Sequence[tuple[int, str, str]], place: int, minus: str, times: s
     return " ".join(parts).removeprefix("+ ")
 
 
-def _by_rows(own: list[int], others: list[int], arrays: Arrays, reads: bool) -> bool:
+def _by_rows(own: list[int], others: list[int], array: Parameters, reads: bool) -> bool:
     """Whether the entries of an array in two laws of a family are in different rows, so that its
     rows belong to units; of a family with one law, whether the array reads the unit.
     """
-    first, last = ({arrays.names[e].partition(",")[0] for e in each} for each in (own, others))
+    first, last = ({array.place(e)[:1] for e in each} for each in (own, others))
     return reads if own == others else not first & last
 
 
 def _summand(
-    entries: list[int], arrays: Arrays, metric: Metric, whole: bool, linear: bool, rows: bool
+    entries: list[int], array: Parameters, metric: Metric, whole: bool, linear: bool, rows: bool
 ) -> Formula:
     """Return the part of a law in the entries of one array that belong to one unit; rows: the rows
     of the array do.
     """
-    name = arrays.array(entries[0])
-    text, tex = name, latex(name)
-    written = not rows
-    alone = "," not in arrays.names[entries[0]]
+    text, tex = array.name, latex(array.name)
+    written, alone = not rows, len(array.shape) < 2
     if metric.constant and not linear:
-        if alone and "[" not in arrays.names[entries[0]]:
+        if not array.shape:
             return f"{text}²", f"{tex}^2"
         gram = (f"{text}ᵀ{text}", rf"{tex}^\top {tex}")
         gram = gram if written or alone else (f"{text}{text}ᵀ", rf"{tex} {tex}^\top")

@@ -21,19 +21,13 @@ members of every kind lie in one orbit, so one of them need be solved.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conslaw_cli.networks.chains import straight
 from conslaw_cli.networks.gradients import GradientFields
-from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.operations.convolution import Averages, Windows
-from conslaw_cli.networks.operations.dense import Linear
-from conslaw_cli.networks.operations.elementwise import Activation
-from conslaw_cli.networks.operations.reshape import Flat
-from conslaw_cli.networks.plan import Step
 
 Index = NDArray[np.intp]
 NONE = -1
@@ -48,7 +42,8 @@ class Symmetry:
     of its kind.
     kinds: one number per label; labels of one kind are consecutive and may be permuted among each
     other.
-    homogeneous: whether W_φ is spanned by gradients of homogeneous polynomials in θ.
+    homogeneous: whether scaling θ maps W_φ to itself, so that the parts of a law of each degree are
+    laws.
     """
 
     labels: Index
@@ -82,53 +77,12 @@ def none(parameters: int) -> Symmetry:
 def symmetry(fields: GradientFields) -> Symmetry:
     """Read the labels off a network."""
     hand = _Hand(fields.dimension)
-    steps = fields.graph.steps
-    if _is_chain(fields.graph):
+    if straight(fields.graph):
         _label_chain(hand, fields)
     else:
         _label_spaces(hand, fields)
     kinds = np.array(hand.kinds, dtype=np.intp)
-    return Symmetry(hand.labels, hand.strides, kinds, homogeneous(steps))
-
-
-def homogeneous(steps: Sequence[Step]) -> bool:
-    """Whether every component of φ is homogeneous: none of them joins paths with different numbers
-    of parameters.
-
-    Such are paths from biases of different layers between which there is no gate, and paths around
-    a residual branch. Where an array is used twice nothing is said.
-    """
-    biases: dict[int, int] = {}
-    used = [array.name for step in steps for array, _ in step.arrays]
-    if len(used) > len(set(used)):
-        return False
-    for step in steps:
-        before = max((biases.get(place, 0) for place in step.inputs), default=0)
-        if isinstance(step.operation, Linear):
-            biases[step.output] = before + step.operation.bias
-        elif isinstance(step.operation, Activation):
-            biases[step.output] = 0
-        elif isinstance(step.operation, Windows | Averages | Flat):
-            biases[step.output] = before
-        else:
-            return False
-        if biases[step.output] > 1:
-            return False
-    return True
-
-
-def _is_chain(graph: Graph) -> bool:
-    """Whether it is a chain of dense layers and gates, every array in it used once and trained."""
-    used = [array.name for step in graph.steps for array, _ in step.arrays]
-    straight = all(step.inputs == (place,) for place, step in enumerate(graph.steps))
-    return (
-        len(graph.inputs) == len(graph.outputs) == 1
-        and straight
-        and len(graph.inputs[0].shape) == 1
-        and all(isinstance(step.operation, Linear | Activation) for step in graph.steps)
-        and len(used) == len(set(used))
-        and not graph.frozen
-    )
+    return Symmetry(hand.labels, hand.strides, kinds, fields.graph.homogeneous)
 
 
 class _Hand:
@@ -164,7 +118,7 @@ class _Hand:
 
 def _label_chain(hand: _Hand, fields: GradientFields) -> None:
     steps = fields.graph.steps
-    layers = [place for place, step in enumerate(steps) if isinstance(step.operation, Linear)]
+    layers = [place for place, step in enumerate(steps) if step.operation.dense]
     read: Index | None = (
         None  # labels of the units the next layer reads, None where a stretch begins
     )
@@ -172,7 +126,7 @@ def _label_chain(hand: _Hand, fields: GradientFields) -> None:
         matrix, *bias = (array.index for array, _ in steps[place].arrays)
         inputs, outputs = matrix.shape
         last = place == layers[-1]
-        gated = isinstance(steps[min(place + 1, len(steps) - 1)].operation, Activation)
+        gated = steps[min(place + 1, len(steps) - 1)].operation.gated
         ends = gated or (last and not fields.zero_sum)
         if read is None:
             source = hand.fresh(1, alike=False)

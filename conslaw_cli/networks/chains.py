@@ -9,13 +9,12 @@ covers cross-entropy as well.
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from itertools import pairwise
 
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.operation import Node
-from conslaw_cli.networks.operations.dense import Linear
-from conslaw_cli.networks.operations.elementwise import Activation, Smooth
 
 DEEP_RELU = (
     "The count is that of φ_ReLU: that the gradients of the network itself span W_φ is proved for"
@@ -67,42 +66,48 @@ def chain(graph: Graph) -> Chain | None:
     """Return the chain that a graph is; None if it is anything else: the activation of a layer
     stands behind it, the last layer has none, no array is used twice or frozen.
     """
+    if not straight(graph):
+        return None
+    dense = [node.operation.dense for node in graph.nodes]
+    if not (dense[0] and dense[-1]) or not all(map(operator.or_, dense, dense[1:])):
+        return None
+    layers = [node for node in graph.nodes if node.operation.dense]
+    linear = tuple(after for layer, after in pairwise(dense) if layer)
+    widths = (*graph.inputs[0].shape, *(graph.shapes[layer.name][0] for layer in layers))
+    return Chain(widths, linear, tuple(len(layer.parameters) > 1 for layer in layers))
+
+
+def straight(graph: Graph) -> bool:
+    """Whether dense layers and gates, in any order, lead from one vector to one, each array in one
+    place and trained, each gate with slopes of its own.
+    """
     nodes, used = graph.nodes, [name for node in graph.nodes for name in node.parameters]
-    one = len(graph.inputs) == len(graph.outputs) == 1 and len(graph.inputs[0].shape) == 1
+    if len(graph.inputs) > 1 or len(graph.inputs[0].shape) > 1 or graph.frozen:
+        return False
     before = [graph.inputs[0].name, *(node.name for node in nodes)]
-    straight = all(node.inputs == (name,) for node, name in zip(nodes, before, strict=False))
-    if not one or not straight or graph.outputs != (before[-1],):
-        return None
-    if graph.frozen or len(set(used)) < len(used) or not nodes[-1].parameters:
-        return None
-    if not all(map(_fits, (None, *nodes), nodes)):
-        return None
-    layers = [node.operation for node in nodes if isinstance(node.operation, Linear)]
-    linear = tuple(bool(after.parameters) for node, after in pairwise(nodes) if node.parameters)
-    widths = (*graph.inputs[0].shape, *(layer.units for layer in layers))
-    return Chain(widths, linear, tuple(layer.bias for layer in layers))
+    return (
+        graph.outputs == (before[-1],)
+        and len(set(used)) == len(used)
+        and all(node.inputs == (name,) for node, name in zip(nodes, before, strict=False))
+        and all(_fits(node) for node in nodes)
+    )
 
 
-def _fits(before: Node | None, node: Node) -> bool:
-    """Whether it is a layer, or the activation of one."""
-    if type(node.operation) is Linear:
-        return True
-    gate = isinstance(node.operation, Activation) and node.operation.gated
-    return gate and node.state is None and before is not None and bool(before.parameters)
+def _fits(node: Node) -> bool:
+    return node.operation.dense or (node.operation.gated and node.state is None)
 
 
 def scope(graph: Graph) -> str | None:
     """Return what is open between φ and the network's own gradients, as a sentence or two; None
     for nothing.
     """
-    smooth = any(isinstance(node.operation, Smooth) for node in graph.nodes)
-    said = (GENERIC if smooth else None, _of_gates(graph))
+    generic = any(node.operation.generic for node in graph.nodes)
+    said = (GENERIC if generic else None, _of_gates(graph))
     return " ".join(filter(None, said)) or None
 
 
 def _of_gates(graph: Graph) -> str | None:
-    operations = (node.operation for node in graph.nodes)
-    if not any(isinstance(each, Activation) and each.gated for each in operations):
+    if not any(node.operation.gated for node in graph.nodes):
         return None
     found = graph.chain
     if found is None:

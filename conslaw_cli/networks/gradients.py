@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -52,14 +52,6 @@ class GradientFields:
         acts on them.
         """
         return self.graph.wiring(self.zero_sum).spaces() or ()
-
-    def arrays(self) -> Iterator[tuple[str, range]]:
-        """Yield the trained arrays of parameters: their names, ``U1`` for a matrix or kernel,
-        ``b1`` for biases, and the indices of their entries.
-        """
-        for array in self.graph.arrays:
-            if array.trainable:
-                yield array.name, range(array.entries.start, array.entries.stop)
 
     def prime(self, rng: np.random.Generator) -> int:
         """Draw any prime of the range."""

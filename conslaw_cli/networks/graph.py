@@ -127,7 +127,7 @@ class Graph:
         unit j, ``b1[j]`` is a bias.
         """
         return [
-            f"{array.name}[{','.join(str(i + 1) for i in place)}]"
+            array.label(place)
             for array in self.arrays
             if array.trainable
             for place in np.ndindex(*array.shape)
@@ -182,6 +182,15 @@ class Graph:
         from conslaw_cli.networks.chains import chain
 
         return chain(self)
+
+    @cached_property
+    def homogeneous(self) -> bool:
+        """Whether scaling all parameters is undone by the probe (degrees.py), so that every
+        component of φ is homogeneous.
+        """
+        from conslaw_cli.networks.degrees import scaling
+
+        return scaling(self) is not None
 
     # ---- interpreters
 

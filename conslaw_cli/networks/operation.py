@@ -94,6 +94,10 @@ class Operation:
     inner: whether it stands in bodies of others only.
     polynomial: whether its output is a polynomial in inputs, parameters and state.
     exponential: whether its values are exponentials, to be independent (independence.py).
+    generic: whether it stands for any function, of which it says what holds for a generic one.
+    dense: whether it is ``z = Uᵀh + b`` for a matrix U and perhaps a vector b, all of whose entries
+    are parameters, at every position.
+    gated: whether it is ``h = s ⊙ z`` for a state s.
     opens: which of its fields is the number of units of the space that it opens, None if it opens
     none.
     separating: whether its output is zero at units of a set where its inputs, and the parameters
@@ -110,6 +114,8 @@ class Operation:
     inner: ClassVar[bool] = False
     polynomial: ClassVar[bool] = True
     exponential: ClassVar[bool] = False
+    generic: ClassVar[bool] = False
+    dense: ClassVar[bool] = False
     opens: ClassVar[str | None] = None
     separating: ClassVar[bool] = True
 
@@ -143,6 +149,11 @@ class Operation:
     def layers(cls) -> tuple[Layer, ...]:
         """Return the ways in which it is written as a layer with keys; none for words alone."""
         return ()
+
+    @property
+    def gated(self) -> bool:
+        """Whether it multiplies every value by a free factor of its own."""
+        return False
 
     @property
     def label(self) -> str:

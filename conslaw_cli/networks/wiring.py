@@ -57,6 +57,19 @@ class Array:
         """Where in θ, or among the constants, it stands."""
         return slice(self.offset, self.offset + self.size)
 
+    def label(self, place: Sequence[int]) -> str:
+        """Return the name of an entry, its indices counted from 1: ``U1[2,3]``."""
+        indices = ",".join(str(i + 1) for i in place)
+        return f"{self.name}[{indices}]" if place else self.name
+
+    def place(self, entry: int) -> tuple[int, ...]:
+        """Return the indices, from 0, of the entry at a place of θ."""
+        place, left = [], entry - self.offset
+        for size in reversed(self.shape):
+            left, index = divmod(left, size)
+            place.append(index)
+        return tuple(reversed(place))
+
     @property
     def index(self) -> Index:
         """The places of its entries in θ, as a matrix from what is read to what is written; a bias
@@ -159,7 +172,7 @@ class Wiring:
         self._matrices_used: dict[Array, tuple[Wire, Wire]] = {}
         self._biases_used: dict[Array, Wire] = {}
         self._touched: set[int] = set()
-        self._off, self._diagonal, self._scalar = _Equations(), _Equations(), _Equations()
+        self._off, self._diagonal, self._scalar = Equations(), Equations(), Equations()
         self._sums: list[Laws] = []
         self._order = 0
         self._labelled = True
@@ -486,7 +499,7 @@ class Wiring:
                 yield self._indexer(space, use)()
 
 
-class _Equations:
+class Equations:
     """Homogeneous linear equations over unknowns that are numbered as they appear."""
 
     def __init__(self) -> None:
@@ -523,7 +536,7 @@ class _Equations:
                 values[unknown], vectors[unknown] = {unknown: 1}, {unknown: 1}
         if not beyond:
             return [*vectors.values()]
-        known = _Equations()
+        known = Equations()
         for vector in beyond:
             known.add({free: c for free, c in vector.items() if free in vectors})
         spanned = known._solved()

@@ -5,9 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import oracle_flows as oracle
+import oracle_layers
 import pytest
+from graphs import FUNCTIONS, NAMED, Given
 
-from conslaw_cli import MLP, CustomMap, Problem, count_laws
+from conslaw_cli import (
+    MLP,
+    Activation,
+    Attention,
+    Branch,
+    Convolution,
+    CustomMap,
+    Flat,
+    Layers,
+    Linear,
+    Pool,
+    Problem,
+    count_laws,
+)
 from conslaw_cli.flows import Asked
 from conslaw_cli.flows.decay import Decay
 from conslaw_cli.flows.friction import Friction
@@ -16,6 +31,9 @@ from conslaw_cli.flows.metrics import Hypentropy, Power
 from conslaw_cli.flows.mirror import Mirror, Shorthand
 from conslaw_cli.flows.momentum import Momentum
 from conslaw_cli.lie import budget
+from conslaw_cli.lie.theorems import flows
+from conslaw_cli.lie.theorems.flows import is_homogeneous
+from conslaw_cli.networks.graph import Graph
 from conslaw_cli.records import LawCount
 
 
@@ -109,6 +127,82 @@ def test_decay_of_homogeneous_maps_is_a_theorem(widths: tuple[int, ...]) -> None
     row = counted(MLP(widths, "linear"), Decay())
     found = oracle.decay(MLP(widths, "linear"))
     assert (row.laws, row.timeless, row.verdict) == (found.laws, found.timeless, "proved")
+
+
+RELU, CHANNELS = Activation("relu"), Convolution(1, (2,), (1,))
+HOMOGENEOUS = [
+    Layers((1,), (Linear(2), Branch((Linear(1), RELU, Linear(2))), Linear(1))),
+    Layers((1,), (Linear(1), Branch((Linear(1), RELU, Linear(1, True))), Linear(2))),
+    Layers((1, 3), (CHANNELS, Pool((2,), (1,)), Flat(), Linear(2))),
+    Layers((1, 3), (Convolution(1, (2,), (1,), "valid", True), RELU, Flat(), Linear(1, True))),
+    Layers((2,), (Linear(2), Linear(2), Linear(1)), "cross_entropy"),
+    Layers((2,), (Linear(2), Linear(3)), "cross_entropy"),
+]
+"""Networks that no chain is, whose components have degrees of their own."""
+
+
+@pytest.mark.parametrize("network", HOMOGENEOUS, ids=lambda network: network.name)
+def test_decay_of_networks_that_are_no_chains(network: Layers) -> None:
+    row, found = counted(network, Decay()), oracle.decay_of(oracle_layers.layered(network))
+    assert (row.state, row.laws, row.timeless) == (found.state, found.laws, found.timeless)
+    assert is_homogeneous(Problem(network, Decay()))
+    assert "under gradient flow" in row.lower[0].shown
+
+
+@pytest.mark.parametrize(("dim", "heads", "head_dim"), [(1, 1, 2), (2, 1, 1), (2, 2, 1)])
+def test_decay_of_attention(dim: int, heads: int, head_dim: int) -> None:
+    row = counted(Attention(dim, heads, head_dim), Decay())
+    found = oracle.decay_of(oracle_layers.attention(dim, heads, head_dim))
+    assert (row.laws, row.timeless, row.verdict) == (found.laws, found.timeless, "proved")
+
+
+@pytest.mark.usefixtures("no_engine")
+def test_decay_of_attention_of_any_size() -> None:
+    layer = Attention(512, 8, 64)
+    assert counted(layer, Decay()).laws == counted(layer, GRADIENT).laws == 33280
+
+
+@pytest.mark.parametrize(
+    ("text", "homogeneous"),
+    [
+        ("x*y + z**2, x*y*z", True),
+        ("x*y + z**2 + 3, x + y", True),
+        ("(x + y)*sqrt(x*y) + z**2", True),
+        ("sqrt(x**2 + y**2), x*z/y", True),
+        ("x*y + z, x", False),
+        ("(x + 1)*y, z", False),
+        ("x/(y + 1), z", False),
+    ],
+)
+def test_decay_of_maps_of_ones_own(text: str, homogeneous: bool) -> None:
+    """With the theorem and without it the row has the same figures."""
+    phi = CustomMap.from_text(text)
+    assert phi.homogeneous is homogeneous
+    row = counted(phi, Decay())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flows, "decays_as_one", lambda problem: False)
+        engine = counted(phi, Decay())
+    assert (row.dim_lie, row.laws, row.known_listed) == (
+        engine.dim_lie,
+        engine.laws,
+        engine.known_listed,
+    )
+    assert row.timeless in (None, engine.timeless)
+    assert (row.laws == counted(phi, GRADIENT).laws) or not homogeneous
+
+
+@pytest.mark.parametrize("name", [*NAMED, *FUNCTIONS])
+def test_decay_of_graphs_is_what_the_engine_counts(name: str) -> None:
+    network = Given(Graph.parse({**NAMED, **FUNCTIONS}[name]))
+    if not network.graph.homogeneous:
+        return
+    row = counted(network, Decay())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flows, "decays_as_one", lambda problem: False)
+        engine = counted(network, Decay())
+    for figure in ("dim_lie", "laws", "known_listed", "known_independent"):
+        assert getattr(row, figure) == getattr(engine, figure), figure
+    assert row.timeless in (None, engine.timeless)
 
 
 def test_one_field_in_a_metric() -> None:

@@ -149,6 +149,11 @@ class _WithoutKnownLaws:
         """It is no monomial map, in general."""
         return False
 
+    @property
+    def homogeneous(self) -> bool:
+        """It is no map φ."""
+        return False
+
     def path_rank(self) -> int:
         """Return the rank of the exponents of a monomial φ, which this is not."""
         raise NotImplementedError("not a monomial map")
@@ -289,6 +294,12 @@ class CustomMap(_WithoutKnownLaws):
     def monomial(self) -> bool:
         """Whether every component is a constant times powers of variables."""
         return not self.constants and is_monomial(self.algebraic().graph)
+
+    @property
+    def homogeneous(self) -> bool:
+        """Whether every component is homogeneous, apart from constants, each of its own degree."""
+        whole = self.fields().graph
+        return whole.homogeneous(components(whole))
 
     @property
     def scalar(self) -> bool:

@@ -101,6 +101,22 @@ class Graph:
             supports.append(frozenset(own.union(*(supports[i] for i in below))))
         return supports
 
+    def homogeneous(self, terms: Iterable[Term]) -> bool:
+        """Whether each of these is homogeneous in the variables, apart from a constant summand."""
+        degrees, supports = list[Fraction | None](), self.supports()
+        for base in self.bases:
+            own = Fraction(isinstance(base, Variable))
+            degrees.append(_common(base.terms, degrees) if isinstance(base, Sum) else own)
+        return all(_common(self._moving(term, supports), degrees) is not None for term in terms)
+
+    def _moving(self, term: Term, supports: Sequence[frozenset[int]]) -> list[Term]:
+        """Return the summands of a term, but for constants."""
+        (place, exponent), *others = term.factors
+        base = self.bases[place]
+        if others or exponent != 1 or not isinstance(base, Sum):
+            return [term]
+        return [each for each in base.terms if any(supports[i] for i, _ in each.factors)]
+
     def radical(self, factors: Factors) -> Radical:
         """Return how a product of powers of constants is written."""
         return Radical(*("".join(self._product(style, factors)) for style in _STYLES))
@@ -158,6 +174,22 @@ class Graph:
             else str(term.coefficient)
         )
         return sign + "*".join(parts)
+
+
+def _common(terms: Iterable[Term], degrees: Sequence[Fraction | None]) -> Fraction | None:
+    """Return the degree of all terms, given those of the bases; None where they have no one."""
+    found = {_degree(term, degrees) for term in terms}
+    return found.pop() if len(found) == 1 else None
+
+
+def _degree(term: Term, degrees: Sequence[Fraction | None]) -> Fraction | None:
+    total = Fraction(0)
+    for i, exponent in term.factors:
+        degree = degrees[i]
+        if degree is None:
+            return None
+        total += exponent * degree
+    return total
 
 
 class UndefinedError(Exception):

@@ -173,12 +173,15 @@ def homogeneous_decay(problem: Problem, evidence: Evidence) -> Proof | None:
     """If every component of φ is homogeneous, weight decay of all parameters has the laws h of
     gradient flow, as ``h(e^{λt} θ)``; time is one more direction: dim Lie is one more.
 
-    Hypotheses. A chain of layers, of which no two with biases are joined by linear ones alone: else
-    paths with different numbers of weights add up in one component.
+    Hypotheses. A φ of one's own with homogeneous components, each of a degree of its own; or a
+    network, of any operations, in which scaling all parameters is undone by scaling inputs, free
+    slopes and output weights (networks/degrees.py): all ReLU networks without skip connections or
+    without biases, attention, products. Not so where biases of two layers are joined by linear ones
+    alone, as paths with different numbers of weights add up in one component.
 
     Proof. In ``q = e^{λt} θ`` the fields are those of the gradients at cq, c = e^{−λt}, up to
-    factors that controls absorb; they span the gradients of the homogeneous parts of the components
-    of φ, which are the components themselves.
+    factors that controls absorb; ``∇F(cq; a)`` is a multiple of ∇F(q; a') for another probe a', and
+    the gradient of a component is one of itself. So they span W_φ, with time beside it.
     """
     if not decays_as_one(problem):
         return None
@@ -190,14 +193,14 @@ def homogeneous_decay(problem: Problem, evidence: Evidence) -> Proof | None:
         tuple(map(_with_time, row.upper)),
         known,
         replace(row.trace, dimensions=tuple(d + 1 for d in row.trace.dimensions)),
+        listed=row.known_listed,
         timeless=_timeless(row),
     )
 
 
 def decays_as_one(problem: Problem) -> bool:
-    """Whether all parameters of a chain with homogeneous components decay."""
-    chain = chain_of(problem)
-    return problem.flow.kind is Kind.DECAY and chain is not None and is_homogeneous(chain)
+    """Whether all parameters decay, and all components are homogeneous."""
+    return problem.flow.kind is Kind.DECAY and is_homogeneous(problem)
 
 
 def _timeless(row: LawCount) -> int | None:
@@ -215,12 +218,8 @@ def _with_time(bound: Bound) -> Bound:
     )
 
 
-def is_homogeneous(chain: Chain) -> bool:
-    """Whether every component of φ is homogeneous."""
-    biases = 0
-    for biased, linear in zip(chain.biased, (*chain.linear, True), strict=True):
-        biases += biased
-        if biases > 1:
-            return False
-        biases *= linear
-    return True
+def is_homogeneous(problem: Problem) -> bool:
+    """Whether every component of φ is known to be homogeneous."""
+    if problem.formula is not None:
+        return problem.formula.homogeneous
+    return problem.graph is not None and problem.graph.homogeneous

@@ -42,6 +42,7 @@ class Linear(Operation):
     title = "dense layer"
     source = "arXiv 2307.00144, Prop. 4.1"
     opens = "units"
+    dense = True
 
     def __post_init__(self) -> None:
         checks.integer("units", self.units, 1, MAX_WIDTH)

@@ -287,6 +287,7 @@ class Smooth(_Function):
 
     keyword = "smooth"
     title = "generic smooth function of each unit"
+    generic = True
 
     @property
     def rule(self) -> Rule:

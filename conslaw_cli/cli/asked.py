@@ -41,6 +41,22 @@ def asking(command: F) -> F:
             type=Text(),
             help='Your own φ instead of a network: its components, such as "u*v1, u*v2".',
         ),
+        click.option(
+            "--array",
+            type=Text(),
+            multiple=True,
+            metavar="NAME=SHAPE",
+            help='An array in --phi: "W2*W1" with --array W1=3x2 and --array W2=2x3.',
+        ),
+        click.option(
+            "--fields",
+            type=Text(),
+            help='Vector fields of your own, such as "y, -x, 0; 0, z, -y".',
+        ),
+        click.option(
+            "--variables", type=Text(), help="Their variables, or those of --phi: x,y,z."
+        ),
+        click.option("--name", type=Text(), help="What to call it."),
     )
     for option in reversed(options):
         command = option(command)
@@ -57,6 +73,10 @@ def asked(
     loss: str | None,
     flow: str | None,
     phi: str | None,
+    array: Sequence[str],
+    fields: str | None,
+    variables: str | None,
+    name: str | None,
 ) -> Sweep:
     """Return the architectures of a file, or of flags; without either the paper's examples.
 
@@ -65,28 +85,36 @@ def asked(
     """
     from conslaw_cli.specs.spec import Sweep, flowing, from_flags, load
 
-    if widths is None and (activation, bias, loss) != (None, None, None):
-        raise click.UsageError("--activation, --bias and --loss need --widths beside them")
-    if flow is not None and widths is None and phi is None:
-        raise click.UsageError("--flow needs --widths or --phi beside it; a file has flow: for it")
-    given = {"a file": spec, "--widths": widths, "--phi": phi}
-    if len(ways := [way for way, value in given.items() if value is not None]) > 1:
+    ways = {"a file": spec, "--widths": widths, "--phi": phi, "--fields": fields}
+    given = [way for way, value in ways.items() if value is not None]
+    if len(given) > 1:
         raise click.UsageError(
-            f"give either {' or '.join(ways)}, not both: {given[ways[0]]!r} and {given[ways[1]]!r}"
+            f"give either {' or '.join(given)}, not both: {ways[given[0]]!r} and {ways[given[1]]!r}"
         )
+    way = given[0] if given else None
+    for flag, value, homes in (
+        ("--activation and --bias", activation or bias, ("--widths",)),
+        ("--loss", loss, ("--widths", "--phi")),
+        ("--flow", flow, ("--widths", "--phi", "--fields")),
+        ("--name", name, ("--widths", "--phi", "--fields")),
+        ("--array", array, ("--phi",)),
+        ("--variables", variables, ("--phi", "--fields")),
+    ):
+        if value and way not in homes:
+            beside = " or ".join(homes)
+            raise click.UsageError(f"{flag}: expected {beside} beside it; a file has keys for it")
     if spec is not None:
         return load(spec)
+    names = tuple(each.strip() for each in variables.split(",")) if variables else ()
+    label = {} if name is None else {"name": name}
     if widths is not None:
-        flags = {
-            "activation": "relu" if activation is None else activation,
-            "bias": "false" if bias is None else bias,
-            "loss": "mse" if loss is None else loss,
-        }
-        return Sweep("flags", (flowing(from_flags(widths, **flags), flow),))
+        words = {"activation": activation or "relu", "bias": bias or "false", "loss": loss or "mse"}
+        network = from_flags(widths, **words)
+        return Sweep("flags", (flowing(replace(network, **label), flow),))
     if phi is not None:
-        from conslaw_cli.families.formulas.custom import CustomMap
-
-        return Sweep("flags", (flowing(CustomMap.from_text(phi), flow),))
+        mapped = CustomMap(names, …)
+    if fields is not None:
+        ...
     click.echo(f"The paper's two running examples. Another one: {another}\n", err=True)
     return _examples()
 

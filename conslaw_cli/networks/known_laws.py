@@ -64,7 +64,7 @@ class Part(NamedTuple):
     array, symbol: its name, also in TeX; written: whether M is the array transposed; summed:
     whether the formula adds up over the positions of a window; size, width: the number of M's
     entries, and of those in a row; matrix: gives the parameters, one row per unit, when they are
-    needed.
+    needed. skip: whether M is the array plus the identity, which passes its inputs on beside it.
     """
 
     factor: int
@@ -76,10 +76,13 @@ class Part(NamedTuple):
     size: int
     width: int
     matrix: Callable[[], Index]
+    skip: bool = False
 
     def formula(self, tex: bool) -> str:
         """Return its formula without the factor."""
         name = self.symbol if tex else self.array
+        if self.skip:
+            name = f"(I + {name})"
         if self.linear:
             return name
         transposed, between = (rf"{name}^\top", " ") if tex else (f"{name}ᵀ", "")
@@ -106,8 +109,8 @@ class Form:
     def terms(self) -> int:
         """Number of terms of the laws."""
         if self.kind == "scalar":
-            return sum(part.size for part in self.parts)
-        return self.size * sum(part.width for part in self.parts)
+            return sum(part.size + part.skip * self.units for part in self.parts)
+        return self.size * sum(part.width + 2 * part.skip for part in self.parts)
 
     @property
     def shape(self) -> str:
@@ -138,6 +141,11 @@ class Form:
             left.append(rows[i].ravel())
             right.append(np.full(rows.size, -1) if part.linear else rows[j].ravel())
             coefficient.append(np.full(len(left[-1]), part.factor))
+            for row, column in ((i, j), (j, i)) if part.skip else ():
+                law.append(np.arange(len(i)))
+                left.append(rows[row, column])
+                right.append(np.full(len(i), -1))
+                coefficient.append(np.full(len(i), part.factor))
         return Laws(
             (self,),
             np.concatenate(law),
@@ -155,6 +163,11 @@ class Form:
             for part, each in zip(self.parts, left, strict=True)
         ]
         factors = [np.full(part.size, part.factor) for part in self.parts]
+        for part in self.parts:
+            if part.skip:
+                left.append(np.diag(part.matrix()))
+                right.append(np.full(self.units, -1))
+                factors.append(np.full(self.units, 2 * part.factor))
         every = np.concatenate(left)
         law = np.zeros(len(every), dtype=np.intp)
         return Laws((self,), law, every, np.concatenate(right), np.concatenate(factors), ((),))

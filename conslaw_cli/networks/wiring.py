@@ -172,6 +172,7 @@ class Wiring:
         self._matrices_used: dict[Array, tuple[Wire, Wire]] = {}
         self._biases_used: dict[Array, Wire] = {}
         self._touched: set[int] = set()
+        self._skips: set[Array] = set()
         self._off, self._diagonal, self._scalar = Equations(), Equations(), Equations()
         self._sums: list[Laws] = []
         self._order = 0
@@ -186,6 +187,14 @@ class Wiring:
         self.fixed(wire)
         self._touched -= set(wire.charge)
         return wire
+
+    def beside_identity(self, wire: Wire, matrix: Array, *bias: Array) -> Wire:
+        """Return the wire of what a layer writes plus what it reads, without copies of rows: U is
+        a translation of the matrix I + U, so the laws are those of this one.
+        """
+        self._labelled = False
+        self._skips.add(matrix)
+        return self.layer(wire, wire.units, matrix, *bias)
 
     def layer(self, wire: Wire, units: int, matrix: Array, *bias: Array) -> Wire:
         """Return the wire of a new space of units that a matrix writes, reading another, and
@@ -487,6 +496,7 @@ class Wiring:
             array.size,
             array.size // units,
             self._indexer(unknown, use),
+            array in self._skips,
         )
 
     def _indexer(self, unknown: int, use: _Use) -> _Indexer:

@@ -119,6 +119,20 @@ def flowing(architecture: Architecture, flow: str | None) -> Problem:
     return _named(architecture, moved, False)
 
 
+def shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of flags such as "W1=3x2", by name."""
+    found = dict[str, tuple[int, ...]]()
+    for text in texts:
+        name, _, sizes = text.partition("=")
+        shape = width_list(sizes)
+        if not name.strip().isidentifier() or not shape:
+            raise SpecError(f"--array: expected a name and a shape such as W1=3x2, got {text!r}")
+        if name.strip() in found:
+            raise SpecError(f"--array: {name.strip()!r} is given twice")
+        found[name.strip()] = shape
+    return found
+
+
 def from_flags(widths: str, activation: str, bias: str, loss: str) -> MLP:
     """Return the network of flags such as "3,4,2", "relu" or "relu,linear", "hidden", "mse"; also
     in the forms that tables print, "3-4-2" and "relu/linear".
@@ -578,7 +592,7 @@ _FAMILIES: dict[str, _Family] = {
         ("input",),
     ),
     "attention": _Family({"attention": layer_spec.attention_sizes}, layer_spec.attention),
-    "phi": _Family({"phi": custom_spec.phi}, custom_spec.map_of),
+    "phi": _Family({"phi": custom_spec.phi, "loss": _loss}, custom_spec.map_of),
     "fields": _Family({"fields": custom_spec.fields}, custom_spec.fields_of),
     "random_fields": _Family({"random_fields": custom_spec.random_fields}, custom_spec.random_of),
 }

@@ -53,6 +53,7 @@ from conslaw_cli.errors import SpecError
 from conslaw_cli.families.formulas import expansion
 from conslaw_cli.families.formulas.algebraic import (
     AlgebraicFields,
+    components,
     gradient_fields,
     prove_independence,
     vector_fields,
@@ -293,13 +294,13 @@ class CustomMap(_WithoutKnownLaws):
     @property
     def monomial(self) -> bool:
         """Whether every component is a constant times powers of variables."""
-        return not self.constants and is_monomial(self.algebraic().graph)
+        return not self.names.fixed and is_monomial(self.algebraic().graph)
 
     @property
     def homogeneous(self) -> bool:
         """Whether every component is homogeneous, apart from constants, each of its own degree."""
-        whole = self.fields().graph
-        return whole.homogeneous(components(whole))
+        whole = self.algebraic().graph
+        return not self.names.fixed and whole.homogeneous(components(whole))
 
     @property
     def scalar(self) -> bool:
@@ -713,6 +714,19 @@ def listed(text: str) -> tuple[str, ...]:
     """Return the components of a text with commas between them. Raise SpecError if it is none."""
     checks.text("components", text)
     return split(Expression(text, "the list of components"))
+
+
+def listed_fields(text: str) -> tuple[tuple[str, ...], ...]:
+    """Return the fields of a text with semicolons between them, commas between their entries, and
+    parentheses around each or none. Raise SpecError if it is none.
+    """
+    checks.text("components", text)
+    whole, start = list[tuple[str, ...]](), 0
+    for part in text.split(";"):
+        # Blanks in front keep the columns.
+        whole.append(split(Expression(" " * start + part, "the list of fields")))
+        start += len(part) + 1
+    return tuple(whole)
 
 
 def _checked_arrays(given: object) -> tuple[tuple[str, Shape], ...]:

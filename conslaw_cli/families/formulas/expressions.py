@@ -64,6 +64,7 @@ MAX_PRODUCTS = 100_000
 """Products that the entries of one array are sums of."""
 _FUNCTIONS = ("sqrt",)
 _OF_ARRAYS = ("einsum", "mul", "pow", "I")
+_ARGUMENTS = {"sqrt": 1, "I": 1, "pow": 2}
 _INDICES = re.compile(r"(\beinsum\s*\()([^;()]*)(;)")
 _GRAMMAR = "names, numbers, + - * / ** ( ) and sqrt"
 _FOREIGN = re.compile(r"[^\w\s+\-*/@().,]")
@@ -497,16 +498,14 @@ class _Reader:
                 f"{_shown(name)!r} is no function known here: only sqrt and ** are exact (products"
                 " need *)",
             )
-        if node.keywords or any(isinstance(each, ast.Starred) for each in node.args):
-            raise self._fault(node, f"{name} takes plain arguments, got {{}}")
+        plain = not node.keywords and not any(isinstance(x, ast.Starred) for x in node.args)
+        if not plain or not node.args or len(node.args) != _ARGUMENTS.get(name, len(node.args)):
+            count = {1: "one argument", 2: "two arguments"}.get(_ARGUMENTS.get(name, 0), "arrays")
+            raise self._fault(node, f"{name} takes {count}, got {{}}")
         if name == "einsum":
             return self._einsum(node, depth)
         if name == "mul":
             return self._entrywise(node, depth)
-        wanted = 2 if name == "pow" else 1
-        if len(node.args) != wanted:
-            count = "two arguments" if wanted == 2 else "one argument"
-            raise self._fault(node, f"{name} takes {count}, got {{}}")
         if name == "I":
             return _identity(self._size(node.args[0], depth))
         if name == "sqrt":
@@ -525,8 +524,6 @@ class _Reader:
 
     def _entrywise(self, node: ast.Call, depth: int) -> Values:
         values = [self.value(each, depth + 1) for each in node.args]
-        if not values:
-            raise self._fault(node, "mul takes arrays of one shape, got {}")
         for each, value in zip(node.args, values, strict=True):
             if value.shape != values[0].shape:
                 what = f"is {_by(value)}, and {_shown(self.expression.source(node.args[0]))!r} is"
@@ -534,7 +531,7 @@ class _Reader:
         return self._each(node, lambda *row: self.builder.product(row), *values)
 
     def _einsum(self, node: ast.Call, depth: int) -> Values:
-        text = self.expression.source(node.args[0]) if node.args else ""
+        text = self.expression.source(node.args[0])
         found = re.fullmatch(r"\s*([a-zA-Z]+(?:\s*,\s*[a-zA-Z]+)*)\s*->\s*([a-zA-Z]*)\s*", text)
         if found is None:
             raise self._fault(node, "expected indices and arrays as in einsum(ir,jr->ij; U, V)")

@@ -177,7 +177,7 @@ class Plain:
         rows = [Form() for _ in range(graph.dimension)]
         for array, use in self.uses.values():
             if array.trainable:
-                index = array.index
+                index = array.places
                 for place, form in zip(index.ravel(), use.motion(theta[index]), strict=True):
                     rows[place] = form
         return FIELD.matmul(self.solutions(), dense(rows, self.unknowns).T)

@@ -51,20 +51,24 @@ class PrimeField:
     """
 
     p: int
+    _modulus: Array = dataclasses.field(init=False, repr=False, compare=False)
+    _inverse: Array = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not (2 < self.p < LARGEST_PRIME and fmpz(self.p).is_prime()):
             raise ValueError(
                 f"the modulus must be an odd prime below {LARGEST_PRIME}, got {self.p}"
             )
+        # As arrays they need not be made ones in each of many short products.
+        object.__setattr__(self, "_modulus", np.array(float(self.p)))
+        object.__setattr__(self, "_inverse", np.array(1.0 / self.p))
 
     def reduce(self, x: Array) -> Array:
         """Centre integers of absolute value below 2^53, in place; returns x."""
-        quotient = x * (1.0 / self.p)
-        np.rint(quotient, out=quotient)
-        quotient *= self.p
-        x -= quotient
-        return x
+        quotient = np.multiply(x, self._inverse)
+        np.rint(quotient, quotient)
+        np.multiply(quotient, self._modulus, quotient)
+        return np.subtract(x, quotient, x)
 
     def matmul(self, a: Array, b: Array) -> Array:
         """Return the reduced product of ``(…, m, k)`` and ``(…, k, n)`` arrays of residues."""
@@ -244,14 +248,15 @@ class Span:
     def _eliminate(self, rows: Array) -> tuple[NDArray[np.intp], Array]:
         kept, pivots = [], []
         for i, row in enumerate(rows):
-            column = int((row != 0).argmax())
-            if row[column] == 0:
+            filled = row.nonzero()[0]
+            if not len(filled):
                 continue
+            column = filled[0]
             row *= self.field.inverse(row[column])
             self.field.reduce(row)
             factors = rows[:, column].copy()
             factors[i] = 0
-            rows -= np.outer(factors, row)
+            rows -= factors[:, None] * row
             self.field.reduce(rows)
             kept.append(i)
             pivots.append(column)

@@ -15,6 +15,7 @@ would add a constant to every coefficient.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -82,8 +83,10 @@ class Ring(Protocol):
         """Return the derivative of that order of a function, entry by entry."""
         ...
 
-    def store(self, target: Values, x: Values) -> None:
-        """Write an element into an array that has the ring's axis in full."""
+    def joined(self, parts: Sequence[Values], size: int) -> Values:
+        """Return arrays (batch, ·) one behind the other, with ``size`` numbers along the ring's
+        axis, if it has one.
+        """
         ...
 
 
@@ -127,9 +130,9 @@ class Exact:
         """Evaluate at floats."""
         return rule.real(z, order)
 
-    def store(self, target: Values, x: Values) -> None:
-        """Copy."""
-        target[...] = x
+    def joined(self, parts: Sequence[Values], size: int) -> Values:
+        """Concatenate."""
+        return np.concatenate(parts, axis=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +187,9 @@ class Residues:
         """Take the residue that the rule gives."""
         return rule.residues(self.field, z, order + 1)[order]
 
-    def store(self, target: Array, x: Array) -> None:
-        """Copy."""
-        target[...] = x
+    def joined(self, parts: Sequence[Array], size: int) -> Array:
+        """Concatenate."""
+        return np.concatenate(parts, axis=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,13 +259,9 @@ class Jets(Residues):
             ]
         return jets[0]
 
-    def store(self, target: Array, x: Array) -> None:
-        """Copy; a constant has zeros behind its first coefficient."""
-        if x.shape[-1] == target.shape[-1]:
-            target[...] = x
-        else:
-            target[...] = 0
-            target[..., :1] = x
+    def joined(self, parts: Sequence[Array], size: int) -> Array:
+        """Concatenate; constants have zeros behind their first coefficient."""
+        return np.concatenate([full(part, size) for part in parts], axis=1)
 
     def _constant_times(self, a: Array, b: Array) -> Array:
         batch, inner, columns, size = b.shape
@@ -313,9 +312,21 @@ def _convolution(size: int, columns: int) -> tuple[NDArray[np.intp], NDArray[np.
     return source.reshape(size, -1).astype(np.intp), mask.reshape(size, -1).astype(np.float64)
 
 
+def full(x: Array, size: int) -> Array:
+    """Return a jet with all its coefficients; those of a constant are zeros behind the first."""
+    if x.shape[-1] == size:
+        return x
+    filled = np.zeros((*x.shape[:-1], size))
+    filled[..., :1] = x
+    return filled
+
+
 def lift(x: Values, v: Values) -> Values:
     """Return ``x + ε v`` for a new ε: (b, D, 2^k) and (b', D, 2^k) to (b', D, 2^{k+1})."""
-    return np.concatenate([np.broadcast_to(x, v.shape), v], axis=-1)
+    size = v.shape[-1]
+    lifted: Values = np.empty((*v.shape[:-1], 2 * size), dtype=v.dtype)
+    lifted[..., :size], lifted[..., size:] = x, v
+    return lifted
 
 
 def derivative(x: Values) -> Values:

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -53,9 +54,7 @@ def asking(command: F) -> F:
             type=Text(),
             help='Vector fields of your own, such as "y, -x, 0; 0, z, -y".',
         ),
-        click.option(
-            "--variables", type=Text(), help="Their variables, or those of --phi: x,y,z."
-        ),
+        click.option("--variables", type=Text(), help="Their variables, or those of --phi: x,y,z."),
         click.option("--name", type=Text(), help="What to call it."),
     )
     for option in reversed(options):
@@ -83,7 +82,7 @@ def asked(
     another: a command line for another one, shown with the examples. Raise SpecError or
     click.UsageError on anything wrong.
     """
-    from conslaw_cli.specs.spec import Sweep, flowing, from_flags, load
+    from conslaw_cli.specs.spec import Sweep, flowing, formula, from_flags, load
 
     ways = {"a file": spec, "--widths": widths, "--phi": phi, "--fields": fields}
     given = [way for way, value in ways.items() if value is not None]
@@ -91,32 +90,36 @@ def asked(
         raise click.UsageError(
             f"give either {' or '.join(given)}, not both: {ways[given[0]]!r} and {ways[given[1]]!r}"
         )
-    way = given[0] if given else None
-    for flag, value, homes in (
-        ("--activation and --bias", activation or bias, ("--widths",)),
-        ("--loss", loss, ("--widths", "--phi")),
-        ("--flow", flow, ("--widths", "--phi", "--fields")),
-        ("--name", name, ("--widths", "--phi", "--fields")),
-        ("--array", array, ("--phi",)),
-        ("--variables", variables, ("--phi", "--fields")),
-    ):
-        if value and way not in homes:
-            beside = " or ".join(homes)
-            raise click.UsageError(f"{flag}: expected {beside} beside it; a file has keys for it")
+    _check_homes(
+        given[0] if given else None,
+        ("--activation", activation, "--widths"),
+        ("--bias", bias, "--widths"),
+        ("--loss", loss, "--widths or --phi"),
+        ("--flow", flow, "--widths, --phi or --fields"),
+        ("--name", name, "--widths, --phi or --fields"),
+        ("--array", array or None, "--phi"),
+        ("--variables", variables, "--phi or --fields"),
+    )
     if spec is not None:
         return load(spec)
-    names = tuple(each.strip() for each in variables.split(",")) if variables else ()
-    label = {} if name is None else {"name": name}
+    if widths is None and phi is None and fields is None:
+        click.echo(f"The paper's two running examples. Another one: {another}\n", err=True)
+        return _examples()
     if widths is not None:
-        words = {"activation": activation or "relu", "bias": bias or "false", "loss": loss or "mse"}
-        network = from_flags(widths, **words)
-        return Sweep("flags", (flowing(replace(network, **label), flow),))
-    if phi is not None:
-        mapped = CustomMap(names, …)
-    if fields is not None:
-        ...
-    click.echo(f"The paper's two running examples. Another one: {another}\n", err=True)
-    return _examples()
+        words = {"activation": activation, "bias": bias, "loss": loss}
+        asked_for = {key: word for key, word in words.items() if word is not None}
+        architecture: Any = from_flags(widths, **asked_for)
+        architecture = architecture if name is None else replace(architecture, name=name)
+    else:
+        architecture = formula(phi, fields, variables, array, loss, name)
+    return Sweep("flags", (flowing(architecture, flow, named=name is not None),))
+
+
+def _check_homes(way: str | None, *flags: tuple[str, object, str]) -> None:
+    """Raise click.UsageError for a flag whose way to say an architecture is not there."""
+    for flag, value, homes in flags:
+        if value is not None and way not in re.split(r", | or ", homes):
+            raise click.UsageError(f"{flag} needs {homes} beside it; in a file it is a key")
 
 
 def _one_spec(ctx: click.Context, _: click.Parameter, words: tuple[str, ...]) -> str | None:

@@ -10,6 +10,7 @@ for channels, Prop. 3.2 for residual branches).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -26,9 +27,8 @@ from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.networks.operation import Node, Operation, Shape, ShapeError, show
 from conslaw_cli.networks.operations.convolution import MAX_UNITS
 from conslaw_cli.networks.operations.dense import MAX_WIDTH
-from conslaw_cli.networks.operations.elementwise import ACTIVATIONS, LINEAR, Activation
+from conslaw_cli.networks.operations.elementwise import ACTIVATIONS
 from conslaw_cli.networks.operations.product import Add
-from conslaw_cli.networks.operations.reshape import Flat
 
 MAX_NESTING = 50
 """Levels of residual branches inside one another."""
@@ -42,8 +42,49 @@ class LayerError(SpecError):
         self.path = path
 
 
+class Piece(ABC):
+    """What layers are for a network: one operation, or several that stand as one; each class says
+    what becomes of it.
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """Short text of it."""
+
+    @property
+    @abstractmethod
+    def heading(self) -> str:
+        """The same where what it consists of is shown below it."""
+
+    @property
+    def nesting(self) -> int:
+        """Levels of pieces inside one another."""
+        return 0
+
+    @abstractmethod
+    def describe(self) -> Any:
+        """Return it as ``layers:`` has it, ready for JSON."""
+
+    @abstractmethod
+    def output(self, shape: Shape) -> Shape:
+        """Return the shape behind it."""
+
+    @abstractmethod
+    def steps(self, shape: Shape, path: tuple[int, ...]) -> Iterator[Step]:
+        """Yield what it consists of, then itself, for what it reads. Raise LayerError if that does
+        not fit.
+        """
+
+    @abstractmethod
+    def add(self, nodes: _Nodes, shape: Shape, value: str) -> str:
+        """Add it to the nodes of a graph; return the name of its value."""
+
+
 @dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(Piece):
     """Layers that are added to what they read."""
 
     layers: tuple[Layer, ...]
@@ -51,14 +92,93 @@ class Branch:
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", _checked_layers(self.layers))
 
+    @property
+    def title(self) -> str:
+        """``residual[dense 4 relu dense 3]``."""
+        return f"residual[{_summary(self.layers)}]"
+
+    @property
+    def heading(self) -> str:
+        """``residual``."""
+        return "residual"
+
+    @property
+    def nesting(self) -> int:
+        """One more than its layers have."""
+        return 1 + max((_piece(layer).nesting for layer in self.layers), default=0)
+
+    def describe(self) -> Any:
+        """``residual: [...]``."""
+        return {"residual": [_piece(layer).describe() for layer in self.layers]}
+
+    def output(self, shape: Shape) -> Shape:
+        """The shape before it."""
+        return shape
+
+    def steps(self, shape: Shape, path: tuple[int, ...]) -> Iterator[Step]:
+        """Raise LayerError if the shape behind it is not the one before it."""
+        inner = list(_steps(self.layers, shape, path))
+        yield from inner
+        if not inner:
+            raise LayerError(path, "residual: expected at least one layer")
+        if inner[-1].after != shape:
+            raise LayerError(
+                path,
+                f"residual: reads {show(shape)} but its last layer gives {show(inner[-1].after)};"
+                " they must agree",
+            )
+        yield Step(path, self, shape, shape, 0)
+
+    def add(self, nodes: _Nodes, shape: Shape, value: str) -> str:
+        """Add its layers, and a sum."""
+        return nodes.node(Add(), (value, nodes.add(self.layers, shape, value)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Single(Piece):
+    """One operation."""
+
+    operation: Operation
+
+    @property
+    def title(self) -> str:
+        return self.operation.label
+
+    @property
+    def heading(self) -> str:
+        return self.title
+
+    def describe(self) -> Any:
+        """Its word, or its key with values."""
+        layer = self.operation
+        kinds = [kind for kind in layer.layers() if kind.name == layer.label.split(" ")[0]]
+        if not kinds:
+            return layer.word
+        values = {key: getattr(layer, key) for key in kinds[0].keys}
+        plain = {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
+        return {kinds[0].name: plain}
+
+    def output(self, shape: Shape) -> Shape:
+        return self.operation.output(shape)
+
+    def steps(self, shape: Shape, path: tuple[int, ...]) -> Iterator[Step]:
+        after = _after(self.operation, shape, path)
+        parameters = sum(prod(each) for _, each in self.operation.parameters(shape))
+        yield Step(path, self.operation, shape, after, parameters)
+
+    def add(self, nodes: _Nodes, shape: Shape, value: str) -> str:
+        if self.operation.idle(shape):
+            return value
+        return nodes.node(self.operation, (value,), nodes.arrays(self.operation, shape))
+
 
 Layer = Operation | Branch
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One layer with the shapes before and behind it; ``path`` has one index per level of
-    nesting.
+    """One layer with the shapes before and behind it, and how many parameters of its own it has;
+    ``path`` has one index per level of nesting.
     """
 
     path: tuple[int, ...]
@@ -111,7 +231,7 @@ class Layers:
         """Return the JSON-ready keys that define the architecture (all but its name)."""
         return {
             "input": list(self.input),
-            "layers": [_jsonable(layer) for layer in self.layers],
+            "layers": [_piece(layer).describe() for layer in self.layers],
             "loss": self.loss,
         }
 
@@ -158,9 +278,8 @@ class Layers:
         """Return the input and the layers, those of a branch indented below it."""
         rows = [("input", show(self.input), 0)]
         for step in sorted(self.steps(), key=lambda step: step.path):
-            what = "residual" if isinstance(step.layer, Branch) else title(step.layer)
-            parameters = 0 if isinstance(step.layer, Branch) else step.parameters
-            rows.append(("  " * (len(step.path) - 1) + what, show(step.after), parameters))
+            what = "  " * (len(step.path) - 1) + _piece(step.layer).heading
+            rows.append((what, show(step.after), step.parameters))
         return rows
 
     def fields(self) -> GradientFields:
@@ -186,24 +305,20 @@ class Layers:
 @lru_cache(maxsize=4)
 def _graph(layers: Layers) -> Graph:
     nodes = list[Node]()
-    _Chain(nodes).add(layers.layers, layers.input, "x")
+    _Nodes(nodes).add(layers.layers, layers.input, "x")
     return Graph((Input("x", layers.input),), tuple(nodes), (nodes[-1].name,))
 
 
-class _Chain:
+class _Nodes:
     """Turns layers into nodes, handing out the names of values and arrays."""
 
     def __init__(self, nodes: list[Node]) -> None:
         self.nodes, self.labels = nodes, 0
 
     def add(self, layers: Sequence[Layer], shape: Shape, value: str) -> str:
-        for layer in layers:
-            if isinstance(layer, Branch):
-                end = self.add(layer.layers, shape, value)
-                value = self.node(Add(), (value, end))
-            elif not _idle(layer, shape):
-                value = self.node(layer, (value,), self.arrays(layer, shape))
-                shape = layer.output(shape)
+        for piece in map(_piece, layers):
+            value = piece.add(self, shape, value)
+            shape = piece.output(shape)
         return value
 
     def node(self, layer: Operation, inputs: tuple[str, ...], arrays: tuple[str, ...] = ()) -> str:
@@ -217,27 +332,11 @@ class _Chain:
         return tuple(f"{symbol}{self.labels}" for symbol in symbols)
 
 
-def _idle(layer: Operation, shape: Shape) -> bool:
-    """Whether a layer changes nothing: it is no node."""
-    if isinstance(layer, Activation):
-        return layer.name in LINEAR
-    return isinstance(layer, Flat) and len(shape) == 1
-
-
 def _steps(layers: Sequence[Layer], shape: Shape, path: tuple[int, ...]) -> Iterator[Step]:
     for i, layer in enumerate(layers):
-        here = (*path, i)
-        if isinstance(layer, Branch):
-            inner = list(_steps(layer.layers, shape, here))
-            yield from inner
-            _check_branch(shape, inner, here)
-            own = (step.parameters for step in inner if not isinstance(step.layer, Branch))
-            yield Step(here, layer, shape, shape, sum(own))
-        else:
-            after = _after(layer, shape, here)
-            parameters = sum(prod(each) for _, each in layer.parameters(shape))
-            yield Step(here, layer, shape, after, parameters)
-            shape = after
+        for step in _piece(layer).steps(shape, (*path, i)):
+            yield step
+        shape = step.after
 
 
 def _after(layer: Operation, shape: Shape, path: tuple[int, ...]) -> Shape:
@@ -248,19 +347,6 @@ def _after(layer: Operation, shape: Shape, path: tuple[int, ...]) -> Shape:
         raise LayerError(path, str(fault)) from None
     _check_size(path, after, "a layer")
     return after
-
-
-def _check_branch(shape: Shape, inner: Sequence[Step], path: tuple[int, ...]) -> None:
-    """Raise LayerError if the shape behind a residual branch is not the one before it."""
-    if not inner:
-        raise LayerError(path, "residual: expected at least one layer")
-    after = inner[-1].after
-    if after != shape:
-        raise LayerError(
-            path,
-            f"residual: reads {show(shape)} but its last layer gives {show(after)}; they must"
-            " agree",
-        )
 
 
 def _checked_input(given: object) -> Shape:
@@ -277,19 +363,15 @@ def _checked_layers(given: object) -> tuple[Layer, ...]:
     layers = checks.entries("layers", given, "a tuple of layers such as (Linear(2),)")
     for layer in layers:
         single = isinstance(layer, Operation) and layer.arity == 1 and not layer.inner
-        if not (single or isinstance(layer, Branch)):
+        if not (single or isinstance(layer, Piece)):
             word = isinstance(layer, str) and layer in ACTIVATIONS
             meant = f" (did you mean Activation({layer!r})?)" if word else ""
             raise SpecError(
                 f"layers: expected layers such as Linear(2), got {checks.shown(layer)}{meant}"
             )
-    if max(map(_nesting, layers), default=0) > MAX_NESTING:
+    if max((_piece(layer).nesting for layer in layers), default=0) > MAX_NESTING:
         raise SpecError(f"layers: expected at most {MAX_NESTING} branches inside one another")
     return layers
-
-
-def _nesting(layer: Layer) -> int:
-    return 1 + max(map(_nesting, layer.layers), default=0) if isinstance(layer, Branch) else 0
 
 
 def _check_size(path: tuple[int, ...], shape: Shape, what: str) -> None:
@@ -301,23 +383,9 @@ def _check_size(path: tuple[int, ...], shape: Shape, what: str) -> None:
         )
 
 
-def _jsonable(layer: Layer) -> Any:
-    if isinstance(layer, Branch):
-        return {"residual": [_jsonable(inner) for inner in layer.layers]}
-    kinds = [kind for kind in layer.layers() if kind.name == layer.label.split(" ")[0]]
-    if not kinds:
-        return layer.word
-    values = {key: getattr(layer, key) for key in kinds[0].keys}
-    plain = {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
-    return {kinds[0].name: plain}
+def _piece(layer: Layer) -> Piece:
+    return _Single(layer) if isinstance(layer, Operation) else layer
 
 
 def _summary(layers: Sequence[Layer]) -> str:
-    return " ".join(title(layer) for layer in layers)
-
-
-def title(layer: Layer) -> str:
-    """Return a short name of a layer, such as ``conv2d 8 3×3`` or ``residual[dense 4 relu dense
-    3]``.
-    """
-    return f"residual[{_summary(layer.layers)}]" if isinstance(layer, Branch) else layer.label
+    return " ".join(_piece(layer).title for layer in layers)

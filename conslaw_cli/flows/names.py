@@ -42,7 +42,11 @@ class Arrays:
         """Return those of a model."""
         if model.graph is not None:
             return cls(tuple(array for array in model.graph.arrays if array.trainable))
-        return cls(tuple(Array(name, (), e) for e, name in enumerate(model.parameter_names())))
+        return cls(
+            tuple(
+                Array(name, (), slice(e, e + 1)) for e, name in enumerate(model.parameter_names())
+            )
+        )
 
     @cached_property
     def size(self) -> int:
@@ -61,7 +65,7 @@ class Arrays:
 
     @cached_property
     def _starts(self) -> list[int]:
-        return [array.offset for array in self.every]
+        return [array.entries.start for array in self.every]
 
     def at(self, entry: int) -> Array:
         """Return the array of a parameter."""

@@ -123,7 +123,7 @@ def _label_chain(hand: _Hand, fields: GradientFields) -> None:
         None  # labels of the units the next layer reads, None where a stretch begins
     )
     for place in layers:
-        matrix, *bias = (array.index for array, _ in steps[place].arrays)
+        matrix, *bias = (array.places for array, _ in steps[place].arrays)
         inputs, outputs = matrix.shape
         last = place == layers[-1]
         gated = steps[min(place + 1, len(steps) - 1)].operation.gated
@@ -155,7 +155,7 @@ def _label_spaces(hand: _Hand, fields: GradientFields) -> None:
     touching = [
         parameters.ravel() for space in spaces for parameters in (*space.written, *space.read)
     ]
-    biases = [array.index.ravel() for array in graph.arrays if len(array.shape) == 1]
+    biases = [array.places.ravel() for array in graph.arrays if len(array.shape) == 1]
     bears = np.bincount(
         np.concatenate([np.empty(0, np.intp), *touching, *biases]), minlength=graph.dimension
     )

@@ -43,6 +43,8 @@ POINTS = 2
 """Block-diagonal points that are tried before a witness is given up."""
 MORE = 2
 """Strands that are added, one by one, to a witness that is not found complete."""
+IDLE = 2
+"""Levels in a row that may add nothing."""
 LEVELS = 8
 """Levels of nested brackets."""
 HEIGHTS = (4, 5)
@@ -90,12 +92,13 @@ class Lifting:
     """What witnesses prove of a network: it has so many independent laws, all functions of the
     known ones, under a loss whose output gradients are free.
 
-    strands: how often each kind occurs.
+    strands: how often each kind occurs. gated: how many units with gates are not among them.
     """
 
     strands: Mapping[Strand, int]
     witnesses: tuple[Witness, ...]
     laws: int
+    gated: int = 0
 
 
 FLOWS = (Kind.GRADIENT, Kind.DECAY, Kind.PARTIAL_DECAY, Kind.MOMENTUM)
@@ -290,15 +293,19 @@ def _ranks(laws: Laws, sampler: Sampler, blocks: Index) -> dict[Pair, int] | Non
 
 
 def _reached(sampler: Sampler, enough: int) -> int:
-    """Return the rank of nested, then of balanced brackets, as soon as it is ``enough``."""
-    span = Span(sampler.field)
+    """Return the rank of nested, then of balanced brackets, as soon as it is ``enough``, or has not
+    risen for some levels.
+    """
+    span, idle = Span(sampler.field), 0
     steps: list[tuple[Callable[[int, int], Iterator[Array]], int]]
     steps = [(sampler.nested, level) for level in range(LEVELS)]
     steps += [(sampler.balanced, height) for height in HEIGHTS]
     for draw, order in steps:
+        before = span.rank
         for rows in draw(order, enough + 1 - span.rank):
             if span.add(rows) < len(rows):
                 break
-        if span.rank >= enough:
+        idle = 0 if span.rank > before else idle + 1
+        if span.rank >= enough or idle > IDLE:
             break
     return span.rank

@@ -11,6 +11,7 @@ import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField, random_prime
 from conslaw_cli.algebra.rings import Ring, Values, ring
+from conslaw_cli.algebra.series import Series
 from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.independence import independent
@@ -85,6 +86,18 @@ class GradientFields:
         if theta.shape[-1] == 1:
             return self.gradient(over, theta[..., 0], probes)[..., None]
         return self.gradient(over, theta, probes)
+
+    @property
+    def transports(self) -> bool:
+        """Whether they are polynomials, complete."""
+        return self.everywhere
+
+    def carried(self, over: Series, theta: Array, probes: Array) -> Array:
+        """Return ``∇F − Σ ε_i ∇²F λ_i`` at ``θ + Σ ε_i λ_i`` (flows.Transporting)."""
+        now = self if over.order == 0 else self.bound(np.zeros((1, self.graph.constants)))
+        moved = now.gradient(over, theta, probes)
+        np.negative(moved[..., 1:], out=moved[..., 1:])
+        return moved
 
     def drift(self, field: PrimeField, theta: Array) -> None:
         """Return nothing: nothing moves θ but these fields."""

@@ -30,7 +30,7 @@ from conslaw_cli import checks
 from conslaw_cli.algebra.rings import Ring, Sizes, Values
 from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.known_laws import Laws
-from conslaw_cli.networks.operation import Growth, Node, Shape, positions
+from conslaw_cli.networks.operation import Growth, Node, Read, Shape, positions
 from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
 from conslaw_cli.networks.operations.product import Add
 from conslaw_cli.networks.plan import Plan, Planner, Step
@@ -45,10 +45,6 @@ class Input(NamedTuple):
 
     name: str
     shape: Shape
-
-
-_Read = tuple[list[Values], list[Values], Any]
-"""What a step reads: values, arrays, its state."""
 
 
 @dataclass(frozen=True)
@@ -213,8 +209,8 @@ class Graph:
         """
         _, reads = self._evaluated(ring, theta, probe, constants)
         parts = [
-            x[0].reshape(len(probe), -1)
-            for step, (x, _, _) in zip(self.steps, reads, strict=True)
+            at.inputs[0].reshape(len(probe), -1)
+            for step, at in zip(self.steps, reads, strict=True)
             if step.operation.exponential
         ]
         return np.concatenate(parts, axis=1)
@@ -238,28 +234,27 @@ class Graph:
         """Return ``∇_θ <w, g(θ; x, states)>``, (batch, D), for output weights w (batch,
         output_size); the rest as for :meth:`forward`.
         """
-        plan = self.plan
-        values, reads = self._evaluated(ring, theta, probe, constants)
-        cotangents: list[Values | None] = [None] * len(values)
-        for place, part in plan.outputs:
-            _accumulate(ring, cotangents, place, part.of(ring, weights))
-        shape = (len(probe), self.dimension, *theta.shape[2:])
-        gradient: Values = (np.empty if plan.covered else np.zeros)(shape, dtype=theta.dtype)
-        own = shape[2:]  # the ring's axis, if it has one
-        for step, (x, p, s) in zip(reversed(plan.steps), reversed(reads), strict=True):
-            delta = cotangents[step.output]
-            if delta is None:
-                continue
-            cotangents[step.output] = None
-            back, moved = step.operation.pullback(ring, x, p, s, delta, step.wanted)
-            for place, part, wanted in zip(step.inputs, back, step.wanted, strict=False):
-                if wanted:
-                    _accumulate(ring, cotangents, place, part)
-            for number, entries, first in step.writes:
-                part, target = moved[number], gradient[:, entries]
-                flat = part.reshape(len(part), -1, *(part.shape[-1:] if own else ()))
-                ring.store(target, flat if first else ring.add(target, flat))
-        return gradient
+        _, reads = self._evaluated(ring, theta, probe, constants)
+        cotangents, moved = dict[int, Values](), dict[str, Values]()
+        for place, entries in self.plan.outputs:
+            _accumulate(ring, cotangents, place, entries.of(ring, weights))
+        for step, at in zip(reversed(self.plan.steps), reversed(reads), strict=True):
+            delta = cotangents.pop(step.output, None)
+            if delta is not None:
+                back = step.operation.pullback(at, delta)
+                for number, place in step.back:
+                    _accumulate(ring, cotangents, place, back[number])
+                for number, name in step.moved:
+                    _accumulate(ring, moved, name, back[number])
+        batch, axis = len(probe), theta.shape[2:]  # the ring's, if it has one
+        parts = [np.zeros((batch, 0, *axis), theta.dtype)]
+        for array in self.plan.arrays:
+            if array.name in moved:
+                part = moved[array.name]
+                parts.append(part.reshape(batch, array.size, *part.shape[part.ndim - len(axis) :]))
+            elif array.trainable:
+                parts.append(np.zeros((batch, array.size, *axis), theta.dtype))
+        return ring.joined(parts, theta.shape[-1])
 
     @cached_property
     def growth(self) -> Growth:
@@ -369,22 +364,23 @@ class Graph:
 
     def _evaluated(
         self, ring: Ring, theta: Values, probe: Values, constants: Values | None
-    ) -> tuple[list[Values], list[_Read]]:
+    ) -> tuple[list[Values], list[Read]]:
         """Return all values, and what every step read."""
-        values, reads = [part.of(ring, probe) for part in self.plan.inputs], list[_Read]()
+        values, reads = [part.of(ring, probe) for part in self.plan.inputs], list[Read]()
         frozen = None if constants is None else ring.constant(constants)
         for step in self.plan.steps:
-            x = [values[place] for place in step.inputs]
-            p = [used.of(theta, frozen) for used in step.arrays]
-            s = None if step.state is None else step.state.of(ring, probe)
-            values.append(step.operation.forward(ring, x, p, s))
-            reads.append((x, p, s))
+            inputs = [values[place] for place in step.inputs]
+            arrays = [used.of(theta, frozen) for used in step.arrays]
+            state = None if step.state is None else step.state.of(ring, probe)
+            at = Read(ring, inputs, arrays, state, step.wanted)
+            values.append(step.operation.forward(at))
+            reads.append(at)
         return values, reads
 
 
-def _accumulate(ring: Ring, cotangents: list[Values | None], place: int, part: Values) -> None:
-    before = cotangents[place]
-    cotangents[place] = part if before is None else ring.add(before, part)
+def _accumulate(ring: Ring, sums: dict[Any, Values], key: int | str, part: Values) -> None:
+    before = sums.get(key)
+    sums[key] = part if before is None else ring.add(before, part)
 
 
 def _at(wire: Wire, shape: Shape) -> Wire:

@@ -259,7 +259,7 @@ class Laws:
         """Yield ``∇h_l(θ)``, unreduced, as (at most ``rows``, D) matrices, law after law, at a
         point θ of D numbers.
         """
-        extended = np.append(theta, 1.0)
+        extended = np.concatenate([theta, (1.0,)])
         if 0 < len(self) <= rows:
             yield self._dense(np.arange(len(self.law)), 0, len(self), extended)
             return
@@ -298,10 +298,9 @@ class Laws:
         left, right = self.left[terms], self.right[terms] % columns
         place = np.concatenate([row + left, row + right])
         other = np.concatenate([extended[right], extended[left]])
-        weights = other * np.tile(self.coefficient[terms], 2)
-        dense: NDArray[np.float64] = np.bincount(place, weights, minlength=rows * columns).astype(
-            np.float64
-        )
+        coefficient = self.coefficient[terms]
+        weights = other * np.concatenate([coefficient, coefficient])
+        dense = np.bincount(place, weights, minlength=rows * columns).astype(np.float64, copy=False)
         return dense.reshape(rows, columns)[:, :-1]
 
 
@@ -315,6 +314,8 @@ def linear_laws(family: Family, members: Sequence[Index]) -> Laws:
 
 def join(parts: Sequence[Laws]) -> Laws:
     """Return all laws of the parts, in order."""
+    if len(parts) == 1:
+        return parts[0]
     empty = np.empty(0, np.intp)
     parts = [Laws((), empty, empty, empty, empty, ()), *parts]
     starts = np.cumsum([0] + [len(part) for part in parts])

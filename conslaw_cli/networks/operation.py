@@ -27,12 +27,26 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 """(units,) or (channels, length) or (channels, height, width); of parameters any."""
 Gradients = tuple[Any, ...]
-"""Cotangents, None where none was wanted."""
+"""Cotangents of inputs, then of arrays, None where none was wanted."""
 Index = NDArray[np.intp]
 
 
 class ShapeError(SpecError):
     """What an operation reads does not fit it."""
+
+
+class Read(NamedTuple):
+    """What an operation reads: inputs (batch, units, positions), parameter arrays (batch, …) and
+    the state, all of them elements of a ring.
+
+    wanted: whether a cotangent is asked for, of inputs, then arrays.
+    """
+
+    ring: Ring
+    inputs: Sequence[Values]
+    arrays: Sequence[Values]
+    state: Any
+    wanted: Sequence[bool]
 
 
 class Growth(NamedTuple):
@@ -186,21 +200,13 @@ class Operation:
         """Return the shape of the free factors that the probe gives it, None for none."""
         return None
 
-    def forward(self, ring: Ring, x: Sequence[Values], p: Sequence[Values], s: Any) -> Values:
-        """Return the output for inputs x, parameter arrays p (batch, …) and the state s."""
+    def forward(self, at: Read) -> Values:
+        """Return the output (batch, units, positions)."""
         raise NotImplementedError
 
-    def pullback(
-        self,
-        ring: Ring,
-        x: Sequence[Values],
-        p: Sequence[Values],
-        s: Any,
-        delta: Values,
-        wanted: Sequence[bool],
-    ) -> tuple[Gradients, Gradients]:
-        """Return the cotangents of the inputs and of the parameter arrays for that of the output;
-        what is not ``wanted`` (inputs, then arrays) may be None.
+    def pullback(self, at: Read, delta: Values) -> Gradients:
+        """Return the cotangents of the inputs, then of the parameter arrays, for that of the
+        output; what is not wanted may be None.
         """
         raise NotImplementedError
 
@@ -208,6 +214,10 @@ class Operation:
     def denominator(self) -> int:
         """What the coefficients of its output are multiplied by to be integers."""
         return 1
+
+    def idle(self, *inputs: Shape) -> bool:
+        """Whether it gives what it reads, so that layers need no node for it."""
+        return False
 
     def growth(self, *inputs: Growth) -> Growth:
         """Return the degrees of the output."""

@@ -47,8 +47,8 @@ class Step(NamedTuple):
     """One primitive operation of the plan.
 
     inputs, output: the places of its values. wanted: whether a cotangent is asked for, of inputs,
-    then arrays. writes: for each trainable array that it reads, which of its arrays that is, the
-    slice of θ, and whether this is the first time, in reverse order, that its gradient is written.
+    then arrays. back, moved: for those inputs and arrays of which one is, their number among all
+    and the place or the name.
     """
 
     operation: Operation
@@ -57,7 +57,8 @@ class Step(NamedTuple):
     arrays: tuple[Used, ...]
     state: Part | None
     wanted: tuple[bool, ...]
-    writes: tuple[tuple[int, slice, bool], ...] = ()
+    back: tuple[tuple[int, int], ...]
+    moved: tuple[tuple[int, str], ...]
 
 
 class Plan(NamedTuple):
@@ -65,8 +66,7 @@ class Plan(NamedTuple):
 
     inputs: where they stand in a probe, the states behind them. shapes: of all values by place,
     those of composites' bodies too. places: of the graph's own values by name. outputs: places, and
-    where their weights stand. drawn: how many numbers inputs and states hold. covered: whether
-    every trainable array has its gradient written.
+    where their weights stand. drawn: how many numbers inputs and states hold.
     """
 
     inputs: tuple[Part, ...]
@@ -76,7 +76,6 @@ class Plan(NamedTuple):
     outputs: tuple[tuple[int, Part], ...]
     arrays: tuple[Array, ...]
     drawn: int
-    covered: bool
 
 
 class Planner:
@@ -89,65 +88,62 @@ class Planner:
         self.shapes: list[Shape] = []
         self.moving: list[bool] = []
         self.arrays: dict[str, Array] = {}
-        self.offsets = [0, 0]
+        self.ends = [0, 0]
         self.states: dict[str, Part] = {}
         self.drawn = 0
         self.steps: list[Step] = []
 
     def given(self, name: str, shape: Shape) -> None:
         """Add an input. Raise SpecError if there is such a value."""
-        place = self.places[self.fresh(name)] = self.value(shape, False)
-        self.inputs.append(self.draw(self.rows(place)))
+        self.name(name, self.value(shape, False))
+        self.inputs.append(self.draw((shape[0], positions(shape))))
 
     def add(self, node: Node) -> None:
         """Add a node. Raise SpecError if it does not fit."""
         operation = node.operation
-        for name in node.inputs:
-            if name not in self.places:
-                raise SpecError(f"{name} is no value given before")
-        if operation.arity not in (None, len(node.inputs)):
-            raise expected(operation, f"{operation.arity} inputs", len(node.inputs))
-        inputs = [self.places[name] for name in node.inputs]
+        try:
+            inputs = [self.places[name] for name in node.inputs]
+        except KeyError as missing:
+            raise SpecError(f"{missing.args[0]} is no value given before") from None
+        if operation.arity not in (None, len(inputs)):
+            raise expected(operation, f"{operation.arity} inputs", len(inputs))
         shapes = [self.shapes[place] for place in inputs]
         output, needed = operation.output(*shapes), operation.parameters(*shapes)
         if len(needed) != len(node.parameters):
             raise expected(operation, f"{len(needed)} arrays", len(node.parameters))
-        used = [
-            self.used(operation, name, shape)
-            for name, (_, shape) in zip(node.parameters, needed, strict=True)
-        ]
+        pairs = zip(node.parameters, needed, strict=True)
+        used = [self.used(operation, name, shape) for name, (_, shape) in pairs]
         state = self.state(operation, node.state, operation.state(*shapes))
-        self.places[self.fresh(node.name)] = (
+        place = (
             self.body(operation, inputs, used)
             if isinstance(operation, Composite)
             else self.step(operation, inputs, used, state, output)
         )
+        self.name(node.name, place)
 
     def plan(self, outputs: Sequence[str]) -> Plan:
         """Return the plan, for the values of these names as outputs."""
         for name in outputs:
             if name not in self.places:
                 raise SpecError(f"{name} is no node")
-        places = [self.places[name] for name in outputs]
-        written = self.assign(self.reaching(places))
+        ends = [self.places[name] for name in outputs]
+        weights = side_by_side([self.shapes[place] for place in ends])
         return Plan(
             tuple(self.inputs),
             tuple(self.steps),
             tuple(self.shapes),
             self.places,
-            tuple(zip(places, side_by_side([self.rows(place) for place in places]), strict=True)),
+            tuple(zip(ends, weights, strict=True)),
             tuple(self.arrays.values()),
             self.drawn,
-            all(a.name in written for a in self.arrays.values() if a.trainable),
         )
 
     # ---- what is numbered
 
-    def fresh(self, name: str) -> str:
-        """Return a name. Raise SpecError if there is a value of that name."""
-        if name in self.places:
+    def name(self, name: str, place: int) -> None:
+        """Name a value. Raise SpecError if there is one of that name."""
+        if self.places.setdefault(name, place) != place:
             raise SpecError(f"{name} is given twice")
-        return name
 
     def value(self, shape: Shape, moves: bool) -> int:
         """Return the place of a new value."""
@@ -161,18 +157,14 @@ class Planner:
         self.drawn += prod(shape)
         return Part(slice(start, self.drawn), shape)
 
-    def rows(self, place: int) -> Shape:
-        """Return the units and the positions of a value."""
-        shape = self.shapes[place]
-        return shape[0], positions(shape)
-
     def used(self, operation: Operation, name: str, shape: Shape) -> Used:
         """Return an array, perhaps one that others use as well."""
         array = self.arrays.get(name)
         if array is None:
             moves = name not in self.frozen
-            array = self.arrays[name] = Array(name, shape, self.offsets[moves], moves)
-            self.offsets[moves] += array.size
+            start = self.ends[moves]
+            self.ends[moves] = stop = start + prod(shape)
+            array = self.arrays[name] = Array(name, shape, slice(start, stop), moves)
         elif array.shape != shape:
             known = show(array.shape)
             raise SpecError(f"{name} is {known}, but {operation.word} needs {show(shape)}")
@@ -207,7 +199,20 @@ class Planner:
         """Add a primitive; return the place of its output."""
         wanted = [self.moving[place] for place in inputs] + [u.array.trainable for u in used]
         place = self.value(output, True in wanted)
-        self.steps.append(Step(operation, tuple(inputs), place, tuple(used), state, tuple(wanted)))
+        back = [(i, each) for i, each in enumerate(inputs) if wanted[i]]
+        moved = [(i, u.array.name) for i, u in enumerate(used, start=len(inputs)) if wanted[i]]
+        self.steps.append(
+            Step(
+                operation,
+                tuple(inputs),
+                place,
+                tuple(used),
+                state,
+                tuple(wanted),
+                tuple(back),
+                tuple(moved),
+            )
+        )
         return place
 
     def body(self, operation: Composite, inputs: Sequence[int], used: Sequence[Used]) -> int:
@@ -226,36 +231,14 @@ class Planner:
             places[node.name] = self.step(each, read, own, state, each.output(*shapes))
         return places[node.name]
 
-    def reaching(self, outputs: Sequence[int]) -> set[int]:
-        """Return the places of values that the outputs depend on."""
-        reached = set(outputs)
-        for step in reversed(self.steps):
-            if step.output in reached:
-                reached.update(step.inputs)
-        return reached
-
-    def assign(self, reached: set[int]) -> set[str]:
-        """Mark which step writes an array's gradient first; return the arrays that are written."""
-        written = set[str]()
-        for i in range(len(self.steps) - 1, -1, -1):
-            step = self.steps[i]
-            if step.arrays and step.output in reached:
-                writes = tuple(
-                    [
-                        (place, array.entries, array.name not in written)
-                        for place, (array, _) in enumerate(step.arrays)
-                        if array.trainable
-                    ]
-                )
-                written.update([array.name for array, _ in step.arrays])
-                self.steps[i] = step._replace(writes=writes)
-        return written
-
 
 def side_by_side(shapes: Sequence[Shape]) -> list[Part]:
-    """Return parts of a vector, one behind the other."""
+    """Return where values of these shapes stand in a vector, one behind the other."""
     stops = accumulate(map(prod, shapes))
-    return [Part(slice(stop - prod(s), stop), s) for s, stop in zip(shapes, stops, strict=True)]
+    return [
+        Part(slice(stop - prod(shape), stop), (shape[0], positions(shape)))
+        for shape, stop in zip(shapes, stops, strict=True)
+    ]
 
 
 def expected(operation: Operation, what: str, given: int) -> SpecError:

@@ -22,8 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
-from math import lcm, prod
+from math import lcm
 from typing import NamedTuple
 
 import numpy as np
@@ -36,26 +35,21 @@ Combination = dict[int, int | Fraction]
 """A linear combination of unknowns: coefficients by their numbers."""
 
 
-@dataclass(frozen=True)
-class Array:
-    """A parameter array: the name, the shape, the place of its first entry in θ, and whether
-    training moves it. Arrays are stored row by row.
+class Array(NamedTuple):
+    """A parameter array: the name, the shape, where it stands, row by row, in θ or among the frozen
+    parameters, and whether training moves it.
     """
 
     name: str
     shape: tuple[int, ...]
-    offset: int
+    entries: slice
     trainable: bool = True
 
-    @cached_property
+    @property
     def size(self) -> int:
         """Number of entries."""
-        return prod(self.shape)
-
-    @cached_property
-    def entries(self) -> slice:
-        """Where in θ, or among the constants, it stands."""
-        return slice(self.offset, self.offset + self.size)
+        size: int = self.entries.stop - self.entries.start
+        return size
 
     def label(self, place: Sequence[int]) -> str:
         """Return the name of an entry, its indices counted from 1: ``U1[2,3]``."""
@@ -64,19 +58,19 @@ class Array:
 
     def place(self, entry: int) -> tuple[int, ...]:
         """Return the indices, from 0, of the entry at a place of θ."""
-        place, left = [], entry - self.offset
+        place, left = [], entry - self.entries.start
         for size in reversed(self.shape):
             left, index = divmod(left, size)
             place.append(index)
         return tuple(reversed(place))
 
     @property
-    def index(self) -> Index:
+    def places(self) -> Index:
         """The places of its entries in θ, as a matrix from what is read to what is written; a bias
         is one row.
         """
         columns = self.shape[-1]
-        return np.arange(self.offset, self.offset + self.size).reshape(-1, columns)
+        return np.arange(self.entries.start, self.entries.stop).reshape(-1, columns)
 
     @property
     def symbol(self) -> str:
@@ -139,7 +133,7 @@ class _Indexer:
     copies: tuple[Index, ...]
 
     def __call__(self) -> Index:
-        index = self.array.index.T if self.written else _by_unit(self.array.index, self.rows)
+        index = self.array.places.T if self.written else _by_unit(self.array.places, self.rows)
         for rows in self.copies:
             index = _by_unit(index, rows)
         return index
@@ -169,8 +163,8 @@ class Wiring:
         self._uses: list[list[_Use]] = []
         self._shifts: set[int] = set()
         self._merged: dict[int, tuple[int, Index | None]] = {}
-        self._matrices_used: dict[Array, tuple[Wire, Wire]] = {}
-        self._biases_used: dict[Array, Wire] = {}
+        self._matrices_used: dict[str, tuple[Wire, Wire]] = {}
+        self._biases_used: dict[str, Wire] = {}
         self._touched: set[int] = set()
         self._skips: set[Array] = set()
         self._off, self._diagonal, self._scalar = Equations(), Equations(), Equations()
@@ -409,7 +403,7 @@ class Wiring:
 
     def _matrix(self, array: Array, wire: Wire, opened: Wire) -> None:
         """Note what a matrix adds to laws; what is frozen lets multiples of the identity pass."""
-        known = self._matrices_used.setdefault(array, (wire, opened))
+        known = self._matrices_used.setdefault(array.name, (wire, opened))
         if known[1] is not opened:
             self._tie(known, wire, opened)
             return
@@ -425,7 +419,7 @@ class Wiring:
 
     def _bias(self, array: Array, opened: Wire) -> None:
         """Note what a bias adds to laws; what is frozen, or moves for another layer, ties them."""
-        known = self._biases_used.setdefault(array, opened)
+        known = self._biases_used.setdefault(array.name, opened)
         if known is not opened:
             self._labelled = False
             self._vanish(_difference(known.charge, opened.charge))
@@ -621,7 +615,7 @@ def _by_unit(index: Index, rows: Index | None) -> Index:
 
 def _sums(array: Array) -> Laws:
     """Return the sums of what an array writes: of a matrix its row sums, of a bias all of it."""
-    index = array.index
+    index = array.places
     n = len(index)
     shape = f"{n} row sums" if len(array.shape) > 1 else "1 sum"
     family = Named(f"{array.name}·1", rf"{array.symbol} \mathbf{{1}}", shape, n)

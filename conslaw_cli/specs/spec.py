@@ -36,6 +36,7 @@ from conslaw_cli.specs import custom_spec, layer_spec, readers
 from conslaw_cli.specs.readers import Reader
 
 if TYPE_CHECKING:
+    from conslaw_cli.families.formulas.custom import CustomFields, CustomMap
     from conslaw_cli.specs.yaml_nodes import Node
 
 MAX_BYTES = 1_000_000
@@ -106,8 +107,10 @@ def _beside(filename: str, path: str | None) -> str | None:
     return None if path is None else str(Path(filename).parent / path)
 
 
-def flowing(architecture: Architecture, flow: str | None) -> Problem:
-    """Return the problem of an architecture and the flow of a command line."""
+def flowing(architecture: Architecture, flow: str | None, named: bool = False) -> Problem:
+    """Return the problem of an architecture and the flow of a command line, which its name says
+    unless it has one of its own.
+    """
     if flow is None:
         return Problem(architecture)
     try:
@@ -116,10 +119,37 @@ def flowing(architecture: Architecture, flow: str | None) -> Problem:
         moved = flow_spec.parsed(flow).of(architecture)
     except ArrayError as fault:
         raise SpecError(f"--{fault}") from None
-    return _named(architecture, moved, False)
+    return _named(architecture, moved, named)
 
 
-def shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+def formula(
+    phi: str | None,
+    fields: str | None,
+    variables: str | None,
+    arrays: Sequence[str],
+    loss: str | None,
+    name: str | None,
+) -> CustomMap | CustomFields:
+    """Return the φ or the fields of flags such as "W2*W1" with the arrays "W1=3x2", "W2=2x3"."""
+    from conslaw_cli.families.formulas.custom import CustomFields, CustomMap, listed, listed_fields
+
+    label = "" if name is None else name
+    given = () if variables is None else tuple(each.strip() for each in variables.split(","))
+    if phi is None:
+        assert fields is not None
+        return CustomFields(given, _split("--fields", listed_fields, fields), label)
+    components = _split("--phi", listed, phi)
+    return CustomMap(given, components, label, _shapes(arrays), loss=_word(loss or "mse", LOSSES))
+
+
+def _split(flag: str, split: Callable[[str], Any], text: str) -> Any:
+    try:
+        return split(text)
+    except SpecError as fault:
+        raise SpecError(f"{flag}: {fault}") from None
+
+
+def _shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
     """Return the shapes of flags such as "W1=3x2", by name."""
     found = dict[str, tuple[int, ...]]()
     for text in texts:
@@ -133,7 +163,9 @@ def shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def from_flags(widths: str, activation: str, bias: str, loss: str) -> MLP:
+def from_flags(
+    widths: str, activation: str = "relu", bias: str = "false", loss: str = "mse"
+) -> MLP:
     """Return the network of flags such as "3,4,2", "relu" or "relu,linear", "hidden", "mse"; also
     in the forms that tables print, "3-4-2" and "relu/linear".
     """

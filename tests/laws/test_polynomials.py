@@ -52,7 +52,7 @@ from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks import gradients
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Laws, join
-from conslaw_cli.networks.operation import Node, Operation
+from conslaw_cli.networks.operation import Node, Operation, Read
 from conslaw_cli.networks.wiring import Wire, Wiring
 from conslaw_cli.problems import Architecture, Problem
 from conslaw_cli.specs import spec
@@ -427,12 +427,11 @@ class Veil(Operation):
     def output(self, *inputs: tuple[int, ...]) -> tuple[int, ...]:
         return inputs[0]
 
-    def forward(self, ring: Ring, x: Any, p: Any, s: Any) -> NDArray[Any]:
-        same: NDArray[Any] = x[0]
-        return same
+    def forward(self, at: Read) -> NDArray[Any]:
+        return at.inputs[0]
 
-    def pullback(self, ring: Ring, x: Any, p: Any, s: Any, delta: Any, wanted: Any) -> Any:
-        return (delta,), ()
+    def pullback(self, at: Read, delta: NDArray[Any]) -> tuple[Any, ...]:
+        return (delta,)
 
     def wires(self, wiring: Wiring, inputs: Sequence[Wire], arrays: Any) -> Wire:
         return wiring.exponentiated(inputs[0])

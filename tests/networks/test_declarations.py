@@ -11,7 +11,7 @@ import pytest
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.rings import Residues, ring
 from conslaw_cli.networks.graph import Graph, Input
-from conslaw_cli.networks.operation import Node, Operation, Shape
+from conslaw_cli.networks.operation import Node, Operation, Read, Shape
 from conslaw_cli.networks.operations import OPERATIONS
 
 FIELD = PrimeField(8388593)
@@ -63,6 +63,17 @@ def _affine(graph: Graph, theta: Array, probe: Array) -> bool:
 
 
 @every_case
+def test_what_is_idle_gives_what_it_reads(operation: Operation, shapes: tuple[Shape, ...]) -> None:
+    graph, rng = alone(operation, shapes), np.random.default_rng(3)
+    probe = FIELD.random(rng, (graph.probe_size,))
+    given = evaluated(graph, FIELD.random(rng, (graph.dimension,)), probe).ravel()
+    same = operation.output(*shapes) == shapes[0] and len(given) == graph.input_size
+    read = probe[: graph.input_size]
+    same = same and bool((given % FIELD.p == read % FIELD.p).all())
+    assert operation.idle(*shapes) is same
+
+
+@every_case
 def test_gates_multiply_by_their_state_and_nothing_else_has_one(
     operation: Operation, shapes: tuple[Shape, ...]
 ) -> None:
@@ -103,7 +114,7 @@ def _first(graph: Graph, z: Array) -> tuple[float, float]:
     (step, *_) = graph.steps
     shape = graph.inputs[0].shape
     x: Any = jets.reshape(1, shape[0], -1, 2)
-    given = step.operation.forward(ring(FIELD, 2), [x], [], None)
+    given = step.operation.forward(Read(ring(FIELD, 2), [x], [], None, [True]))
     return float(given[0, 0, 0, 0] % FIELD.p), float(given[0, 0, 0, 1] % FIELD.p)
 
 

@@ -25,6 +25,7 @@ from conslaw_cli.networks.operation import (
     KeyKind,
     Node,
     Operation,
+    Read,
     Shape,
     ShapeError,
     positions,
@@ -62,8 +63,7 @@ class Run:
 
     def forward(self) -> Any:
         for each, read, values, symbols, name in self.steps():
-            x, p = self.read(each, read, values, symbols)
-            self.values[name] = each.forward(self.ring, x, p, self.state)
+            self.values[name] = each.forward(self.read(each, read, values, symbols))
         return self.values["y"]
 
     def pullback(self, delta: Any, wanted: Sequence[bool] | None = None) -> tuple[Any, Any]:
@@ -72,23 +72,25 @@ class Run:
         back: dict[str, Any] = {"y": delta}
         moved: dict[str, Any] = {}
         for each, read, values, symbols, name in reversed(steps):
-            x, p = self.read(each, read, values, symbols)
-            asked = [True] * (len(x) + len(p)) if wanted is None else wanted
-            inputs, arrays = each.pullback(self.ring, x, p, self.state, back[name], asked)
-            back.update(zip(values, inputs, strict=True))
-            moved.update(zip(symbols, arrays, strict=True))
+            at = self.read(each, read, values, symbols)
+            asked = at if wanted is None else at._replace(wanted=wanted)
+            found = each.pullback(asked, back[name])
+            assert len(found) == len(at.wanted)
+            back.update(zip(values, found, strict=False))
+            moved.update(zip(symbols, found[len(values) :], strict=True))
         return back, moved
 
     def steps(self) -> Any:
         return primitives(self.operation, self.shapes)
 
-    def read(self, each: Operation, shapes: Any, values: Any, symbols: Any) -> tuple[Any, Any]:
+    def read(self, each: Operation, shapes: Any, values: Any, symbols: Any) -> Read:
         own = {s: shape for s, (_, shape) in zip(symbols, each.parameters(*shapes), strict=True)}
-        x = [self.values[name] for name in values]
-        return x, [
+        inputs = [self.values[name] for name in values]
+        arrays = [
             (a := self.arrays[s]).reshape(len(a), *own[s], *a.shape[a.ndim - self.axes :])
             for s in symbols
         ]
+        return Read(self.ring, inputs, arrays, self.state, [True] * len([*values, *symbols]))
 
     @property
     def axes(self) -> int:

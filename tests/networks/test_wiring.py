@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 import pytest
@@ -26,8 +27,9 @@ class Arrays:
         self.made: list[Array] = []
 
     def __call__(self, *shape: int) -> Array:
-        offset = sum(array.size for array in self.made)
-        self.made.append(Array(f"U{len(self.made) + 1}", shape, offset))
+        start = sum(array.size for array in self.made)
+        entries = slice(start, start + prod(shape))
+        self.made.append(Array(f"U{len(self.made) + 1}", shape, entries))
         return self.made[-1]
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from conslaw_cli.flows import Kind, Timed
 from conslaw_cli.lie.dealing import dealings
+from conslaw_cli.lie.gates import enough
 from conslaw_cli.lie.strands import Lifting, Strand, Witness, lifted
 from conslaw_cli.lie.theorems.structure import chain_of, network_of, parts_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Proof, theorem
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.units import Units
 from conslaw_cli.problems import Problem
 from conslaw_cli.records import Bound, Trace
 
@@ -39,10 +44,31 @@ def block_lifting(problem: Problem, evidence: Evidence) -> Proof | None:
     if problem.parameters <= NARROW or not whole or (found := network_of(problem)) is None:
         return None
     graph, still = found
-    for dealing in dealings(graph):
-        if (lifting := lifted(problem, dealing.strands, dealing.core)) is not None:
-            return proof(problem, lifting, still)
-    return None
+    lifting = _dealt(problem, graph) or _gated(problem, graph)
+    return None if lifting is None else proof(problem, lifting, still)
+
+
+def _dealt(problem: Problem, graph: Graph) -> Lifting | None:
+    """Return what some way of dealing out the units of a graph proves."""
+    found = (lifted(problem, each.strands, each.core) for each in dealings(graph))
+    return next(filter(None, found), None)
+
+
+def _gated(problem: Problem, graph: Graph) -> Lifting | None:
+    """Return what follows from as few gated units as neighbours can tell apart, and one more of
+    each kind.
+    """
+    few = enough(graph) if problem.flow.kind is Kind.GRADIENT else {}
+    units = Units.of(graph)
+    sizes = [few.get(i, n) for i, n in enumerate(units.sizes)]
+    more = [n + (i in few) for i, n in enumerate(sizes)]
+    if not few or (last := _dealt(problem, units.resized(graph, tuple(more)))) is None:
+        return None
+    first = _dealt(problem, units.resized(graph, tuple(sizes)))
+    if first is None or last.laws != first.laws + len(few):
+        return None
+    left = sum(units.sizes) - sum(more)
+    return replace(last, laws=last.laws + left, gated=left)
 
 
 def proof(problem: Problem, lifting: Lifting, still: int) -> Proof:
@@ -73,7 +99,8 @@ def _timeless(problem: Problem, moving: int, still: int, laws: int) -> int | Non
 def _shown(lifting: Lifting) -> str:
     strands = ", ".join(f"{times} × {_name(strand)}" for strand, times in lifting.strands.items())
     witnesses = "; ".join(map(_point, lifting.witnesses))
-    return f"strands {strands}; complete at block-diagonal points: {witnesses}"
+    gated = f"; {lifting.gated} gated units more add one law each" if lifting.gated else ""
+    return f"strands {strands}; complete at block-diagonal points: {witnesses}{gated}"
 
 
 def _point(witness: Witness) -> str:

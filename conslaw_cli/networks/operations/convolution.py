@@ -27,6 +27,7 @@ from conslaw_cli.networks.operation import (
     Layer,
     Node,
     Operation,
+    Read,
     Shape,
     ShapeError,
     only,
@@ -236,25 +237,18 @@ class Windows(Operation):
         counts = _outputs(inputs[0], self.kernel, self.stride, self.padding, self.keyword)
         return (inputs[0][0] * prod(self.kernel), *counts)
 
-    def forward(self, ring: Ring, x: Sequence[Values], p: Sequence[Values], s: Any) -> Values:
+    def forward(self, at: Read) -> Values:
         """Gather."""
-        padded = np.concatenate([x[0], np.zeros_like(x[0][:, :, :1])], axis=2)
+        (x,) = at.inputs
+        padded = np.concatenate([x, np.zeros_like(x[:, :, :1])], axis=2)
         columns = padded[:, :, self.index]
         return columns.reshape(columns.shape[0], -1, *columns.shape[3:])
 
-    def pullback(
-        self,
-        ring: Ring,
-        x: Sequence[Values],
-        p: Sequence[Values],
-        s: Any,
-        delta: Values,
-        wanted: Sequence[bool],
-    ) -> tuple[Gradients, Gradients]:
+    def pullback(self, at: Read, delta: Values) -> Gradients:
         """Scatter: the transposed map."""
         index = self.index
         taps = delta.reshape(delta.shape[0], -1, len(index), *delta.shape[2:])
-        return (_scattered(ring, taps, index, x[0].shape[2]),), ()
+        return (_scattered(at.ring, taps, index, at.inputs[0].shape[2]),)
 
     def wires(self, wiring: Wiring, inputs: Sequence[Wire], arrays: Sequence[Array]) -> Wire:
         """The taps of a channel are copies of one unit; zeros around an image are not shifted."""
@@ -299,25 +293,18 @@ class Averages(Operation):
         """The windows and their averages."""
         return inputs[0][0] * int(self.index.size + self.index.shape[1])
 
-    def forward(self, ring: Ring, x: Sequence[Values], p: Sequence[Values], s: Any) -> Values:
+    def forward(self, at: Read) -> Values:
         """Average every window."""
         index = self.index
-        return ring.scale(ring.sum(x[0][:, :, index], 2), Fraction(1, len(index)))
+        total = at.ring.sum(at.inputs[0][:, :, index], 2)
+        return at.ring.scale(total, Fraction(1, len(index)))
 
-    def pullback(
-        self,
-        ring: Ring,
-        x: Sequence[Values],
-        p: Sequence[Values],
-        s: Any,
-        delta: Values,
-        wanted: Sequence[bool],
-    ) -> tuple[Gradients, Gradients]:
+    def pullback(self, at: Read, delta: Values) -> Gradients:
         """Spread the cotangent over its window."""
         index = self.index
-        part = ring.scale(delta, Fraction(1, len(index)))[:, :, None]
+        part = at.ring.scale(delta, Fraction(1, len(index)))[:, :, None]
         taps = np.broadcast_to(part, (*part.shape[:2], len(index), *part.shape[3:]))
-        return (_scattered(ring, taps, index, x[0].shape[2]),), ()
+        return (_scattered(at.ring, taps, index, at.inputs[0].shape[2]),)
 
     def wires(self, wiring: Wiring, inputs: Sequence[Wire], arrays: Sequence[Array]) -> Wire:
         """Averages are taken channel by channel."""

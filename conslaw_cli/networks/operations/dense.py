@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conslaw_cli import checks
-from conslaw_cli.algebra.rings import Ring, Values
+from conslaw_cli.algebra.rings import Values
 from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.operation import (
     Gradients,
@@ -16,6 +16,7 @@ from conslaw_cli.networks.operation import (
     KeyKind,
     Layer,
     Operation,
+    Read,
     Shape,
     ShapeError,
     only,
@@ -89,26 +90,18 @@ class Linear(Operation):
         matrix = ("U", (shape[0], self.units))
         return (matrix, ("b", (self.units,))) if self.bias else (matrix,)
 
-    def forward(self, ring: Ring, x: Sequence[Values], p: Sequence[Values], s: Any) -> Values:
+    def forward(self, at: Read) -> Values:
         """Apply the affine map at every position."""
-        z = ring.matmul(p[0].swapaxes(1, 2), x[0])
-        return ring.add(z, p[1][:, :, None]) if self.bias else z
+        z = at.ring.matmul(at.arrays[0].swapaxes(1, 2), at.inputs[0])
+        return at.ring.add(z, at.arrays[1][:, :, None]) if self.bias else z
 
-    def pullback(
-        self,
-        ring: Ring,
-        x: Sequence[Values],
-        p: Sequence[Values],
-        s: Any,
-        delta: Values,
-        wanted: Sequence[bool],
-    ) -> tuple[Gradients, Gradients]:
+    def pullback(self, at: Read, delta: Values) -> Gradients:
         """∂U = h δᵀ, ∂b = δ summed over positions, ∂h = U δ."""
-        back = ring.matmul(p[0], delta) if wanted[0] else None
-        matrix = ring.matmul(x[0], delta.swapaxes(1, 2)) if wanted[1] else None
+        back = at.ring.matmul(at.arrays[0], delta) if at.wanted[0] else None
+        matrix = at.ring.matmul(at.inputs[0], delta.swapaxes(1, 2)) if at.wanted[1] else None
         if not self.bias:
-            return (back,), (matrix,)
-        return (back,), (matrix, ring.sum(delta, 2) if wanted[2] else None)
+            return back, matrix
+        return back, matrix, at.ring.sum(delta, 2) if at.wanted[2] else None
 
     def growth(self, *inputs: Growth) -> Growth:
         """One parameter a term."""

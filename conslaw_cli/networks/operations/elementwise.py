@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from conslaw_cli.networks.operation import (
     KeyKind,
     Layer,
     Operation,
+    Read,
     Shape,
     only,
     positions,
@@ -90,6 +91,10 @@ class Activation(Operation):
         """Whether there are slopes."""
         return self.name not in LINEAR
 
+    def idle(self, *inputs: Shape) -> bool:
+        """Without slopes."""
+        return not self.gated
+
     def output(self, *inputs: Shape) -> Shape:
         """Nothing changes."""
         return inputs[0]
@@ -99,21 +104,13 @@ class Activation(Operation):
         (shape,) = inputs
         return (shape[0], positions(shape)) if self.gated else None
 
-    def forward(self, ring: Ring, x: Sequence[Values], p: Sequence[Values], s: Any) -> Values:
+    def forward(self, at: Read) -> Values:
         """Multiply every value by its slope."""
-        return ring.multiply(x[0], s) if self.gated else x[0]
+        return at.ring.multiply(at.inputs[0], at.state) if self.gated else at.inputs[0]
 
-    def pullback(
-        self,
-        ring: Ring,
-        x: Sequence[Values],
-        p: Sequence[Values],
-        s: Any,
-        delta: Values,
-        wanted: Sequence[bool],
-    ) -> tuple[Gradients, Gradients]:
+    def pullback(self, at: Read, delta: Values) -> Gradients:
         """Multiply the cotangent by the same slopes."""
-        return (ring.multiply(delta, s) if self.gated else delta,), ()
+        return (at.ring.multiply(delta, at.state) if self.gated else delta,)
 
     def growth(self, *inputs: Growth) -> Growth:
         """One factor a term."""
@@ -175,22 +172,14 @@ class Power(Operation):
         """Nothing changes."""
         return inputs[0]
 
-    def forward(self, ring: Ring, x: Sequence[Values], p: Sequence[Values], s: Any) -> Values:
+    def forward(self, at: Read) -> Values:
         """Multiply."""
-        return _power(ring, x[0], self.exponent)
+        return _power(at.ring, at.inputs[0], self.exponent)
 
-    def pullback(
-        self,
-        ring: Ring,
-        x: Sequence[Values],
-        p: Sequence[Values],
-        s: Any,
-        delta: Values,
-        wanted: Sequence[bool],
-    ) -> tuple[Gradients, Gradients]:
+    def pullback(self, at: Read, delta: Values) -> Gradients:
         """Multiply the cotangent by k z^(k−1)."""
-        slope = ring.scale(_power(ring, x[0], self.exponent - 1), Fraction(self.exponent))
-        return (ring.multiply(delta, slope),), ()
+        below = _power(at.ring, at.inputs[0], self.exponent - 1)
+        return (at.ring.multiply(delta, at.ring.scale(below, Fraction(self.exponent))),)
 
     def growth(self, *inputs: Growth) -> Growth:
         """k times those of z."""
@@ -238,21 +227,13 @@ class _Function(Operation):
         """Nothing changes."""
         return inputs[0]
 
-    def forward(self, ring: Ring, x: Sequence[Values], p: Sequence[Values], s: Any) -> Values:
+    def forward(self, at: Read) -> Values:
         """Apply it."""
-        return ring.function(self.rule, x[0])
+        return at.ring.function(self.rule, at.inputs[0])
 
-    def pullback(
-        self,
-        ring: Ring,
-        x: Sequence[Values],
-        p: Sequence[Values],
-        s: Any,
-        delta: Values,
-        wanted: Sequence[bool],
-    ) -> tuple[Gradients, Gradients]:
+    def pullback(self, at: Read, delta: Values) -> Gradients:
         """Multiply the cotangent by its derivative."""
-        return (ring.multiply(delta, ring.function(self.rule, x[0], 1)),), ()
+        return (at.ring.multiply(delta, at.ring.function(self.rule, at.inputs[0], 1)),)
 
     def growth(self, *inputs: Growth) -> Growth:
         """One free factor; and n fields in a bracket are differentiated 2n − 1 times, by each of

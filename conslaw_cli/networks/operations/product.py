@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from conslaw_cli.algebra.rings import Ring, Values
+from conslaw_cli.algebra.rings import Values
 from conslaw_cli.networks.operation import (
     Gradients,
     Growth,
     Operation,
+    Read,
     Shape,
     ShapeError,
     only,
@@ -47,21 +48,17 @@ class Add(Operation):
         """The shape that all have."""
         return _equal("add", inputs)
 
-    def forward(self, ring: Ring, x: Sequence[Values], p: Sequence[Values], s: Any) -> Values:
-        """Add."""
-        return ring.add(*x)
+    def idle(self, *inputs: Shape) -> bool:
+        """Of one branch."""
+        return len(inputs) == 1
 
-    def pullback(
-        self,
-        ring: Ring,
-        x: Sequence[Values],
-        p: Sequence[Values],
-        s: Any,
-        delta: Values,
-        wanted: Sequence[bool],
-    ) -> tuple[Gradients, Gradients]:
+    def forward(self, at: Read) -> Values:
+        """Add."""
+        return at.ring.add(*at.inputs)
+
+    def pullback(self, at: Read, delta: Values) -> Gradients:
         """Every branch gets the cotangent."""
-        return (delta,) * len(x), ()
+        return (delta,) * len(at.inputs)
 
     def wires(self, wiring: Wiring, inputs: Sequence[Wire], arrays: Sequence[Array]) -> Wire:
         """The same map acts on all of them; shifts add up."""
@@ -97,22 +94,17 @@ class Multiply(Operation):
         """The shape that both have."""
         return _equal("multiply", inputs)
 
-    def forward(self, ring: Ring, x: Sequence[Values], p: Sequence[Values], s: Any) -> Values:
+    def forward(self, at: Read) -> Values:
         """Multiply."""
-        return ring.multiply(x[0], x[1])
+        return at.ring.multiply(*at.inputs)
 
-    def pullback(
-        self,
-        ring: Ring,
-        x: Sequence[Values],
-        p: Sequence[Values],
-        s: Any,
-        delta: Values,
-        wanted: Sequence[bool],
-    ) -> tuple[Gradients, Gradients]:
+    def pullback(self, at: Read, delta: Values) -> Gradients:
         """The product rule."""
-        left = ring.multiply(delta, x[1]) if wanted[0] else None
-        return (left, ring.multiply(delta, x[0]) if wanted[1] else None), ()
+        others = reversed(at.inputs)
+        return tuple(
+            at.ring.multiply(delta, other) if wanted else None
+            for other, wanted in zip(others, at.wanted, strict=True)
+        )
 
     def growth(self, *inputs: Growth) -> Growth:
         """Degrees add up."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from conslaw_cli.algebra.rings import Ring, Values
-from conslaw_cli.networks.operation import Gradients, Operation, Shape, only
+from conslaw_cli.algebra.rings import Values
+from conslaw_cli.networks.operation import Gradients, Operation, Read, Shape, only
 
 if TYPE_CHECKING:
     from conslaw_cli.networks.wiring import Array, Wire, Wiring
@@ -34,25 +34,22 @@ class Flat(Operation):
         only(options)
         return cls()
 
+    def idle(self, *inputs: Shape) -> bool:
+        """On a vector."""
+        return len(inputs[0]) == 1
+
     def output(self, *inputs: Shape) -> Shape:
         """All values."""
         return (prod(inputs[0]),)
 
-    def forward(self, ring: Ring, x: Sequence[Values], p: Sequence[Values], s: Any) -> Values:
+    def forward(self, at: Read) -> Values:
         """Put the positions of a channel one after another."""
-        return x[0].reshape(x[0].shape[0], -1, 1, *x[0].shape[3:])
+        (x,) = at.inputs
+        return x.reshape(x.shape[0], -1, 1, *x.shape[3:])
 
-    def pullback(
-        self,
-        ring: Ring,
-        x: Sequence[Values],
-        p: Sequence[Values],
-        s: Any,
-        delta: Values,
-        wanted: Sequence[bool],
-    ) -> tuple[Gradients, Gradients]:
+    def pullback(self, at: Read, delta: Values) -> Gradients:
         """Undo it."""
-        return (delta.reshape(delta.shape[0], *x[0].shape[1:3], *delta.shape[3:]),), ()
+        return (delta.reshape(delta.shape[0], *at.inputs[0].shape[1:3], *delta.shape[3:]),)
 
     def wires(self, wiring: Wiring, inputs: Sequence[Wire], arrays: Sequence[Array]) -> Wire:
         """The positions of a channel are copies of one unit."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -46,6 +46,7 @@ def asking(command: F) -> F:
             "--array",
             type=Text(),
             multiple=True,
+            callback=lambda _, __, each: ",".join(each) if each else None,
             metavar="NAME=SHAPE",
             help='An array in --phi: "W2*W1" with --array W1=3x2 and --array W2=2x3.',
         ),
@@ -72,7 +73,7 @@ def asked(
     loss: str | None,
     flow: str | None,
     phi: str | None,
-    array: Sequence[str],
+    array: str | None,
     fields: str | None,
     variables: str | None,
     name: str | None,
@@ -97,7 +98,7 @@ def asked(
         ("--loss", loss, "--widths or --phi"),
         ("--flow", flow, "--widths, --phi or --fields"),
         ("--name", name, "--widths, --phi or --fields"),
-        ("--array", array or None, "--phi"),
+        ("--array", array, "--phi"),
         ("--variables", variables, "--phi or --fields"),
     )
     if spec is not None:

@@ -334,7 +334,7 @@ class Graph:
         """
         plan, places = self.plan, {place for place, _ in self.plan.outputs}
         readers = Counter(place for step in plan.steps for place in step.inputs)
-        uses = Counter(array for step in plan.steps for array, _ in step.arrays)
+        uses = Counter(array.name for step in plan.steps for array, _ in step.arrays)
         if any(len(shape) > 1 for shape in plan.shapes):
             return {}
         layers = {s.output: s for s in plan.steps if type(s.operation) is Linear}
@@ -345,7 +345,7 @@ class Graph:
                 continue
             layer = layers[inner]
             alone = readers[inner] == 1 and inner not in places
-            once = all(uses[array] == 1 for array, _ in layer.arrays)
+            once = all(uses[array.name] == 1 for array, _ in layer.arrays)
             if alone and once and min(step.inputs) == layer.inputs[0]:
                 found[inner] = step.output
         return found

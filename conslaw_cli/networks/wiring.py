@@ -166,7 +166,7 @@ class Wiring:
         self._matrices_used: dict[str, tuple[Wire, Wire]] = {}
         self._biases_used: dict[str, Wire] = {}
         self._touched: set[int] = set()
-        self._skips: set[Array] = set()
+        self._skips: set[str] = set()
         self._off, self._diagonal, self._scalar = Equations(), Equations(), Equations()
         self._sums: list[Laws] = []
         self._order = 0
@@ -187,7 +187,7 @@ class Wiring:
         a translation of the matrix I + U, so the laws are those of this one.
         """
         self._labelled = False
-        self._skips.add(matrix)
+        self._skips.add(matrix.name)
         return self.layer(wire, wire.units, matrix, *bias)
 
     def layer(self, wire: Wire, units: int, matrix: Array, *bias: Array) -> Wire:
@@ -490,7 +490,7 @@ class Wiring:
             array.size,
             array.size // units,
             self._indexer(unknown, use),
-            array in self._skips,
+            array.name in self._skips,
         )
 
     def _indexer(self, unknown: int, use: _Use) -> _Indexer:

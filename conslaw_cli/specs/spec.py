@@ -126,11 +126,11 @@ def formula(
     phi: str | None,
     fields: str | None,
     variables: str | None,
-    arrays: Sequence[str],
+    arrays: str | None,
     loss: str | None,
     name: str | None,
 ) -> CustomMap | CustomFields:
-    """Return the φ or the fields of flags such as "W2*W1" with the arrays "W1=3x2", "W2=2x3"."""
+    """Return the φ or the fields of flags such as "W2*W1" with the arrays "W1=3x2,W2=2x3"."""
     from conslaw_cli.families.formulas.custom import CustomFields, CustomMap, listed, listed_fields
 
     label = "" if name is None else name
@@ -139,7 +139,9 @@ def formula(
         assert fields is not None
         return CustomFields(given, _split("--fields", listed_fields, fields), label)
     components = _split("--phi", listed, phi)
-    return CustomMap(given, components, label, _shapes(arrays), loss=_word(loss or "mse", LOSSES))
+    shapes = tuple(_shapes(arrays).items()) if arrays is not None else ()
+    word = "mse" if loss is None else _word(loss, LOSSES)
+    return CustomMap(given, components, label, shapes, loss=word)
 
 
 def _split(flag: str, split: Callable[[str], Any], text: str) -> Any:
@@ -149,10 +151,10 @@ def _split(flag: str, split: Callable[[str], Any], text: str) -> Any:
         raise SpecError(f"{flag}: {fault}") from None
 
 
-def _shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of flags such as "W1=3x2", by name."""
+def _shapes(texts: str) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of "W1=3x2,W2=2x3" by name."""
     found = dict[str, tuple[int, ...]]()
-    for text in texts:
+    for text in texts.split(","):
         name, _, sizes = text.partition("=")
         shape = width_list(sizes)
         if not name.strip().isidentifier() or not shape:

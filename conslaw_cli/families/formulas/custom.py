@@ -93,10 +93,11 @@ COEFFICIENTS = [c for c in range(-9, 10) if c]
 _NAME_LENGTH = 60
 _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*")
 
-Arrays = Mapping[str, Sequence[int]] | Sequence[tuple[str, Sequence[int]]]
 Rows = tuple[tuple[Fraction, ...], ...]
-Constants = tuple[tuple[str, Shape | Rows], ...]
-"""Shapes of generic constants, rows of given ones."""
+Arrays = Any
+"""Shapes by names, as a mapping or in pairs; kept as pairs, so that equal values have a hash."""
+Constants = Any
+"""Names alone, or shapes or rows of numbers by names; kept as pairs, the shape of a number ()."""
 Square = tuple[tuple[int, int], ...]
 """A sum of squares: pairs of a variable and a coefficient."""
 
@@ -219,7 +220,7 @@ class CustomMap(_WithoutKnownLaws):
     variables: tuple[str, ...]
     components: tuple[str, ...]
     name: str = ""
-    arrays: tuple[tuple[str, Shape], ...] = ()
+    arrays: Arrays = ()
     constants: Constants = ()
     outputs: tuple[int, ...] = ()
     loss: str = "mse"
@@ -257,12 +258,9 @@ class CustomMap(_WithoutKnownLaws):
         return label if self.loss == "mse" else f"{label} {self.loss}"
 
     @classmethod
-    def from_text(
-        cls, text: str, name: str = "", arrays: Arrays = (), loss: str = "mse"
-    ) -> CustomMap:
+    def from_text(cls, text: str) -> CustomMap:
         """Return the map whose components a text gives, separated by commas."""
-        components = with_prefix("phi", lambda: listed(text))
-        return cls((), components, name, arrays, loss=loss)  # type: ignore[arg-type]
+        return cls((), with_prefix("phi", lambda: listed(text)))
 
     def under(self, loss: str) -> CustomMap:
         """Return it under another loss, which its label says, if that was made from the rest."""
@@ -681,20 +679,41 @@ def _squares(phi: CustomMap, laws: Sequence[Square]) -> Laws:
     variables = np.array([e for law in laws for e, _ in law], dtype=np.intp)
     coefficients = np.array([c for law in laws for _, c in law], dtype=np.int64)
     law = np.repeat(np.arange(len(laws)), [len(law) for law in laws])
-    listed = phi.parameter_names()
-    formulas = ((_sum(listed, law, "{}²", "·"), _sum(listed, law, "{}^2", r" \, ")) for law in laws)
-    families = tuple(Named(text, latex, "sum of squares", 1) for text, latex in formulas)
+    named = [list(_blocks(phi.names, law)) for law in laws]
+    families = tuple(
+        Named(_sum(blocks, tex=False), _sum(blocks, tex=True), "sum of squares", 1)
+        for blocks in named
+    )
     return Laws(families, law, variables, variables, coefficients, ((),) * len(laws))
 
 
-def _sum(names: Sequence[str], law: Square, square: str, times: str) -> str:
-    """Return ``Σ c_e θ_e^2`` as a formula."""
-    signs = "−" if times == "·" else "-"
+def _blocks(names: Names, law: Square) -> Iterator[tuple[int, str, bool]]:
+    """Yield coefficients with what has them: the name of an entry, or of all entries of an array
+    with some indices fixed, such as ``U[:,1]``, as whether these are several says.
+    """
+    listed, found = names.listed(), dict(law)
+    for name, shape in names.state:
+        entries = names.entries[name]
+        mine = [(int(e), place) for place, e in np.ndenumerate(entries) if int(e) in found]
+        every = {found[e] for e, _ in mine}
+        fixed = [len({place[axis] for _, place in mine}) == 1 for axis in range(len(shape))]
+        free = prod(size for size, each in zip(shape, fixed, strict=True) if not each)
+        if len(every) == 1 and len(mine) == free > 1:
+            index = (str(i + 1) if each else ":" for i, each in zip(mine[0][1], fixed, strict=True))
+            yield every.pop(), name + f"[{','.join(index)}]" * any(fixed), True
+        else:
+            yield from ((found[e], listed[e], False) for e, _ in mine)
+
+
+def _sum(blocks: Sequence[tuple[int, str, bool]], *, tex: bool) -> str:
+    """Return a sum of squares as a formula."""
+    minus, times = ("-", r" \, ") if tex else ("−", "·")
+    norm, square = (r"\lVert {} \rVert^2", "{}^2") if tex else ("‖{}‖²", "{}²")
     terms = []
-    for e, c in law:
+    for c, name, several in blocks:
         size = f"{abs(c)}{times}" if abs(c) != 1 else ""
-        name = names[e] if times == "·" else symbol(names[e])
-        terms.append(f"{signs if c < 0 else '+'} {size}{square.format(name)}")
+        shown = (norm if several else square).format(symbol(name) if tex else name)
+        terms.append(f"{minus if c < 0 else '+'} {size}{shown}")
     return " ".join(terms).removeprefix("+ ")
 
 
@@ -739,7 +758,7 @@ def _checked_arrays(given: object) -> tuple[tuple[str, Shape], ...]:
     return tuple((name, tuple(shape)) for name, shape in listed)
 
 
-def _checked_constants(given: object) -> Constants:
+def _checked_constants(given: object) -> tuple[tuple[str, Shape | Rows], ...]:
     """Return names with the shapes of generic constants, and with the rows of given ones."""
     pairs = list(given.items()) if isinstance(given, Mapping) else given
     expected = "names such as [p, q], or shapes or rows of numbers such as {W: [2, 2]}"

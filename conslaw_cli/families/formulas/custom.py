@@ -67,7 +67,7 @@ from conslaw_cli.families.formulas.expressions import (
     split,
 )
 from conslaw_cli.families.formulas.matrix_networks import network
-from conslaw_cli.families.formulas.scalings import MAX_COEFFICIENT, is_monomial, scalings
+from conslaw_cli.families.formulas.scalings import MAX_COEFFICIENT, Square, is_monomial, scalings
 from conslaw_cli.families.formulas.symmetric import forms
 from conslaw_cli.families.formulas.terms import Base, Graph, Sum, Term, Variable
 from conslaw_cli.families.formulas.tex import symbol
@@ -98,8 +98,6 @@ Arrays = Any
 """Shapes by names, as a mapping or in pairs; kept as pairs, so that equal values have a hash."""
 Constants = Any
 """Names alone, or shapes or rows of numbers by names; kept as pairs, the shape of a number ()."""
-Square = tuple[tuple[int, int], ...]
-"""A sum of squares: pairs of a variable and a coefficient."""
 
 
 class _WithoutKnownLaws:
@@ -590,7 +588,7 @@ def _names(
 ) -> Names:
     generic = tuple((name, each) for name, each in constants if not _given_numbers(each))
     given = tuple((name, each) for name, each in constants if _given_numbers(each))
-    return Names((*arrays, *((name, ()) for name in variables)), generic, given)  # type: ignore[arg-type]
+    return Names((*arrays, *((name, ()) for name in variables)), generic, given)
 
 
 def _given_numbers(constant: Shape | Rows) -> bool:
@@ -790,7 +788,7 @@ def _described(constants: Constants) -> dict[str, Any]:
         return {"constants": [name for name, _ in constants]} if constants else {}
     return {
         "constants": {
-            name: [[_plain(entry) for entry in row] for row in each]  # type: ignore[union-attr]
+            name: [[_plain(entry) for entry in row] for row in each]
             if _given_numbers(each)
             else list(each)
             for name, each in constants

@@ -25,6 +25,8 @@ MAX_WORK = 2 * 10**10
 """Products of the elimination, at most, where there are sums: some seconds."""
 
 Row = dict[int, Fraction]
+Square = tuple[tuple[int, int], ...]
+"""A sum of squares: pairs of a variable and a coefficient."""
 
 
 class Scalings(NamedTuple):
@@ -34,7 +36,7 @@ class Scalings(NamedTuple):
     """
 
     rank: int
-    laws: tuple[tuple[tuple[int, int], ...], ...]
+    laws: tuple[Square, ...]
 
 
 def is_monomial(graph: Graph) -> bool:
@@ -55,7 +57,11 @@ def scalings(graph: Graph, size: int) -> Scalings:
         return Scalings(0, ())
     rank, vectors = rank_and_kernel(rows, columns, MAX_COEFFICIENT)
     laws = (tuple((e - len(sums), c) for e, c in v.items() if e >= len(sums)) for v in vectors)
-    return Scalings(rank, tuple(law for law in laws if law))
+    return Scalings(rank, tuple(_positive(law) for law in laws if law))
+
+
+def _positive(law: Square) -> Square:
+    return law if law[0][1] > 0 else tuple((e, -c) for e, c in law)
 
 
 def _equations(graph: Graph, place: dict[int, int], size: int) -> Iterator[Row]:

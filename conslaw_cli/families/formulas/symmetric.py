@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from conslaw_cli.algebra.kernel import rank_and_kernel
 from conslaw_cli.families.formulas.expressions import Expression, Names, name_of
 from conslaw_cli.families.formulas.scalings import MAX_COEFFICIENT
-from conslaw_cli.families.formulas.tex import symbol
 from conslaw_cli.networks.known_laws import Form, Index, Part
 
 Generator = dict[int, int]
@@ -57,12 +56,10 @@ def _form(found: dict[tuple[str, int], int], names: Names) -> Form:
 
 def _part(axis: tuple[str, int], factor: int, names: Names) -> Part:
     (name, place), entries = axis, names.entries[axis[0]]
-    text, tex, written = name, symbol(name), place == 1
-    if entries.ndim > 2:
-        text, tex, written = f"{name}_({place + 1})", rf"{tex}_{{({place + 1})}}", False
+    unfolded = f"{name}({place + 1})" if entries.ndim > 2 else name
+    written, width = entries.ndim == 2 and place == 1, entries.size // entries.shape[place]
     rows = _Unfolded(entries, place)
-    width = entries.size // entries.shape[place]
-    return Part(factor, text, tex, written, False, False, entries.size, width, rows)
+    return Part(factor, unfolded, written, False, False, entries.size, width, rows)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

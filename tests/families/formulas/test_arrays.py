@@ -184,7 +184,7 @@ def test_formulas_of_known_laws_name_slices() -> None:
     assert texts("CP")[:2] == ["‖U[:,1]‖² − ‖V[:,1]‖²", "‖U[:,2]‖² − ‖V[:,2]‖²"]
     assert texts("a commutator") == ["‖A‖² − ‖B‖²"]
     assert texts("linear residual network") == ["(I + W2)ᵀ(I + W2) − (I + W1)(I + W1)ᵀ"]
-    assert texts("tensor train") == ["UᵀU − V_(1)V_(1)ᵀ", "V_(3)V_(3)ᵀ − WWᵀ"]
+    assert texts("tensor train") == ["UᵀU − V(1)V(1)ᵀ", "V(3)V(3)ᵀ − WWᵀ"]
     assert texts("quadratic units")[0] == "2·a[1]² − ‖W[1,:]‖²"
 
 

@@ -138,7 +138,7 @@ class GradientFields:
         """Return the families of the known laws, without listing their entries."""
         if self._still:
             return [Named("θ", r"\theta", f"{self.dimension} entries", self.dimension)]
-        return self.graph.wiring(self.zero_sum).families()
+        return self.graph.wiring(self.zero_sum, skips=True).families()
 
     def known_size(self) -> tuple[int, int]:
         """Return how many known laws there are, and how many terms they have together, without
@@ -146,7 +146,7 @@ class GradientFields:
         """
         if self._still:
             return self.dimension, self.dimension
-        return self.graph.wiring(self.zero_sum).size()
+        return self.graph.wiring(self.zero_sum, skips=True).size()
 
     @property
     def _still(self) -> bool:

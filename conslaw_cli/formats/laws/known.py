@@ -123,6 +123,13 @@ class _View:
 def _view(part: Part, array: Block) -> _View:
     units, last = part.size // part.width, array.shape[-1]
     name, plain = array.name, len(array.shape) == 2
+    if part.skip:
+        return _View(
+            f"(np.eye({units}) + {name})",
+            f"(Identity({units}) + {name})",
+            (units, units),
+            part.written,
+        )
     turned = name if plain else f"{name}.reshape(-1, {last})"
     if part.written and last == units:
         symbol = name if len(array.shape) < 3 else f"{name}_written"
@@ -130,7 +137,8 @@ def _view(part: Part, array: Block) -> _View:
     if plain and array.shape[0] == units:
         return _View(name, name, (units, last), False)
     lines = f"{turned}.T" if part.written else turned
-    order, kept = part.matrix.lines(), name
+    assert part.lines is not None  # it is a network's
+    order, kept = part.lines(), name
     if part.written or not _in_order(order):
         kept = lines if _in_order(order) else f"{lines}[{order.ravel().tolist()}]"
     symbol = f"{name}_{'written' if part.written else 'read'}"
@@ -172,7 +180,9 @@ def _squares(part: Part, array: Block) -> str:
 
 
 def _total(part: Part, array: Block) -> str:
-    return f"{array.name}.sum()" if part.linear else f"({array.name}**2).sum()"
+    if part.linear:
+        return f"{array.name}.sum()"
+    return f"({_view(part, array).code}**2).sum()"
 
 
 def _sum(terms: Sequence[tuple[int, str]]) -> str:
@@ -221,7 +231,7 @@ def _term(
 ) -> str:
     """Return the matrix that a part adds, on a diagonal the column of its rows' squares."""
     view = _view(part, blocks[part.array])
-    symbols[view.name] = view.shape
+    symbols[part.array if part.skip else view.name] = view.shape
     rows = f"{view.name}.T" if view.turned else view.name
     if part.linear:
         return rows

@@ -109,7 +109,7 @@ def _shape(array: Block) -> str:
 
 
 def _help(result: Result, arrays: Sequence[Block]) -> str:
-    search = result.search
+    search, own = result.search, "phi" in result.count.architecture
     size = len(search.parameters)
     lines = [
         f"Return {len(result.search.generators)} functionally independent quantities that training"
@@ -118,23 +118,23 @@ def _help(result: Result, arrays: Sequence[Block]) -> str:
     if arrays[0].name == "theta":
         lines.append(f"theta: {size} numbers, the variables {', '.join(result.search.parameters)}.")
     else:
-        lines += _order(arrays, size)
-    return _text([*lines, *_arguments(search.coordinates, arrays)], arrays)
+        lines += _order(arrays, size, own)
+    return _text([*lines, *_arguments(search.coordinates, arrays)], arrays, own)
 
 
-def _order(arrays: Sequence[Block], size: int) -> list[str]:
-    """Return how θ is made up of arrays."""
+def _order(arrays: Sequence[Block], size: int, own: bool = False) -> list[str]:
+    """Return how θ is made up of arrays; own: those of a map of one's own."""
     order = ", ".join(f"{array.name} ({' × '.join(map(str, array.shape))})" for array in arrays)
+    leads = f"{arrays[0].name}[i, j] leads from unit i to unit j of the next layer; units are"
     return [
         f"theta: {size} numbers, the entries of {order}, each row by row;",
-        f"{arrays[0].name}[i, j] leads from unit i to unit j of the next layer; units are counted"
-        " from 0 here.",
+        f"{'entries are' if own else leads} counted from 0 here.",
     ]
 
 
-def _text(lines: Sequence[str], arrays: Sequence[Block]) -> str:
+def _text(lines: Sequence[str], arrays: Sequence[Block], own: bool = False) -> str:
     text = [piece for line in lines for piece in textwrap.wrap(line, _WIDTH)]
-    layered = all(array.name[0] in "Ub" for array in arrays)
+    layered = not own and all(array.name[0] in "Ub" for array in arrays)
     return "\n".join([*text, *(_PYTORCH if layered else [])])
 
 

@@ -27,7 +27,7 @@ def render_sympy(results: Sequence[Result | Known]) -> str:
     needs = ["import sympy"] * any(result.search.radicals for result in searched)
     calls = "exp, " * any(result.search.coordinates.arguments for result in searched)
     if len(searched) < len(results):
-        calls = f"HadamardProduct, MatrixSymbol, OneMatrix, Trace, {calls}"
+        calls = f"HadamardProduct, Identity, MatrixSymbol, OneMatrix, Trace, {calls}"
     return "\n\n".join(["\n".join([*needs, f"from sympy import {calls}symbols"]), *scripts]) + "\n"
 
 

@@ -15,7 +15,7 @@ from conslaw_cli.records import Bound
 @theorem(
     "listed laws",
     title="Independent known laws, from sizes alone",
-    source="proved here and in docs/any-width.md",
+    source="proved in docs/any-width.md",
     needs=Needs.SIZES,
     flows=(Kind.GRADIENT, Kind.DECAY),
 )
@@ -28,7 +28,7 @@ def listed_laws(problem: Problem, evidence: Evidence) -> Proof | None:
     those on its diagonal are, or its trace alone, it is 0 if an array is free, else all of them.
 
     Hypotheses. A network under gradient flow, or decay of all arrays; every matrix M_p has all
-    entries of one array, each once, one row for each unit.
+    entries of one array, each once, one row for each unit, perhaps with the identity added.
 
     Proof. Let h be the sum of ``tr(S_f H_f)``, S_f symmetric, diagonal or a multiple of the
     identity, and of ``v·(A 1)`` over the arrays A with sums, with ∇h(θ) = 0. These (S, v) form a

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField
+from conslaw_cli.algebra.series import Series
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws
@@ -87,6 +88,52 @@ class Clocked(Protocol):
         """Return the directions (k, n) at a state (1, n, 1) along which laws that do not depend on
         time are constant, beside the fields': that of time alone, and what it generates with them.
         """
+        ...
+
+
+@runtime_checkable
+class Transporting(Protocol):
+    """Fields along whose flows covectors can be carried as power series (lie/transport.py)."""
+
+    @property
+    def dimension(self) -> int:
+        """The number of coordinates n of a state."""
+        ...
+
+    @property
+    def held(self) -> int:
+        """Numbers that evaluating one field holds."""
+        ...
+
+    @property
+    def transports(self) -> bool:
+        """Whether :meth:`carried` applies, the fields being polynomials that can be
+        differentiated in this way.
+        """
+        ...
+
+    def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
+        """As for all fields."""
+        ...
+
+    def evaluate(self, field: PrimeField, state: Array, probes: Array) -> Array:
+        """As for all fields."""
+        ...
+
+    def carried(self, over: Series, state: Array, probes: Array) -> Array:
+        """Return ``X − Σ ε_i DXᵀ λ_i``, (batch, n, 1 + m), at states and covectors ``x + Σ ε_i
+        λ_i`` (1, n, 1 + m): how both move. All are coefficients of power series at the ring's
+        order, also the probes (batch, probe size).
+        """
+        ...
+
+
+@runtime_checkable
+class TransportingDrift(Transporting, Protocol):
+    """The same with a drift."""
+
+    def carried_drift(self, over: Series, state: Array) -> Array:
+        """Return the same for the drift."""
         ...
 
 

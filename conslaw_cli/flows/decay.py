@@ -28,8 +28,9 @@ from numpy.typing import NDArray
 
 from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
+from conslaw_cli.algebra.series import Series
 from conslaw_cli.errors import SpecError
-from conslaw_cli.flows import Copied, Kind, Model, VectorFields
+from conslaw_cli.flows import Copied, Kind, Model, Transporting, VectorFields
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
 from conslaw_cli.flows.coordinates import exponential as grown
 from conslaw_cli.flows.metrics import exponential, product
@@ -221,6 +222,33 @@ class DecayFields:
         fields = field.reduce(gradients * np.where(decays, 1.0, shrunk))
         return np.append(fields, np.zeros_like(fields[:, :1]), axis=1)
 
+    @property
+    def transports(self) -> bool:
+        """Whether the gradients do."""
+        return isinstance(self.gradients, Transporting) and self.gradients.transports
+
+    def carried(self, over: Series, state: Array, probes: Array) -> Array:
+        """Return ``S ∇F(S' q)``, and ``−S' ∇²F S λ`` for covectors, S and S' being diagonal, 1 and
+        c by turns (flows.Transporting); 0 for t.
+        """
+        assert isinstance(self.gradients, Transporting)
+        c, one = over.constant(probes[:, -1:]), float(over.order == 0)
+        decays = self.decays[:, None]
+        inner, outer = np.where(decays, c, one), np.where(decays, one, c)
+        theta = over.multiply(inner, state[:, :-1, :1])
+        covectors = over.multiply(outer, state[:, :-1])[..., 1:]
+        gradients = self.gradients.carried(
+            over, np.concatenate([theta, covectors], axis=2), probes[:, :-1]
+        )
+        scaled = over.multiply(outer, gradients[..., :1]), over.multiply(inner, gradients)[..., 1:]
+        return np.append(np.concatenate(scaled, axis=2), np.zeros_like(gradients[:, :1]), axis=1)
+
+    def carried_drift(self, over: Series, state: Array) -> Array:
+        """Return ∂_t, along which covectors stay."""
+        moved = np.zeros_like(state)
+        moved[:, -1, 0] = over.order == 0
+        return moved
+
     def drift(self, field: PrimeField, state: Array) -> Array:
         """Return ∂_t."""
         drift = np.zeros_like(state)
@@ -248,6 +276,11 @@ class DecayNearby(DecayFields):
     """
 
     __slots__ = ()
+
+    @property
+    def transports(self) -> bool:
+        """They are no polynomials."""
+        return False
 
     def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[DecayFields, Array]:
         """Draw q where the gradients are defined, at t = 0."""

@@ -33,8 +33,9 @@ import numpy as np
 
 from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
+from conslaw_cli.algebra.series import Series
 from conslaw_cli.errors import SpecError
-from conslaw_cli.flows import Asked, Copied, Kind, Model, VectorFields
+from conslaw_cli.flows import Asked, Copied, Kind, Model, Transporting, VectorFields
 from conslaw_cli.flows.charges import boosted, exchanges, linear, open_spaces, rotations
 from conslaw_cli.flows.charts import Chart
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
@@ -211,6 +212,31 @@ class MomentumFields:
         fields[:, size:-1] = gradients
         return fields
 
+    @property
+    def transports(self) -> bool:
+        """Whether the gradients do."""
+        return isinstance(self.gradients, Transporting) and self.gradients.transports
+
+    def carried(self, over: Series, state: Array, probes: Array) -> Array:
+        """Return ``(0, ∇F, 0)``, and ``(−∇²F λ_p, 0, 0)`` for covectors ``(λ_θ, λ_p, λ_s)``
+        (flows.Transporting).
+        """
+        assert isinstance(self.gradients, Transporting)
+        size = self.gradients.dimension
+        theta = np.concatenate([state[:, :size, :1], state[:, size:-1, 1:]], axis=2)
+        gradients = self.gradients.carried(over, theta, probes)
+        moved = np.zeros((len(gradients), *state.shape[1:]))
+        moved[:, size:-1, 0], moved[:, :size, 1:] = gradients[..., 0], gradients[..., 1:]
+        return moved
+
+    def carried_drift(self, over: Series, state: Array) -> Array:
+        """Return ``(p, 0, 1)``, and ``(0, −λ_θ, 0)`` for covectors."""
+        size = self.gradients.dimension
+        moved = np.zeros_like(state)
+        moved[:, :size, 0], moved[:, -1, 0] = state[:, size:-1, 0], over.order == 0
+        moved[:, size:-1, 1:] = -state[:, :size, 1:]
+        return moved
+
     def drift(self, field: PrimeField, state: Array) -> Array:
         """Return ``(p, 0, 1)``."""
         size = self.gradients.dimension
@@ -262,6 +288,11 @@ class MetricFields(MomentumFields):
     """
 
     chart: Chart
+
+    @property
+    def transports(self) -> bool:
+        """Not done: the drift is no gradient."""
+        return False
 
     @property
     def copied(self) -> None:

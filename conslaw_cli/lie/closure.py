@@ -14,6 +14,11 @@ with X, Y random in V_{h-1}; it combines up to 2^h fields and takes jets of orde
 V_{h+1} have equal dimensions around θ, then V_h is involutive and contains W_0, so it is Lie(W_0)
 there.
 
+Where many more levels are to be expected from the ranks of the first ones, covectors carried along
+curves (transport.py) are tried before: what these reach ends the iteration if it is the upper
+bound. Which comes next is decided by numbers of evaluations, from sizes and ranks alone, never by a
+clock.
+
 Balanced brackets gain nothing where the algebra is long but nearly abelian: of ``∂_x`` and ``Σ x^i
 ∂_{y_i}``, say, every level yields one more derivative of the second field. Where they lag behind
 the nested ones, nested brackets go on as long as they are the cheaper ones.
@@ -28,7 +33,9 @@ import numpy as np
 
 from conslaw_cli.algebra.field import TERMS, Array, Folding, PrimeField, Span
 from conslaw_cli.algebra.rings import derivative, lift, value
-from conslaw_cli.flows import Clocked, VectorFields
+from conslaw_cli.algebra.series import Series
+from conslaw_cli.flows import Transporting, TransportingDrift, VectorFields
+from conslaw_cli.lie import transport
 from conslaw_cli.lie.orbit import Orbit
 
 CHUNK_BYTES = 1 << 26
@@ -41,6 +48,10 @@ DEAR = 3
 """Order of jets from which rows are drawn a few at a time."""
 FEW = 4
 """Rows in the first part of these."""
+FEWEST_LEVELS = 5
+"""Levels of nested brackets from which the number of the next ones is estimated."""
+LONG = 1 << 26
+"""Evaluations times numbers held that make brackets take long (measured: half a second)."""
 LOWEST_TREE = 3
 """Height of the first balanced brackets: V_2 lies in W_3."""
 TREES = 2
@@ -52,17 +63,19 @@ class RankTrace:
     """Ranks after each level of right-nested brackets, at one point modulo one prime.
 
     tail: ranks of V_h for h = LOWEST_TREE, …, if balanced brackets were what ended the iteration.
+    carried: the rank that transport found, if that was.
     closed: a whole level added nothing, as opposed to the ranks having reached their upper bound.
     """
 
     dimensions: tuple[int, ...]
     closed: bool
     tail: tuple[int, ...] = ()
+    carried: int = 0
 
     @property
     def rank(self) -> int:
         """The last rank: a proved lower bound for the dimension of the trace of the Lie algebra."""
-        return max((self.dimensions[-1], *self.tail[-1:]))
+        return max((self.dimensions[-1], self.carried, *self.tail[-1:]))
 
     @property
     def length(self) -> int:
@@ -81,7 +94,7 @@ class RankTrace:
         """Ranks of nested brackets whose being no larger rests on chance: all but a last one that
         reached its upper bound.
         """
-        if self.tail:
+        if self.tail or self.carried:
             return self.dimensions
         return (*self.dimensions, self.rank) if self.closed else self.dimensions[:-1]
 
@@ -135,6 +148,18 @@ class Driven:
         assert drift is not None
         return field.reduce(controls + probes[:, -1:, None] * drift)
 
+    @property
+    def transports(self) -> bool:
+        """Whether controls and drift do."""
+        return isinstance(self.controls, TransportingDrift) and self.controls.transports
+
+    def carried(self, over: Series, state: Array, probes: Array) -> Array:
+        """Return how a state and covectors move (flows.Transporting)."""
+        assert isinstance(self.controls, TransportingDrift)
+        controls = self.controls.carried(over, state, probes[:, :-1])
+        c = over.constant(probes[:, -1:])
+        return over.add(controls, over.multiply(c, self.controls.carried_drift(over, state)))
+
     def drift(self, field: PrimeField, state: Array) -> None:
         """None of its own."""
         return
@@ -150,7 +175,7 @@ class Driven:
 
 def driven(fields: VectorFields) -> VectorFields:
     """Return the space of fields with their drift, if they have one: those with a clock do."""
-    return Driven(fields) if isinstance(fields, Clocked) else fields
+    return Driven(fields) if hasattr(fields, "clock") else fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +214,12 @@ class Sampler:
     def balanced(self, height: int, count: int) -> Iterator[Array]:
         """Yield ``count`` random elements of V_height at θ, in (at most TERMS, D) matrices."""
         return self._parts(height, count, lambda n: self._balanced(n, height)(self.theta))
+
+    def carried(self, enough: int, covectors: Array | None = None) -> Span:
+        """Return what transport from the point spans (transport.py)."""
+        assert isinstance(self.fields, Transporting)
+        at = self.fields, self.field, self.theta, self.rng
+        return transport.transported(*at, enough, covectors)
 
     def _parts(self, order: int, count: int, draw: Callable[[int], Array]) -> Iterator[Array]:
         """Yield rows in parts of at most TERMS, each drawn in pieces whose jets of this order fit
@@ -230,24 +261,32 @@ class Sampler:
         return element
 
 
-def close(sampler: Sampler, enough: int, fold: Folding | None = None) -> RankTrace:
+def close(
+    sampler: Sampler, enough: int, fold: Folding | None = None, carry: bool = True
+) -> RankTrace:
     """Add levels of brackets until one adds nothing or the rank reaches ``enough``, an upper bound.
 
     A fold of the coordinates saves time and can only lower the ranks. Ranks above ``enough`` are
     possible only if the bound is wrong; one row more than needed is drawn so that this shows.
+    carry: whether transport may be tried, once.
     """
-    span, dimensions, tail = Span(sampler.field), list[int](), list[int]()
+    span, dimensions, tail, least = Span(sampler.field), list[int](), list[int](), 0
     while True:
+        if carry and _carry_next(sampler.fields, dimensions, enough):
+            carry, least = False, sampler.carried(enough).rank
+            if least >= enough:
+                return RankTrace(tuple(dimensions), closed=False, carried=least)
         if _nested_next(sampler.fields, dimensions, tail):
             level = len(dimensions)
             gained = _grow(span, sampler.nested(level, enough + 1 - span.rank), fold)
-            if gained == 0 and dimensions:
+            if gained == 0 and dimensions and span.rank >= least:
                 return RankTrace(tuple(dimensions), closed=True)
             dimensions.append(span.rank)
             if span.rank >= enough:
                 return RankTrace(tuple(dimensions), closed=False)
         else:
-            closed = _add_balanced(sampler, enough, fold, tail) and tail[-1] >= dimensions[-1]
+            repeated = _add_balanced(sampler, enough, fold, tail)
+            closed = repeated and tail[-1] >= max(dimensions[-1], least)
             if closed or tail[-1] >= enough:
                 return RankTrace(tuple(dimensions), closed, tuple(tail))
 
@@ -256,7 +295,10 @@ def spanning(sampler: Sampler, trace: RankTrace) -> Orbit:
     """Return rows that span the trace of the Lie algebra at the sampler's point, as many levels as
     a trace has.
     """
-    if trace.tail:
+    if trace.carried:
+        every = sampler.carried(trace.rank, np.eye(sampler.fields.dimension))
+        rows = [basis for _, basis in every.blocks]
+    elif trace.tail:
         rows = list(sampler.balanced(LOWEST_TREE + len(trace.tail) - 1, trace.rank + 1))
     else:
         steps = zip((0, *trace.dimensions), trace.dimensions, strict=False)
@@ -286,6 +328,21 @@ def _nested_next(fields: VectorFields, dimensions: Sequence[int], tail: Sequence
         return False
     fits = 8 * fields.held << level <= CHUNK_BYTES
     return fits and bool(2 * FEW * 3**level < (dimensions[-1] + FEW) * 7**height)
+
+
+def _carry_next(fields: VectorFields, dimensions: Sequence[int], enough: int) -> bool:
+    """Whether transport comes next: if ranks go on rising as they did last, brackets take long, and
+    more evaluations.
+    """
+    level = len(dimensions)
+    if level < FEWEST_LEVELS or not (isinstance(fields, Transporting) and fields.transports):
+        return False
+    gain = max(1, dimensions[-1] - dimensions[-2])
+    level += -(-(enough - dimensions[-1]) // gain)
+    nested, balanced = 3 * FEW * 3**level, enough * 7 ** level.bit_length()
+    most: int = min(nested, balanced)
+    long = most * fields.held > LONG
+    return long and transport.evaluations(enough, dimensions[0], level) < most
 
 
 def _grow(span: Span, parts: Iterator[Array], fold: Folding | None) -> int:

@@ -28,6 +28,7 @@ from conslaw_cli.algebra.field import TERMS, Array, PrimeField, Span
 from conslaw_cli.errors import ContradictionError
 from conslaw_cli.flows import Clocked, Flow, Kind, VectorFields
 from conslaw_cli.lie.closure import Sampler, driven
+from conslaw_cli.lie.orbit import Steps, orbit
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws
@@ -43,6 +44,8 @@ POINTS = 2
 """Block-diagonal points that are tried before a witness is given up."""
 MORE = 2
 """Strands that are added, one by one, to a witness that is not found complete."""
+IDLE = 2
+"""Levels in a row that may add nothing."""
 LEVELS = 8
 """Levels of nested brackets."""
 HEIGHTS = (4, 5)
@@ -90,12 +93,13 @@ class Lifting:
     """What witnesses prove of a network: it has so many independent laws, all functions of the
     known ones, under a loss whose output gradients are free.
 
-    strands: how often each kind occurs.
+    strands: how often each kind occurs. gated: how many units with gates are not among them.
     """
 
     strands: Mapping[Strand, int]
     witnesses: tuple[Witness, ...]
     laws: int
+    gated: int = 0
 
 
 FLOWS = (Kind.GRADIENT, Kind.DECAY, Kind.PARTIAL_DECAY, Kind.MOMENTUM)
@@ -218,16 +222,16 @@ def complete(problem: Problem, strands: Sequence[Strand]) -> Witness | None:
     units = Units.of(graph)
     witness = units.resized(graph, sizes)
     if flow.kind is Kind.MOMENTUM:
-        like = units.resized(graph, tuple(min(n, 2) for n in units.sizes))
-        if not _kinds(witness, flow) <= _kinds(like, flow):
+        wider = units.resized(graph, (2,) * len(units.sizes))
+        if not _kinds(witness, flow) <= _kinds(wider, flow):
             return None
     return _complete(witness, flow, ordered)
 
 
 @lru_cache(maxsize=1024)
 def _kinds(graph: Graph, flow: Flow) -> frozenset[str]:
-    """Return the formulas of the known laws. Those of momentum depend on sizes, though only on
-    which of them are 1; others do not (networks/wiring.py).
+    """Return the formulas of the known laws. Under momentum some are laws only where a size is 1;
+    those of other flows do not depend on sizes (networks/wiring.py).
     """
     return frozenset(family.text for family in flow.laws(Network(graph)).families)
 
@@ -254,7 +258,10 @@ def _at(graph: Graph, flow: Flow, strands: tuple[Strand, ...], seed: int) -> Wit
     if laws is None:
         return None
     enough = fields.dimension - sum(laws.values())
-    rank = _reached(sampler, enough)
+    if isinstance(there, Steps):
+        rank = orbit(there, field, rng, enough, state).rank
+    else:
+        rank = _reached(sampler, enough)
     if rank < enough:
         return None
     return Witness(strands, fields.dimension, rank, laws, field.p, seed)
@@ -290,15 +297,19 @@ def _ranks(laws: Laws, sampler: Sampler, blocks: Index) -> dict[Pair, int] | Non
 
 
 def _reached(sampler: Sampler, enough: int) -> int:
-    """Return the rank of nested, then of balanced brackets, as soon as it is ``enough``."""
-    span = Span(sampler.field)
+    """Return the rank of nested, then of balanced brackets, as soon as it is ``enough``, or has not
+    risen for some levels.
+    """
+    span, idle = Span(sampler.field), 0
     steps: list[tuple[Callable[[int, int], Iterator[Array]], int]]
     steps = [(sampler.nested, level) for level in range(LEVELS)]
     steps += [(sampler.balanced, height) for height in HEIGHTS]
     for draw, order in steps:
+        before = span.rank
         for rows in draw(order, enough + 1 - span.rank):
             if span.add(rows) < len(rows):
                 break
-        if span.rank >= enough:
+        idle = 0 if span.rank > before else idle + 1
+        if span.rank >= enough or idle > IDLE:
             break
     return span.rank

@@ -56,20 +56,22 @@ class Run:
 
     @property
     def trace(self) -> Trace:
-        """The dimensions, with the last one of balanced brackets where these went on."""
-        more = self.ranks.tail[-1:] if self.ranks.rank > self.ranks.dimensions[-1] else ()
+        """The dimensions, with the last rank of what went on in place of nested brackets."""
+        more = (self.ranks.rank,) if self.ranks.rank > self.ranks.dimensions[-1] else ()
         return Trace((*self.ranks.dimensions, *more), self.error, complete=not more)
 
 
-def attempt(sampler: Sampler, enough: int, image: int | None, fold: bool = True) -> Run:
+def attempt(
+    sampler: Sampler, enough: int, image: int | None, fold: bool = True, carry: bool = True
+) -> Run:
     """Close W_φ at one point.
 
     A fold may lose rank, so it is trusted only where the rank reaches its upper bound.
     """
     folded = folding(sampler, enough + 1) if fold else None
-    ranks = close(sampler, enough, folded)
+    ranks = close(sampler, enough, folded, carry)
     if folded is not None and ranks.closed:
-        folded, ranks = None, close(sampler, enough)
+        folded, ranks = None, close(sampler, enough, carry=False)
     return Run(ranks, sampler.field.p, folded is not None, image)
 
 
@@ -82,6 +84,8 @@ def settle(fields: VectorFields, best: Run, rng: np.random.Generator, enough: in
     unlucky and only costs certainty, as does the choice of the trials
     that count: ``comb(attempts, passes)``.
     """
+    if best.proved:
+        return best
     passes = attempts = 0
     first = error = (
         1.0
@@ -94,7 +98,8 @@ def settle(fields: VectorFields, best: Run, rng: np.random.Generator, enough: in
         if confirms(fresh(fields, rng), best.ranks):
             passes += 1
         else:
-            other = attempt(fresh(fields, rng), enough, best.image, False)
+            carry = best.ranks.carried > 0
+            other = attempt(fresh(fields, rng), enough, best.image, False, carry)
             if _order(other.ranks) > _order(best.ranks):
                 best, passes, attempts, first = other, 0, 0, 1.0
         error = min(1.0, first * math.comb(attempts, passes) * miss**passes)

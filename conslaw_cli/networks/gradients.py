@@ -11,6 +11,7 @@ import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField, random_prime
 from conslaw_cli.algebra.rings import Ring, Values, ring
+from conslaw_cli.algebra.series import Series
 from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.independence import independent
@@ -86,6 +87,18 @@ class GradientFields:
             return self.gradient(over, theta[..., 0], probes)[..., None]
         return self.gradient(over, theta, probes)
 
+    @property
+    def transports(self) -> bool:
+        """Whether they are polynomials, complete."""
+        return self.everywhere
+
+    def carried(self, over: Series, theta: Array, probes: Array) -> Array:
+        """Return ``∇F − Σ ε_i ∇²F λ_i`` at ``θ + Σ ε_i λ_i`` (flows.Transporting)."""
+        now = self if over.order == 0 else self.bound(np.zeros((1, self.graph.constants)))
+        moved = now.gradient(over, theta, probes)
+        np.negative(moved[..., 1:], out=moved[..., 1:])
+        return moved
+
     def drift(self, field: PrimeField, theta: Array) -> None:
         """Return nothing: nothing moves θ but these fields."""
         return
@@ -93,7 +106,7 @@ class GradientFields:
     def gradient(self, over: Ring, theta: Values, probes: Values) -> Values:
         """Return ``∇_θ F(θ; a)``, (batch, D), in any ring, for θ (batch or 1, D)."""
         graph = self.graph
-        w = probes[:, graph.input_size + graph.state_size :]
+        w = probes[:, graph.plan.drawn :]
         if self.zero_sum:
             last = over.scale(w[:, :-1].sum(axis=1, keepdims=True), Fraction(-1))
             w = np.concatenate([w[:, :-1], last], axis=1)

@@ -4,7 +4,7 @@ polynomials.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import product
 from math import prod
@@ -35,10 +35,15 @@ from conslaw_cli.algebra.rings import (
 from conslaw_cli.algebra.rings import (
     ring as jets_of,
 )
+from conslaw_cli.algebra.series import Series
 
 PRIMES = (5, 101, 8388593)
 PROPERTY = settings(max_examples=40, deadline=None)
 SEEDS = st.integers(0, 10**6)
+
+
+Axiom = Callable[[Ring, Array, Array, Array], Array]
+"""The difference of two sides, as an expression in a ring and three elements of it."""
 
 
 def rng(seed: int) -> np.random.Generator:
@@ -96,18 +101,59 @@ def test_long_sums_of_large_jets_are_exact() -> None:
     assert [int(x) % p for x in found] == [x % p for x in products]
 
 
+def jets(field: PrimeField, draw: np.random.Generator, axiom: Axiom) -> Array:
+    """Return the difference of two expressions in three random jets."""
+    order = int(draw.integers(5))
+    x, y, z = (one(field, draw, order) for _ in range(3))
+    return axiom(Jets(field), x, y, z)
+
+
+def residues(field: PrimeField, draw: np.random.Generator, axiom: Axiom) -> Array:
+    x, y, z = (one(field, draw, 0)[..., 0] for _ in range(3))
+    return axiom(Residues(field), x, y, z)
+
+
+def power_series(field: PrimeField, draw: np.random.Generator, axiom: Axiom) -> Array:
+    """Also the coefficients of these are those of ε_1, …, ε_m, none for one of them."""
+    length, m = int(draw.integers(1, min(8, field.p))), int(draw.integers(3))
+    sizes = draw.permutation([1, 1 + m, 1 + m])
+    terms = [field.random(draw, (length, 1, 1, 1, size)) for size in sizes.tolist()]
+    over, found = Series(field, length), []
+    for coefficients in zip(*terms, strict=True):
+        found.append(axiom(over, *coefficients))
+        over = over.next()
+    return np.stack(found)
+
+
+AXIOMS: dict[str, Axiom] = {
+    "xy = yx": lambda r, x, y, z: difference(r, r.matmul(x, y), r.matmul(y, x)),
+    "(xy)z = x(yz)": lambda r, x, y, z: difference(
+        r, r.matmul(r.matmul(x, y), z), r.matmul(x, r.matmul(y, z))
+    ),
+    "x(y + z) = xy + xz": lambda r, x, y, z: difference(
+        r, r.matmul(x, r.add(y, z)), r.add(r.matmul(x, y), r.matmul(x, z))
+    ),
+    "x ⊙ y = xy": lambda r, x, y, z: difference(r, r.multiply(x, y), r.matmul(x, y)),
+    "Σ x = x": lambda r, x, y, z: difference(r, r.sum(x, 1)[:, None], x),
+    "x + x = 2x": lambda r, x, y, z: difference(r, r.add(x, x), r.scale(x, Fraction(2))),
+    "(xy)/2 = x(y/2)": lambda r, x, y, z: difference(
+        r, r.scale(r.matmul(x, y), Fraction(1, 2)), r.matmul(x, r.scale(y, Fraction(1, 2)))
+    ),
+}
+
+
+def difference(over: Ring, a: Array, b: Array) -> Array:
+    return over.add(a, over.scale(b, Fraction(-1)))
+
+
+@pytest.mark.parametrize("axiom", AXIOMS)
+@pytest.mark.parametrize("ring", [residues, jets, power_series])
 @PROPERTY
-@given(SEEDS, st.sampled_from(PRIMES), st.integers(0, 4))
-def test_jets_are_a_commutative_ring(seed: int, p: int, order: int) -> None:
-    field, draw = PrimeField(p), rng(seed)
-    jets, (x, y, z) = Jets(field), (one(field, draw, order) for _ in range(3))
-
-    def equal(a: Array, b: Array) -> bool:
-        return not field.reduce(a - b).any()
-
-    assert equal(jets.matmul(x, y), jets.matmul(y, x))
-    assert equal(jets.matmul(jets.matmul(x, y), z), jets.matmul(x, jets.matmul(y, z)))
-    assert equal(jets.matmul(x, jets.add(y, z)), jets.add(jets.matmul(x, y), jets.matmul(x, z)))
+@given(SEEDS, st.sampled_from(PRIMES))
+def test_they_are_commutative_rings(
+    ring: Callable[..., Array], axiom: str, seed: int, p: int
+) -> None:
+    assert not ring(PrimeField(p), rng(seed), AXIOMS[axiom]).any()
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])

@@ -77,6 +77,17 @@ def engine() -> Iterator[Row]:
     yield what, f"{rate:.0f} a second", "> 400 a second"
 
 
+def transport() -> Iterator[Row]:
+    """Time counts whose traces are long, on one core."""
+    from conslaw_cli import MLP, count_laws
+
+    for widths, goal in (((1, 14, 14, 3), "< 1 s"), ((1, 30, 30, 2), "< 5 s")):
+        seconds = timed(partial(count_laws, MLP(widths, "linear")))
+        yield f"linear {'-'.join(map(str, widths))}, by transport", f"{seconds:.2f} s", goal
+    row = count_laws(network := MLP((1, 20, 20, 20, 2), "linear"))
+    yield f"{network.name}, by transport, {row.verdict}", f"{row.seconds:.2f} s", "< 15 s"
+
+
 def polynomials() -> Iterator[Row]:
     """Time searches for polynomial laws, on one core."""
     from conslaw_cli import MLP, find_laws
@@ -206,6 +217,7 @@ def main() -> None:
     rows: list[Row] = [
         ("measured", "figure", "goal"),
         *engine(),
+        *transport(),
         *polynomials(),
         *layers(),
         *commands(1 if quick else 5),

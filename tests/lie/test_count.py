@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import time
 import tracemalloc
@@ -715,8 +716,11 @@ def test_a_trace_that_balanced_brackets_only_confirm_is_complete(
     assert row.trace.complete
 
 
-def test_balanced_ranks_that_start_where_the_nested_ones_end_go_on() -> None:
-    """Linear 1-14-14-3: V_3 has the 27 dimensions of W_7, V_4 all 42."""
+def test_balanced_ranks_that_start_where_the_nested_ones_end_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Linear 1-14-14-3 without transport: V_3 has the 27 dimensions of W_7, V_4 all 42."""
+    monkeypatch.setattr(closure, "LONG", math.inf)
     row = count_laws(MLP((1, 14, 14, 3), "linear"))
     assert (row.verdict, row.dim_lie, row.laws, row.unknown_laws) == ("proved", 42, 210, 0)
     assert row.trace is not None

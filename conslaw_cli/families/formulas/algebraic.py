@@ -63,6 +63,7 @@ from math import ceil, lcm, log2, prod
 import numpy as np
 
 from conslaw_cli.algebra.field import PRIMES_IN_RANGE, Array, PrimeField, random_prime
+from conslaw_cli.algebra.series import Series
 from conslaw_cli.errors import ConslawError, SpecError
 from conslaw_cli.families.formulas.places import (
     Places,
@@ -161,11 +162,7 @@ class AlgebraicFields:
 
         Raise ValueError if a field is not defined there.
         """
-        machine = (
-            self.machine
-            if self.machine and self.machine.field == field
-            else Machine(self.program, field)
-        )
+        machine = self._at(field)
         rows = max(1, CELLS // (self.program.nodes * theta.shape[2]))
         parts = [np.empty((0, *theta.shape[1:]))]
         for start in range(0, len(probes), rows):
@@ -174,6 +171,25 @@ class AlgebraicFields:
                 raise ValueError(f"a field is not defined at this point modulo {field.p}")
             parts.append(machine.combinations(values, probes[start : start + rows]))
         return np.concatenate(parts)
+
+    @property
+    def transports(self) -> bool:
+        """Whether they are gradients of polynomials."""
+        return self.program.gradients and self.everywhere
+
+    def carried(self, over: Series, theta: Array, probes: Array) -> Array:
+        """Return ``∇F − Σ ε_i ∇²F λ_i`` at ``θ + Σ ε_i λ_i`` (flows.Transporting)."""
+        machine = self._at(over.field)
+        values = machine.values(theta, over, float(over.order == 0))
+        moved = machine.gradients(values, probes, over)
+        np.negative(moved[..., 1:], out=moved[..., 1:])
+        return moved
+
+    def _at(self, field: PrimeField) -> Machine:
+        """Return the program modulo a prime, with its own branch if that was drawn."""
+        if self.machine is not None and self.machine.field == field:
+            return self.machine
+        return Machine(self.program, field)
 
     def drift(self, field: PrimeField, theta: Array) -> None:
         """Return nothing: nothing moves θ but these fields."""

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conslaw_cli.algebra.field import Array, PrimeField
-from conslaw_cli.algebra.rings import multiply
+from conslaw_cli.algebra.rings import Jets, Residues, multiply
 from conslaw_cli.families.formulas.terms import Factors, Graph, Prime, Sum, Term, Variable
 
 Index = NDArray[np.intp]
@@ -75,11 +75,11 @@ class _Layer(Protocol):
         """Return the layer's constants modulo a prime."""
         ...
 
-    def forward(self, field: PrimeField, constants: Any, values: Array) -> None:
+    def forward(self, over: Residues, constants: Any, values: Array) -> None:
         """Write the values of the layer's nodes."""
         ...
 
-    def backward(self, field: PrimeField, constants: Any, values: Array, cotangents: Array) -> None:
+    def backward(self, over: Residues, constants: Any, values: Array, cotangents: Array) -> None:
         """Add the cotangents of the layer's nodes, times derivatives, to those of the nodes they
         depend on.
         """
@@ -102,16 +102,14 @@ class _Sums:
             matrix[row, column] = coefficient % field.p
         return field.reduce(matrix)
 
-    def forward(self, field: PrimeField, constants: Array, values: Array) -> None:
+    def forward(self, over: Residues, constants: Array, values: Array) -> None:
         flat = values[self.used].reshape(len(self.used), -1)
-        values[self.nodes] = field.matmul(constants, flat).reshape(-1, *values.shape[1:])
+        values[self.nodes] = over.field.matmul(constants, flat).reshape(-1, *values.shape[1:])
 
-    def backward(
-        self, field: PrimeField, constants: Array, values: Array, cotangents: Array
-    ) -> None:
+    def backward(self, over: Residues, constants: Array, values: Array, cotangents: Array) -> None:
         flat = cotangents[self.nodes].reshape(len(constants), -1)
-        moved = field.matmul(constants.T, flat).reshape(-1, *cotangents.shape[1:])
-        cotangents[self.used] = field.reduce(cotangents[self.used] + moved)
+        moved = over.field.matmul(constants.T, flat).reshape(-1, *cotangents.shape[1:])
+        cotangents[self.used] = over.field.reduce(cotangents[self.used] + moved)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,15 +123,13 @@ class _Products:
     def prepared(self, field: PrimeField, branch: Branch) -> None:
         return None
 
-    def forward(self, field: PrimeField, constants: None, values: Array) -> None:
-        values[self.nodes] = multiply(field, values[self.left], values[self.right])
+    def forward(self, over: Residues, constants: None, values: Array) -> None:
+        values[self.nodes] = over.multiply(values[self.left], values[self.right])
 
-    def backward(
-        self, field: PrimeField, constants: None, values: Array, cotangents: Array
-    ) -> None:
+    def backward(self, over: Residues, constants: None, values: Array, cotangents: Array) -> None:
         delta = cotangents[self.nodes]
-        _scatter(field, cotangents, self.left, multiply(field, values[self.right], delta))
-        _scatter(field, cotangents, self.right, multiply(field, values[self.left], delta))
+        _scatter(over.field, cotangents, self.left, over.multiply(values[self.right], delta))
+        _scatter(over.field, cotangents, self.right, over.multiply(values[self.left], delta))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,24 +158,24 @@ class _Powers:
         )
 
     def forward(
-        self, field: PrimeField, constants: tuple[list[int], Array, Array], values: Array
+        self, over: Residues, constants: tuple[list[int], Array, Array], values: Array
     ) -> None:
         lifted, signs, exponents = constants
         x = values[self.used]
         start = np.stack(
-            [residue_power(field, part[:, :1], e) for part, e in zip(x, lifted, strict=True)]
+            [residue_power(over.field, part[:, :1], e) for part, e in zip(x, lifted, strict=True)]
         )
-        values[self.nodes], values[self.slopes] = power(field, x, signs * start, exponents)
+        values[self.nodes], values[self.slopes] = power(over.field, x, signs * start, exponents)
 
     def backward(
         self,
-        field: PrimeField,
+        over: Residues,
         constants: tuple[list[int], Array, Array],
         values: Array,
         cotangents: Array,
     ) -> None:
-        slopes = field.reduce(constants[2] * values[self.slopes])
-        _scatter(field, cotangents, self.used, multiply(field, slopes, cotangents[self.nodes]))
+        slopes = over.field.reduce(constants[2] * values[self.slopes])
+        _scatter(over.field, cotangents, self.used, over.multiply(slopes, cotangents[self.nodes]))
 
 
 def _scatter(field: PrimeField, cotangents: Array, targets: Index, parts: Array) -> None:
@@ -227,6 +223,11 @@ class Program:
     layers: tuple[_Layer, ...]
     outputs: Index
     groups: tuple[Group, ...]
+
+    @property
+    def gradients(self) -> bool:
+        """Whether the fields are gradients, the outputs being a map's."""
+        return self.outputs.ndim == 1
 
     @property
     def checks(self) -> list[Check]:
@@ -402,15 +403,19 @@ class Machine:
             field, {check.base: check.root for check in program.checks}, signs or {}
         )
         self._steps = [(layer, layer.prepared(field, self.branch)) for layer in program.layers]
+        self.jets = Jets(field)
 
-    def values(self, theta: Array) -> Array:
-        """Return the values (nodes, batch, 2^k) at jets θ (batch, D, 2^k)."""
+    def values(self, theta: Array, over: Residues | None = None, one: float = 1) -> Array:
+        """Return the values (nodes, batch, 2^k) at jets θ (batch, D, 2^k).
+
+        over: another ring, with the coefficient of 1 where elements are given by coefficients.
+        """
         batch, _, size = theta.shape
         values = np.zeros((self.program.nodes, batch, size))
-        values[0, :, 0] = 1
+        values[0, :, 0] = one
         values[1 : 1 + self.program.variables] = theta.swapaxes(0, 1)
         for layer, constants in self._steps:
-            layer.forward(self.field, constants, values)
+            layer.forward(over or self.jets, constants, values)
         return values
 
     def holds(self, check: Check, values: Array) -> NDArray[np.bool_]:
@@ -432,8 +437,8 @@ class Machine:
         """Return ``Σ a_i ∇φ_i``, or ``Σ a_i χ_i``, (batch, D, 2^k) for coefficients a (batch,
         outputs).
         """
-        if self.program.outputs.ndim == 1:
-            return self._gradients(values, probes)
+        if self.program.gradients:
+            return self.gradients(values, probes)
         count, dimension = self.program.outputs.shape
         entries = (
             values[self.program.outputs]
@@ -443,11 +448,11 @@ class Machine:
         flat = entries.reshape(len(entries), count, -1)
         return self.field.matmul(probes[:, None, :], flat).reshape(len(probes), dimension, -1)
 
-    def _gradients(self, values: Array, probes: Array) -> Array:
-        """One sweep backward gives the gradient of the combination."""
+    def gradients(self, values: Array, probes: Array, over: Residues | None = None) -> Array:
+        """One sweep backward gives the gradient of the combination of a map's components."""
         program = self.program
         cotangents = np.zeros((program.nodes, len(probes), values.shape[2]))
         cotangents[program.outputs, :, 0] = probes.T
         for layer, constants in reversed(self._steps):
-            layer.backward(self.field, constants, values, cotangents)
+            layer.backward(over or self.jets, constants, values, cotangents)
         return cotangents[1 : 1 + program.variables].swapaxes(0, 1)

@@ -19,7 +19,7 @@ _PAPER = (
     needs=Needs.BRACKETS,
     flows=None,
 )
-def brackets(problem: Problem, evidence: Evidence) -> Proof:
+def brackets(problem: Problem, evidence: Evidence) -> Proof | None:
     """If r elements of Lie(W) have rank r at one point modulo one prime, then dim Lie(W)(θ) ≥ r at
     almost every real θ.
 
@@ -31,9 +31,45 @@ def brackets(problem: Problem, evidence: Evidence) -> Proof:
     polynomial, and it vanishes on a set of measure zero only. No probability is involved.
     """
     run = evidence.closed
+    if run.ranks.carried:
+        return None
     fields = "fields of W_φ" if run.ranks.length == 1 else "fields of W_φ and their brackets"
     shown = f"random {fields} have rank {run.ranks.rank} at a random point"
     return Proof(lower=(Bound(run.ranks.rank, "brackets", "proof", run.prime, shown),))
+
+
+@theorem(
+    "transport",
+    title="Covectors carried along curves modulo a prime",
+    source="docs/theory.md, section 18; lie/transport.py",
+    needs=Needs.BRACKETS,
+    flows=None,
+)
+def transport(problem: Problem, evidence: Evidence) -> Proof | None:
+    """Along a curve ``θ' = X_{a(t)}(θ)`` of fields of W, a(t) a polynomial, let covectors move by
+    ``λ' = −DX_{a(t)}(θ)ᵀ λ``. Let r of the coefficients of ``t^k`` in ``⟨λ(t), X_b(θ(t))⟩``, over
+    several curves, b and k < p, be independent as functions of λ(0), modulo a prime p, at one
+    point. Then dim Lie(W)(θ) ≥ r at almost every real θ.
+
+    Hypotheses. The fields are polynomials with integer coefficients in the state and in the probes.
+    A drift f_0 is one of the fields.
+
+    Proof. For a polynomial Z in the state and t, ``d/dt ⟨λ, Z⟩ = ⟨λ, ∂_t Z + DZ X_a − DX_a Z⟩``. So
+    k! times the coefficient of ``t^k`` is ⟨λ(0), Z_k(θ(0))⟩, Z_k being what k steps ``Z → ∂_t Z +
+    [Z, X_{a(t)}]`` make of X_b, at t = 0: a combination, with integer coefficients, of brackets of
+    the coefficients of ``X_{a(t)}`` in t, which lie in W, with X_b. Modulo p, k! is not 0, so r of
+    the Z_k are independent modulo p at one point: some minor is no zero polynomial (theorem
+    "brackets"). The point may be special: then the same holds at almost every point of any family
+    that it was drawn from.
+    """
+    run = evidence.closed
+    if not run.ranks.carried:
+        return None
+    shown = (
+        "covectors carried along random curves of fields of W_φ meet a space of brackets of"
+        f" dimension {run.ranks.carried} at a random point"
+    )
+    return Proof(lower=(Bound(run.ranks.carried, "transport", "proof", run.prime, shown),))
 
 
 @theorem(

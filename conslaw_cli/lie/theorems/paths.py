@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from conslaw_cli.lie.theorems.structure import Chain, chain_of
+from conslaw_cli.lie.theorems.structure import Chain, chain_of, network_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Proof, theorem
+from conslaw_cli.networks.monomial import hidden_units
 from conslaw_cli.problems import Problem
 from conslaw_cli.records import Bound, Trace
 
@@ -13,7 +14,17 @@ def is_monomial(problem: Problem) -> bool:
     if problem.formula is not None:
         return problem.formula.monomial
     chain = chain_of(problem)
-    return chain is not None and _monomial(chain)
+    return _network(problem) is not None if chain is None else _monomial(chain)
+
+
+def _network(problem: Problem) -> tuple[int, int] | None:
+    """Return the parameters and the hidden units of a network that is no chain, if it is monomial;
+    under cross-entropy with one output less.
+    """
+    if (found := network_of(problem)) is None:
+        return None
+    units = hidden_units(found[0])
+    return None if units is None else (found[0].dimension, units)
 
 
 def _monomial(chain: Chain) -> bool:
@@ -41,7 +52,9 @@ def paths(problem: Problem, evidence: Evidence) -> Proof | None:
 
     Hypotheses. Gradient flow, under a loss with condition (9), or cross-entropy with one output
     less. A chain is monomial if all its hidden layers are positively homogeneous; a linear one may
-    be among them if it has one neuron and one of the two biases that would add up is missing.
+    be among them if it has one neuron and one of the two biases that would add up is missing. Other
+    networks are if there is one way at most, with one weight at most, from gate to gate; weights
+    may be shared, as in convolutions (docs/any-width.md).
 
     Proof. In the coordinates ``y_e = θ_e²/2`` the gradient of θ^a is ``θ^a`` times the constant
     field a, whence all elements of Lie(W_φ) lie in the span of the rows of A over functions, an
@@ -57,12 +70,15 @@ def paths(problem: Problem, evidence: Evidence) -> Proof | None:
     bound = Bound(rank, "paths", "proof", None, shown)
     # Every law is a function of known quadratic ones, which are independent; laws whose integers
     # are too large are not listed.
-    return Proof((bound,), (bound,), problem.known_listed, Trace((rank,)))
+    spare = problem.formula is None and chain_of(problem) is None
+    return Proof((bound,), (bound,), problem.known_listed, Trace((rank,)), spare=spare)
 
 
 def path_rank(problem: Problem) -> int:
     """Return rank A of a monomial φ."""
     if problem.formula is not None:
         return problem.formula.path_rank()
-    chain = chain_of(problem)
-    return chain.parameters - chain.hidden if chain and chain.widths[-1] else 0
+    if (chain := chain_of(problem)) is None:
+        parameters, units = _network(problem) or (0, 0)
+        return parameters - units
+    return chain.parameters - chain.hidden if chain.widths[-1] else 0

@@ -1,0 +1,260 @@
+"""Transport against brackets and orbits at the same points: two ways to the same dimensions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from graphs import random_graphs
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conslaw_cli import MLP, Attention, CustomMap, Decay, Layers, Momentum, Problem, count_laws
+from conslaw_cli.algebra.field import Array, PrimeField
+from conslaw_cli.flows import Flow
+from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.lie import closure, transport, trials
+from conslaw_cli.lie.closure import RankTrace, Sampler, close
+from conslaw_cli.lie.orbit import orbit
+from conslaw_cli.networks.gradients import GradientFields
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.operations.convolution import Convolution
+from conslaw_cli.networks.operations.dense import Linear
+from conslaw_cli.networks.operations.elementwise import Activation
+from conslaw_cli.networks.operations.reshape import Flat
+
+RNG = np.random.default_rng(18)
+LARGEST = 60
+"""Dimensions of a state up to which brackets are quick."""
+RESIDUAL = """
+x[2]
+e[2] = dense(x; E)
+z[2] = dense(e; U1)
+h = relu(z)
+v[2] = dense(h; V1)
+s = add(e, v)
+y[2] = dense(s; R)
+output y
+"""
+CONVOLUTION = Layers(
+    (1, 4), (Convolution(2, (2,), (1,)), Activation("relu"), Flat(), Linear(1, True))
+)
+FORMULA = CustomMap((), ("u*v*w + x**2", "(x + y)**3*u", "u*w"))
+ARCHITECTURES = [
+    MLP((2, 3, 2), "linear"),
+    MLP((1, 4, 4, 2), "linear"),
+    MLP((1, 3, 3, 1), "linear"),
+    MLP((1, 2, 3, 1), "linear", "all"),
+    MLP((2, 2, 3, 2), "relu", "hidden"),
+    MLP((2, 2, 2, 2), ("relu", "linear"), "all", "cross_entropy"),
+    MLP((2, 2, 2), "power:2", "hidden"),
+    Attention(3, 1, 2),
+    CONVOLUTION,
+    FORMULA,
+]
+
+
+def at(architecture: Any, flow: Flow = GRADIENT) -> Sampler:
+    """Draw a point."""
+    return trials.fresh(Problem(architecture, flow).fields(), RNG)
+
+
+def deep(sampler: Sampler, levels: int = 9) -> Array:
+    """Return brackets of up to ``levels`` fields: at special points ranks may rise again."""
+    count = sampler.fields.dimension + 1
+    return np.concatenate([sampler.rows(level, count) for level in range(levels)])
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda each: each.name)
+def test_it_finds_what_brackets_find(architecture: Any) -> None:
+    sampler = at(architecture)
+    ranks = close(sampler, sampler.fields.dimension, carry=False)
+    assert sampler.carried(sampler.fields.dimension).rank == ranks.rank
+
+
+@settings(max_examples=40, deadline=None)
+@given(random_graphs(), st.integers(0, 10**6), st.booleans())
+def test_it_finds_what_brackets_find_in_any_graph(graph: Graph, seed: int, zero_sum: bool) -> None:
+    """Shared and frozen arrays, products, several inputs and outputs, images."""
+    fields = GradientFields(graph, zero_sum and len(graph.outputs) == 1)
+    if not 0 < fields.dimension <= LARGEST:
+        return
+    sampler = trials.fresh(fields, np.random.default_rng(seed))
+    ranks = close(sampler, fields.dimension, carry=False)
+    assert sampler.carried(fields.dimension).rank == ranks.rank
+
+
+@pytest.mark.parametrize("flow", [Decay(), Decay(("U1",))], ids=["decay", "decay of one array"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES[:-3], ids=lambda each: each.name)
+def test_it_finds_what_brackets_with_a_drift_find(architecture: Any, flow: Flow) -> None:
+    sampler = at(architecture, flow)
+    ranks = close(sampler, sampler.fields.dimension, carry=False)
+    assert sampler.carried(sampler.fields.dimension).rank == ranks.rank
+
+
+@pytest.mark.parametrize(
+    "architecture", [*ARCHITECTURES, MLP((1, 8, 8, 1), "linear")], ids=lambda each: each.name
+)
+def test_it_finds_the_dimension_of_orbits_under_momentum(architecture: Any) -> None:
+    """1-8-8-1: 161 coordinates of a state, 56 laws."""
+    fields = Problem(architecture, Momentum()).fields()
+    sampler = at(architecture, Momentum())
+    expected = orbit(fields, sampler.field, RNG, fields.dimension).rank  # type: ignore[arg-type]
+    if architecture.name == "linear 1-8-8-1":
+        assert expected == 161 - 56
+    assert sampler.carried(expected + 1).rank == expected
+
+
+def cut(sampler: Sampler, graph: Graph, strands: int, copies: int = 1) -> Sampler:
+    """Return the sampler at a block-diagonal point: unit i of every space is in strand ``i %
+    strands``, biases are in the first one.
+    """
+    inside = list[bool]()
+    for array in graph.arrays:
+        ends = np.indices(array.shape) % strands
+        inside += (ends[0] == (ends[1] if len(ends) > 1 else 0)).ravel().tolist()
+    theta = sampler.theta.copy()
+    theta[0, : copies * len(inside), 0] *= np.tile(inside, copies)
+    return Sampler(sampler.fields, sampler.field, theta, RNG)
+
+
+@pytest.mark.parametrize("flow", [GRADIENT, Momentum()], ids=["gradient", "momentum"])
+@pytest.mark.parametrize(
+    "graph",
+    [
+        MLP((2, 2, 2), "linear").graph,
+        MLP((2, 2, 2), "relu", "all").graph,
+        MLP((2, 3, 2, 2), "linear").graph,
+        MLP((1, 2, 2, 1), "linear").graph,
+        MLP((1, 3, 2, 2), ("relu", "linear")).graph,
+        Graph.parse(RESIDUAL),
+    ],
+    ids=["linear", "relu", "wide", "exceptional", "mixed", "residual"],
+)
+def test_it_finds_what_brackets_find_at_block_diagonal_points(graph: Graph, flow: Any) -> None:
+    @dataclass(frozen=True)
+    class Model:
+        def fields(self) -> GradientFields:
+            return GradientFields(graph)
+
+    generic = trials.fresh(flow.fields(Model()), RNG)
+    sampler = cut(generic, graph, 2, 1 if flow == GRADIENT else 2)
+    found = sampler.carried(sampler.fields.dimension, np.eye(sampler.fields.dimension))
+    brackets = deep(sampler, 7)
+    assert found.rank == sampler.field.rank(brackets)
+    assert found.add(brackets) == 0
+
+
+def test_it_spans_the_same_space() -> None:
+    sampler = at(MLP((1, 4, 4, 2), "linear"))
+    span = sampler.carried(8, np.eye(sampler.fields.dimension))
+    assert span.rank == 8
+    assert span.add(deep(sampler, 5)) == 0
+
+
+def test_where_all_fields_vanish_there_is_nothing() -> None:
+    sampler = at(MLP((2, 2, 2), "linear"))
+    origin = Sampler(sampler.fields, sampler.field, np.zeros_like(sampler.theta), RNG)
+    assert origin.carried(5).rank == 0
+
+
+def test_a_bound_that_is_too_low_shows() -> None:
+    assert at(MLP((2, 3, 2), "linear")).carried(4).rank == 5
+
+
+def test_covectors_carried_a_few_at_a_time_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    sampler = at(MLP((2, 3, 2), "relu", "hidden"))
+    start = transport._Start(sampler.fields, sampler.field, sampler.theta)  # type: ignore[arg-type]
+    covectors = np.eye(sampler.fields.dimension)
+    whole = start.curve(np.random.default_rng(0), covectors, 12, 20)
+    monkeypatch.setattr(transport, "CHUNK_BYTES", 0)
+    assert np.array_equal(start.curve(np.random.default_rng(0), covectors, 12, 20), whole)
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [MLP((2, 2, 2), "exp"), MLP((2, 2, 2), "smooth"), CustomMap((), ("x/y", "y"))],
+    ids=["exp", "smooth", "quotient"],
+)
+def test_what_is_no_polynomial_is_left_to_brackets(architecture: Any) -> None:
+    for flow in (GRADIENT, Decay(), Momentum()):
+        assert not at(architecture, flow).fields.transports  # type: ignore[attr-defined]
+
+
+# ---- in a count
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let transport come after two levels, however quick brackets are."""
+    monkeypatch.setattr(closure, "FEWEST_LEVELS", 2)
+    monkeypatch.setattr(closure, "LONG", 0)
+    monkeypatch.setattr(transport, "evaluations", lambda *sizes: 0)
+
+
+def test_a_long_trace_is_ended_by_it() -> None:
+    row = count_laws(MLP((1, 14, 14, 3), "linear"))
+    assert (row.verdict, row.dim_lie, row.laws, row.unknown_laws) == ("proved", 42, 210, 0)
+    assert row.trace is not None
+    assert (row.trace.dimensions, row.trace.complete) == ((3, 6, 12, 15, 18, 42), False)
+    assert [bound.method for bound in row.lower] == ["transport"]
+
+
+def test_a_short_trace_is_not() -> None:
+    for widths in ((8, 8, 8, 8), (1, 4, 4, 2)):
+        row = count_laws(MLP(widths, "linear"))
+        assert [bound.method for bound in row.lower] == ["brackets"]
+
+
+def test_it_is_dearer_the_longer_the_trace() -> None:
+    """The choice rests on sizes alone; a short trace of many dimensions takes one curve."""
+    costs = [transport.evaluations(60, 2, level) for level in (5, 12, 13, 24, 25, 48, 49)]
+    assert costs == sorted(costs)
+    assert costs[0] == costs[1] < costs[2] == costs[3] < costs[4] == costs[5] < costs[6]
+    assert transport.evaluations(700, 100, 5) == 701 * 72 * (2 + 59 / 3)
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_trace_is_closed_by_brackets_where_it_falls_short() -> None:
+    architecture, enough = MLP((1, 2, 2, 1), "linear", "hidden"), 9
+    found = close(at(architecture), enough)
+    assert (found.closed, found.carried) == (True, 0)
+    assert found.rank == close(at(architecture), enough, carry=False).rank < enough
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("flow", [Decay(("U1",)), Decay()], ids=["partial", "whole"])
+@pytest.mark.parametrize("bias", [False, "hidden"])
+def test_a_flow_with_a_clock_has_as_many_laws_free_of_time(flow: Flow, bias: Any) -> None:
+    """What transport spans is known with all its coordinates."""
+    problem = Problem(MLP((1, 3, 3, 2), "linear", bias), flow)
+    row = count_laws(problem)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(closure, "FEWEST_LEVELS", math.inf)
+        other = count_laws(problem)
+    assert (row.laws, row.timeless, row.verdict) == (other.laws, other.timeless, other.verdict)
+
+
+def test_a_level_that_adds_nothing_below_what_transport_found_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Then the point was unlucky for the brackets drawn, and more of them are."""
+
+    @dataclass
+    class Scripted:
+        ranks: tuple[int, ...]
+        field: PrimeField
+        fields: Any = None
+
+        def nested(self, level: int, count: int) -> list[Array]:
+            return [np.eye(9)[: self.ranks[level]], np.zeros((1, 9))]
+
+        def carried(self, enough: int) -> Any:
+            return RankTrace((5,), closed=False)
+
+    monkeypatch.setattr(closure, "_carry_next", lambda fields, dimensions, enough: True)
+    found = close(Scripted((2, 4, 4, 5, 5), PrimeField(101)), 8)  # type: ignore[arg-type]
+    assert found == RankTrace((2, 4, 4, 5), closed=True)

@@ -53,7 +53,7 @@ def count_laws(
 def _counted(problem: Problem, seed: int, memory: int | None) -> LawCount:
     evidence = Evidence(partial(count_laws, seed=seed, memory=memory))
     proofs = dict[Theorem, Proof]()
-    for theorem in _needing(Needs.STRUCTURE, Needs.PARTS):
+    for theorem in (*_NEEDING[Needs.STRUCTURE], *_NEEDING[Needs.PARTS]):
         if (proof := theorem(problem, evidence)) is None:
             continue
         counted = theorem.needs is Needs.PARTS
@@ -120,7 +120,7 @@ def _improved(
     laws beyond theirs: the point may have been unlucky.
     """
     better = dict(proofs)
-    for theorem in _needing(Needs.RANKS):
+    for theorem in _NEEDING[Needs.RANKS]:
         if theorem in proofs and _upper(proofs[theorem]) > rank:
             points = (trials.fresh(fields, at.sampler.rng) for _ in range(LAW_TRIALS))
             again = (theorem(problem, replace(at, at=point, check=False)) for point in points)
@@ -137,12 +137,11 @@ def _timed(row: LawCount, fields: VectorFields, at: Orbit) -> LawCount:
     return replace(row, timeless=fields.dimension - rank)
 
 
-def _needing(*needs: Needs) -> list[Theorem]:
-    return [theorem for each in needs for theorem in THEOREMS if theorem.needs is each]
+_NEEDING = {needs: [each for each in THEOREMS if each.needs is needs] for needs in Needs}
 
 
 def _proofs(problem: Problem, evidence: Evidence, needs: Needs) -> dict[Theorem, Proof]:
-    found = ((theorem, theorem(problem, evidence)) for theorem in _needing(needs))
+    found = ((theorem, theorem(problem, evidence)) for theorem in _NEEDING[needs])
     return {theorem: proof for theorem, proof in found if proof is not None}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conslaw_cli.flows import Kind, Timed
-from conslaw_cli.lie.dealing import dealings
+from conslaw_cli.lie.dealing import LARGE, SMALL, dealings
 from conslaw_cli.lie.gates import enough
 from conslaw_cli.lie.strands import Lifting, Strand, Witness, lifted
 from conslaw_cli.lie.theorems.structure import chain_of, network_of, parts_of
@@ -41,16 +41,24 @@ def block_lifting(problem: Problem, evidence: Evidence) -> Proof | None:
     bound, that meets the upper bound of the laws there.
     """
     whole = parts_of(problem) == [(problem, 1)] and chain_of(problem) is None
-    if problem.parameters <= NARROW or not whole or (found := network_of(problem)) is None:
+    if problem.parameters <= NARROW or not whole or (network := network_of(problem)) is None:
         return None
-    graph, still = found
-    lifting = _dealt(problem, graph) or _gated(problem, graph)
-    return None if lifting is None else proof(problem, lifting, still)
+    graph, still = network
+    found = lifting(problem, graph)
+    return None if found is None else proof(problem, found, still)
 
 
-def _dealt(problem: Problem, graph: Graph) -> Lifting | None:
-    """Return what some way of dealing out the units of a graph proves."""
-    found = (lifted(problem, each.strands, each.core) for each in dealings(graph))
+def lifting(problem: Problem, graph: Graph) -> Lifting | None:
+    """Return what block lifting says of a network, under a loss whose output gradients are free."""
+    small, large = range(SMALL + 1), range(SMALL + 1, LARGE + 1)
+    return _dealt(problem, graph, small) or _gated(problem, graph) or _dealt(problem, graph, large)
+
+
+def _dealt(problem: Problem, graph: Graph, sizes: range) -> Lifting | None:
+    """Return what some way of dealing out the units of a graph proves, with witnesses of some
+    sizes.
+    """
+    found = (lifted(problem, each.strands, each.core) for each in dealings(graph, sizes))
     return next(filter(None, found), None)
 
 
@@ -62,27 +70,30 @@ def _gated(problem: Problem, graph: Graph) -> Lifting | None:
     units = Units.of(graph)
     sizes = [few.get(i, n) for i, n in enumerate(units.sizes)]
     more = [n + (i in few) for i, n in enumerate(sizes)]
-    if not few or (last := _dealt(problem, units.resized(graph, tuple(more)))) is None:
+    if (
+        not few
+        or (last := _dealt(problem, units.resized(graph, tuple(more)), range(LARGE + 1))) is None
+    ):
         return None
-    first = _dealt(problem, units.resized(graph, tuple(sizes)))
+    first = _dealt(problem, units.resized(graph, tuple(sizes)), range(LARGE + 1))
     if first is None or last.laws != first.laws + len(few):
         return None
     left = sum(units.sizes) - sum(more)
     return replace(last, laws=last.laws + left, gated=left)
 
 
-def proof(problem: Problem, lifting: Lifting, still: int) -> Proof:
+def proof(problem: Problem, found: Lifting, still: int) -> Proof:
     """Return what a lifting proves, where so many linear functions of θ stand still besides."""
     more = still * (2 if problem.flow.kind is Kind.MOMENTUM else 1)
-    laws = lifting.laws + more
+    laws = found.laws + more
     value = problem.state - laws
-    bound = Bound(value, "block lifting", "proof", None, _shown(lifting))
+    bound = Bound(value, "block lifting", "proof", None, _shown(found))
     return Proof(
         (bound,),
         (bound,),
         laws,
         Trace((value,), complete=False),
-        timeless=_timeless(problem, lifting.laws, still, laws),
+        timeless=_timeless(problem, found.laws, still, laws),
     )
 
 
@@ -96,10 +107,10 @@ def _timeless(problem: Problem, moving: int, still: int, laws: int) -> int | Non
     return max(0, laws - timed)
 
 
-def _shown(lifting: Lifting) -> str:
-    strands = ", ".join(f"{times} × {_name(strand)}" for strand, times in lifting.strands.items())
-    witnesses = "; ".join(map(_point, lifting.witnesses))
-    gated = f"; {lifting.gated} gated units more add one law each" if lifting.gated else ""
+def _shown(found: Lifting) -> str:
+    strands = ", ".join(f"{times} × {_name(strand)}" for strand, times in found.strands.items())
+    witnesses = "; ".join(map(_point, found.witnesses))
+    gated = f"; {found.gated} gated units more add one law each" if found.gated else ""
     return f"strands {strands}; complete at block-diagonal points: {witnesses}{gated}"
 
 

@@ -130,6 +130,11 @@ def test_what_does_not_lift_is_not_lifted(problem: Problem) -> None:
     assert not lifts(problem)
 
 
+def test_a_law_that_lies_in_no_block_decides_nothing() -> None:
+    """The law of an array that is used twice is a trace."""
+    assert complete(Problem(Given(Graph.parse(SHARED))), [(1, 1), (1, 0)]) is None
+
+
 def test_a_witness_uses_no_law_that_its_own_narrowness_gives_it() -> None:
     """One number on either side of a layer gives momentum a second charge for two of its units."""
     assert complete(Problem(MLP((2, 4, 2), "linear"), Momentum()), [(1, 2, 1)]) is None

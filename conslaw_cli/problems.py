@@ -20,7 +20,6 @@ from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Family, Laws
 from conslaw_cli.records import job_hash
 
-
 LISTED_SOON = 10**5
 """Terms of known laws that are listed in no time."""
 

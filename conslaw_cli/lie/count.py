@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -51,18 +51,25 @@ def count_laws(
 
 
 def _counted(problem: Problem, seed: int, memory: int | None) -> LawCount:
-    evidence = Evidence(partial(count_laws, seed=seed, memory=memory))
+    evidence = Evidence(partial(_part, seed=seed, memory=memory))
+    narrow = () if budget.quick(problem) else (Needs.NARROW,)
     proofs = dict[Theorem, Proof]()
-    for theorem in _needing(Needs.STRUCTURE, Needs.PARTS):
+    for theorem in _needing(Needs.STRUCTURE, Needs.PARTS, *narrow):
         if (proof := theorem(problem, evidence)) is None:
             continue
-        counted = theorem.needs is Needs.PARTS
+        counted = theorem.needs is not Needs.STRUCTURE
         if proof.settles and (counted or not budget.engine_fits(problem, memory)):
             assert proof.trace is not None
             return _row(problem, {theorem: replace(proof, spare=False)}, proof.trace)
         proofs[theorem] = proof
     budget.check_memory(problem, memory)
     return _from_engine(problem, evidence, proofs, problem.key(seed))
+
+
+@lru_cache(maxsize=1024)
+def _part(problem: Problem, seed: int, memory: int | None) -> LawCount:
+    """Count a part of a problem; other problems have the same parts."""
+    return count_laws(problem, seed=seed, memory=memory)
 
 
 def _from_engine(problem: Problem, evidence: Evidence, given: Proofs, key: str) -> LawCount:

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from conslaw_cli.errors import ContradictionError
 from conslaw_cli.flows import Kind, Timed
+from conslaw_cli.lie import chains
 from conslaw_cli.lie.dealing import dealings
 from conslaw_cli.lie.gates import enough
+from conslaw_cli.lie.intervals import by_intervals
 from conslaw_cli.lie.strands import Lifting, Strand, Witness, lifted
-from conslaw_cli.lie.theorems.structure import chain_of, network_of, parts_of
-from conslaw_cli.lie.theorems.theorem import Evidence, Proof, theorem
+from conslaw_cli.lie.theorems.structure import Chain, chain_of, network_of, parts_of
+from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.units import Units
 from conslaw_cli.problems import Problem
 from conslaw_cli.records import Bound, Trace
-
-NARROW = 1500
-"""Parameters up to which brackets at a generic point are as good."""
 
 
 @theorem(
     "block lifting",
     title="Networks of any width, from a few narrow ones",
     source="proved in docs/any-width.md",
+    needs=Needs.NARROW,
     flows=(Kind.GRADIENT, Kind.DECAY, Kind.MOMENTUM),
 )
 def block_lifting(problem: Problem, evidence: Evidence) -> Proof | None:
@@ -40,11 +41,14 @@ def block_lifting(problem: Problem, evidence: Evidence) -> Proof | None:
     Proof. docs/any-width.md. Each witness is a rank modulo a prime at the point named, a lower
     bound, that meets the upper bound of the laws there.
     """
-    whole = parts_of(problem) == [(problem, 1)] and chain_of(problem) is None
-    if problem.parameters <= NARROW or not whole or (found := network_of(problem)) is None:
+    chain, whole = chain_of(problem), parts_of(problem) == [(problem, 1)]
+    if not whole or (found := network_of(problem)) is None:
         return None
     graph, still = found
-    lifting = _dealt(problem, graph) or _gated(problem, graph)
+    if chain is not None:
+        lifting = _of_chain(problem, graph, chain)
+    else:
+        lifting = _dealt(problem, graph) or _gated(problem, graph)
     return None if lifting is None else proof(problem, lifting, still)
 
 
@@ -52,6 +56,24 @@ def _dealt(problem: Problem, graph: Graph) -> Lifting | None:
     """Return what some way of dealing out the units of a graph proves."""
     found = (lifted(problem, each.strands, each.core) for each in dealings(graph))
     return next(filter(None, found), None)
+
+
+def _of_chain(problem: Problem, graph: Graph, chain: Chain) -> Lifting | None:
+    """Return the same of a chain that is not to be narrowed by other theorems."""
+    gradient = problem.flow.kind is Kind.GRADIENT
+    narrower = [chains.narrowed(chain, 2 if problem.flow.kind is Kind.MOMENTUM else 1)]
+    narrower += [chains.clamped(chain), *chains.cut(chain)] if gradient else []
+    if any(other.widths != chain.widths for other in narrower):
+        return None
+    ways = (*by_intervals(chain), *dealings(graph))
+    found = (lifted(problem, each.strands, each.core) for each in ways)
+    lifting = next(filter(None, found), None)
+    known = chains.independent(chain) - chain.unmoved
+    if gradient and lifting is not None and lifting.laws != known:
+        raise ContradictionError(
+            f"{problem.name}: {lifting.laws} laws by strands, {known} by sizes"
+        )
+    return lifting
 
 
 def _gated(problem: Problem, graph: Graph) -> Lifting | None:

@@ -37,8 +37,8 @@ def independent(chain: Chain) -> int:
 
 
 def narrowed(chain: Chain, times: int = 1) -> Chain:
-    """Return what moves of the chain, without spare units: a linear layer has no more units than each of these
-    has numbers. No other layer has spare units then.
+    """Return what moves of the chain, without spare units: a linear layer has no more units than
+    each of these has numbers. No other layer has spare units then.
     """
     less = (0, *spare(chain, times), 0)
     widths = tuple(n - k for n, k in zip(chain.widths, less, strict=True))

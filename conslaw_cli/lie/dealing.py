@@ -12,7 +12,7 @@ witnesses are small come first.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 
@@ -34,10 +34,12 @@ class Dealing:
     core: tuple[Strand, ...]
 
 
-def dealings(graph: Graph) -> Iterator[Dealing]:
-    """Yield ways to deal out the units of a graph, those with small witnesses first."""
+def dealings(graph: Graph, given: Iterable[Dealing] = ()) -> Iterator[Dealing]:
+    """Yield ways to deal out the units of a graph, some of them given, those with small witnesses
+    first.
+    """
     shape = _Shape.of(graph)
-    found = dict[tuple[tuple[Strand, int], ...], Dealing]()
+    found = {tuple(each.strands.items()): each for each in given}
     for number, late, spread in product(shape.numbers(), (True, False), (True, False)):
         strands = shape.dealt(number, late, spread)
         if all(map(shape.admissible, strands)):

@@ -67,7 +67,7 @@ def _ending(chain: Chain, open_: dict[int, int], layer: int, loops: int) -> list
     """Return where strands begin that may end behind a layer, in the order in which they are to:
     loops as long as there are to be some, the shortest first, but for those of one unit.
     """
-    single = layer in open_ and 0 < layer
+    single = layer in open_ and layer > 0
     alone = single and (not chain.linear[layer - 1] or chain.biased[layer - 1])
     longer = sorted((first for first in open_ if 0 < first < layer), reverse=True)
     return [*longer, 0, *([layer] if alone else [])]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from conslaw_cli.errors import ContradictionError
 from conslaw_cli.flows import Kind, Timed
 from conslaw_cli.lie import chains
-from conslaw_cli.lie.dealing import dealings
+from conslaw_cli.lie.dealing import Dealing, dealings
 from conslaw_cli.lie.gates import enough
 from conslaw_cli.lie.intervals import by_intervals
 from conslaw_cli.lie.strands import Lifting, Strand, Witness, lifted
@@ -52,9 +53,9 @@ def block_lifting(problem: Problem, evidence: Evidence) -> Proof | None:
     return None if lifting is None else proof(problem, lifting, still)
 
 
-def _dealt(problem: Problem, graph: Graph) -> Lifting | None:
+def _dealt(problem: Problem, graph: Graph, given: Iterable[Dealing] = ()) -> Lifting | None:
     """Return what some way of dealing out the units of a graph proves."""
-    found = (lifted(problem, each.strands, each.core) for each in dealings(graph))
+    found = (lifted(problem, each.strands, each.core) for each in dealings(graph, given))
     return next(filter(None, found), None)
 
 
@@ -65,9 +66,7 @@ def _of_chain(problem: Problem, graph: Graph, chain: Chain) -> Lifting | None:
     narrower += [chains.clamped(chain), *chains.cut(chain)] if gradient else []
     if any(other.widths != chain.widths for other in narrower):
         return None
-    ways = (*by_intervals(chain), *dealings(graph))
-    found = (lifted(problem, each.strands, each.core) for each in ways)
-    lifting = next(filter(None, found), None)
+    lifting = _dealt(problem, graph, by_intervals(chain))
     known = chains.independent(chain) - chain.unmoved
     if gradient and lifting is not None and lifting.laws != known:
         raise ContradictionError(

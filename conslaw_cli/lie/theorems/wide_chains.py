@@ -26,9 +26,9 @@ from conslaw_cli.records import Bound, LawCount, Trace
     needs=Needs.NARROW,
 )
 def full_chain(problem: Problem, evidence: Evidence) -> Proof | None:
-    """Let ``n_0 + n_q > |n_1 − n_0| + … + |n_q − n_{q−1}|`` for the widths of a linear chain without
-    biases. Then the known laws are complete and independent: ``dim Lie(W_φ)(θ) = D − Σ n_i(n_i +
-    1)/2``, the sum over the hidden layers.
+    """Let ``n_0 + n_q > Σ |n_i − n_{i−1}|`` for the widths of a linear chain without biases. Then
+    the known laws are complete and independent: ``dim Lie(W_φ)(θ) = D − Σ n_i(n_i + 1)/2``, the sum
+    over the hidden layers.
 
     Hypotheses. Gradient flow under a loss with condition (9); under cross-entropy n_q is one less.
 

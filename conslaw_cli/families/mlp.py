@@ -121,9 +121,8 @@ class MLP:
     @property
     def parameters(self) -> int:
         """D: weights and biases."""
-        weights = sum(a * b for a, b in pairwise(self.widths))
         return (
-            weights
+            sum(map(int.__mul__, self.widths, self.widths[1:]))
             + {False: 0, "hidden": self.hidden, "all": self.hidden + self.widths[-1]}[self.bias]
         )
 

@@ -34,7 +34,7 @@ import numpy as np
 from conslaw_cli.algebra.field import TERMS, Array, Folding, PrimeField, Span
 from conslaw_cli.algebra.rings import derivative, lift, value
 from conslaw_cli.algebra.series import Series
-from conslaw_cli.flows import Clocked, Transporting, TransportingDrift, VectorFields
+from conslaw_cli.flows import Transporting, TransportingDrift, VectorFields
 from conslaw_cli.lie import transport
 from conslaw_cli.lie.orbit import Orbit
 
@@ -175,7 +175,7 @@ class Driven:
 
 def driven(fields: VectorFields) -> VectorFields:
     """Return the space of fields with their drift, if they have one: those with a clock do."""
-    return Driven(fields) if isinstance(fields, Clocked) else fields
+    return Driven(fields) if hasattr(fields, "clock") else fields
 
 
 @dataclass(frozen=True, slots=True)

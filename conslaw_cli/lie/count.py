@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
+from itertools import chain
 
 import numpy as np
 
@@ -52,9 +53,11 @@ def count_laws(
 
 def _counted(problem: Problem, seed: int, memory: int | None) -> LawCount:
     evidence = Evidence(partial(_part, seed=seed, memory=memory))
-    narrow = () if budget.quick(problem) else (Needs.NARROW,)
+    early = [Needs.STRUCTURE, Needs.PARTS]
+    if not budget.quick(problem):
+        early.append(Needs.NARROW)
     proofs = dict[Theorem, Proof]()
-    for theorem in _needing(Needs.STRUCTURE, Needs.PARTS, *narrow):
+    for theorem in chain.from_iterable(_NEEDING[needs] for needs in early):
         if (proof := theorem(problem, evidence)) is None:
             continue
         counted = theorem.needs is not Needs.STRUCTURE
@@ -127,7 +130,7 @@ def _improved(
     laws beyond theirs: the point may have been unlucky.
     """
     better = dict(proofs)
-    for theorem in _needing(Needs.RANKS):
+    for theorem in _NEEDING[Needs.RANKS]:
         if theorem in proofs and _upper(proofs[theorem]) > rank:
             points = (trials.fresh(fields, at.sampler.rng) for _ in range(LAW_TRIALS))
             again = (theorem(problem, replace(at, at=point, check=False)) for point in points)
@@ -144,12 +147,11 @@ def _timed(row: LawCount, fields: VectorFields, at: Orbit) -> LawCount:
     return replace(row, timeless=fields.dimension - rank)
 
 
-def _needing(*needs: Needs) -> list[Theorem]:
-    return [theorem for each in needs for theorem in THEOREMS if theorem.needs is each]
+_NEEDING = {needs: [each for each in THEOREMS if each.needs is needs] for needs in Needs}
 
 
 def _proofs(problem: Problem, evidence: Evidence, needs: Needs) -> dict[Theorem, Proof]:
-    found = ((theorem, theorem(problem, evidence)) for theorem in _needing(needs))
+    found = ((theorem, theorem(problem, evidence)) for theorem in _NEEDING[needs])
     return {theorem: proof for theorem, proof in found if proof is not None}
 
 

@@ -22,8 +22,8 @@ from conslaw_cli.networks.units import Units
 
 ATTEMPTS = 4
 """Ways of dealing that are tried."""
-LARGEST = 700
-"""Parameters of a witness."""
+SMALL, LARGE = 200, 700
+"""Parameters of a witness: of those that are tried first, and of all that are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +34,21 @@ class Dealing:
     core: tuple[Strand, ...]
 
 
-def dealings(graph: Graph, given: Iterable[Dealing] = ()) -> Iterator[Dealing]:
-    """Yield ways to deal out the units of a graph, some of them given, those with small witnesses
-    first.
+def dealings(
+    graph: Graph, sizes: range = range(LARGE + 1), given: Iterable[Dealing] = ()
+) -> Iterator[Dealing]:
+    """Yield ways to deal out the units of a graph, those with small witnesses first. sizes: numbers
+    of parameters that these may have. given: further ways.
     """
     shape = _Shape.of(graph)
     found = {tuple(each.strands.items()): each for each in given}
     for number, late, spread in product(shape.numbers(), (True, False), (True, False)):
         strands = shape.dealt(number, late, spread)
-        if all(map(shape.admissible, strands)):
+        if strands.total() > 1 and all(map(shape.admissible, strands)):
             found.setdefault(tuple(strands.items()), Dealing(strands, shape.core(strands)))
     sized = [(shape.largest(dealing), dealing) for dealing in found.values()]
     ordered = sorted(sized, key=lambda each: (each[0], len(each[1].strands)))
-    yield from [dealing for size, dealing in ordered if size <= LARGEST][:ATTEMPTS]
+    yield from [dealing for size, dealing in ordered if size in sizes][:ATTEMPTS]
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,12 +83,22 @@ class Orbit:
         return len(self.tangents)
 
 
-def orbit(fields: Steps, field: PrimeField, rng: np.random.Generator, enough: int) -> Orbit:
-    """Follow a path until its tangent vectors have rank ``enough``, an upper bound, or a stretch of
-    it adds nothing.
+def orbit(
+    fields: Steps,
+    field: PrimeField,
+    rng: np.random.Generator,
+    enough: int,
+    start: Array | None = None,
+) -> Orbit:
+    """Follow a path from a random state, or a given one (1, n, 1), until its tangent vectors have
+    rank ``enough``, an upper bound, or a stretch of it adds nothing.
+
+    From a given state of residues, which are integers, the rank is a lower bound there: it is so at
+    the end of the path, and along an orbit the Lie algebra's trace has one dimension.
     """
     controls = -(-2 * min(enough, fields.dimension) // STRETCH)
-    steps, state = fields.steps(field, rng, controls), field.random(rng, (1, fields.dimension, 1))
+    state = field.random(rng, (1, fields.dimension, 1)) if start is None else start
+    steps = fields.steps(field, rng, controls)
     tangents, rank = np.empty((0, fields.dimension)), -1
     while rank < len(tangents) and len(tangents) < enough:
         rank = len(tangents)

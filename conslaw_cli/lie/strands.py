@@ -28,6 +28,7 @@ from conslaw_cli.algebra.field import TERMS, Array, PrimeField, Span
 from conslaw_cli.errors import ContradictionError
 from conslaw_cli.flows import Clocked, Flow, Kind, VectorFields
 from conslaw_cli.lie.closure import Sampler, driven
+from conslaw_cli.lie.orbit import Steps, orbit
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws
@@ -221,16 +222,16 @@ def complete(problem: Problem, strands: Sequence[Strand]) -> Witness | None:
     units = Units.of(graph)
     witness = units.resized(graph, sizes)
     if flow.kind is Kind.MOMENTUM:
-        like = units.resized(graph, tuple(min(n, 2) for n in units.sizes))
-        if not _kinds(witness, flow) <= _kinds(like, flow):
+        wider = units.resized(graph, (2,) * len(units.sizes))
+        if not _kinds(witness, flow) <= _kinds(wider, flow):
             return None
     return _complete(witness, flow, ordered)
 
 
 @lru_cache(maxsize=1024)
 def _kinds(graph: Graph, flow: Flow) -> frozenset[str]:
-    """Return the formulas of the known laws. Those of momentum depend on sizes, though only on
-    which of them are 1; others do not (networks/wiring.py).
+    """Return the formulas of the known laws. Under momentum some are laws only where a size is 1;
+    those of other flows do not depend on sizes (networks/wiring.py).
     """
     return frozenset(family.text for family in flow.laws(Network(graph)).families)
 
@@ -257,7 +258,10 @@ def _at(graph: Graph, flow: Flow, strands: tuple[Strand, ...], seed: int) -> Wit
     if laws is None:
         return None
     enough = fields.dimension - sum(laws.values())
-    rank = _reached(sampler, enough)
+    if isinstance(there, Steps):
+        rank = orbit(there, field, rng, enough, state).rank
+    else:
+        rank = _reached(sampler, enough)
     if rank < enough:
         return None
     return Witness(strands, fields.dimension, rank, laws, field.p, seed)

@@ -84,6 +84,8 @@ def settle(fields: VectorFields, best: Run, rng: np.random.Generator, enough: in
     unlucky and only costs certainty, as does the choice of the trials
     that count: ``comb(attempts, passes)``.
     """
+    if best.proved:
+        return best
     passes = attempts = 0
     first = error = (
         1.0

@@ -106,7 +106,7 @@ class GradientFields:
     def gradient(self, over: Ring, theta: Values, probes: Values) -> Values:
         """Return ``∇_θ F(θ; a)``, (batch, D), in any ring, for θ (batch or 1, D)."""
         graph = self.graph
-        w = probes[:, graph.input_size + graph.state_size :]
+        w = probes[:, graph.plan.drawn :]
         if self.zero_sum:
             last = over.scale(w[:, :-1].sum(axis=1, keepdims=True), Fraction(-1))
             w = np.concatenate([w[:, :-1], last], axis=1)

@@ -93,7 +93,7 @@ class Graph:
         """The number of frozen parameters."""
         return sum(array.size for array in self.arrays if not array.trainable)
 
-    @property
+    @cached_property
     def input_size(self) -> int:
         """Numbers that all inputs hold: the first part of a probe."""
         return sum(prod(part.shape) for part in self.plan.inputs)
@@ -103,12 +103,12 @@ class Graph:
         """Numbers that all states hold: the second part of a probe."""
         return self.plan.drawn - self.input_size
 
-    @property
+    @cached_property
     def output_size(self) -> int:
         """Numbers that all outputs hold: the last part of a probe."""
         return sum(prod(part.shape) for _, part in self.plan.outputs)
 
-    @property
+    @cached_property
     def probe_size(self) -> int:
         """Entries of a probe."""
         return self.plan.drawn + self.output_size
@@ -354,4 +354,5 @@ def _accumulate(ring: Ring, sums: dict[Any, Values], key: int | str, part: Value
 
 
 def _at(wire: Wire, shape: Shape) -> Wire:
-    return Wire(wire.charge, wire.shift, wire.units, wire.rows, positions(shape))
+    n = positions(shape)
+    return wire if wire.positions == n else wire._replace(positions=n)

@@ -5,7 +5,7 @@ Where they come from: networks/wiring.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -57,19 +57,24 @@ Kind = Literal["full", "diagonal", "scalar"]
 """Which entries of a symmetric matrix are laws: all, those on the diagonal, or their sum alone."""
 
 
+def symbol(array: str) -> str:
+    """Return the name of an array in TeX."""
+    letters = array.rstrip("0123456789")
+    number = array[len(letters) :]
+    return f"{letters}_{{{number}}}" if number else letters
+
+
 class Part(NamedTuple):
     """A term ``factor · M Mᵀ`` of a matrix of laws, M with one row of parameters per unit; or
     ``factor`` times the entries of a bias (linear), which stand on the diagonal.
 
-    array, symbol: its name, also in TeX; written: whether M is the array transposed; summed:
-    whether the formula adds up over the positions of a window; size, width: the number of M's
-    entries, and of those in a row; matrix: gives the parameters, one row per unit, when they are
-    needed.
+    array: its name; written: whether M is the array transposed; summed: whether the formula adds
+    up over the positions of a window; size, width: the number of M's entries, and of those in a
+    row; matrix: gives the parameters, one row per unit, when they are needed.
     """
 
     factor: int
     array: str
-    symbol: str
     written: bool
     summed: bool
     linear: bool
@@ -79,7 +84,7 @@ class Part(NamedTuple):
 
     def formula(self, tex: bool) -> str:
         """Return its formula without the factor."""
-        name = self.symbol if tex else self.array
+        name = symbol(self.array) if tex else self.array
         if self.linear:
             return name
         transposed, between = (rf"{name}^\top", " ") if tex else (f"{name}ᵀ", "")
@@ -110,6 +115,15 @@ class Form:
         return self.size * sum(part.width for part in self.parts)
 
     @property
+    def entries(self) -> Iterable[tuple[int, ...]]:
+        """The indices of each law, from 1."""
+        if self.kind == "full":
+            return _entries(self.units)[2]
+        if self.kind == "scalar":
+            return [()]
+        return [(i, i) for i in range(1, self.units + 1)]
+
+    @property
     def shape(self) -> str:
         """Which entries there are, as text."""
         if self.kind == "scalar":
@@ -128,36 +142,7 @@ class Form:
 
     def laws(self) -> Laws:
         """Return the entries (i, j), i ≤ j, or those that are laws."""
-        if self.kind == "scalar":
-            return self._trace()
-        i, j, entries = _entries(self.units, self.kind == "full")
-        law, left, right, coefficient = [], [], [], []
-        for part in self.parts:
-            rows = part.matrix()
-            law.append(np.arange(len(i)).repeat(part.width))
-            left.append(rows[i].ravel())
-            right.append(np.full(rows.size, -1) if part.linear else rows[j].ravel())
-            coefficient.append(np.full(len(left[-1]), part.factor))
-        return Laws(
-            (self,),
-            np.concatenate(law),
-            np.concatenate(left),
-            np.concatenate(right),
-            np.concatenate(coefficient),
-            entries,
-        )
-
-    def _trace(self) -> Laws:
-        """Return the one law: the sum of each part over its own diagonal."""
-        left = [part.matrix().ravel() for part in self.parts]
-        right = [
-            np.full(part.size, -1) if part.linear else each
-            for part, each in zip(self.parts, left, strict=True)
-        ]
-        factors = [np.full(part.size, part.factor) for part in self.parts]
-        every = np.concatenate(left)
-        law = np.zeros(len(every), dtype=np.intp)
-        return Laws((self,), law, every, np.concatenate(right), np.concatenate(factors), ((),))
+        return listed([self])
 
     def _formula(self, applied: str, tex: bool) -> str:
         """Return the sum of the parts; on a diagonal, that of the matrices is taken."""
@@ -188,18 +173,21 @@ _FEW = 64
 """Units up to which it saves time to keep the indices of entries."""
 
 
-def _entries(units: int, full: bool) -> tuple[Index, Index, tuple[tuple[int, ...], ...]]:
-    """Return rows and columns of the entries that are laws, and how they are counted, from 1."""
-    return _few_entries(units, full) if units <= _FEW else _made_entries(units, full)
+_Entries = tuple[Index, Index, tuple[tuple[int, ...], ...]]
 
 
-def _made_entries(units: int, full: bool) -> tuple[Index, Index, tuple[tuple[int, ...], ...]]:
-    i, j = np.triu_indices(units) if full else np.diag_indices(units)
+def _entries(units: int) -> _Entries:
+    """Return rows and columns of the entries (i, j), i ≤ j, and how they are counted, from 1."""
+    return _few_entries(units) if units <= _FEW else _made_entries(units)
+
+
+def _made_entries(units: int) -> _Entries:
+    i, j = np.triu_indices(units)
     pairs = zip((i + 1).tolist(), (j + 1).tolist(), strict=True)
     return i.astype(np.intp), j.astype(np.intp), tuple(pairs)
 
 
-_few_entries = lru_cache(maxsize=2 * _FEW)(_made_entries)
+_few_entries = lru_cache(maxsize=_FEW)(_made_entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +277,30 @@ class Laws:
         weights = other * np.concatenate([coefficient, coefficient])
         dense = np.bincount(place, weights, minlength=rows * columns).astype(np.float64, copy=False)
         return dense.reshape(rows, columns)[:, :-1]
+
+
+def listed(forms: Sequence[Form]) -> Laws:
+    """Return the laws of some forms, one form after another."""
+    law, left, right = list[Index](), list[Index](), list[Index]()
+    factors, entries = list[int](), list[tuple[int, ...]]()
+    for form in forms:
+        numbers = np.arange(len(entries), len(entries) + form.size)
+        for part in form.parts:
+            rows = part.matrix()
+            pair = (rows, rows)
+            if form.kind == "full":
+                i, j, _ = _entries(form.units)
+                pair = (rows[i], rows[j])
+            law.append(numbers.repeat(part.size if form.kind == "scalar" else part.width))
+            left.append(pair[0].ravel())
+            right.append(np.full(part.size, -1) if part.linear else pair[1].ravel())
+            factors.append(part.factor)
+        entries += form.entries
+    if not law:
+        return join([])
+    coefficient = np.repeat(factors, [len(each) for each in law])
+    terms = np.concatenate(law), np.concatenate(left), np.concatenate(right)
+    return Laws(tuple(forms), *terms, coefficient, tuple(entries))
 
 
 def linear_laws(family: Family, members: Sequence[Index]) -> Laws:

@@ -28,7 +28,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from conslaw_cli.networks.known_laws import Form, Kind, Laws, Named, Part, join, linear_laws
+from conslaw_cli.networks.known_laws import (
+    Form,
+    Kind,
+    Laws,
+    Named,
+    Part,
+    join,
+    linear_laws,
+    listed,
+    symbol,
+)
 
 Index = NDArray[np.intp]
 Combination = dict[int, int | Fraction]
@@ -72,16 +82,8 @@ class Array(NamedTuple):
         columns = self.shape[-1]
         return np.arange(self.entries.start, self.entries.stop).reshape(-1, columns)
 
-    @property
-    def symbol(self) -> str:
-        """Its name in TeX."""
-        letters = self.name.rstrip("0123456789")
-        number = self.name[len(letters) :]
-        return f"{letters}_{{{number}}}" if number else letters
 
-
-@dataclass(frozen=True, slots=True)
-class Wire:
+class Wire(NamedTuple):
     """The generator of a value: its charge (the S) and shift (the t) in the unknowns.
 
     units: of the spaces in the charge. rows: the unit that each row of the value belongs to, None
@@ -177,8 +179,7 @@ class Wiring:
     def given(self, units: int) -> Wire:
         """Return the wire of an input of the network, on which nothing acts."""
         wire = self._fresh(units)
-        self.fixed(wire)
-        self._touched -= set(wire.charge)
+        self._vanish(wire.charge)
         return wire
 
     def layer(self, wire: Wire, units: int, matrix: Array, *bias: Array) -> Wire:
@@ -274,7 +275,7 @@ class Wiring:
 
     def laws(self) -> Laws:
         """Return the laws of gradient flow, space by space, and what the loss adds."""
-        return join([*(form.laws() for form in self.forms()), *self._sums])
+        return join([listed([*self.forms()]), *self._sums])
 
     def size(self) -> tuple[int, int]:
         """Return how many these are, and how many terms they have together, without listing
@@ -453,44 +454,33 @@ class Wiring:
 
     def _form(self, vector: Combination, kind: Kind) -> Form:
         common = lcm(*(c.denominator for c in vector.values()))
-        found = sorted(
-            (
-                (use.factor * c < 0, use.order, unknown, use, c)
-                for unknown, c in vector.items()
-                for use in self._uses[unknown]
-                if use.array.trainable
-            ),
-            key=lambda each: each[:2],
+        found = sorted(  # no two uses have the same order
+            (use.factor * c < 0, use.order, unknown, use, int(use.factor * c * common))
+            for unknown, c in vector.items()
+            for use in self._uses[unknown]
+            if use.array.trainable
         )
-        units = self._units[self._leading(min(vector))[0]]
-        parts = tuple(
-            self._part(unknown, use, int(use.factor * c * common))
-            for _, _, unknown, use, c in found
-        )
-        return Form(units, parts, kind)
+        parts = [self._part(unknown, use, factor) for _, _, unknown, use, factor in found]
+        return Form(self._units[self._leading(min(vector))[0]], tuple(parts), kind)
 
     def _part(self, unknown: int, use: _Use, factor: int) -> Part:
-        array, units = use.array, self._units[self._leading(unknown)[0]]
+        array, (root, *copies) = use.array, self._leading(unknown)
         return Part(
             factor,
             array.name,
-            array.symbol,
             use.written,
             not use.written and array.size // array.shape[-1] > self._units[unknown],
             use.linear,
             array.size,
-            array.size // units,
-            self._indexer(unknown, use),
+            array.size // self._units[root],
+            _Indexer(array, use.written, use.rows, tuple(copies)),
         )
-
-    def _indexer(self, unknown: int, use: _Use) -> _Indexer:
-        return _Indexer(use.array, use.written, use.rows, self._leading(unknown)[1:])
 
     def _matrices(self, members: Sequence[int], *, written: bool) -> Iterator[Index]:
         uses = [(use.order, space, use) for space in members for use in self._uses[space]]
         for _, space, use in sorted(uses, key=lambda each: each[0]):
             if use.written == written:
-                yield self._indexer(space, use)()
+                yield _Indexer(use.array, written, use.rows, self._leading(space)[1:])()
 
 
 class Equations:
@@ -608,5 +598,5 @@ def _sums(array: Array) -> Laws:
     index = array.places
     n = len(index)
     shape = f"{n} row sums" if len(array.shape) > 1 else "1 sum"
-    family = Named(f"{array.name}·1", rf"{array.symbol} \mathbf{{1}}", shape, n)
+    family = Named(f"{array.name}·1", rf"{symbol(array.name)} \mathbf{{1}}", shape, n)
     return linear_laws(family, list(index))

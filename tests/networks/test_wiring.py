@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -35,7 +34,7 @@ class Arrays:
 
 def shared(wire: Wire, *rows: int) -> Wire:
     """Return the wire of a value whose rows belong to these units."""
-    return replace(wire, rows=np.array(rows))
+    return wire._replace(rows=np.array(rows))
 
 
 def forms(wiring: Wiring) -> list[tuple[str, str]]:

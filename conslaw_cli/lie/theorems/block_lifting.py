@@ -8,7 +8,7 @@ from dataclasses import replace
 from conslaw_cli.errors import ContradictionError
 from conslaw_cli.flows import Kind, Timed
 from conslaw_cli.lie import chains
-from conslaw_cli.lie.dealing import Dealing, dealings
+from conslaw_cli.lie.dealing import LARGE, SMALL, Dealing, dealings
 from conslaw_cli.lie.gates import enough
 from conslaw_cli.lie.intervals import by_intervals
 from conslaw_cli.lie.strands import Lifting, Strand, Witness, lifted
@@ -42,20 +42,28 @@ def block_lifting(problem: Problem, evidence: Evidence) -> Proof | None:
     Proof. docs/any-width.md. Each witness is a rank modulo a prime at the point named, a lower
     bound, that meets the upper bound of the laws there.
     """
-    chain, whole = chain_of(problem), parts_of(problem) == [(problem, 1)]
-    if not whole or (found := network_of(problem)) is None:
+    if parts_of(problem) != [(problem, 1)] or (network := network_of(problem)) is None:
         return None
-    graph, still = found
-    if chain is not None:
-        lifting = _of_chain(problem, graph, chain)
-    else:
-        lifting = _dealt(problem, graph) or _gated(problem, graph)
-    return None if lifting is None else proof(problem, lifting, still)
+    graph, still = network
+    found = lifting(problem, graph)
+    return None if found is None else proof(problem, found, still)
 
 
-def _dealt(problem: Problem, graph: Graph, given: Iterable[Dealing] = ()) -> Lifting | None:
-    """Return what some way of dealing out the units of a graph proves."""
-    found = (lifted(problem, each.strands, each.core) for each in dealings(graph, given))
+def lifting(problem: Problem, graph: Graph) -> Lifting | None:
+    """Return what block lifting says of a network, under a loss whose output gradients are free."""
+    if (chain := chain_of(problem)) is not None:
+        return _of_chain(problem, graph, chain)
+    small, large = range(SMALL + 1), range(SMALL + 1, LARGE + 1)
+    return _dealt(problem, graph, small) or _gated(problem, graph) or _dealt(problem, graph, large)
+
+
+def _dealt(
+    problem: Problem, graph: Graph, sizes: range, given: Iterable[Dealing] = ()
+) -> Lifting | None:
+    """Return what some way of dealing out the units of a graph proves, with witnesses of some
+    sizes.
+    """
+    found = (lifted(problem, each.strands, each.core) for each in dealings(graph, sizes, given))
     return next(filter(None, found), None)
 
 
@@ -66,13 +74,11 @@ def _of_chain(problem: Problem, graph: Graph, chain: Chain) -> Lifting | None:
     narrower += [chains.clamped(chain), *chains.cut(chain)] if gradient else []
     if any(other.widths != chain.widths for other in narrower):
         return None
-    lifting = _dealt(problem, graph, by_intervals(chain))
+    found = _dealt(problem, graph, range(LARGE + 1), by_intervals(chain))
     known = chains.independent(chain) - chain.unmoved
-    if gradient and lifting is not None and lifting.laws != known:
-        raise ContradictionError(
-            f"{problem.name}: {lifting.laws} laws by strands, {known} by sizes"
-        )
-    return lifting
+    if gradient and found is not None and found.laws != known:
+        raise ContradictionError(f"{problem.name}: {found.laws} laws by strands, {known} by sizes")
+    return found
 
 
 def _gated(problem: Problem, graph: Graph) -> Lifting | None:
@@ -83,27 +89,30 @@ def _gated(problem: Problem, graph: Graph) -> Lifting | None:
     units = Units.of(graph)
     sizes = [few.get(i, n) for i, n in enumerate(units.sizes)]
     more = [n + (i in few) for i, n in enumerate(sizes)]
-    if not few or (last := _dealt(problem, units.resized(graph, tuple(more)))) is None:
+    if (
+        not few
+        or (last := _dealt(problem, units.resized(graph, tuple(more)), range(LARGE + 1))) is None
+    ):
         return None
-    first = _dealt(problem, units.resized(graph, tuple(sizes)))
+    first = _dealt(problem, units.resized(graph, tuple(sizes)), range(LARGE + 1))
     if first is None or last.laws != first.laws + len(few):
         return None
     left = sum(units.sizes) - sum(more)
     return replace(last, laws=last.laws + left, gated=left)
 
 
-def proof(problem: Problem, lifting: Lifting, still: int) -> Proof:
+def proof(problem: Problem, found: Lifting, still: int) -> Proof:
     """Return what a lifting proves, where so many linear functions of θ stand still besides."""
     more = still * (2 if problem.flow.kind is Kind.MOMENTUM else 1)
-    laws = lifting.laws + more
+    laws = found.laws + more
     value = problem.state - laws
-    bound = Bound(value, "block lifting", "proof", None, _shown(lifting))
+    bound = Bound(value, "block lifting", "proof", None, _shown(found))
     return Proof(
         (bound,),
         (bound,),
         laws,
         Trace((value,), complete=False),
-        timeless=_timeless(problem, lifting.laws, still, laws),
+        timeless=_timeless(problem, found.laws, still, laws),
     )
 
 
@@ -117,10 +126,10 @@ def _timeless(problem: Problem, moving: int, still: int, laws: int) -> int | Non
     return max(0, laws - timed)
 
 
-def _shown(lifting: Lifting) -> str:
-    strands = ", ".join(f"{times} × {_name(strand)}" for strand, times in lifting.strands.items())
-    witnesses = "; ".join(map(_point, lifting.witnesses))
-    gated = f"; {lifting.gated} gated units more add one law each" if lifting.gated else ""
+def _shown(found: Lifting) -> str:
+    strands = ", ".join(f"{times} × {_name(strand)}" for strand, times in found.strands.items())
+    witnesses = "; ".join(map(_point, found.witnesses))
+    gated = f"; {found.gated} gated units more add one law each" if found.gated else ""
     return f"strands {strands}; complete at block-diagonal points: {witnesses}{gated}"
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import comb
 
 from conslaw_cli.families.layers import Layers
@@ -46,14 +46,21 @@ def narrowed(chain: Chain, times: int = 1) -> Chain:
 
 
 def clamped(chain: Chain) -> Chain:
-    """Return what moves of the chain, with at most one gated unit more in a layer than in those
-    beside it, so that these have no spare units for want of it.
+    """Return what moves of the chain, with at most one gated unit more in a layer than the larger
+    of the next two layers without gates, ends included, so that none of these has spare units for
+    want of it.
     """
-    widths = list(chain.widths)
-    for layer, linear in enumerate(chain.linear, start=1):
-        if not linear:
-            widths[layer] = min(widths[layer], 1 + max(widths[layer - 1], widths[layer + 1]))
-    return replace(chain, widths=tuple(widths), unmoved=0)
+    linear = (True, *chain.linear, True)
+    before = accumulate(zip(chain.widths, linear, strict=True), _nearest)
+    behind = accumulate(zip(chain.widths[::-1], linear[::-1], strict=True), _nearest)
+    around = zip(before, reversed([*behind]), strict=True)
+    most = [max(a, b) + (not free) for ((a, _), (b, _)), free in zip(around, linear, strict=True)]
+    return replace(chain, widths=tuple(map(min, chain.widths, most)), unmoved=0)
+
+
+def _nearest(last: tuple[int, bool], layer: tuple[int, bool]) -> tuple[int, bool]:
+    """Return the layer, or the last one before it, which has no gates."""
+    return layer if layer[1] else last
 
 
 def cut(chain: Chain) -> tuple[Chain, ...]:

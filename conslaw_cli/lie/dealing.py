@@ -121,9 +121,10 @@ class _Shape:
         return (max(strands, key=lambda s: (sum(n > 0 for n in s), -sum(s), s)),)
 
     def largest(self, dealing: Dealing) -> int:
-        """Return the number of parameters of two of the largest strands with the core."""
-        strand = max(dealing.strands, key=lambda s: (self.parameters(s), s))
-        total = Counter(dealing.core) | Counter({strand: min(2, dealing.strands[strand])})
+        """Return the number of parameters of the two largest strands with the core."""
+        strands = Counter({strand: min(2, n) for strand, n in dealing.strands.items()})
+        ordered = sorted(strands.elements(), key=lambda s: (self.parameters(s), s))
+        total = Counter(dealing.core) | Counter(ordered[-2:])
         return self.parameters([sum(column) for column in zip(*total.elements(), strict=True)])
 
     def parameters(self, sizes: Sequence[int]) -> int:

@@ -89,8 +89,9 @@ def wide_linear_layers(problem: Problem, evidence: Evidence) -> Proof | None:
     needs=Needs.NARROW,
 )
 def wide_gated_layers(problem: Problem, evidence: Evidence) -> Proof | None:
-    """Let r be the larger number of units beside a gated layer of a chain. If the known laws are
-    complete where it has r + 1 units, then they are where it has more, one law more a unit.
+    """Let a gated layer of a chain have r units, no fewer than a linear layer beside it. If the
+    known laws are complete where it has r + 1 units, then they are where it has more, one law more
+    a unit.
 
     Hypotheses. Gradient flow under a loss with condition (9), or cross-entropy with one output
     less.

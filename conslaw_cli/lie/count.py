@@ -57,7 +57,7 @@ def _counted(problem: Problem, seed: int, memory: int | None) -> LawCount:
     if not budget.quick(problem):
         early.append(Needs.NARROW)
     proofs = dict[Theorem, Proof]()
-    for theorem in chain.from_iterable(_NEEDING[needs] for needs in early):
+    for theorem in chain.from_iterable(map(_needing, early)):
         if (proof := theorem(problem, evidence)) is None:
             continue
         counted = theorem.needs is not Needs.STRUCTURE
@@ -130,7 +130,7 @@ def _improved(
     laws beyond theirs: the point may have been unlucky.
     """
     better = dict(proofs)
-    for theorem in _NEEDING[Needs.RANKS]:
+    for theorem in _needing(Needs.RANKS):
         if theorem in proofs and _upper(proofs[theorem]) > rank:
             points = (trials.fresh(fields, at.sampler.rng) for _ in range(LAW_TRIALS))
             again = (theorem(problem, replace(at, at=point, check=False)) for point in points)
@@ -147,11 +147,12 @@ def _timed(row: LawCount, fields: VectorFields, at: Orbit) -> LawCount:
     return replace(row, timeless=fields.dimension - rank)
 
 
-_NEEDING = {needs: [each for each in THEOREMS if each.needs is needs] for needs in Needs}
+def _needing(needs: Needs) -> list[Theorem]:
+    return [each for each in THEOREMS if each.needs is needs]
 
 
 def _proofs(problem: Problem, evidence: Evidence, needs: Needs) -> dict[Theorem, Proof]:
-    found = ((theorem, theorem(problem, evidence)) for theorem in _NEEDING[needs])
+    found = ((theorem, theorem(problem, evidence)) for theorem in _needing(needs))
     return {theorem: proof for theorem, proof in found if proof is not None}
 
 

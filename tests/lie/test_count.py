@@ -335,10 +335,6 @@ def patched(monkeypatch: pytest.MonkeyPatch, name: str, change: Callable[[Proof]
 
     theorems[name] = replace(honest, prove=prove)
     monkeypatch.setattr(count, "THEOREMS", tuple(theorems.values()))
-    needing = {
-        needs: [theorems[each.name] for each in found] for needs, found in count._NEEDING.items()
-    }
-    monkeypatch.setattr(count, "_NEEDING", needing)
 
 
 def lowered(proof: Proof) -> Proof:

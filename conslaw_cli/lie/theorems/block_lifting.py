@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from conslaw_cli.flows import Kind, Timed
-from conslaw_cli.lie.dealing import LARGE, SMALL, dealings
-from conslaw_cli.lie.gates import enough
-from conslaw_cli.lie.strands import Lifting, Strand, Witness, lifted
 from conslaw_cli.lie.theorems.structure import chain_of, network_of, parts_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Proof, theorem
 from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.units import Units
 from conslaw_cli.problems import Problem
 from conslaw_cli.records import Bound, Trace
+
+if TYPE_CHECKING:
+    from conslaw_cli.lie.strands import Lifting, Strand, Witness
+
+# What only large networks need is imported where they need it.
 
 NARROW = 1500
 """Parameters up to which brackets at a generic point are as good."""
@@ -50,6 +52,8 @@ def block_lifting(problem: Problem, evidence: Evidence) -> Proof | None:
 
 def lifting(problem: Problem, graph: Graph) -> Lifting | None:
     """Return what block lifting says of a network, under a loss whose output gradients are free."""
+    from conslaw_cli.lie.dealing import LARGE, SMALL
+
     small, large = range(SMALL + 1), range(SMALL + 1, LARGE + 1)
     return _dealt(problem, graph, small) or _gated(problem, graph) or _dealt(problem, graph, large)
 
@@ -58,6 +62,9 @@ def _dealt(problem: Problem, graph: Graph, sizes: range) -> Lifting | None:
     """Return what some way of dealing out the units of a graph proves, with witnesses of some
     sizes.
     """
+    from conslaw_cli.lie.dealing import dealings
+    from conslaw_cli.lie.strands import lifted
+
     found = (lifted(problem, each.strands, each.core) for each in dealings(graph, sizes))
     return next(filter(None, found), None)
 
@@ -66,6 +73,10 @@ def _gated(problem: Problem, graph: Graph) -> Lifting | None:
     """Return what follows from as few gated units as neighbours can tell apart, and one more of
     each kind.
     """
+    from conslaw_cli.lie.dealing import LARGE
+    from conslaw_cli.lie.gates import enough
+    from conslaw_cli.networks.units import Units
+
     few = enough(graph) if problem.flow.kind is Kind.GRADIENT else {}
     units = Units.of(graph)
     sizes = [few.get(i, n) for i, n in enumerate(units.sizes)]

@@ -98,9 +98,9 @@ def test_fewer_gated_units_than_that_do_not_count_for_more(monkeypatch: pytest.M
     problem = Problem(Layers((1,), (Linear(4), Linear(6), Activation("relu"), Linear(2))))
     module = sys.modules[lifting.__module__]
     monkeypatch.setattr(module, "_dealt", lambda asked, graph, *sizes: _whole(asked, graph))
-    monkeypatch.setattr("conslaw_cli.lie.gates.enough", lambda graph: {2: 1})
+    monkeypatch.setattr(module, "enough", lambda graph: {2: 1})
     assert module._gated(problem, problem.graph) is None
-    monkeypatch.setattr("conslaw_cli.lie.gates.enough", lambda graph: {2: 4})
+    monkeypatch.setattr(module, "enough", lambda graph: {2: 4})
     assert module._gated(problem, problem.graph).laws == count_laws(problem).laws
 
 

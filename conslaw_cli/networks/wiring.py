@@ -20,8 +20,8 @@ network and not over their units. So widths cost nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from math import lcm
 from typing import NamedTuple
 
@@ -111,36 +111,30 @@ class _Use(NamedTuple):
     linear: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Indexer:
-    """What gives the indices of an array's parameters, one row per unit, when they are needed.
+def _indices(array: Array, written: bool, rows: Index | None, copies: Sequence[Index]) -> Index:
+    """Return the indices of an array's parameters, one row per unit.
 
     rows: the units of the value that it reads; copies: the units of which these are copies, of a
     space that it was merged with, and so on.
     """
-
-    array: Array
-    written: bool
-    rows: Index | None
-    copies: tuple[Index, ...]
-
-    def __call__(self) -> Index:
-        return self._by_unit(self.array.places.T if self.written else self.array.places)
-
-    def lines(self) -> Index:
-        """Return the rows, or the columns, that are a unit's, one row per unit."""
-        last = self.array.shape[-1]
-        count = last if self.written else self.array.size // last
-        return self._by_unit(np.arange(count)[:, None])
-
-    def _by_unit(self, index: Index) -> Index:
-        for rows in (None if self.written else self.rows, *self.copies):
-            index = _by_unit(index, rows)
-        return index
+    index = array.places.T if written else _by_unit(array.places, rows)
+    for each in copies:
+        index = _by_unit(index, each)
+    return index
 
 
-@dataclass(frozen=True, slots=True)
-class Space:
+def _lines(array: Array, written: bool, rows: Index | None, copies: Sequence[Index]) -> Index:
+    """Return the rows of an array that are a unit's, or its columns if it writes the units, one row
+    per unit.
+    """
+    last = array.shape[-1]
+    index = np.arange(last if written else array.size // last)[:, None]
+    for each in copies if written else (rows, *copies):
+        index = _by_unit(index, each)
+    return index
+
+
+class Space(NamedTuple):
     """Units that one generator acts on, merged from all places where it must be the same.
 
     units: how many there are; written, read: parameter indices, one row per unit, of the arrays
@@ -475,7 +469,6 @@ class Wiring:
 
     def _part(self, unknown: int, use: _Use, factor: int) -> Part:
         array, (root, *copies) = use.array, self._leading(unknown)
-        indexer = _Indexer(array, use.written, use.rows, tuple(copies))
         return Part(
             factor,
             array.name,
@@ -484,16 +477,16 @@ class Wiring:
             use.linear,
             array.size,
             array.size // self._units[root],
-            indexer,
+            partial(_indices, array, use.written, use.rows, copies),
             array.name in self._skips,
-            indexer.lines,
+            partial(_lines, array, use.written, use.rows, copies),
         )
 
     def _matrices(self, members: Sequence[int], *, written: bool) -> Iterator[Index]:
         uses = [(use.order, space, use) for space in members for use in self._uses[space]]
         for _, space, use in sorted(uses, key=lambda each: each[0]):
             if use.written == written:
-                yield _Indexer(use.array, written, use.rows, self._leading(space)[1:])()
+                yield _indices(use.array, written, use.rows, self._leading(space)[1:])
 
 
 class Equations:

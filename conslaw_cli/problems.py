@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self
 from conslaw_cli import checks
 from conslaw_cli.algebra.expansion import Expansion
 from conslaw_cli.errors import SpecError
-from conslaw_cli.flows import Flow, VectorFields
+from conslaw_cli.flows import Flow, Kind, VectorFields
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws
@@ -243,7 +243,16 @@ class Problem:
     @property
     def known_listed(self) -> int:
         """Number of functions in :meth:`laws`."""
-        return self.architecture.known_listed if self.flow == GRADIENT else len(self.laws())
+        return self.architecture.known_listed if self._keeps_laws else len(self.laws())
+
+    @property
+    def _keeps_laws(self) -> bool:
+        """Whether every law of gradient flow is one, with a factor of time: under decay of all,
+        those are that have one degree, as all have if scaling maps W_φ to itself.
+        """
+        if self.flow.kind is not Kind.DECAY:
+            return self.flow == GRADIENT
+        return self.graph is None or self.graph.homogeneous
 
     @property
     def most_listed(self) -> int:

@@ -14,6 +14,7 @@ from conslaw_cli.cli.options import (
     check_writable,
     exit_code,
     first_product,
+    formatted,
     interrupted,
     write,
     write_pieces,
@@ -43,8 +44,7 @@ _ANOTHER = "conslaw laws --widths 3,4,2 --activation linear --degree 2"
     help="Of the random choices. [default: the spec's, or 0]",
 )
 @click.option("--memory", type=Bytes(), help="Budget, such as 8G. [default: half of what is free]")
-@click.option("--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True)
-@click.option("--json", "format_", flag_value="json", help="Short for --format json.")
+@lambda command: formatted(command, FORMATS)
 @click.pass_context
 def laws(
     ctx: click.Context,

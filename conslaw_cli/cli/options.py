@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from conslaw_cli.errors import ConslawError, one_line
 from conslaw_cli.sweeps import signals
@@ -90,14 +91,40 @@ def counting(command: F, formats: Sequence[str] = FORMATS) -> F:
         click.option(
             "--memory", type=Bytes(), help="Budget, such as 8G. [default: half of what is free]"
         ),
-        click.option(
-            "--format", "format_", type=click.Choice(formats), default="table", show_default=True
-        ),
-        click.option("--json", "format_", flag_value="json", help="Short for --format json."),
     )
+    command = formatted(command, formats)
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def formatted(command: F, formats: Sequence[str]) -> F:
+    """Add ``--format``, the first of these by default, and ``--json``, which is short for one."""
+    choice = click.option(
+        "--format",
+        "format_",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        is_eager=True,  # before --json, which looks at it
+    )
+    short = click.option(
+        "--json",
+        is_flag=True,
+        expose_value=False,
+        callback=_json,
+        help="Short for --format json.",
+    )
+    return choice(short(command))
+
+
+def _json(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    given = ctx.params["format_"]
+    asked = ctx.get_parameter_source("format_") is ParameterSource.COMMANDLINE
+    if value and asked and given != "json":
+        raise click.UsageError(f"--format {given}, --json: expected one of the two", ctx)
+    if value:
+        ctx.params["format_"] = "json"
 
 
 def show(report: Report, format_: str, file: str | None = None) -> None:

@@ -121,8 +121,9 @@ class Mirror:
         """Return θ, which the coordinates are for metrics that are powers."""
         if any(metric.poles for _, metric in self.metric):
             raise SpecError(
-                "flow: mirror: expected metrics that are powers, got a hypentropy, under which"
-                " laws are no polynomials"
+                "flow: mirror: expected metrics that are powers, got a hypentropy: under it laws"
+                " contain √(θ² + β²), and those that are looked for are polynomials in θ;"
+                " conslaw count counts them all, and how many of them are known"
             )
         return Coordinates(tuple(model.parameter_names()))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +31,12 @@ class Entry(NamedTuple):
     source: str
     place: str
 
+    @property
+    def short(self) -> str:
+        """The first sentence of the statement, on one line."""
+        text = " ".join(self.statement.partition("\n\n")[0].split())
+        return re.split(r"(?<=\.) (?=[A-Z])", text)[0]
+
 
 def theorems() -> list[Entry]:
     """Return all theorems."""
@@ -55,8 +62,8 @@ LISTS: dict[str, Callable[[], list[Entry]]] = {
 
 def render_list(entries: Sequence[Entry]) -> str:
     """Return a table: a line each."""
-    head = ("name", "title", "where", "source")
-    rows = [head, *((e.name, e.title, e.place, e.source) for e in entries)]
+    head = ("name", "title", "where", "statement [source]")
+    rows = [head, *((e.name, e.title, e.place, f"{e.short} [{e.source}]") for e in entries)]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     return "\n".join(
         "  ".join(f"{cell:<{n}}" for cell, n in zip(row, (*widths, 0), strict=True)).rstrip()

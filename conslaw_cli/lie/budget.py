@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from conslaw_cli.algebra.field import TERMS
 from conslaw_cli.errors import MemoryBudgetError
-from conslaw_cli.lie.closure import CHUNK_BYTES
+from conslaw_cli.lie.closure import CHUNK_BYTES, FEWEST_LEVELS
 from conslaw_cli.lie.theorems import settled_by_structure
 from conslaw_cli.lie.theorems.structure import parts_of
+from conslaw_cli.lie.transport import SHORTEST, evaluations
 from conslaw_cli.problems import Problem
 
 HIGH_ORDER = 3
@@ -19,9 +20,11 @@ SMALL_MEMORY = 1 << 29
 """Needs below this are not held against what is free: asking takes longer than most counts."""
 REFUSED = 10**6
 """Ranks from which no memory budget suffices, so that the count is a refusal and takes no time."""
-ENGINE_LIMIT = 1500
+FEWEST_LONG = 30
+"""Ranks above which transport is ever noticed."""
+ENGINE_LIMIT = 550
 """Parameters up to which the engine also runs, if it fits the memory, where the structure alone is
-a proof; both must agree.
+a proof; both must agree. It mostly takes less than 0.3 s there.
 """
 
 
@@ -29,12 +32,25 @@ def estimated_seconds(problem: Problem) -> float:
     """Return a crude guess of what a count takes, from sizes alone: to share out work, never to
     decide a result.
     """
-    if problem.parameters > ENGINE_LIMIT and settled_by_structure(problem):
+    if not quick(problem) and settled_by_structure(problem):
         return 1e-4
-    sizes = (part.architecture.rank_guess for part, _ in parts_of(problem))
-    return sum(
+    parts = [part for part, _ in parts_of(problem)]
+    sizes = (part.architecture.rank_guess for part in parts)
+    return sum(map(_transport_seconds, parts)) + sum(
         2e-3 + 4e-6 * rank + 4e-11 * float(rank) ** 3 if rank < REFUSED else 1e-3 for rank in sizes
     )
+
+
+def _transport_seconds(problem: Problem) -> float:
+    """Guess what transport takes, where φ has so few components that traces are long."""
+    graph, rank = problem.graph, problem.parameters - problem.architecture.known_listed
+    if graph is None or not FEWEST_LONG < rank < REFUSED or graph.state_size:
+        return 0.0
+    image = (graph.input_size + 1) * graph.output_size
+    if rank < FEWEST_LEVELS * image:
+        return 0.0
+    numbers = evaluations(rank, image, 2 * SHORTEST) * (8 * problem.parameters + 6 * graph.held)
+    return 1e-9 * numbers
 
 
 def default_memory() -> int:
@@ -62,9 +78,14 @@ def needed_memory(problem: Problem) -> int:
     )
 
 
+def quick(problem: Problem) -> bool:
+    """Whether ranks take no time worth sparing, from sizes alone."""
+    return problem.parameters <= ENGINE_LIMIT
+
+
 def engine_fits(problem: Problem, memory: int | None) -> bool:
     """Whether the engine checks what the structure alone proves."""
-    if problem.parameters > ENGINE_LIMIT:
+    if not quick(problem):
         return False
     needed = needed_memory(problem)
     return needed <= budget_of(memory, needed)

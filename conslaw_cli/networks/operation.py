@@ -76,11 +76,15 @@ class KeyKind(Enum):
 
 
 class Key(NamedTuple):
-    """A key by which a layer is written: what it holds and, for a word, which there are."""
+    """A key by which a layer is written: what it holds and, for a word, which there are, for a size
+    the least and the largest.
+    """
 
     kind: KeyKind
     required: bool = False
     words: tuple[str, ...] = ()
+    least: int = 1
+    most: int = 10**9
 
 
 class Layer(NamedTuple):

@@ -142,7 +142,9 @@ def _reader(kind: LayerKind) -> Reader:
 def _key(key: Key) -> Reader:
     if key.kind is KeyKind.WORD:
         return readers.one_of({word: word for word in key.words})
-    return {KeyKind.SIZE: _size, KeyKind.SIZES: _sizes, KeyKind.FLAG: _flag}[key.kind]
+    if key.kind is KeyKind.SIZE:
+        return readers.integer(key.least, key.most)
+    return {KeyKind.SIZES: _sizes, KeyKind.FLAG: _flag}[key.kind]
 
 
 def _sizes(node: Node) -> tuple[int, ...]:

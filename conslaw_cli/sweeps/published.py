@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from conslaw_cli import checks
+from conslaw_cli.errors import SpecError
 from conslaw_cli.records import LawCount
 from conslaw_cli.sweeps.files import label
 from conslaw_cli.sweeps.lines import name_of
@@ -30,13 +32,13 @@ class Published:
     """The rows of the file at ``path``, found by their names. It is read, and stays as it is.
 
     Only places in the file are held, no rows. Raise OSError or ValueError (a NUL in the path) if
-    it cannot be read.
+    it cannot be read, SpecError at a line that is no row.
     """
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
         with self._path.open("rb") as file:
-            self._places = dict(_places(file))
+            self._places = dict(_places(file, label(path)))
 
     def compare(self, row: LawCount) -> Comparison:
         """Hold a row against the published one of its name, which is taken out."""
@@ -55,11 +57,14 @@ class Published:
         return [label(name) for name in self._places]
 
 
-def _places(file: Iterator[bytes]) -> Iterator[tuple[str, int]]:
+def _places(file: Iterator[bytes], path: str) -> Iterator[tuple[str, int]]:
     place = 0
-    for line in file:
+    for number, line in enumerate(file, start=1):
         if (name := name_of(line)) is not None:
             yield name, place
+        elif line.strip():
+            text = line.decode("utf-8", "replace").rstrip("\n")
+            raise SpecError(f"{path}:{number}: expected a published row, got {checks.shown(text)}")
         place += len(line)
 
 

@@ -56,6 +56,11 @@ def conslaw(*arguments: str, stdin: str | None = None) -> Result:
     return CliRunner().invoke(main, arguments, input=stdin, prog_name="conslaw")
 
 
+def test_one_format_may_be_said_twice() -> None:
+    for words in (["--format", "json", "--json"], ["--json"], ["--format", "json"]):
+        assert json.loads(conslaw("count", "--phi", "u*v", *words).stdout)
+
+
 def started(*arguments: str) -> subprocess.Popen[str]:
     """Start the command as a process of its own."""
     return subprocess.Popen(
@@ -135,6 +140,9 @@ def test_the_formats_are_those_there_are() -> None:
     [
         ("cuont", "No such command 'cuont'. Did you mean 'count'?"),
         ("count --fromat json", "Did you mean '--format'?"),
+        ("count small.yaml --format csv --json", "--format csv, --json: expected one of the two"),
+        ("sweep small.yaml --json --format csv", "--format csv, --json: expected one of the two"),
+        ("laws small.yaml --format latex --json", "--format latex, --json: expected one of the"),
         ("count --format yaml", "'yaml' is not one of 'table', 'json', 'csv', 'markdown', 'latex'"),
         ("count --seed -1", "-1 is not in the range"),
         ("count --seed 4294967296", "4294967296 is not in the range"),

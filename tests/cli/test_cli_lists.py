@@ -29,11 +29,16 @@ def conslaw(*arguments: str) -> Result:
 def test_a_list_has_a_line_each_and_a_name_shows_all_of_one(kind: str) -> None:
     entries = LISTS[kind]()
     header, *lines = conslaw(kind).output.splitlines()
-    assert header.split() == ["name", "title", "where", "source"]
+    assert header.split() == ["name", "title", "where", "statement", "[source]"]
     assert len(lines) == len(entries)
     for entry, line in zip(entries, lines, strict=True):
         assert line.startswith(entry.name)
         assert entry.title in line
+        assert entry.source
+        assert entry.source in line
+        assert line.endswith(f"  {entry.short} [{entry.source}]")
+        assert entry.short.split() == entry.statement.split()[: len(entry.short.split())]
+        assert entry.short.endswith((".", ":")) or entry.short == entry.statement
         shown = conslaw(kind, entry.name.replace(" ", "-"))
         assert shown.exit_code == 0
         assert shown.output.startswith(f"{entry.name}: {entry.title}\n\n")

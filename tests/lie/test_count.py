@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import re
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
@@ -265,9 +266,9 @@ def test_a_network_beyond_the_budget_is_refused_before_anything_is_allocated() -
     tracemalloc.start()
     with pytest.raises(
         MemoryBudgetError,
-        match=r"20001000000 parameters need about .* GiB, the memory budget is .* GiB",
+        match=r"10000400000 parameters need about .* GiB, the memory budget is .* GiB",
     ):
-        count_laws(MLP((10**5, 10**5, 10**5, 10), "linear"))
+        count_laws(MLP((2, 10**5, 10**5, 2), "linear"))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 10**6
@@ -874,9 +875,10 @@ def test_no_memory_is_needed_for_what_the_graph_proves(
     assert [bound.method for bound in (*row.lower, *row.upper)] == ["paths", "paths"]
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
 def test_a_linear_chain_of_single_neurons_is_counted_from_its_graph(loss: Any) -> None:
     """Each weight is a power of another one: D − 1 laws; or nothing moves at all."""
+    start = time.process_time()
     tracemalloc.start()
     mlp = MLP((1,) * 10_001, "linear", loss=loss)
     row = count_laws(mlp)
@@ -886,7 +888,7 @@ def test_a_linear_chain_of_single_neurons_is_counted_from_its_graph(loss: Any) -
     assert result(row) == ("proved", moves, 10_000 - moves, 10_000 - moves, 0, (moves,), True)
     assert plan([mlp], 0)[0].cost < 0.01
     assert peak < 2 * 10**7
-    assert row.seconds < 2
+    assert time.process_time() - start < 3
 
 
 @PROPERTY

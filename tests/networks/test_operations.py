@@ -600,7 +600,7 @@ def test_names_tell_operations_apart() -> None:
         assert all(found)
     layers = [layer.name for kind in OPERATIONS for layer in kind.layers()]
     assert len(set(layers)) == len(layers)
-    source = re.compile(r"(arXiv \d{4}\.\d{5}, .+|.+, \d{4})?")
+    source = re.compile(r"arXiv \d{4}\.\d{5}, .+|.+, \d{4}|docs/\w+\.md, .+|elementary: .+")
     assert all(source.fullmatch(kind.source) for kind in OPERATIONS)
     assert {kind.keyword for kind in OPERATIONS if kind.inner} == {
         node.operation.keyword
@@ -645,10 +645,15 @@ def test_a_layer_of_it_is_made_from_its_keys(
     values = {key: getattr(operation, key) for key in keys}
     assert make(**values) == operation
     kinds = {KeyKind.SIZE: int, KeyKind.SIZES: tuple, KeyKind.FLAG: bool, KeyKind.WORD: str}
-    for key, (kind, required, words) in keys.items():
+    for key, (kind, required, words, least, most) in keys.items():
         assert type(values[key]) is kinds[kind]
         assert (kind is KeyKind.WORD) == bool(words)
         assert not words or values[key] in words
+        if kind is KeyKind.SIZE:
+            assert all(make(**{**values, key: end}) for end in (least, most))
+            for wrong in (least - 1, most + 1):
+                with pytest.raises(SpecError):
+                    make(**{**values, key: wrong})
         assert dimensions is None or kind is not KeyKind.SIZES or len(values[key]) == dimensions
         rest = {k: v for k, v in values.items() if k != key}
         if required:

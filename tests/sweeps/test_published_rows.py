@@ -5,6 +5,7 @@ there.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -102,8 +103,24 @@ def test_the_error_of_a_computed_row_belongs_to_its_seed() -> None:
     assert compared(row, replace(row, error_bound=1e-21, seed=5)) == Comparison()
 
 
+@pytest.mark.parametrize("junk", ["[]", "name: two", "\x00\x01", "{}"])
+def test_a_line_that_is_no_row_is_refused_before_anything_is_counted(
+    folder: Path, junk: str
+) -> None:
+    publish(folder)
+    rows = folder / "published" / "rows.jsonl"
+    rows.write_text(rows.read_text() + junk + "\n")
+    result = sweep(folder)
+    assert result.exit_code == 2
+    assert isinstance(result.exception, SystemExit)
+    assert re.fullmatch(
+        r"Error: .*rows\.jsonl:3: expected a published row, got .*\n", result.stderr
+    )
+    assert not any(path.read_text() for path in Path("results").glob("*"))
+
+
 def test_a_damaged_row_is_a_difference() -> None:
-    Path("rows").write_bytes(lines.encode("key", ROW)[:-9] + b"\n[]\n\n")
+    Path("rows").write_bytes(lines.encode("key", ROW)[:-9] + b"\n\n")
     assert Published("rows").compare(ROW).differs == "its published row is damaged"
 
 

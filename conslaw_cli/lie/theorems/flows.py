@@ -193,7 +193,6 @@ def homogeneous_decay(problem: Problem, evidence: Evidence) -> Proof | None:
         tuple(map(_with_time, row.upper)),
         known,
         replace(row.trace, dimensions=tuple(d + 1 for d in row.trace.dimensions)),
-        listed=row.known_listed,
         timeless=_timeless(row),
     )
 

@@ -154,6 +154,7 @@ class Pool(Composite):
 
     keyword = "avg_pool"
     title = "average pooling"
+    source = "elementary: averages are taken channel by channel"
 
     def __post_init__(self) -> None:
         _check_window(self)
@@ -217,6 +218,7 @@ class Windows(Operation):
 
     keyword = "windows"
     title = "windows of an image, as columns"
+    source = "elementary: the taps of a channel are copies of one unit"
     inner = True
 
     @classmethod
@@ -267,6 +269,7 @@ class Averages(Operation):
 
     keyword = "averages"
     title = "averages over windows of an image"
+    source = "elementary: averages are taken channel by channel"
     inner = True
 
     @classmethod

@@ -132,6 +132,7 @@ class Power(Operation):
 
     keyword = "power"
     title = "integer power of each unit"
+    source = "docs/theory.md, section 5, where a scaling of z becomes its k-th power"
     linear = False
 
     def __post_init__(self) -> None:
@@ -156,7 +157,7 @@ class Power(Operation):
     @classmethod
     def layers(cls) -> tuple[Layer, ...]:
         """``power: 2``."""
-        keys = {"exponent": Key(KeyKind.SIZE, required=True)}
+        keys = {"exponent": Key(KeyKind.SIZE, required=True, least=2, most=MAX_POWER)}
         return (Layer("power", keys, "exponent", None, cls),)
 
     @property
@@ -268,6 +269,7 @@ class Smooth(_Function):
 
     keyword = "smooth"
     title = "generic smooth function of each unit"
+    source = "docs/theory.md, section 17"
     generic = True
 
     @property

@@ -74,6 +74,7 @@ class Multiply(Operation):
 
     keyword = "multiply"
     title = "product of two branches"
+    source = "elementary: scalings of the factors multiply"
     arity = 2
     linear = False
 

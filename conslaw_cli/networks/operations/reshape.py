@@ -20,6 +20,7 @@ class Flat(Operation):
 
     keyword = "flatten"
     title = "flatten"
+    source = "elementary: the positions of a channel are copies of one unit"
 
     @classmethod
     def examples(cls) -> tuple[tuple[Operation, tuple[Shape, ...]], ...]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from conslaw_cli.flows import Kind, Timed
 from conslaw_cli.lie.dealing import LARGE, SMALL, dealings
 from conslaw_cli.lie.gates import enough
-from conslaw_cli.lie.strands import Lifting, Strand, Witness, lifted
+from conslaw_cli.lie.strands import Lifting, Strand, Witness, lifted, listed
 from conslaw_cli.lie.theorems.structure import chain_of, network_of, parts_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Proof, theorem
 from conslaw_cli.networks.graph import Graph
@@ -93,8 +93,16 @@ def proof(problem: Problem, found: Lifting, still: int) -> Proof:
         (bound,),
         laws,
         Trace((value,), complete=False),
+        listed=_listed(problem, more),
         timeless=_timeless(problem, found.laws, still, laws),
     )
+
+
+def _listed(problem: Problem, more: int) -> int | None:
+    """Return how many laws are listed, where to list them takes too long for large networks."""
+    if problem.flow.kind is Kind.GRADIENT or problem.graph is None:
+        return None
+    return listed(problem.graph, problem.flow) + more
 
 
 def _timeless(problem: Problem, moving: int, still: int, laws: int) -> int | None:

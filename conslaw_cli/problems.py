@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from conslaw_cli import checks
-from conslaw_cli.algebra.expansion import Expansion
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Flow, Kind, VectorFields
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.records import job_hash
+
+if TYPE_CHECKING:
+    from conslaw_cli.algebra.expansion import Expansion
 
 
 class Architecture(Protocol):

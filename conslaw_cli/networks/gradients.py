@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField, random_prime
 from conslaw_cli.algebra.rings import Ring, Values, ring
-from conslaw_cli.algebra.series import Series
 from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.independence import independent
 from conslaw_cli.networks.known_laws import Laws, Named, linear_laws
 from conslaw_cli.networks.wiring import Space
+
+if TYPE_CHECKING:
+    from conslaw_cli.algebra.series import Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,4 +150,6 @@ def _certain(graph: Graph) -> bool:
     """Whether residues stand for independent functions, which powers and gates do by themselves."""
     if not any(step.operation.exponential for step in graph.steps):
         return True
+    from conslaw_cli.networks.independence import independent
+
     return independent(graph, np.random.default_rng(0))

@@ -43,8 +43,7 @@ class Family(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """A family whose formula is given."""
 
     text: str
@@ -97,8 +96,7 @@ class Part(NamedTuple):
         return total * self.summed + between.join(factors)
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """The laws of one generator on a space of units: entries of ``Σ ± M Mᵀ``."""
 
     units: int

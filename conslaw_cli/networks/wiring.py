@@ -20,8 +20,8 @@ network and not over their units. So widths cost nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from math import lcm
 from typing import NamedTuple
 
@@ -121,28 +121,19 @@ class _Use(NamedTuple):
     linear: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Indexer:
-    """What gives the indices of an array's parameters, one row per unit, when they are needed.
+def _indices(array: Array, written: bool, rows: Index | None, copies: Sequence[Index]) -> Index:
+    """Return the indices of an array's parameters, one row per unit.
 
     rows: the units of the value that it reads; copies: the units of which these are copies, of a
     space that it was merged with, and so on.
     """
-
-    array: Array
-    written: bool
-    rows: Index | None
-    copies: tuple[Index, ...]
-
-    def __call__(self) -> Index:
-        index = self.array.places.T if self.written else _by_unit(self.array.places, self.rows)
-        for rows in self.copies:
-            index = _by_unit(index, rows)
-        return index
+    index = array.places.T if written else _by_unit(array.places, rows)
+    for each in copies:
+        index = _by_unit(index, each)
+    return index
 
 
-@dataclass(frozen=True, slots=True)
-class Space:
+class Space(NamedTuple):
     """Units that one generator acts on, merged from all places where it must be the same.
 
     units: how many there are; written, read: parameter indices, one row per unit, of the arrays
@@ -482,7 +473,7 @@ class Wiring:
             use.linear,
             array.size,
             array.size // self._units[root],
-            _Indexer(array, use.written, use.rows, tuple(copies)),
+            partial(_indices, array, use.written, use.rows, copies),
             array.name in self._skips,
         )
 
@@ -490,7 +481,7 @@ class Wiring:
         uses = [(use.order, space, use) for space in members for use in self._uses[space]]
         for _, space, use in sorted(uses, key=lambda each: each[0]):
             if use.written == written:
-                yield _Indexer(use.array, written, use.rows, self._leading(space)[1:])()
+                yield _indices(use.array, written, use.rows, self._leading(space)[1:])
 
 
 class Equations:

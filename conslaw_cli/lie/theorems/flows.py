@@ -186,13 +186,12 @@ def homogeneous_decay(problem: Problem, evidence: Evidence) -> Proof | None:
     if not decays_as_one(problem):
         return None
     row = evidence.count(replace(problem, flow=GRADIENT))
-    assert row.trace is not None
-    known = row.known_independent or 0
+    trace = row.trace and replace(row.trace, dimensions=tuple(d + 1 for d in row.trace.dimensions))
     return Proof(
         tuple(map(_with_time, row.lower)),
         tuple(map(_with_time, row.upper)),
-        known,
-        replace(row.trace, dimensions=tuple(d + 1 for d in row.trace.dimensions)),
+        row.known_independent or 0,
+        trace,
         timeless=_timeless(row),
     )
 

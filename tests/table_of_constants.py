@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from conslaw_cli.families.formulas.expressions import Expression, graph
+from conslaw_cli.families.formulas.expressions import Expression, Names, graph
 
 TABLE: list[tuple[str, bool]] = json.loads(
     (Path(__file__).parent / "data" / "constants.json").read_text()
@@ -23,7 +23,7 @@ def mistaken(table: Iterable[tuple[str, bool]]) -> list[str]:
 
 
 def _vanishes(text: str) -> bool:
-    (term,) = graph([Expression(f"x*({text})", "a constant")], ("x",)).outputs
+    (term,) = graph([Expression(f"x*({text})", "a constant")], Names.of(["x"])).outputs
     return term.coefficient == 0
 
 

@@ -115,10 +115,16 @@ def test_a_loss_is_a_factor_however_the_architecture_was_written(loss: Loss) -> 
         assert Problem(named, loss=loss).name == "mine"
 
 
-@pytest.mark.parametrize("own", [CustomMap.from_text("u*v"), Attention(2, 1, 1)])
-def test_a_map_of_ones_own_has_no_loss_but_squared_error(own: CustomMap | Attention) -> None:
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        (CustomMap.from_text("u*v"), "outputs: expected at least two for a softmax, got one"),
+        (Attention(2, 1, 1), "loss: expected one of mse, got 'cross_entropy'"),
+    ],
+)
+def test_a_softmax_needs_outputs(own: CustomMap | Attention, message: str) -> None:
     assert Problem(own, loss=Loss.MSE) == Problem(own)
-    with pytest.raises(SpecError, match="loss: expected one of mse, got 'cross_entropy'"):
+    with pytest.raises(SpecError, match=message):
         Problem(own, loss=Loss.CROSS_ENTROPY)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -41,6 +42,21 @@ def asking(command: F) -> F:
             type=Text(),
             help='Your own φ instead of a network: its components, such as "u*v1, u*v2".',
         ),
+        click.option(
+            "--array",
+            type=Text(),
+            multiple=True,
+            callback=lambda _, __, each: ",".join(each) if each else None,
+            metavar="NAME=SHAPE",
+            help='An array in --phi: "W2*W1" with --array W1=3x2 and --array W2=2x3.',
+        ),
+        click.option(
+            "--fields",
+            type=Text(),
+            help='Vector fields of your own, such as "y, -x, 0; 0, z, -y".',
+        ),
+        click.option("--variables", type=Text(), help="Their variables, or those of --phi: x,y,z."),
+        click.option("--name", type=Text(), help="What to call it."),
     )
     for option in reversed(options):
         command = option(command)
@@ -57,38 +73,54 @@ def asked(
     loss: str | None,
     flow: str | None,
     phi: str | None,
+    array: str | None,
+    fields: str | None,
+    variables: str | None,
+    name: str | None,
 ) -> Sweep:
     """Return the architectures of a file, or of flags; without either the paper's examples.
 
     another: a command line for another one, shown with the examples. Raise SpecError or
     click.UsageError on anything wrong.
     """
-    from conslaw_cli.specs.spec import Sweep, flowing, from_flags, load
+    from conslaw_cli.specs.spec import Sweep, flowing, formula, from_flags, load
 
-    if widths is None and (activation, bias, loss) != (None, None, None):
-        raise click.UsageError("--activation, --bias and --loss need --widths beside them")
-    if flow is not None and widths is None and phi is None:
-        raise click.UsageError("--flow needs --widths or --phi beside it; a file has flow: for it")
-    given = {"a file": spec, "--widths": widths, "--phi": phi}
-    if len(ways := [way for way, value in given.items() if value is not None]) > 1:
+    ways = {"a file": spec, "--widths": widths, "--phi": phi, "--fields": fields}
+    given = [way for way, value in ways.items() if value is not None]
+    if len(given) > 1:
         raise click.UsageError(
-            f"give either {' or '.join(ways)}, not both: {given[ways[0]]!r} and {given[ways[1]]!r}"
+            f"give either {' or '.join(given)}, not both: {ways[given[0]]!r} and {ways[given[1]]!r}"
         )
+    _check_homes(
+        given[0] if given else None,
+        ("--activation", activation, "--widths"),
+        ("--bias", bias, "--widths"),
+        ("--loss", loss, "--widths or --phi"),
+        ("--flow", flow, "--widths, --phi or --fields"),
+        ("--name", name, "--widths, --phi or --fields"),
+        ("--array", array, "--phi"),
+        ("--variables", variables, "--phi or --fields"),
+    )
     if spec is not None:
         return load(spec)
+    if widths is None and phi is None and fields is None:
+        click.echo(f"The paper's two running examples. Another one: {another}\n", err=True)
+        return _examples()
     if widths is not None:
-        flags = {
-            "activation": "relu" if activation is None else activation,
-            "bias": "false" if bias is None else bias,
-            "loss": "mse" if loss is None else loss,
-        }
-        return Sweep("flags", (flowing(from_flags(widths, **flags), flow),))
-    if phi is not None:
-        from conslaw_cli.families.formulas.custom import CustomMap
+        words = {"activation": activation, "bias": bias, "loss": loss}
+        asked_for = {key: word for key, word in words.items() if word is not None}
+        architecture: Any = from_flags(widths, **asked_for)
+        architecture = architecture if name is None else replace(architecture, name=name)
+    else:
+        architecture = formula(phi, fields, variables, array, loss, name)
+    return Sweep("flags", (flowing(architecture, flow, named=name is not None),))
 
-        return Sweep("flags", (flowing(CustomMap.from_text(phi), flow),))
-    click.echo(f"The paper's two running examples. Another one: {another}\n", err=True)
-    return _examples()
+
+def _check_homes(way: str | None, *flags: tuple[str, object, str]) -> None:
+    """Raise click.UsageError for a flag whose way to say an architecture is not there."""
+    for flag, value, homes in flags:
+        if value is not None and way not in re.split(r", | or ", homes):
+            raise click.UsageError(f"{flag} needs {homes} beside it; in a file it is a key")
 
 
 def _one_spec(ctx: click.Context, _: click.Parameter, words: tuple[str, ...]) -> str | None:

@@ -80,9 +80,13 @@ class Plan:
 
     @cached_property
     def known(self) -> list[Law]:
-        """The known laws as polynomials."""
+        """The known laws as polynomials, without those of mixed degrees where one is asked for."""
         every = enumerate(listed(self.laws)) if self.laws.polynomial else ()
-        return [Law(polynomial, True, self.laws.name(i), i) for i, polynomial in every]
+        return [
+            Law(polynomial, True, self.laws.name(i), i)
+            for i, polynomial in every
+            if not self.homogeneous or len({len(m) for _, m in polynomial.terms}) == 1
+        ]
 
     @property
     def rational(self) -> bool:

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from conslaw_cli.algebra.field import TERMS
 from conslaw_cli.errors import MemoryBudgetError
-from conslaw_cli.lie.closure import CHUNK_BYTES
+from conslaw_cli.lie.closure import CHUNK_BYTES, FEWEST_LEVELS
 from conslaw_cli.lie.theorems import settled_by_structure
 from conslaw_cli.lie.theorems.structure import parts_of
+from conslaw_cli.lie.transport import SHORTEST, evaluations
 from conslaw_cli.problems import Problem
 
 HIGH_ORDER = 3
@@ -19,6 +20,8 @@ SMALL_MEMORY = 1 << 29
 """Needs below this are not held against what is free: asking takes longer than most counts."""
 REFUSED = 10**6
 """Ranks from which no memory budget suffices, so that the count is a refusal and takes no time."""
+FEWEST_LONG = 30
+"""Ranks above which transport is ever noticed."""
 ENGINE_LIMIT = 1500
 """Parameters up to which the engine also runs, if it fits the memory, where the structure alone is
 a proof; both must agree.
@@ -31,10 +34,23 @@ def estimated_seconds(problem: Problem) -> float:
     """
     if problem.parameters > ENGINE_LIMIT and settled_by_structure(problem):
         return 1e-4
-    sizes = (part.architecture.rank_guess for part, _ in parts_of(problem))
-    return sum(
+    parts = [part for part, _ in parts_of(problem)]
+    sizes = (part.architecture.rank_guess for part in parts)
+    return sum(map(_transport_seconds, parts)) + sum(
         2e-3 + 4e-6 * rank + 4e-11 * float(rank) ** 3 if rank < REFUSED else 1e-3 for rank in sizes
     )
+
+
+def _transport_seconds(problem: Problem) -> float:
+    """Guess what transport takes, where φ has so few components that traces are long."""
+    graph, rank = problem.graph, problem.parameters - problem.architecture.known_listed
+    if graph is None or not FEWEST_LONG < rank < REFUSED or graph.state_size:
+        return 0.0
+    image = (graph.input_size + 1) * graph.output_size
+    if rank < FEWEST_LEVELS * image:
+        return 0.0
+    numbers = evaluations(rank, image, 2 * SHORTEST) * (8 * problem.parameters + 6 * graph.held)
+    return 1e-9 * numbers
 
 
 def default_memory() -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import islice, pairwise, product
 
 from conslaw_cli.lie.strands import Strand
 from conslaw_cli.networks.graph import Graph
@@ -23,7 +23,7 @@ from conslaw_cli.networks.units import Units
 ATTEMPTS = 4
 """Ways of dealing that are tried."""
 SMALL, LARGE = 200, 700
-"""Parameters of a witness: of those that are tried first, and of all that are tried."""
+"""Parameters of a witness: of those that are tried, and of those tried where there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class Dealing:
 
 
 def dealings(graph: Graph, sizes: range = range(LARGE + 1)) -> Iterator[Dealing]:
-    """Yield ways to deal out the units of a graph, those with small witnesses first. sizes: numbers
-    of parameters that these may have.
+    """Yield ways to deal out the units of a graph, those with small witnesses first; with large
+    ones only where there are no others. sizes: numbers of parameters that these may have.
     """
     shape = _Shape.of(graph)
     found = dict[tuple[tuple[Strand, int], ...], Dealing]()
@@ -46,7 +46,9 @@ def dealings(graph: Graph, sizes: range = range(LARGE + 1)) -> Iterator[Dealing]
             found.setdefault(tuple(strands.items()), Dealing(strands, shape.core(strands)))
     sized = [(shape.largest(dealing), dealing) for dealing in found.values()]
     ordered = sorted(sized, key=lambda each: (each[0], len(each[1].strands)))
-    yield from [dealing for size, dealing in ordered if size in sizes][:ATTEMPTS]
+    most = SMALL if ordered and ordered[0][0] <= SMALL else LARGE
+    fitting = (dealing for size, dealing in ordered if size in sizes and size <= most)
+    yield from islice(fitting, ATTEMPTS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,10 @@ import numpy as np
 
 from conslaw_cli.algebra.field import TERMS, Array, PrimeField, Span
 from conslaw_cli.errors import ContradictionError
-from conslaw_cli.flows import Clocked, Flow, Kind, VectorFields
+from conslaw_cli.flows import Clocked, Flow, Kind, Transporting, VectorFields
 from conslaw_cli.lie.closure import Sampler, driven
 from conslaw_cli.lie.orbit import Steps, orbit
+from conslaw_cli.lie.transport import transported
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws
@@ -40,13 +41,11 @@ Strand = Sizes
 """How many units of each space a strand has (networks/units.py); of the constant unit, 1 or 0."""
 Pair = tuple[int, int]
 
-POINTS = 2
-"""Block-diagonal points that are tried before a witness is given up."""
-MORE = 2
+MORE = 1
 """Strands that are added, one by one, to a witness that is not found complete."""
 IDLE = 2
 """Levels in a row that may add nothing."""
-LEVELS = 8
+LEVELS = 6
 """Levels of nested brackets."""
 HEIGHTS = (4, 5)
 """Heights of balanced brackets that are tried after them."""
@@ -238,14 +237,9 @@ def _kinds(graph: Graph, flow: Flow) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def _complete(graph: Graph, flow: Flow, strands: tuple[Strand, ...]) -> Witness | None:
+    """Return the witness if its laws are complete at a point drawn from what it is."""
     content = json.dumps([str(graph), flow.describe(), strands])
     seed = int.from_bytes(hashlib.sha256(content.encode()).digest()[:8])
-    found = (_at(graph, flow, strands, seed + i) for i in range(POINTS))
-    return next(filter(None, found), None)
-
-
-def _at(graph: Graph, flow: Flow, strands: tuple[Strand, ...], seed: int) -> Witness | None:
-    """Return the witness if its laws are complete at the block-diagonal point of a seed."""
     rng = np.random.Generator(np.random.PCG64(seed))
     network = Network(graph)
     fields = flow.fields(network)
@@ -262,6 +256,8 @@ def _at(graph: Graph, flow: Flow, strands: tuple[Strand, ...], seed: int) -> Wit
         rank = orbit(there, field, rng, enough, state).rank
     else:
         rank = _reached(sampler, enough)
+    if rank > enough:
+        raise ContradictionError(f"{strands}: rank {rank} at seed {seed}, laws leave {enough}")
     if rank < enough:
         return None
     return Witness(strands, fields.dimension, rank, laws, field.p, seed)
@@ -297,19 +293,26 @@ def _ranks(laws: Laws, sampler: Sampler, blocks: Index) -> dict[Pair, int] | Non
 
 
 def _reached(sampler: Sampler, enough: int) -> int:
-    """Return the rank of nested, then of balanced brackets, as soon as it is ``enough``, or has not
-    risen for some levels.
+    """Return a rank of nested brackets, then of covectors carried along curves or of balanced
+    brackets, as soon as it is ``enough``, or has not risen for some levels.
     """
-    span, idle = Span(sampler.field), 0
-    steps: list[tuple[Callable[[int, int], Iterator[Array]], int]]
-    steps = [(sampler.nested, level) for level in range(LEVELS)]
-    steps += [(sampler.balanced, height) for height in HEIGHTS]
-    for draw, order in steps:
+    span, idle, fields = Span(sampler.field), 0, sampler.fields
+    carries = isinstance(fields, Transporting) and fields.transports
+    for draw, order in _steps(sampler, () if carries else HEIGHTS):
         before = span.rank
         for rows in draw(order, enough + 1 - span.rank):
             if span.add(rows) < len(rows):
                 break
         idle = 0 if span.rank > before else idle + 1
         if span.rank >= enough or idle > IDLE:
-            break
-    return span.rank
+            return span.rank
+    if not isinstance(fields, Transporting) or not carries:
+        return span.rank
+    return transported(fields, sampler.field, sampler.theta, sampler.rng, enough).rank
+
+
+def _steps(
+    sampler: Sampler, heights: Sequence[int]
+) -> Iterator[tuple[Callable[[int, int], Iterator[Array]], int]]:
+    yield from ((sampler.nested, level) for level in range(LEVELS))
+    yield from ((sampler.balanced, height) for height in heights)

@@ -28,7 +28,7 @@ SHORTEST = 12
 """Coefficients of the first curves."""
 READ = 64
 """Fields that are evaluated along a curve, at most."""
-CHUNK_BYTES = 1 << 26
+CHUNK_BYTES = 1 << 27
 """Series held at once, roughly."""
 PATIENCE = 2
 """Curves in a row, each twice as long as the one before, that may add nothing."""

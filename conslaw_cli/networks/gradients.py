@@ -140,7 +140,7 @@ class GradientFields:
         """
         if self.zero_sum and self.graph.output_size == 1:
             return self.dimension, self.dimension
-        return self.graph.wiring(self.zero_sum).size()
+        return self.graph.wiring(self.zero_sum, skips=True).size()
 
 
 @lru_cache(maxsize=16)

@@ -17,6 +17,7 @@ reverse and adds up cotangents, from what nothing trainable stands before none i
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -30,7 +31,8 @@ from conslaw_cli.algebra.rings import Ring, Sizes, Values
 from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.networks.operation import Growth, Node, Read, Shape, positions
-from conslaw_cli.networks.operations.dense import MAX_WIDTH
+from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
+from conslaw_cli.networks.operations.product import Add
 from conslaw_cli.networks.plan import Plan, Planner, Step
 from conslaw_cli.networks.wiring import Array, Wire, Wiring
 
@@ -303,27 +305,55 @@ class Graph:
             for step in self.plan.steps
         )
 
-    def wiring(self, zero_sum: bool = False) -> Wiring:
-        """Return what passes through the network; ``zero_sum``: only output weights with sum zero
-        occur.
+    def wiring(self, zero_sum: bool = False, skips: bool = False) -> Wiring:
+        """Return what passes through the network.
+
+        zero_sum: only output weights with sum zero occur. skips: a matrix beside which what it
+        reads is passed on is read as I + U: more passes, but no sign flips of units.
         """
         wiring, plan = Wiring(), self.plan
         wires = [_at(wiring.given(each.shape[0]), each.shape) for each in self.inputs]
+        skipped = self._skipped() if skips else {}
         for step in plan.steps:
-            wire = step.operation.wires(
-                wiring,
-                [wires[place] for place in step.inputs],
-                [array for array, _ in step.arrays],
-            )
+            read = [wires[place] for place in step.inputs]
+            arrays = [array for array, _ in step.arrays]
+            if step.output in skipped:
+                wire = wiring.beside_identity(read[0], *arrays)
+            elif step.output in skipped.values():
+                (wire,) = (wires[place] for place in step.inputs if place in skipped)
+            else:
+                wire = step.operation.wires(wiring, read, arrays)
             wires.append(_at(wire, plan.shapes[step.output]))
         for place, _ in plan.outputs:
             wiring.output(wires[place], zero_sum and len(plan.outputs) == 1)
         return wiring
 
+    def _skipped(self) -> dict[int, int]:
+        """Return the outputs of dense layers that nothing reads but their sum with what they read
+        themselves, and that sum; where an array is used once, and all values are vectors.
+        """
+        plan, places = self.plan, {place for place, _ in self.plan.outputs}
+        readers = Counter(place for step in plan.steps for place in step.inputs)
+        uses = Counter(array.name for step in plan.steps for array, _ in step.arrays)
+        if any(len(shape) > 1 for shape in plan.shapes):
+            return {}
+        layers = {s.output: s for s in plan.steps if type(s.operation) is Linear}
+        found = dict[int, int]()
+        for step in plan.steps:
+            inner = max(step.inputs)
+            if not (isinstance(step.operation, Add) and len(step.inputs) == 2 and inner in layers):
+                continue
+            layer = layers[inner]
+            alone = readers[inner] == 1 and inner not in places
+            once = all(uses[array.name] == 1 for array, _ in layer.arrays)
+            if alone and once and min(step.inputs) == layer.inputs[0]:
+                found[inner] = step.output
+        return found
+
     def laws(self, zero_sum: bool = False) -> Laws:
         """Return the laws that the wiring gives; a count asks several times."""
         if zero_sum not in self._laws:
-            self._laws[zero_sum] = self.wiring(zero_sum).laws()
+            self._laws[zero_sum] = self.wiring(zero_sum, skips=True).laws()
         return self._laws[zero_sum]
 
     @cached_property

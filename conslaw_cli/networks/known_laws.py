@@ -70,7 +70,8 @@ class Part(NamedTuple):
 
     array: its name; written: whether M is the array transposed; summed: whether the formula adds
     up over the positions of a window; size, width: the number of M's entries, and of those in a
-    row; matrix: gives the parameters, one row per unit, when they are needed.
+    row; matrix: gives the parameters, one row per unit, when they are needed. skip: whether M is
+    the array plus the identity.
     """
 
     factor: int
@@ -81,10 +82,13 @@ class Part(NamedTuple):
     size: int
     width: int
     matrix: Callable[[], Index]
+    skip: bool = False
 
     def formula(self, tex: bool) -> str:
         """Return its formula without the factor."""
         name = symbol(self.array) if tex else self.array
+        if self.skip:
+            name = f"(I + {name})"
         if self.linear:
             return name
         transposed, between = (rf"{name}^\top", " ") if tex else (f"{name}ᵀ", "")
@@ -111,8 +115,8 @@ class Form:
     def terms(self) -> int:
         """Number of terms of the laws."""
         if self.kind == "scalar":
-            return sum(part.size for part in self.parts)
-        return self.size * sum(part.width for part in self.parts)
+            return sum(part.size + 2 * part.skip * self.units for part in self.parts)
+        return self.size * sum(part.width + 2 * part.skip for part in self.parts)
 
     @property
     def entries(self) -> Iterable[tuple[int, ...]]:
@@ -287,7 +291,7 @@ def listed(forms: Sequence[Form]) -> Laws:
         numbers = np.arange(len(entries), len(entries) + form.size)
         for part in form.parts:
             rows = part.matrix()
-            pair = (rows, rows)
+            pair, i, j = (rows, rows), np.arange(form.units), np.arange(form.units)
             if form.kind == "full":
                 i, j, _ = _entries(form.units)
                 pair = (rows[i], rows[j])
@@ -295,6 +299,11 @@ def listed(forms: Sequence[Form]) -> Laws:
             left.append(pair[0].ravel())
             right.append(np.full(part.size, -1) if part.linear else pair[1].ravel())
             factors.append(part.factor)
+            for linear in (rows[i, j], rows[j, i]) if part.skip else ():
+                law.append(np.resize(numbers, len(linear)))
+                left.append(linear)
+                right.append(np.full(len(linear), -1))
+                factors.append(part.factor)
         entries += form.entries
     if not law:
         return join([])

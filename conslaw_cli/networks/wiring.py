@@ -168,6 +168,7 @@ class Wiring:
         self._matrices_used: dict[str, tuple[Wire, Wire]] = {}
         self._biases_used: dict[str, Wire] = {}
         self._touched: set[int] = set()
+        self._skips: set[str] = set()
         self._off, self._diagonal, self._scalar = Equations(), Equations(), Equations()
         self._sums: list[Laws] = []
         self._order = 0
@@ -181,6 +182,14 @@ class Wiring:
         wire = self._fresh(units)
         self._vanish(wire.charge)
         return wire
+
+    def beside_identity(self, wire: Wire, matrix: Array, *bias: Array) -> Wire:
+        """Return the wire of what a layer writes plus what it reads, without copies of rows: U is
+        a translation of the matrix I + U, so the laws are those of this one.
+        """
+        self._labelled = False
+        self._skips.add(matrix.name)
+        return self.layer(wire, wire.units, matrix, *bias)
 
     def layer(self, wire: Wire, units: int, matrix: Array, *bias: Array) -> Wire:
         """Return the wire of a new space of units that a matrix writes, reading another, and
@@ -474,6 +483,7 @@ class Wiring:
             array.size,
             array.size // self._units[root],
             _Indexer(array, use.written, use.rows, tuple(copies)),
+            array.name in self._skips,
         )
 
     def _matrices(self, members: Sequence[int], *, written: bool) -> Iterator[Index]:

@@ -36,6 +36,7 @@ from conslaw_cli.specs import custom_spec, layer_spec, readers
 from conslaw_cli.specs.readers import Reader
 
 if TYPE_CHECKING:
+    from conslaw_cli.families.formulas.custom import CustomFields, CustomMap
     from conslaw_cli.specs.yaml_nodes import Node
 
 MAX_BYTES = 1_000_000
@@ -106,8 +107,10 @@ def _beside(filename: str, path: str | None) -> str | None:
     return None if path is None else str(Path(filename).parent / path)
 
 
-def flowing(architecture: Architecture, flow: str | None) -> Problem:
-    """Return the problem of an architecture and the flow of a command line."""
+def flowing(architecture: Architecture, flow: str | None, named: bool = False) -> Problem:
+    """Return the problem of an architecture and the flow of a command line, which its name says
+    unless it has one of its own.
+    """
     if flow is None:
         return Problem(architecture)
     try:
@@ -116,10 +119,55 @@ def flowing(architecture: Architecture, flow: str | None) -> Problem:
         moved = flow_spec.parsed(flow).of(architecture)
     except ArrayError as fault:
         raise SpecError(f"--{fault}") from None
-    return _named(architecture, moved, False)
+    return _named(architecture, moved, named)
 
 
-def from_flags(widths: str, activation: str, bias: str, loss: str) -> MLP:
+def formula(
+    phi: str | None,
+    fields: str | None,
+    variables: str | None,
+    arrays: str | None,
+    loss: str | None,
+    name: str | None,
+) -> CustomMap | CustomFields:
+    """Return the φ or the fields of flags such as "W2*W1" with the arrays "W1=3x2,W2=2x3"."""
+    from conslaw_cli.families.formulas.custom import CustomFields, CustomMap, listed, listed_fields
+
+    label = "" if name is None else name
+    given = () if variables is None else tuple(each.strip() for each in variables.split(","))
+    if phi is None:
+        assert fields is not None
+        return CustomFields(given, _split("--fields", listed_fields, fields), label)
+    components = _split("--phi", listed, phi)
+    shapes = tuple(_shapes(arrays).items()) if arrays is not None else ()
+    word = "mse" if loss is None else _word(loss, LOSSES)
+    return CustomMap(given, components, label, shapes, loss=word)
+
+
+def _split(flag: str, split: Callable[[str], Any], text: str) -> Any:
+    try:
+        return split(text)
+    except SpecError as fault:
+        raise SpecError(f"{flag}: {fault}") from None
+
+
+def _shapes(texts: str) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of "W1=3x2,W2=2x3" by name."""
+    found = dict[str, tuple[int, ...]]()
+    for text in texts.split(","):
+        name, _, sizes = text.partition("=")
+        shape = width_list(sizes)
+        if not name.strip().isidentifier() or not shape:
+            raise SpecError(f"--array: expected a name and a shape such as W1=3x2, got {text!r}")
+        if name.strip() in found:
+            raise SpecError(f"--array: {name.strip()!r} is given twice")
+        found[name.strip()] = shape
+    return found
+
+
+def from_flags(
+    widths: str, activation: str = "relu", bias: str = "false", loss: str = "mse"
+) -> MLP:
     """Return the network of flags such as "3,4,2", "relu" or "relu,linear", "hidden", "mse"; also
     in the forms that tables print, "3-4-2" and "relu/linear".
     """
@@ -578,7 +626,7 @@ _FAMILIES: dict[str, _Family] = {
         ("input",),
     ),
     "attention": _Family({"attention": layer_spec.attention_sizes}, layer_spec.attention),
-    "phi": _Family({"phi": custom_spec.phi}, custom_spec.map_of),
+    "phi": _Family({"phi": custom_spec.phi, "loss": _loss}, custom_spec.map_of),
     "fields": _Family({"fields": custom_spec.fields}, custom_spec.fields_of),
     "random_fields": _Family({"random_fields": custom_spec.random_fields}, custom_spec.random_of),
 }

@@ -152,7 +152,7 @@ def test_the_formats_are_those_there_are() -> None:
         ("count --memory 8X", "got '8X'"),
         ("count --memory 1e999", "got '1e999'"),
         ("count --memory nan", "got 'nan'"),
-        ("count --activation relu", "--activation, --bias and --loss need --widths"),
+        ("count --activation relu", "--activation needs --widths beside it; in a file it is a key"),
         ("count relu 3 4 2", "for that network: conslaw count --widths 3,4,2 --activation relu\n"),
         ("count 3,4,2", "for that network: conslaw count --widths 3,4,2\n"),
         (

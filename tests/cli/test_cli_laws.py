@@ -178,7 +178,7 @@ def test_degrees_that_are_no_integers(degree: str) -> None:
             ["--widths", "2,2,2", "spec.yaml"],
             "give either a file or --widths, not both: 'spec.yaml' and '2,2,2'",
         ),
-        (["--bias", "all"], "--activation, --bias and --loss need --widths beside them"),
+        (["--bias", "all"], "--bias needs --widths beside it; in a file it is a key"),
         (["nowhere.yaml"], "nowhere.yaml: cannot be read: No such file or directory"),
         (
             ["--widths", "2,2,2", "-o", "no/where"],

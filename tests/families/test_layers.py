@@ -691,7 +691,7 @@ def test_shapes(layers: Layers, shape: Shape) -> None:
 
 
 def test_a_network_that_cannot_fit_is_refused_with_its_size() -> None:
-    layers = network(1000, Linear(1000), residual(Linear(1000)), Linear(1000))
+    layers = network(1000, Linear(1000), residual(residual(Linear(1000))), Linear(1000))
     with pytest.raises(MemoryBudgetError, match="3000000 parameters need about"):
         count_laws(layers)
 

@@ -137,11 +137,15 @@ class AlgebraicFields:
     signs: Mapping[int, int] = field(default_factory=dict)
     """The signs of roots of constants, if these are at one place."""
     machine: Machine | None = None
+    constants: int = 0
+    """How many of the variables, the last ones, are constants that do not move."""
+    fixed: Array | None = None
+    """These (1, constants, 1), where they have been drawn."""
 
     @property
     def dimension(self) -> int:
         """D."""
-        return self.program.variables
+        return self.program.variables - self.constants
 
     @property
     def held(self) -> int:
@@ -150,8 +154,8 @@ class AlgebraicFields:
 
     @property
     def everywhere(self) -> bool:
-        """Whether nothing is divided by, and there are no roots."""
-        return not self.program.checks
+        """Whether nothing is divided by, and there are no roots and no constants to be drawn."""
+        return not self.program.checks and (not self.constants or self.fixed is not None)
 
     def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
         """Draw the coefficients of random combinations of the gradients or fields."""
@@ -163,13 +167,15 @@ class AlgebraicFields:
         Raise ValueError if a field is not defined there.
         """
         machine = self._at(field)
+        theta = self._completed(theta)
         rows = max(1, CELLS // (self.program.nodes * theta.shape[2]))
-        parts = [np.empty((0, *theta.shape[1:]))]
+        parts = [np.empty((0, self.dimension, theta.shape[2]))]
         for start in range(0, len(probes), rows):
             values = machine.values(theta if len(theta) == 1 else theta[start : start + rows])
             if not all(machine.holds(check, values).all() for check in self.program.checks):
                 raise ValueError(f"a field is not defined at this point modulo {field.p}")
-            parts.append(machine.combinations(values, probes[start : start + rows]))
+            moved = machine.combinations(values, probes[start : start + rows])
+            parts.append(moved[:, : self.dimension])
         return np.concatenate(parts)
 
     @property
@@ -180,10 +186,19 @@ class AlgebraicFields:
     def carried(self, over: Series, theta: Array, probes: Array) -> Array:
         """Return ``∇F − Σ ε_i ∇²F λ_i`` at ``θ + Σ ε_i λ_i`` (flows.Transporting)."""
         machine = self._at(over.field)
+        theta = self._completed(theta)
         values = machine.values(theta, over, float(over.order == 0))
-        moved = machine.gradients(values, probes, over)
+        moved = machine.gradients(values, probes, over)[:, : self.dimension]
         np.negative(moved[..., 1:], out=moved[..., 1:])
         return moved
+
+    def _completed(self, theta: Array) -> Array:
+        """Return jets θ, followed by the constants."""
+        if self.fixed is None:
+            return theta
+        still = np.zeros((len(theta), self.constants, theta.shape[2]))
+        still[..., :1] = self.fixed
+        return np.concatenate([theta, still], axis=1)
 
     def _at(self, field: PrimeField) -> Machine:
         """Return the program modulo a prime, with its own branch if that was drawn."""
@@ -250,7 +265,8 @@ class AlgebraicFields:
         if self.places is not None and not self.signs:
             signs |= self._signs(field, rng)
         machine = Machine(self.program, field, signs | dict(self.signs))
-        return replace(self, machine=machine), _point(machine, rng)
+        theta, fixed = np.split(_point(machine, rng), [self.dimension], axis=1)
+        return replace(self, machine=machine, fixed=fixed if self.constants else None), theta
 
     def _signs(self, field: PrimeField, rng: np.random.Generator) -> dict[int, int]:
         """Draw the signs of the even roots of constants."""
@@ -283,7 +299,7 @@ class AlgebraicFields:
         """
         signs = self._signs(field, rng)
         machine = Machine(self.program, field, signs)
-        values = machine.values(np.ones((1, self.dimension, 1)))[:, 0, 0]
+        values = machine.values(np.ones((1, self.program.variables, 1)))[:, 0, 0]
         nodes = {check.base: int(values[check.node]) for check in self.program.checks}
 
         def residue(base: int, exponent: Fraction) -> int:
@@ -321,23 +337,25 @@ def _point(machine: Machine, rng: np.random.Generator) -> Array:
     return point
 
 
-def gradient_fields(graph: Graph) -> AlgebraicFields:
-    """Return the space spanned by the gradients of a graph's outputs.
+def gradient_fields(graph: Graph, constants: int = 0) -> AlgebraicFields:
+    """Return the space spanned by the gradients of a graph's outputs by all variables but the last
+    ones, which are constants.
 
     Raise SpecError if their degree is beyond MAX_DEGREE.
     """
     terms = components(graph)
     compiler, heights = Compiler(graph), _Heights(graph)
     program = compiler.program([compiler.term(term.factors) for term in terms])
-    return _fields(graph, program, heights, (heights.of([term])[1] for term in terms))
+    return _fields(graph, program, heights, (heights.of([term])[1] for term in terms), constants)
 
 
-def vector_fields(graph: Graph) -> AlgebraicFields:
-    """Return the space spanned by the fields whose entries, D for each, are a graph's outputs.
+def vector_fields(graph: Graph, constants: int = 0) -> AlgebraicFields:
+    """Return the space spanned by the fields whose entries, D for each, are a graph's outputs; the
+    last of the variables are constants.
 
     Raise SpecError as above.
     """
-    dimension = graph.variables
+    dimension = graph.variables - constants
     rows = [
         graph.outputs[start : start + dimension]
         for start in range(0, len(graph.outputs), dimension)
@@ -348,9 +366,8 @@ def vector_fields(graph: Graph) -> AlgebraicFields:
     ]
     compiler, heights = Compiler(graph), _Heights(graph)
     program = compiler.program([[compiler.sum([term]) for term in row] for row in whole])
-    return _fields(
-        graph, program, heights, (heights.of([term])[0] for row in whole for term in row)
-    )
+    sizes = (heights.of([term])[0] for row in whole for term in row)
+    return _fields(graph, program, heights, sizes, constants)
 
 
 def components(graph: Graph) -> list[Term]:
@@ -648,7 +665,11 @@ def _times(poles: _Poles, factor: Fraction) -> _Poles:
 
 
 def _fields(
-    graph: Graph, program: Program, heights: _Heights, entries: Iterable[_Poles]
+    graph: Graph,
+    program: Program,
+    heights: _Heights,
+    entries: Iterable[_Poles],
+    constants: int,
 ) -> AlgebraicFields:
     if (order := max((check.root for check in program.checks), default=1)) > MAX_ORDER:
         raise SpecError(
@@ -675,4 +696,5 @@ def _fields(
         places = _places(graph, program)
         drawn = _admissible_for(graph, program) if places is None else np.unique(places.primes)
         primes = len(drawn) / prod(check.root for check in program.checks)
-    return AlgebraicFields(graph, program, Complexity(theta, bits, spread, primes), places)
+    size = Complexity(theta, bits, spread, primes)
+    return AlgebraicFields(graph, program, size, places, constants=constants)

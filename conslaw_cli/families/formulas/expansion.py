@@ -21,20 +21,19 @@ from conslaw_cli.families.formulas.algebraic import components
 from conslaw_cli.families.formulas.terms import Base, Graph, Prime, Sum, Term, Variable
 
 
-def gradients(graph: Graph) -> Expansion:
-    """Return the gradients of a graph's outputs. Raise NotPolynomialError."""
+def gradients(graph: Graph, size: int) -> Expansion:
+    """Return the gradients of a graph's outputs by the first D variables. Raise
+    NotPolynomialError.
+    """
     slopes = _Slopes(graph)
     terms = components(graph)
-    return _expanded(
-        graph, [[slopes.of(term, j) for j in range(graph.variables)] for term in terms]
-    )
+    return _expanded(graph, [[slopes.of(term, j) for j in range(size)] for term in terms])
 
 
-def fields(graph: Graph) -> Expansion:
+def fields(graph: Graph, size: int) -> Expansion:
     """Return the fields whose entries, D for each, are a graph's outputs. Raise
     NotPolynomialError.
     """
-    size = graph.variables
     starts = range(0, len(graph.outputs), size)
     rows = [[[term] for term in graph.outputs[start : start + size]] for start in starts]
     return _expanded(graph, rows)
@@ -88,7 +87,7 @@ def _expanded(graph: Graph, rows: _Entries) -> Expansion:
     used = [term for row in scaled for entry in row for term in entry]
     ring = _Ring(graph, used)
     return Expansion(
-        ring.coordinates(),
+        ring.coordinates(len(rows[0]) if rows else graph.variables),
         tuple(tuple(ring.sum(entry) for entry in row) for row in scaled),
     )
 
@@ -124,9 +123,9 @@ class _Ring:
         self._symbols |= dict(zip(roots, symbols[graph.variables :], strict=True))
         self._idle, self._values = symbols, dict[int, Polynomial]()
 
-    def coordinates(self) -> tuple[Polynomial, ...]:
+    def coordinates(self, size: int) -> tuple[Polynomial, ...]:
         """Return θ_1, …, θ_D."""
-        return tuple(map(self._coordinate, range(self._graph.variables)))
+        return tuple(map(self._coordinate, range(size)))
 
     def _coordinate(self, variable: int) -> Polynomial:
         if variable not in self._own:

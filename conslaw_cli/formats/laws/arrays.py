@@ -83,13 +83,20 @@ class Block:
 @dataclass(frozen=True, slots=True)
 class Factor:
     """A matrix M of parameter indices, one row per unit; expressions of it, of ``M M^T`` and of the
-    diagonal of that.
+    diagonal of that. skip: it is the sum of the identity and the parameters.
     """
 
     index: Index
     matrix: str
     gram: str
     diagonal: str
+    skip: bool = False
+
+    def beside_identity(self) -> Factor:
+        """Return the same of ``I + M``."""
+        code = f"(np.eye({len(self.index)}) + {self.matrix})"
+        gram, diagonal = f"{code} @ {code}.T", f"({code}**2).sum(axis=1)"
+        return Factor(self.index, code, gram, diagonal, True)
 
 
 def blocks(names: Sequence[str]) -> list[Block]:
@@ -225,17 +232,25 @@ def _factors(
                     for i, term in squares.items()
                     for e in factor.index[i - 1].tolist()
                 ):
-                    yield sign, factor
+                    skip = factor.index.shape == (units, units) and all(
+                        term[sign, -1, int(factor.index[i - 1, i - 1])] == 2
+                        for i, term in squares.items()
+                    )
+                    yield sign, factor.beside_identity() if skip else factor
                     break
 
 
 def _expanded(factors: Sequence[tuple[int, Factor]], entry: tuple[int, ...]) -> Terms:
-    i, j = entry
-    return Terms(
+    i, j = (each - 1 for each in entry)
+    total = Terms(
         (sign, min(e, f), max(e, f))
         for sign, factor in factors
-        for e, f in zip(factor.index[i - 1].tolist(), factor.index[j - 1].tolist(), strict=True)
+        for e, f in zip(factor.index[i].tolist(), factor.index[j].tolist(), strict=True)
     )
+    for sign, factor in factors:
+        if factor.skip:
+            total.update((sign, -1, int(factor.index[place])) for place in ((i, j), (j, i)))
+    return total
 
 
 def _selected(

@@ -81,7 +81,7 @@ def _shape(array: Block) -> str:
 
 
 def _help(result: Result, arrays: Sequence[Block]) -> str:
-    search = result.search
+    search, own = result.search, "phi" in result.count.architecture
     size = len(search.parameters)
     lines = [
         f"Return {len(result.search.generators)} functionally independent quantities that training"
@@ -92,13 +92,11 @@ def _help(result: Result, arrays: Sequence[Block]) -> str:
     else:
         order = ", ".join(f"{array.name} ({' × '.join(map(str, array.shape))})" for array in arrays)
         lines.append(f"theta: {size} numbers, the entries of {order}, each row by row;")
-        lines.append(
-            f"{arrays[0].name}[i, j] leads from unit i to unit j of the next layer; units are"
-            " counted from 0 here."
-        )
+        leads = f"{arrays[0].name}[i, j] leads from unit i to unit j of the next layer; units are"
+        lines.append(f"{'entries are' if own else leads} counted from 0 here.")
     lines += _arguments(search.coordinates, arrays)
     text = [piece for line in lines for piece in textwrap.wrap(line, _WIDTH)]
-    layered = all(array.name[0] in "Ub" for array in arrays)
+    layered = not own and all(array.name[0] in "Ub" for array in arrays)
     return "\n".join([*text, *(_PYTORCH if layered else [])])
 
 

@@ -119,6 +119,7 @@ def _listed(law: Law, result: Result) -> str:
 
 def _conventions(result: Result) -> Iterator[str]:
     names = [name for name in result.search.parameters if "[" in name]  # entries of arrays
+    names *= "phi" not in result.count.architecture  # not those of one's own
     if not result.search.generators:
         return
     if not names:

@@ -20,14 +20,14 @@ from conslaw_cli.families.formulas import algebraic, normal_form
 from conslaw_cli.families.formulas.algebraic import _roots, gradient_fields, prove_independence
 from conslaw_cli.families.formulas.constants import Constants
 from conslaw_cli.families.formulas.custom import CustomMap
-from conslaw_cli.families.formulas.expressions import Expression, graph
+from conslaw_cli.families.formulas.expressions import Expression, Names, graph
 from conslaw_cli.families.formulas.places import constant_places
 from conslaw_cli.families.formulas.terms import Graph, Term
 
 
 def read(*texts: str) -> Graph:
     whole = [Expression(text, f"component {i}") for i, text in enumerate(texts, start=1)]
-    return graph(whole, ("x", "y"))
+    return graph(whole, Names.of("xy"))
 
 
 def one(text: str) -> Term:

@@ -24,7 +24,14 @@ from conslaw_cli.families.formulas.algebraic import (
     prove_independence,
     vector_fields,
 )
-from conslaw_cli.families.formulas.expressions import Expression, _points, graph, names, split
+from conslaw_cli.families.formulas.expressions import (
+    Expression,
+    Names,
+    _points,
+    graph,
+    names,
+    split,
+)
 from conslaw_cli.families.formulas.programs import Compiler, Machine
 from conslaw_cli.families.formulas.terms import Graph, Prime, Sum, Term, Variable
 from conslaw_cli.lie.trials import miss_probability
@@ -40,7 +47,8 @@ FIELD = PrimeField(P)
 
 def read(*texts: str, variables: Sequence[str] = NAMES) -> Graph:
     return graph(
-        [Expression(text, f"component {i}") for i, text in enumerate(texts, start=1)], variables
+        [Expression(text, f"component {i}") for i, text in enumerate(texts, start=1)],
+        Names.of(variables),
     )
 
 

@@ -6,23 +6,23 @@ import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
+from itertools import chain
 
 import numpy as np
 
-from conslaw_cli import __version__, checks
-from conslaw_cli.errors import ContradictionError
+from conslaw_cli import checks
+from conslaw_cli.errors import ContradictionError, MemoryBudgetError
 from conslaw_cli.flows import Clocked, VectorFields
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.lie import budget, trials
+from conslaw_cli.lie.bounded import bounded
 from conslaw_cli.lie.closure import RankTrace, spanning
 from conslaw_cli.lie.orbit import Orbit, Steps, orbit
 from conslaw_cli.lie.theorems import THEOREMS, Evidence, Needs, Proof, Theorem
 from conslaw_cli.problems import Architecture, Problem
-from conslaw_cli.records import Bound, LawCount, Trace
+from conslaw_cli.records import VERSION, Bound, LawCount, Trace
 
-VERSION = __version__
-"""Version of the algorithm, part of every row: results of another version are computed again."""
 LAW_TRIALS = 3
 """Fresh primes and points at which ranks of laws are computed again where laws beyond these seem to
 exist.
@@ -36,9 +36,10 @@ def count_laws(
 ) -> LawCount:
     """Count the conservation laws of a problem; of an architecture under gradient flow.
 
-    memory: the budget in bytes, by default half of what is free. Raise SpecError if an argument is
-    wrong; raise MemoryBudgetError, before allocating anything, if no method fits the budget; raise
-    ContradictionError if two bounds contradict each other (a bug).
+    memory: the budget in bytes, by default half of what is free. Where no method fits the budget,
+    the row is bounded by the known laws; raise MemoryBudgetError, before allocating anything, if
+    there are none. Raise SpecError if an argument is wrong, ContradictionError if two bounds
+    contradict each other (a bug).
 
     >>> from conslaw_cli import MLP
     >>> count_laws(MLP((3, 4, 2), "relu", "hidden"))
@@ -51,18 +52,36 @@ def count_laws(
 
 
 def _counted(problem: Problem, seed: int, memory: int | None) -> LawCount:
-    evidence = Evidence(partial(count_laws, seed=seed, memory=memory))
+    evidence = Evidence(partial(_part, seed=seed, memory=memory))
+    early = [Needs.STRUCTURE, Needs.PARTS]
+    if not budget.quick(problem):
+        early.append(Needs.NARROW)
     proofs = dict[Theorem, Proof]()
-    for theorem in (*_NEEDING[Needs.STRUCTURE], *_NEEDING[Needs.PARTS]):
+    for theorem in chain.from_iterable(map(_needing, early)):
         if (proof := theorem(problem, evidence)) is None:
             continue
-        counted = theorem.needs is Needs.PARTS
+        counted = theorem.needs is not Needs.STRUCTURE
         if proof.settles and (counted or not budget.engine_fits(problem, memory)):
             assert proof.trace is not None
             return _row(problem, {theorem: replace(proof, spare=False)}, proof.trace)
         proofs[theorem] = proof
-    budget.check_memory(problem, memory)
+    if (excess := budget.excess(problem, memory)) is not None:
+        return _bounded(problem, excess, proofs)
     return _from_engine(problem, evidence, proofs, problem.key(seed))
+
+
+def _bounded(problem: Problem, excess: str, proofs: Proofs) -> LawCount:
+    """Return a row that is bounded by known laws; raise MemoryBudgetError if there are none."""
+    row = bounded(problem, excess, proofs.values())
+    if row is None:
+        raise MemoryBudgetError(excess)
+    return row
+
+
+@lru_cache(maxsize=1024)
+def _part(problem: Problem, seed: int, memory: int | None) -> LawCount:
+    """Count a part of a problem; other problems have the same parts."""
+    return count_laws(problem, seed=seed, memory=memory)
 
 
 def _from_engine(problem: Problem, evidence: Evidence, given: Proofs, key: str) -> LawCount:
@@ -120,7 +139,7 @@ def _improved(
     laws beyond theirs: the point may have been unlucky.
     """
     better = dict(proofs)
-    for theorem in _NEEDING[Needs.RANKS]:
+    for theorem in _needing(Needs.RANKS):
         if theorem in proofs and _upper(proofs[theorem]) > rank:
             points = (trials.fresh(fields, at.sampler.rng) for _ in range(LAW_TRIALS))
             again = (theorem(problem, replace(at, at=point, check=False)) for point in points)
@@ -137,11 +156,12 @@ def _timed(row: LawCount, fields: VectorFields, at: Orbit) -> LawCount:
     return replace(row, timeless=fields.dimension - rank)
 
 
-_NEEDING = {needs: [each for each in THEOREMS if each.needs is needs] for needs in Needs}
+def _needing(needs: Needs) -> list[Theorem]:
+    return [each for each in THEOREMS if each.needs is needs]
 
 
 def _proofs(problem: Problem, evidence: Evidence, needs: Needs) -> dict[Theorem, Proof]:
-    found = ((theorem, theorem(problem, evidence)) for theorem in _NEEDING[needs])
+    found = ((theorem, theorem(problem, evidence)) for theorem in _needing(needs))
     return {theorem: proof for theorem, proof in found if proof is not None}
 
 

@@ -186,12 +186,13 @@ def homogeneous_decay(problem: Problem, evidence: Evidence) -> Proof | None:
     if not decays_as_one(problem):
         return None
     row = evidence.count(replace(problem, flow=GRADIENT))
-    trace = row.trace and replace(row.trace, dimensions=tuple(d + 1 for d in row.trace.dimensions))
+    if row.trace is None:
+        return None
     return Proof(
         tuple(map(_with_time, row.lower)),
         tuple(map(_with_time, row.upper)),
         row.known_independent or 0,
-        trace,
+        replace(row.trace, dimensions=tuple(d + 1 for d in row.trace.dimensions)),
         timeless=_timeless(row),
     )
 

@@ -21,10 +21,12 @@ class Needs(Enum):
 
     STRUCTURE = "nothing else"
     PARTS = "counts of smaller problems"
+    NARROW = "counts of narrower networks, or nothing else; asked only where ranks take long"
     RANKS = "ranks at a random point"
     PATH = "the rank of the end point of a path"
     BRACKETS = "ranks of brackets"
     GAP = "a gap between the proved bounds, besides these"
+    SIZES = "nothing else, and it is only asked where ranks cannot be had"
 
 
 @dataclass(frozen=True, slots=True)

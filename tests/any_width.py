@@ -30,8 +30,8 @@ from conslaw_cli import (
 )
 from conslaw_cli.families.layers import Branch, Layer
 from conslaw_cli.flows import Kind
+from conslaw_cli.lie.lifting import lifting
 from conslaw_cli.lie.strands import lifts
-from conslaw_cli.lie.theorems.block_lifting import lifting
 from conslaw_cli.lie.theorems.structure import network_of
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.monomial import hidden_units

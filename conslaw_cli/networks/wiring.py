@@ -28,17 +28,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from conslaw_cli.networks.known_laws import (
-    Form,
-    Kind,
-    Laws,
-    Named,
-    Part,
-    join,
-    linear_laws,
-    listed,
-    symbol,
-)
+from conslaw_cli.networks.known_laws import Form, Kind, Laws, Part, Sums, join, listed
 
 Index = NDArray[np.intp]
 Combination = dict[int, int | Fraction]
@@ -133,6 +123,17 @@ def _indices(array: Array, written: bool, rows: Index | None, copies: Sequence[I
     return index
 
 
+def _lines(array: Array, written: bool, rows: Index | None, copies: Sequence[Index]) -> Index:
+    """Return the rows of an array that are a unit's, or its columns if it writes the units, one row
+    per unit.
+    """
+    last = array.shape[-1]
+    index = np.arange(last if written else array.size // last)[:, None]
+    for each in copies if written else (rows, *copies):
+        index = _by_unit(index, each)
+    return index
+
+
 class Space(NamedTuple):
     """Units that one generator acts on, merged from all places where it must be the same.
 
@@ -161,7 +162,7 @@ class Wiring:
         self._touched: set[int] = set()
         self._skips: set[str] = set()
         self._off, self._diagonal, self._scalar = Equations(), Equations(), Equations()
-        self._sums: list[Laws] = []
+        self._sums: list[Sums] = []
         self._order = 0
         self._labelled = True
         self._multiples = False
@@ -275,15 +276,18 @@ class Wiring:
 
     def laws(self) -> Laws:
         """Return the laws of gradient flow, space by space, and what the loss adds."""
-        return join([listed([*self.forms()]), *self._sums])
+        return join([listed([*self.forms()]), *(each.laws() for each in self._sums)])
 
     def size(self) -> tuple[int, int]:
         """Return how many these are, and how many terms they have together, without listing
         them.
         """
-        forms = list(self.forms())
-        laws = sum(form.size for form in forms) + sum(map(len, self._sums))
-        return laws, sum(form.terms for form in forms) + sum(len(part.law) for part in self._sums)
+        families = self.families()
+        return sum(each.size for each in families), sum(each.terms for each in families)
+
+    def families(self) -> list[Form | Sums]:
+        """Return the matrices of laws, and what the loss adds, without listing their entries."""
+        return [*self.forms(), *self._sums]
 
     def forms(self) -> Iterator[Form]:
         """Yield the matrices of laws, in the order in which their spaces are opened."""
@@ -475,6 +479,7 @@ class Wiring:
             array.size // self._units[root],
             partial(_indices, array, use.written, use.rows, copies),
             array.name in self._skips,
+            partial(_lines, array, use.written, use.rows, copies),
         )
 
     def _matrices(self, members: Sequence[int], *, written: bool) -> Iterator[Index]:
@@ -594,10 +599,8 @@ def _by_unit(index: Index, rows: Index | None) -> Index:
     return index[order].reshape(int(rows.max()) + 1, -1)
 
 
-def _sums(array: Array) -> Laws:
+def _sums(array: Array) -> Sums:
     """Return the sums of what an array writes: of a matrix its row sums, of a bias all of it."""
-    index = array.places
-    n = len(index)
-    shape = f"{n} row sums" if len(array.shape) > 1 else "1 sum"
-    family = Named(f"{array.name}·1", rf"{symbol(array.name)} \mathbf{{1}}", shape, n)
-    return linear_laws(family, list(index))
+    columns = array.shape[-1]
+    rows = array.size // columns
+    return Sums(array.name, array.entries.start, rows, columns, len(array.shape) > 1)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 from conslaw_cli import (
     Activation,
@@ -28,14 +29,17 @@ from conslaw_cli import (
     Problem,
     count_laws,
 )
+from conslaw_cli.errors import MemoryBudgetError
 from conslaw_cli.families.layers import Branch, Layer
 from conslaw_cli.flows import Kind
+from conslaw_cli.lie import budget, count
 from conslaw_cli.lie.strands import lifts
 from conslaw_cli.lie.theorems.block_lifting import lifting
 from conslaw_cli.lie.theorems.structure import network_of
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.monomial import hidden_units
 from conslaw_cli.networks.operation import Operation
+from conslaw_cli.records import LawCount
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -94,7 +98,22 @@ def products(draw: Random) -> Given:
     return Given(Graph.parse("\n".join(lines)))
 
 
-FAMILIES: tuple[Callable[[Random], Layers | Given], ...] = (residual, convolutional, products)
+def chain(draw: Random) -> Layers:
+    """Dense layers, some of them narrow, some wide, with and without gates and biases."""
+    biased, layers = draw.choice((0, 0, 0.5, 1)), list[Layer]()
+    for _ in range(draw.randint(2, 6)):
+        layers.append(Linear(draw.choice((1, 1, 2, 2, 3, 4, 6, 8)), draw.random() < biased))
+        layers += [RELU] * (draw.random() < 0.3)
+    layers.append(Linear(draw.randint(1, 4), draw.random() < biased))
+    return Layers((draw.randint(1, 5),), tuple(layers), _loss(draw, True))
+
+
+FAMILIES: tuple[Callable[[Random], Layers | Given], ...] = (
+    residual,
+    convolutional,
+    products,
+    chain,
+)
 FLOWS = (None, None, None, Momentum(), Decay())
 
 
@@ -114,6 +133,9 @@ def decided(asked: Problem) -> dict[str, int]:
         return {}
     graph, still = found
     counts = dict[str, int]()
+    if graph.chain is not None:
+        row = without_brackets(asked)
+        return {} if row is None else {row.lower[0].method: row.laws or 0}
     if asked.flow.kind is Kind.GRADIENT and (units := hidden_units(graph)) is not None:
         counts["paths"] = units + still
     lifted = lifting(asked, graph) if lifts(asked) else None
@@ -122,6 +144,24 @@ def decided(asked: Problem) -> dict[str, int]:
             2 if asked.flow.kind is Kind.MOMENTUM else 1
         )
     return counts
+
+
+def without_brackets(asked: Problem) -> LawCount | None:
+    """Return the row that theorems give by themselves, as they do where a network is wide; None if
+    they do not decide.
+    """
+
+    def refused(*_: object) -> LawCount:
+        raise MemoryBudgetError("no brackets")
+
+    count._part.cache_clear()
+    try:
+        with patch.object(budget, "ENGINE_LIMIT", 0), patch.object(count, "_from_engine", refused):
+            return count_laws(asked)
+    except MemoryBudgetError:
+        return None
+    finally:
+        count._part.cache_clear()
 
 
 def check(seed: int) -> list[str]:

@@ -12,7 +12,7 @@ from conslaw_cli.lie.dealing import LARGE, SMALL, Dealing, dealings
 from conslaw_cli.lie.gates import enough
 from conslaw_cli.lie.intervals import by_intervals
 from conslaw_cli.lie.strands import Lifting, Strand, Witness, lifted
-from conslaw_cli.lie.theorems.structure import Chain, chain_of, network_of, parts_of
+from conslaw_cli.lie.theorems.structure import Chain, chain_of, listed_of, network_of, parts_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.units import Units
@@ -112,6 +112,7 @@ def proof(problem: Problem, found: Lifting, still: int) -> Proof:
         (bound,),
         laws,
         Trace((value,), complete=False),
+        listed=listed_of(problem, still),
         timeless=_timeless(problem, found.laws, still, laws),
     )
 

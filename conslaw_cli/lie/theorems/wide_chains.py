@@ -13,7 +13,7 @@ from conslaw_cli.errors import ContradictionError, MemoryBudgetError
 from conslaw_cli.flows import Kind
 from conslaw_cli.lie import chains
 from conslaw_cli.lie.theorems.single_field import is_scalar
-from conslaw_cli.lie.theorems.structure import Chain, chain_of
+from conslaw_cli.lie.theorems.structure import Chain, chain_of, listed_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
 from conslaw_cli.problems import Problem
 from conslaw_cli.records import Bound, LawCount, Trace
@@ -78,8 +78,9 @@ def wide_linear_layers(problem: Problem, evidence: Evidence) -> Proof | None:
     shown = f"{sum(chain.widths) - sum(narrow.widths)} units to spare; {part.name}"
     known = problem.state - part.state + (row.known_independent or 0)
     _agree(problem, known, chains.independent(chain) if gradient else known)
+    found = _proof([_bounds(row)], 0, shown, "wide linear layers", known)
     least = None if row.timeless is None else problem.state - part.state + row.timeless
-    return replace(_proof([_bounds(row)], 0, shown, "wide linear layers", known), timeless=least)
+    return replace(found, listed=listed_of(problem, 0), timeless=least)
 
 
 @theorem(

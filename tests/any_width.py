@@ -58,7 +58,7 @@ def residual(draw: Random) -> Layers:
         width = draw.randint(1, 5)
         layers += _dense(draw, width)
     for _ in range(draw.randint(1, 3)):
-        inner = _dense(draw, draw.randint(1, 6))
+        inner = _dense(draw, draw.randint(1, 6)) if draw.random() < 0.8 else []
         layers.append(Branch((*inner, Linear(width, draw.random() < 0.2))))
     if last:
         layers.append(Linear(draw.randint(1, 4), draw.random() < 0.2))

@@ -16,15 +16,17 @@ from conslaw_cli.cli.options import (
     first_product,
     formatted,
     interrupted,
+    say,
     write,
     write_pieces,
 )
 from conslaw_cli.cli.progress import search_progress
-from conslaw_cli.errors import ConslawError
+from conslaw_cli.errors import ConslawError, MemoryBudgetError
 from conslaw_cli.sweeps import signals
 
 if TYPE_CHECKING:
-    from conslaw_cli.formats.laws import Result
+    from conslaw_cli.formats.laws import Known, Result
+    from conslaw_cli.networks.known_laws import Family
     from conslaw_cli.problems import Problem
     from conslaw_cli.records import LawCount
 
@@ -65,7 +67,8 @@ def laws(
     running examples.
 
     A functionally independent generating set is printed: matrices of known laws by their formula,
-    new laws written out.
+    new laws written out. Where there are too many parameters to search, the known laws are, and a
+    line on stderr says so.
 
     \b
     conslaw laws --widths 3,4,2 --activation linear
@@ -109,7 +112,7 @@ class _Found:
         self.counts: list[LawCount] = []
         self.failed, self.interrupted = 0, False
 
-    def __iter__(self) -> Iterator[Result]:
+    def __iter__(self) -> Iterator[Result | Known]:
         total = len(self._problems)
         for number, problem in enumerate(self._problems, start=1):
             name = problem.name if total == 1 else f"{number}/{total} · {problem.name}"
@@ -127,13 +130,26 @@ class _Found:
             yield result
 
 
-def _found(problem: Problem, name: str, options: dict[str, Any]) -> Result:
-    from conslaw_cli.formats.laws import Result
+def _found(problem: Problem, name: str, options: dict[str, Any]) -> Result | Known:
+    from conslaw_cli.formats.laws import Known, Result
     from conslaw_cli.laws.polynomials import find_laws
     from conslaw_cli.lie.count import count_laws
 
+    job = {"seed": options["seed"], "memory": options["memory"]}
     with search_progress(name) as progress:
-        search = find_laws(problem, **options, progress=progress)
+        try:
+            search = find_laws(problem, **options, progress=progress)
+        except MemoryBudgetError as error:
+            if not (families := _known(problem)):
+                raise
+            say(f"only known laws are listed, others were not searched: {error}")
+            return Known(problem, families, count_laws(problem, **job), str(error))
         progress("all laws", 1.0)
-        count = count_laws(problem, seed=options["seed"], memory=options["memory"])
-        return Result(search, count)
+        return Result(search, count_laws(problem, **job))
+
+
+def _known(problem: Problem) -> Sequence[Family]:
+    """Return the known laws that can be shown without a search."""
+    from conslaw_cli.flows.gradient import GRADIENT
+
+    return (problem.families() or ()) if problem.flow == GRADIENT else ()

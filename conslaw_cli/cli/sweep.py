@@ -28,6 +28,7 @@ from conslaw_cli.cli.options import (
     suggest,
 )
 from conslaw_cli.errors import OutputError, SpecError
+from conslaw_cli.records import OPEN, VERSION
 from conslaw_cli.sweeps import files, signals
 
 if TYPE_CHECKING:
@@ -90,7 +91,6 @@ def sweep(
         raise click.UsageError("give either --rows or --summary, not both")
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():
-        from conslaw_cli.lie.count import VERSION
         from conslaw_cli.specs.spec import load
         from conslaw_cli.sweeps.store import Store
         from conslaw_cli.sweeps.sweep import Limits, missing, plan
@@ -243,7 +243,7 @@ class _Turns:
         """Note that the row of a job is in the store, unless a better one is."""
         self._running.discard(job.id)
         best = self._store.verdict(job.id)
-        if row.verdict == "failed" != best:
+        if row.verdict in OPEN and row.verdict != best:
             self._failed[job.id] = row
         elif not self.over and job is self._jobs[self._next] and row.verdict == best:
             self._give_next(job, row)

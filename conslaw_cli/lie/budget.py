@@ -91,12 +91,11 @@ def engine_fits(problem: Problem, memory: int | None) -> bool:
     return needed <= budget_of(memory, needed)
 
 
-def check_memory(problem: Problem, memory: int | None) -> None:
-    """Raise MemoryBudgetError if the engine would need more than the budget, before anything is
-    allocated.
-    """
+def excess(problem: Problem, memory: int | None) -> str | None:
+    """Say what the engine would need, if that is more than the budget; None if it fits."""
     needed = needed_memory(problem)
-    check_budget(f"{problem.parameters} parameters", needed, budget_of(memory, needed))
+    budget = budget_of(memory, needed)
+    return _exceeds(f"{problem.parameters} parameters", needed, budget) if needed > budget else None
 
 
 def budget_of(memory: int | None, needed: int) -> int:
@@ -109,10 +108,11 @@ def budget_of(memory: int | None, needed: int) -> int:
 def check_budget(what: str, needed: int, budget: int, advice: str = "") -> None:
     """Raise MemoryBudgetError if ``needed`` bytes exceed the budget."""
     if needed > budget:
-        raise MemoryBudgetError(
-            f"{what} need about {_bytes(needed)}, the memory budget is {_bytes(budget)}"
-            + (f"; {advice}" if advice else "")
-        )
+        raise MemoryBudgetError(_exceeds(what, needed, budget) + (f"; {advice}" if advice else ""))
+
+
+def _exceeds(what: str, needed: int, budget: int) -> str:
+    return f"{what} need about {_bytes(needed)}, the memory budget is {_bytes(budget)}"
 
 
 def _bytes(size: int) -> str:

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from conslaw_cli.families.formulas.tex import symbol
-from conslaw_cli.formats.laws import Result, groups, origin, terms, title
+from conslaw_cli.formats.laws import Known, Result, groups, origin, terms, title
+from conslaw_cli.formats.laws.known import latex_display
 from conslaw_cli.laws.values import LawSearch, Polynomial
 
 FACTORS_PER_LINE = 8
 
 
-def render_latex(results: Sequence[Result]) -> str:
+def render_latex(results: Sequence[Result | Known]) -> str:
     """Return one display per result, after comments that say what it shows."""
     needs = r"% Needs \usepackage{amsmath}; \allowdisplaybreaks lets long lists break."
     return "\n".join([needs, *map(_display, results)]) + "\n"
 
 
-def _display(result: Result) -> str:
+def _display(result: Result | Known) -> str:
+    if isinstance(result, Known):
+        return latex_display(result)
     search = result.search
     comment = f"% {title(result)}"
     laws = list(_generators(result))

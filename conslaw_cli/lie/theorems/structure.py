@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import compress
-from math import comb
 
-from conslaw_cli.flows import Kind
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.networks.chains import Chain
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.problems import Loss, Problem
 
-__all__ = ["Chain", "chain_of", "listed_of", "network_of", "parts_of"]
+__all__ = ["Chain", "chain_of", "network_of", "parts_of"]
 
 
 def chain_of(problem: Problem) -> Chain | None:
@@ -54,22 +51,6 @@ def network_of(problem: Problem) -> tuple[Graph, int] | None:
     units = last.operation.units
     sizes = [array.size for array in graph.arrays if array.name in last.parameters]
     return graph.resized({last.name: units - 1}), sum(sizes) // units
-
-
-def listed_of(problem: Problem, still: int) -> int | None:
-    """Return how many laws are listed, from sizes, of a network whose laws are entries of matrices
-    ``Σ ± M Mᵀ``, besides so many linear functions that stand still, under decay of all parameters
-    or momentum without a metric: these list of a matrix all entries, or those above the diagonal,
-    twice where each unit is written by one parameter and read by one. None for other flows.
-    """
-    if problem.flow.kind is Kind.DECAY:
-        return problem.architecture.known_listed
-    if problem.flow.kind is not Kind.MOMENTUM or problem.graph is None:
-        return None
-    forms = [form for form in problem.graph.wiring().forms() if form.kind == "full"]
-    single = [[part.width for part in form.parts] == [1, 1] for form in forms]
-    pairs = [comb(form.units, 2) for form in forms]
-    return sum(pairs) + sum(compress(pairs, single)) + 2 * still
 
 
 def parts_of(problem: Problem) -> Sequence[tuple[Problem, int]]:

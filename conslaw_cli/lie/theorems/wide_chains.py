@@ -13,7 +13,7 @@ from conslaw_cli.errors import ContradictionError, MemoryBudgetError
 from conslaw_cli.flows import Kind
 from conslaw_cli.lie import chains
 from conslaw_cli.lie.theorems.single_field import is_scalar
-from conslaw_cli.lie.theorems.structure import Chain, chain_of, listed_of
+from conslaw_cli.lie.theorems.structure import Chain, chain_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
 from conslaw_cli.problems import Problem
 from conslaw_cli.records import Bound, LawCount, Trace
@@ -80,7 +80,7 @@ def wide_linear_layers(problem: Problem, evidence: Evidence) -> Proof | None:
     _agree(problem, known, chains.independent(chain) if gradient else known)
     found = _proof([_bounds(row)], 0, shown, "wide linear layers", known)
     least = None if row.timeless is None else problem.state - part.state + row.timeless
-    return replace(found, listed=listed_of(problem, 0), timeless=least)
+    return replace(found, listed=listed_of(problem, chain), timeless=least)
 
 
 @theorem(
@@ -148,6 +148,13 @@ def cut_chain(problem: Problem, evidence: Evidence) -> Proof | None:
     known = chains.independent(chain)
     shown = f"{len(pieces)} pieces between layers of one unit"
     return _proof([each for each in found if each], len(pieces) - 1, shown, "cut chain", known)
+
+
+def listed_of(problem: Problem, chain: Chain) -> int | None:
+    """Return how many laws are listed, where to list them takes long."""
+    if problem.flow.kind is Kind.MOMENTUM:
+        return chains.rotations(chain)
+    return problem.most_listed if problem.flow.kind is Kind.DECAY else None
 
 
 class _Bounds(NamedTuple):

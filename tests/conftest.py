@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+
+import pytest
 
 
 def pytest_configure() -> None:
@@ -11,3 +14,15 @@ def pytest_configure() -> None:
     """
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run the whole suite on all cores, where pytest-xdist is installed and ``-n`` does not say
+    otherwise; a part of it, named on the command line, in this process.
+    """
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    worker = hasattr(config, "workerinput") or config.option.usepdb
+    if whole and not worker and getattr(config.option, "numprocesses", 0) is None:
+        config.option.numprocesses = os.cpu_count()
+        config.option.dist = "worksteal"

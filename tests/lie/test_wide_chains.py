@@ -8,19 +8,20 @@ from collections import Counter
 from itertools import combinations_with_replacement, pairwise, product
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
-import any_width
 import full_chains
 import pytest
 
 from conslaw_cli import MLP, Activation, Decay, Layers, Linear, Momentum, Problem, count_laws
-from conslaw_cli.errors import ContradictionError
+from conslaw_cli.errors import ContradictionError, MemoryBudgetError
 from conslaw_cli.flows import Asked
-from conslaw_cli.lie import chains
+from conslaw_cli.lie import budget, chains, count
 from conslaw_cli.lie.intervals import by_intervals
 from conslaw_cli.lie.theorems import THEOREMS, Evidence
 from conslaw_cli.lie.theorems.structure import chain_of
 from conslaw_cli.networks.chains import Chain
+from conslaw_cli.records import LawCount
 
 BY_NAME = {theorem.name: theorem for theorem in THEOREMS}
 FIGURES = ("dim_lie", "laws", "known_listed", "known_independent", "timeless", "verdict")
@@ -31,9 +32,27 @@ def chain(*widths: int) -> Chain:
     return Chain(widths, (True,) * (len(widths) - 2), (False,) * (len(widths) - 1))
 
 
+def without_brackets(asked: Problem) -> LawCount | None:
+    """Return the row that theorems give by themselves, as they do where a network is wide; None if
+    they do not decide.
+    """
+
+    def refused(*_: object) -> LawCount:
+        raise MemoryBudgetError("no brackets")
+
+    count._part.cache_clear()
+    try:
+        with patch.object(budget, "ENGINE_LIMIT", 0), patch.object(count, "_from_engine", refused):
+            return count_laws(asked)
+    except MemoryBudgetError:
+        return None
+    finally:
+        count._part.cache_clear()
+
+
 def alike(problem: Problem, method: str) -> None:
     """A theorem decides, and as brackets do."""
-    alone, row = any_width.without_brackets(problem), count_laws(problem)
+    alone, row = without_brackets(problem), count_laws(problem)
     assert alone is not None, problem
     assert alone.lower[0].method == method, problem
     for figure in FIGURES:

@@ -17,6 +17,7 @@ from conslaw_cli.lie.intervals import by_intervals
 from conslaw_cli.lie.strands import Lifting, Strand, Witness, lifted, listed
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
 from conslaw_cli.lie.theorems.theorem import Proof
+from conslaw_cli.lie.theorems.wide_chains import listed_of
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.units import Units
 from conslaw_cli.problems import Problem
@@ -91,6 +92,8 @@ def _listed(problem: Problem, more: int) -> int | None:
     """Return how many laws are listed, where to list them takes too long for large networks."""
     if problem.flow.kind is Kind.GRADIENT or problem.graph is None:
         return None
+    if (chain := chain_of(problem)) is not None:
+        return listed_of(problem, chain)
     return listed(problem.graph, problem.flow) + more
 
 

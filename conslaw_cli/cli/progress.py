@@ -12,7 +12,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from conslaw_cli.errors import one_line
-from conslaw_cli.records import VERDICTS
 from conslaw_cli.sweeps import signals
 
 if TYPE_CHECKING:
@@ -100,6 +99,8 @@ class _Done:
 
     def counts(self) -> str:
         """Return the numbers of rows."""
+        from conslaw_cli.records import VERDICTS
+
         parts = [f"{self._verdicts[each]} {each}" for each in VERDICTS if self._verdicts[each]]
         return " · ".join([f"{self._verdicts.total()}/{self.rows}", *parts])
 

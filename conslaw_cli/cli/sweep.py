@@ -28,7 +28,6 @@ from conslaw_cli.cli.options import (
     suggest,
 )
 from conslaw_cli.errors import OutputError, SpecError
-from conslaw_cli.records import OPEN, VERSION
 from conslaw_cli.sweeps import files, signals
 
 if TYPE_CHECKING:
@@ -91,6 +90,7 @@ def sweep(
         raise click.UsageError("give either --rows or --summary, not both")
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():
+        from conslaw_cli.records import VERSION
         from conslaw_cli.specs.spec import load
         from conslaw_cli.sweeps.store import Store
         from conslaw_cli.sweeps.sweep import Limits, missing, plan
@@ -241,6 +241,8 @@ class _Turns:
 
     def arrived(self, job: Job, row: LawCount) -> None:
         """Note that the row of a job is in the store, unless a better one is."""
+        from conslaw_cli.records import OPEN
+
         self._running.discard(job.id)
         best = self._store.verdict(job.id)
         if row.verdict in OPEN and row.verdict != best:

@@ -13,6 +13,7 @@ from conslaw_cli.errors import ContradictionError
 from conslaw_cli.flows.coordinates import Factor
 from conslaw_cli.formats import encodable
 from conslaw_cli.formats.words import has_theory, label, plural
+from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.values import Law, LawSearch, Polynomial
 from conslaw_cli.networks.known_laws import Family
 from conslaw_cli.problems import Problem
@@ -25,11 +26,14 @@ NAMES = ("text", "json", "latex", "sympy", "python")
 class Result:
     """The polynomial laws of an architecture, and how many laws it has in all.
 
-    Raise ContradictionError if these are fewer.
+    quotients: rational laws beyond these, None where they were not looked for.
+
+    Raise ContradictionError if there are more polynomial laws than laws in all.
     """
 
     search: LawSearch
     count: LawCount
+    quotients: tuple[Quotient, ...] | None = None
 
     def __post_init__(self) -> None:
         if (self.not_polynomial or 0) < 0:
@@ -213,6 +217,12 @@ def law_code(
         code = expression(own, names, radicals)
         parts.append(f"{factor.code}*({code})" if factor.code else code)
     return " + ".join(parts)
+
+
+def quotient_code(quotient: Quotient, names: Sequence[str]) -> str:
+    """Return a rational law as Python code."""
+    below = "*".join(_powers(quotient.denominator, names))
+    return f"({expression(quotient.numerator, names)})/({below})"
 
 
 def expression(polynomial: Polynomial, names: Sequence[str], radicals: Sequence[str] = ()) -> str:

@@ -10,11 +10,21 @@ from math import prod
 
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.formats.laws import Known, Members, Result, groups, law_code, suffixes, title
+from conslaw_cli.formats.laws import (
+    Known,
+    Members,
+    Result,
+    groups,
+    law_code,
+    quotient_code,
+    suffixes,
+    title,
+)
 from conslaw_cli.formats.laws.arrays import Block, blocks, family_code, velocities
 from conslaw_cli.formats.laws.known import code_of, trained
 from conslaw_cli.formats.laws.known import title as known_title
 from conslaw_cli.formats.words import plural
+from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.values import Law, Polynomial
 
 _WIDTH = 110
@@ -54,8 +64,8 @@ def _function(result: Result, suffix: str) -> Iterator[str]:
     yield from _cut(arrays)
     yield from _moving(moving, len(search.parameters))
     entries = [_family(family, result, arrays) for family in result.families]
-    if result.others:
-        entries.append(_scalars(result.others, result, arrays))
+    if result.others or result.quotients:
+        entries.append(_scalars(result.others, result, arrays, result.quotients or ()))
     yield from _returned(entries)
 
 
@@ -110,9 +120,9 @@ def _shape(array: Block) -> str:
 
 def _help(result: Result, arrays: Sequence[Block]) -> str:
     search, own = result.search, "phi" in result.count.architecture
-    size = len(search.parameters)
+    size, number = len(search.parameters), len(search.generators) + len(result.quotients or ())
     lines = [
-        f"Return {len(result.search.generators)} functionally independent quantities that training"
+        f"Return {number} functionally independent quantities that training"
         f" by {_flow(result)} keeps."
     ]
     if arrays[0].name == "theta":
@@ -172,17 +182,20 @@ def _first(family: Members, result: Result) -> Polynomial:
     return next(law.polynomial for law in result.search.generators if law.index in family.every)
 
 
-def _scalars(laws: Sequence[Law], result: Result, arrays: Sequence[Block]) -> str:
+def _scalars(
+    laws: Sequence[Law],
+    result: Result,
+    arrays: Sequence[Block],
+    quotients: Sequence[Quotient] = (),
+) -> str:
     radicals = [radical.text for radical in result.search.radicals]
     search = result.search
     every = [*arrays, *velocities(search.coordinates)]
     names = [array.entry(e) for array in every for e in range(prod(array.shape))]
     names += search.coordinates.extra_code
-    lines = [
-        line
-        for law in laws
-        for line in _indented(_wrapped(f"{law_code(law.polynomial, search, names, radicals)},"))
-    ]
+    codes = [law_code(law.polynomial, search, names, radicals) for law in laws]
+    codes += (quotient_code(quotient, names) for quotient in quotients)
+    lines = [line for code in codes for line in _indented(_wrapped(f"{code},"))]
     return "\n".join(["[", *lines, "],"])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from conslaw_cli.formats.laws import Known, Result, law_code, origin, suffixes, title
+from conslaw_cli.formats.laws import Known, Result, law_code, origin, quotient_code, suffixes, title
 from conslaw_cli.formats.laws.known import sympy_script
 from conslaw_cli.laws.values import Law
 
@@ -62,6 +62,10 @@ def _script(result: Result | Known, suffix: str) -> Iterator[str]:
     yield from (
         f"    {law_code(law.polynomial, search, factors, radicals)},{_comment(law, result)}"
         for law in laws
+    )
+    yield from (
+        f"    {quotient_code(quotient, factors)},  # rational"
+        for quotient in result.quotients or ()
     )
     yield "]"
 

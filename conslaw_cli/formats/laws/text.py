@@ -10,6 +10,7 @@ from conslaw_cli.formats.laws import Known, Result, degrees, groups, origin, ter
 from conslaw_cli.formats.laws.known import text_lines, trained, undecided
 from conslaw_cli.formats.words import label, probability
 from conslaw_cli.laws.plan import MAX_DEGREE
+from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.values import Law, LawSearch, Polynomial
 from conslaw_cli.lie.theorems.paths import is_monomial
 
@@ -45,6 +46,7 @@ def _lines(result: Result) -> Iterator[str]:
         f"{formula(law.polynomial, result.search)} = const   ({origin(law, result)})"
         for law in result.others
     ]
+    laws += (_fraction(quotient, result.search) for quotient in result.quotients or ())
     if laws:
         yield ""
         if result.search.homogeneous and any(
@@ -56,6 +58,14 @@ def _lines(result: Result) -> Iterator[str]:
         yield ""
         yield "  A linear basis:"
         yield from (f"    {_listed(law, result)}" for law in result.search.basis)
+
+
+def _fraction(quotient: Quotient, search: LawSearch) -> str:
+    above = formula(quotient.numerator, search)
+    below = formula(Polynomial(((1, quotient.denominator),)), search)
+    above = f"({above})" if " " in above else above
+    below = f"({below})" if "·" in below else below
+    return f"{above}/{below} = const   (rational)"
 
 
 def _figures(result: Result) -> Iterator[str]:
@@ -74,8 +84,11 @@ def _figures(result: Result) -> Iterator[str]:
     origins = f"({search.known} known, {new} new)" if result.theory else "found"
     yield f"functionally independent: {search.independent} {origins}"
     yield _comparison(result)
-    if result.not_polynomial:
+    if result.not_polynomial and result.quotients is None:
         yield _next_step(search)
+    elif result.not_polynomial:
+        explained = len(result.quotients or ())
+        yield f"rational laws: {explained} of the {result.not_polynomial} others"
     gradient = search.problem.flow == GRADIENT
     if gradient and is_monomial(search.problem) and not search.homogeneous and search.degree >= 2:
         yield "complete: φ is a monomial map, so all laws are functions of those of degree up to 2"

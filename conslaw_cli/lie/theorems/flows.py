@@ -188,11 +188,10 @@ def homogeneous_decay(problem: Problem, evidence: Evidence) -> Proof | None:
     row = evidence.count(replace(problem, flow=GRADIENT))
     if row.trace is None:
         return None
-    known = row.known_independent or 0
     return Proof(
         tuple(map(_with_time, row.lower)),
         tuple(map(_with_time, row.upper)),
-        known,
+        row.known_independent or 0,
         replace(row.trace, dimensions=tuple(d + 1 for d in row.trace.dimensions)),
         timeless=_timeless(row),
     )

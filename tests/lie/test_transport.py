@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -154,6 +154,20 @@ def test_it_spans_the_same_space() -> None:
     span = sampler.carried(8, np.eye(sampler.fields.dimension))
     assert span.rank == 8
     assert span.add(deep(sampler, 5)) == 0
+
+
+def test_frozen_arrays_stay() -> None:
+    """One constant field, ``(1 + C) R``; if C and R grew along a curve, its direction would turn."""
+    text = """
+    x[1]
+    e[2] = dense(x; U)
+    z[2] = dense(e; C)
+    s = add(e, z)
+    y[1] = dense(s; R)
+    output y
+    """
+    graph = replace(Graph.parse(text), frozen=frozenset({"C", "R"}))
+    assert trials.fresh(GradientFields(graph), RNG).carried(2).rank == 1
 
 
 def test_where_all_fields_vanish_there_is_nothing() -> None:

@@ -157,7 +157,7 @@ def test_it_spans_the_same_space() -> None:
 
 
 def test_frozen_arrays_stay() -> None:
-    """One constant field, ``(1 + C) R``; if C and R grew along a curve, its direction would turn."""
+    """One constant field, ``(1 + C) R``, whose direction would turn if C and R grew on the way."""
     text = """
     x[1]
     e[2] = dense(x; U)

@@ -6,7 +6,8 @@ import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
+from itertools import chain
 
 import numpy as np
 
@@ -51,18 +52,27 @@ def count_laws(
 
 
 def _counted(problem: Problem, seed: int, memory: int | None) -> LawCount:
-    evidence = Evidence(partial(count_laws, seed=seed, memory=memory))
+    evidence = Evidence(partial(_part, seed=seed, memory=memory))
+    early = [Needs.STRUCTURE, Needs.PARTS]
+    if not budget.quick(problem):
+        early.append(Needs.NARROW)
     proofs = dict[Theorem, Proof]()
-    for theorem in (*_NEEDING[Needs.STRUCTURE], *_NEEDING[Needs.PARTS]):
+    for theorem in chain.from_iterable(map(_needing, early)):
         if (proof := theorem(problem, evidence)) is None:
             continue
-        counted = theorem.needs is Needs.PARTS
+        counted = theorem.needs is not Needs.STRUCTURE
         if proof.settles and (counted or not budget.engine_fits(problem, memory)):
             assert proof.trace is not None
             return _row(problem, {theorem: replace(proof, spare=False)}, proof.trace)
         proofs[theorem] = proof
     budget.check_memory(problem, memory)
     return _from_engine(problem, evidence, proofs, problem.key(seed))
+
+
+@lru_cache(maxsize=1024)
+def _part(problem: Problem, seed: int, memory: int | None) -> LawCount:
+    """Count a part of a problem; other problems have the same parts."""
+    return count_laws(problem, seed=seed, memory=memory)
 
 
 def _from_engine(problem: Problem, evidence: Evidence, given: Proofs, key: str) -> LawCount:
@@ -120,7 +130,7 @@ def _improved(
     laws beyond theirs: the point may have been unlucky.
     """
     better = dict(proofs)
-    for theorem in _NEEDING[Needs.RANKS]:
+    for theorem in _needing(Needs.RANKS):
         if theorem in proofs and _upper(proofs[theorem]) > rank:
             points = (trials.fresh(fields, at.sampler.rng) for _ in range(LAW_TRIALS))
             again = (theorem(problem, replace(at, at=point, check=False)) for point in points)
@@ -137,11 +147,12 @@ def _timed(row: LawCount, fields: VectorFields, at: Orbit) -> LawCount:
     return replace(row, timeless=fields.dimension - rank)
 
 
-_NEEDING = {needs: [each for each in THEOREMS if each.needs is needs] for needs in Needs}
+def _needing(needs: Needs) -> list[Theorem]:
+    return [each for each in THEOREMS if each.needs is needs]
 
 
 def _proofs(problem: Problem, evidence: Evidence, needs: Needs) -> dict[Theorem, Proof]:
-    found = ((theorem, theorem(problem, evidence)) for theorem in _NEEDING[needs])
+    found = ((theorem, theorem(problem, evidence)) for theorem in _needing(needs))
     return {theorem: proof for theorem, proof in found if proof is not None}
 
 

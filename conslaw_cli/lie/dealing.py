@@ -12,7 +12,7 @@ witnesses are small come first.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise, product
 
@@ -34,12 +34,15 @@ class Dealing:
     core: tuple[Strand, ...]
 
 
-def dealings(graph: Graph, sizes: range = range(LARGE + 1)) -> Iterator[Dealing]:
+def dealings(
+    graph: Graph, sizes: range = range(LARGE + 1), given: Iterable[Dealing] = ()
+) -> Iterator[Dealing]:
     """Yield ways to deal out the units of a graph, those with small witnesses first; with large
-    ones only where there are no others. sizes: numbers of parameters that these may have.
+    ones only where there are no others. sizes: numbers of parameters that these may have. given:
+    further ways.
     """
     shape = _Shape.of(graph)
-    found = dict[tuple[tuple[Strand, int], ...], Dealing]()
+    found = {tuple(each.strands.items()): each for each in given}
     for number, late, spread in product(shape.numbers(), (True, False), (True, False)):
         strands = shape.dealt(number, late, spread)
         if strands.total() > 1 and all(map(shape.admissible, strands)):
@@ -121,9 +124,10 @@ class _Shape:
         return (max(strands, key=lambda s: (sum(n > 0 for n in s), -sum(s), s)),)
 
     def largest(self, dealing: Dealing) -> int:
-        """Return the number of parameters of two of the largest strands with the core."""
-        strand = max(dealing.strands, key=lambda s: (self.parameters(s), s))
-        total = Counter(dealing.core) | Counter({strand: min(2, dealing.strands[strand])})
+        """Return the number of parameters of the two largest strands with the core."""
+        strands = Counter({strand: min(2, n) for strand, n in dealing.strands.items()})
+        ordered = sorted(strands.elements(), key=lambda s: (self.parameters(s), s))
+        total = Counter(dealing.core) | Counter(ordered[-2:])
         return self.parameters([sum(column) for column in zip(*total.elements(), strict=True)])
 
     def parameters(self, sizes: Sequence[int]) -> int:

@@ -256,6 +256,8 @@ def _complete(graph: Graph, flow: Flow, strands: tuple[Strand, ...]) -> Witness 
         rank = orbit(there, field, rng, enough, state).rank
     else:
         rank = _reached(sampler, enough)
+    if rank > enough:
+        raise ContradictionError(f"{strands}: rank {rank} at seed {seed}, laws leave {enough}")
     if rank < enough:
         return None
     return Witness(strands, fields.dimension, rank, laws, field.p, seed)

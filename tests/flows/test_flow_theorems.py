@@ -64,7 +64,7 @@ def test_two_layers_under_momentum(
     alone = counted(network, flow)
     assert [bound.method for bound in alone.upper] == ["momentum pair"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(budget, "ENGINE_LIMIT", 1500)
+        patch.setattr(budget, "ENGINE_LIMIT", 550)
         engine = counted(network, flow)
     assert "known laws" in [bound.method for bound in engine.upper]
     for figure in ("dim_lie", "laws", "known_listed", "known_independent", "timeless", "verdict"):
@@ -79,7 +79,7 @@ def test_monomial_maps_under_mirror_flows(bias: Any, flow: Asked) -> None:
     alone = counted(network, flow)
     assert [bound.method for bound in alone.lower] == ["mirror paths"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(budget, "ENGINE_LIMIT", 1500)
+        patch.setattr(budget, "ENGINE_LIMIT", 550)
         engine = counted(network, flow)
     assert "brackets" in [bound.method for bound in engine.lower]
     for figure in ("dim_lie", "laws", "known_listed", "known_independent", "verdict"):
@@ -98,7 +98,7 @@ def test_relu_under_momentum(
     alone = counted(network, Momentum(friction))
     assert [bound.method for bound in alone.upper] == ["momentum paths"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(budget, "ENGINE_LIMIT", 1500)
+        patch.setattr(budget, "ENGINE_LIMIT", 550)
         engine = counted(network, Momentum(friction))
     assert engine.trace is not None
     assert {"orbit", "brackets"} & {bound.method for bound in engine.lower}

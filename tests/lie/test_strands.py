@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 from math import comb
 
 import any_width
 import pytest
+from graphs import Given
 
-from conslaw_cli import MLP, Activation, Decay, Layers, Linear, Momentum, Problem, count_laws
+from conslaw_cli import (
+    MLP,
+    Activation,
+    Decay,
+    Layers,
+    Linear,
+    Mirror,
+    Momentum,
+    Power,
+    Problem,
+    count_laws,
+)
 from conslaw_cli.families.layers import Branch
-from conslaw_cli.lie.strands import Strand, complete, lifted
+from conslaw_cli.flows.mirror import Shorthand
+from conslaw_cli.lie.strands import Lifting, Strand, complete, lifted, lifts
+from conslaw_cli.lie.theorems.block_lifting import lifting
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.units import Units
 
 F, P, R = (1, 1, 1, 1), (1, 1, 1, 0), (0, 1, 1, 1)
 
@@ -72,3 +89,53 @@ def test_of_units_with_gates_as_many_count_as_their_neighbours_tell_apart() -> N
     row = count_laws(Layers((40,), (Linear(64), *branches, Linear(4))))
     assert (row.verdict, row.laws) == ("proved", comb(65, 2) + 2 * 512)
     assert row.lower[0].shown.endswith("894 gated units more add one law each")
+
+
+def test_fewer_gated_units_than_that_do_not_count_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One gated unit and one input leave dependent laws to four linear units between them: a
+    second one sees more of them.
+    """
+    problem = Problem(Layers((1,), (Linear(4), Linear(6), Activation("relu"), Linear(2))))
+    module = sys.modules[lifting.__module__]
+    monkeypatch.setattr(module, "_dealt", lambda asked, graph, *sizes: _whole(asked, graph))
+    monkeypatch.setattr(module, "enough", lambda graph: {2: 1})
+    assert module._gated(problem, problem.graph) is None
+    monkeypatch.setattr(module, "enough", lambda graph: {2: 4})
+    assert module._gated(problem, problem.graph).laws == count_laws(problem).laws
+
+
+def _whole(problem: Problem, graph: Graph) -> Lifting | None:
+    """Return what the network says of itself as one strand."""
+    sizes = Units.of(graph).sizes
+    return lifted(problem, {sizes: 1}, [])
+
+
+EXPONENTIAL = "x[2]\nz[2] = dense(x; U1)\nh = exp(z)\ny[2] = dense(h; U2)"
+FROZEN = "x[2]\nh[2] = dense(x; U1)\ny[2] = dense(h; U2)\nfrozen U1"
+SHARED = "x[2]\nh[2] = dense(x; U1)\ng[2] = dense(h; U1)\ny[1] = dense(g; U2)"
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        Problem(Given(Graph.parse(EXPONENTIAL))),
+        Problem(Given(Graph.parse(FROZEN))),
+        Problem(Given(Graph.parse(SHARED))),
+        Problem(MLP((2, 2, 2), "linear"), Mirror((("U1", Power(1)),))),
+        Problem(MLP((2, 2, 2), "linear"), Momentum(metric=Shorthand("nmf"))),
+    ],
+)
+def test_what_does_not_lift_is_not_lifted(problem: Problem) -> None:
+    """Values at 0, constants, laws that are sums over units, metrics that vanish at 0."""
+    assert not lifts(problem)
+
+
+def test_a_law_that_lies_in_no_block_decides_nothing() -> None:
+    """The law of an array that is used twice is a trace."""
+    assert complete(Problem(Given(Graph.parse(SHARED))), [(1, 1), (1, 0)]) is None
+
+
+def test_a_witness_uses_no_law_that_its_own_narrowness_gives_it() -> None:
+    """One number on either side of a layer gives momentum a second charge for two of its units."""
+    assert complete(Problem(MLP((2, 4, 2), "linear"), Momentum()), [(1, 2, 1)]) is None
+    assert complete(Problem(MLP((2, 4, 2), "linear"), Momentum()), [(1, 2, 1)] * 2) is not None

@@ -22,6 +22,12 @@ from conslaw_cli.lie.theorems.paths import paths
 from conslaw_cli.lie.theorems.segments import segments
 from conslaw_cli.lie.theorems.single_field import single_field
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, Theorem
+from conslaw_cli.lie.theorems.wide_chains import (
+    cut_chain,
+    full_chain,
+    wide_gated_layers,
+    wide_linear_layers,
+)
 from conslaw_cli.problems import Problem
 
 __all__ = ["THEOREMS", "Evidence", "Needs", "Proof", "Theorem", "settled_by_structure"]
@@ -37,6 +43,10 @@ THEOREMS: tuple[Theorem, ...] = (
     linear_pair,
     image,
     direct_sum,
+    full_chain,
+    cut_chain,
+    wide_linear_layers,
+    wide_gated_layers,
     block_lifting,
     found_laws,
     mirror_paths,

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
+from conslaw_cli.errors import ContradictionError
 from conslaw_cli.flows import Kind, Timed
-from conslaw_cli.lie.dealing import LARGE, SMALL, dealings
+from conslaw_cli.lie import chains
+from conslaw_cli.lie.dealing import LARGE, SMALL, Dealing, dealings
 from conslaw_cli.lie.gates import enough
+from conslaw_cli.lie.intervals import by_intervals
 from conslaw_cli.lie.strands import Lifting, Strand, Witness, lifted
-from conslaw_cli.lie.theorems.structure import chain_of, network_of, parts_of
-from conslaw_cli.lie.theorems.theorem import Evidence, Proof, theorem
+from conslaw_cli.lie.theorems.structure import Chain, chain_of, network_of, parts_of
+from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.units import Units
 from conslaw_cli.problems import Problem
 from conslaw_cli.records import Bound, Trace
-
-NARROW = 1500
-"""Parameters up to which brackets at a generic point are as good."""
 
 
 @theorem(
     "block lifting",
     title="Networks of any width, from a few narrow ones",
     source="proved in docs/any-width.md",
+    needs=Needs.NARROW,
     flows=(Kind.GRADIENT, Kind.DECAY, Kind.MOMENTUM),
 )
 def block_lifting(problem: Problem, evidence: Evidence) -> Proof | None:
@@ -40,8 +42,7 @@ def block_lifting(problem: Problem, evidence: Evidence) -> Proof | None:
     Proof. docs/any-width.md. Each witness is a rank modulo a prime at the point named, a lower
     bound, that meets the upper bound of the laws there.
     """
-    whole = parts_of(problem) == [(problem, 1)] and chain_of(problem) is None
-    if problem.parameters <= NARROW or not whole or (network := network_of(problem)) is None:
+    if parts_of(problem) != [(problem, 1)] or (network := network_of(problem)) is None:
         return None
     graph, still = network
     found = lifting(problem, graph)
@@ -50,16 +51,34 @@ def block_lifting(problem: Problem, evidence: Evidence) -> Proof | None:
 
 def lifting(problem: Problem, graph: Graph) -> Lifting | None:
     """Return what block lifting says of a network, under a loss whose output gradients are free."""
+    if (chain := chain_of(problem)) is not None:
+        return _of_chain(problem, graph, chain)
     small, large = range(SMALL + 1), range(SMALL + 1, LARGE + 1)
     return _dealt(problem, graph, small) or _gated(problem, graph) or _dealt(problem, graph, large)
 
 
-def _dealt(problem: Problem, graph: Graph, sizes: range) -> Lifting | None:
+def _dealt(
+    problem: Problem, graph: Graph, sizes: range, given: Iterable[Dealing] = ()
+) -> Lifting | None:
     """Return what some way of dealing out the units of a graph proves, with witnesses of some
     sizes.
     """
-    found = (lifted(problem, each.strands, each.core) for each in dealings(graph, sizes))
+    found = (lifted(problem, each.strands, each.core) for each in dealings(graph, sizes, given))
     return next(filter(None, found), None)
+
+
+def _of_chain(problem: Problem, graph: Graph, chain: Chain) -> Lifting | None:
+    """Return the same of a chain that is not to be narrowed by other theorems."""
+    gradient = problem.flow.kind is Kind.GRADIENT
+    narrower = [chains.narrowed(chain, 2 if problem.flow.kind is Kind.MOMENTUM else 1)]
+    narrower += [chains.clamped(chain), *chains.cut(chain)] if gradient else []
+    if any(other.widths != chain.widths for other in narrower):
+        return None
+    found = _dealt(problem, graph, range(LARGE + 1), by_intervals(chain))
+    known = chains.independent(chain) - chain.unmoved
+    if gradient and found is not None and found.laws != known:
+        raise ContradictionError(f"{problem.name}: {found.laws} laws by strands, {known} by sizes")
+    return found
 
 
 def _gated(problem: Problem, graph: Graph) -> Lifting | None:

@@ -21,6 +21,7 @@ class Needs(Enum):
 
     STRUCTURE = "nothing else"
     PARTS = "counts of smaller problems"
+    NARROW = "counts of narrower networks, or nothing else; asked only where ranks take long"
     RANKS = "ranks at a random point"
     PATH = "the rank of the end point of a path"
     BRACKETS = "ranks of brackets"

@@ -1,0 +1,81 @@
+"""Networks whose paths are known by their gates, and others."""
+
+from __future__ import annotations
+
+import pytest
+from graphs import Given
+
+from conslaw_cli import count_laws
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.monomial import hidden_units
+
+X = "x[1×4]\nc[2] = conv(x, kernel=2; U1)\nr = relu(c)\n"
+MONOMIAL = {
+    "convolutions": X
+    + "d[2] = conv(r, kernel=2; U2, b2)\nq = relu(d)\nv = flatten(q)\ny[1] = dense(v; U3)",
+    "pools apart": X
+    + "p = avg_pool(r, kernel=2)\nd[1] = conv(p, kernel=1; U2)\nq = relu(d)\ny = flatten(q)",
+    "pools that overlap, at the end": X + "p = avg_pool(r, kernel=2, stride=1)\ny = flatten(p)",
+    "a branch with gates": (
+        "x[2]\nh[2] = dense(x; U1)\ng = relu(h)\nz[3] = dense(g; U2)\nr = relu(z)\n"
+        "b[2] = dense(r; U3)\ns = add(g, b)\nq = relu(s)\ny[1] = dense(q; U4)"
+    ),
+    "a projection beside a branch": (
+        "x[2]\nh[2] = dense(x; U1)\ng = relu(h)\nz[2] = dense(g; U2)\nr = relu(z)\n"
+        "b[3] = dense(r; U3)\np[3] = dense(g; U4)\ns = add(p, b)\nq = relu(s)\ny[1] = dense(q; U5)"
+    ),
+}
+OTHERS = {
+    "two layers without gates": "x[2]\nh[2] = dense(x; U1)\ny[2] = dense(h; U2)",
+    "a branch without gates": (
+        "x[2]\nh[2] = dense(x; U1)\ng = relu(h)\nb[2] = dense(g; U2)\ns = add(g, b)\n"
+        "q = relu(s)\ny[1] = dense(q; U3)"
+    ),
+    "a sum without gates": (
+        "x[2]\nh[2] = dense(x; U1)\ng = relu(h)\nz[2] = dense(g; U2)\nr = relu(z)\n"
+        "b[2] = dense(r; U3)\ns = add(g, b)\ny[1] = dense(s; U4)"
+    ),
+    "pools that overlap": (
+        X + "p = avg_pool(r, kernel=2, stride=1)\nv = flatten(p)\ny[1] = dense(v; U2)"
+    ),
+    "a kernel that goes around twice": (
+        "x[1×2]\nc[2] = conv(x, kernel=3, padding=circular; U1)\nr = relu(c)\nv = flatten(r)\n"
+        "y[1] = dense(v; U2)"
+    ),
+    "biases that add up": (
+        "x[2]\na[2] = dense(x; U1, b1)\nc[2] = dense(x; U2, b2)\ns = add(a, c)\nr = relu(s)\n"
+        "y[1] = dense(r; U3)"
+    ),
+    "a shared array": (
+        "x[2]\na[2] = dense(x; U1)\nr = relu(a)\nb[2] = dense(r; U1)\nq = relu(b)\n"
+        "y[1] = dense(q; U2)"
+    ),
+    "shared gates": (
+        "x[2]\na[2] = dense(x; U1)\nb[2] = dense(x; U2)\nr = relu(a | s)\nq = relu(b | s)\n"
+        "h = add(r, q)\ny[1] = dense(h; U3)"
+    ),
+    "a tap that reads nothing": (
+        "x[1×1]\nc[2] = conv(x, kernel=3, padding=same; U1)\nr = relu(c)\nv = flatten(r)\n"
+        "y[1] = dense(v; U2)"
+    ),
+    "a weight that reaches no output": (
+        "x[2]\na[2] = dense(x; U1)\nr = relu(a)\nd[1] = dense(r; U2)\ny[1] = dense(r; U3)\noutput y"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MONOMIAL)
+def test_a_monomial_map_has_one_law_a_hidden_unit_and_its_fields_need_no_brackets(
+    name: str,
+) -> None:
+    graph = Graph.parse(MONOMIAL[name])
+    units, row = hidden_units(graph), count_laws(Given(graph))
+    assert units is not None
+    assert row.laws == units
+    assert row.trace is not None
+    assert row.trace.dimensions == (graph.dimension - units,)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_others_are_not_taken_for_monomial(name: str) -> None:
+    assert hidden_units(Graph.parse(OTHERS[name])) is None

@@ -91,9 +91,8 @@ def test_fields_and_adjoints_as_series_are_those_at_every_time(
     sampler = at(architecture, flow)
     fields, field, n = sampler.fields, sampler.field, sampler.fields.dimension
     assert isinstance(fields, Transporting)
-    states = [
-        np.concatenate([x, field.random(RNG, (1, n, 2))], axis=2) for x in two_points(sampler)
-    ]
+    points = sampler.theta, field.random(RNG, (1, n, 1))
+    states = [np.append(x, field.random(RNG, (1, n, 2)), axis=2) for x in points]
     probes = [fields.sample(field, RNG, 1) for _ in range(2)]
     over, coefficients = Series(field, sum(fields.degree()) + 4), list[Array]()
     for k in range(over.length):

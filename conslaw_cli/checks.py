@@ -6,7 +6,6 @@ what was given. Readers of YAML and flags check their text beforehand, to say wh
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
@@ -114,6 +113,8 @@ def near(word: str, known: Iterable[str]) -> str:
     """Return `` (did you mean …?)`` with the known word that is meant, or nothing: one written in
     other letters, begun, abbreviated by its initials, or misspelt.
     """
+    import difflib  # dear, and needed for errors only
+
     known = list(known)
     plain = word.lower().replace("-", "_").replace(" ", "_")
     for meant in (

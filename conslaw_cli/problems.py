@@ -8,16 +8,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from conslaw_cli import checks
-from conslaw_cli.algebra.expansion import Expansion
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Flow, Kind, VectorFields
 from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.networks.known_laws import Family, Laws
 from conslaw_cli.records import job_hash
+
+if TYPE_CHECKING:
+    from conslaw_cli.algebra.expansion import Expansion
+
+LISTED_SOON = 10**5
+"""Terms of known laws that are listed in no time."""
 
 
 class Architecture(Protocol):
@@ -257,10 +263,13 @@ class Problem:
     @property
     def most_listed(self) -> int:
         """An upper bound of :attr:`known_listed`, soon found: a flow of θ alone has at most one law
-        for each of gradient flow.
+        for each of gradient flow, and with time or velocities at most two.
         """
-        of_theta = self.state == self.parameters
-        return self.architecture.known_listed if of_theta else self.known_listed
+        if self.state == self.parameters:
+            return self.architecture.known_listed
+        if self.architecture.known_terms < LISTED_SOON:
+            return self.known_listed
+        return 2 * self.architecture.known_listed
 
     def key(self, seed: int, degree: int | None = None) -> str:
         """Return the SHA-256 of the job's canonical JSON, of what is not at its default: its key in
@@ -279,3 +288,10 @@ class Problem:
     def laws(self) -> Laws:
         """Return the known laws."""
         return self.flow.laws(self.architecture)
+
+    def families(self) -> Sequence[Family] | None:
+        """Return the families of the known laws of gradient flow, without listing their entries;
+        None for a φ or fields given by formulas.
+        """
+        fields = self.architecture.fields() if self.graph is not None else None
+        return fields.families() if isinstance(fields, GradientFields) else None

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
-from conslaw_cli import checks
+from conslaw_cli import __version__, checks
 
-Verdict = Literal["proved", "computed", "failed"]
+Verdict = Literal["proved", "computed", "bounded", "failed"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 """Best first: a row never makes room for one whose verdict stands after its own."""
+OPEN: tuple[Verdict, ...] = ("bounded", "failed")
+"""Verdicts of rows whose count another run, with more time or memory, may find."""
+VERSION = __version__
+"""Version of the algorithm, part of every row: results of another version are computed again."""
 GRADIENT = "gradient"
 """The flow of rows that name none."""
 
@@ -67,8 +71,10 @@ class LawCount:
     these ``known`` and ``new``, and how many laws are ``not_polynomial`` of that degree. ``flow``
     is what moves the parameters, its key or that with its values, ``state`` the dimension of its
     state space, which is ``dim_lie + laws``; a row of gradient flow, whose state is θ, does not
-    write them. ``timeless``: how many laws do not depend on time, where some may. The counts
-    are None in a failed row, whose ``reason`` says why.
+    write them. ``timeless``: how many laws do not depend on time, where some may.
+
+    A bounded row has ``laws_at_least`` so many independent laws, and no count: its ``reason`` says
+    why. What it has not is None, as are all counts of a failed row, whose ``reason`` says why.
 
     >>> from conslaw_cli import MLP, count_laws
     >>> row = count_laws(MLP((1, 2, 2, 1), "linear"))
@@ -101,6 +107,7 @@ class LawCount:
     flow: str | Mapping[str, Any] = GRADIENT
     state: int | None = None
     timeless: int | None = None
+    laws_at_least: int | None = None
 
     def __post_init__(self) -> None:
         if self.state is None:
@@ -110,17 +117,21 @@ class LawCount:
         """Return one line: the name and what was counted; :meth:`to_dict` has all of it."""
         counted = f"D = {self.parameters}, dim Lie = {self.dim_lie}, laws = {self.laws}"
         figures = f"{counted} ({self.known_independent} known), " if self.reason is None else ""
+        if self.laws_at_least is not None:
+            figures = f"D = {self.parameters}, laws ≥ {self.laws_at_least}, "
         return f"<LawCount {checks.shown(self.name)}: {figures}{self.verdict}>"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row under its public keys (README, "Output"), ready for ``json.dumps``."""
         own = ("parameters", "dim_lie", "laws", "known_listed", "known_independent", "unknown_laws")
         trace = None if self.trace is None else list(self.trace.dimensions)
+        least = self.laws_at_least
         return {
             "name": self.name,
             **self.architecture,
             **({} if self.flow == GRADIENT else {"flow": self.flow, "state": self.state}),
             **{key: getattr(self, key) for key in own},
+            **({} if least is None else {"laws_at_least": least}),
             "trace": trace,
             "involutive": self.involutive,
             "verdict": self.verdict,
@@ -139,15 +150,16 @@ class LawCount:
     to_json = to_dict
 
     def _evidence(self) -> dict[str, Any]:
-        if self.reason is not None:
+        if self.verdict == "failed":
             return {"reason": self.reason}
+        trace = {
+            "error_bound": self.trace.error_bound if self.trace else None,
+            "complete": self.trace is None or self.trace.complete,
+        }
         return {
             "lower": [asdict(bound) for bound in self.lower],
             "upper": [asdict(bound) for bound in self.upper],
-            "trace": {
-                "error_bound": self.trace.error_bound if self.trace else None,
-                "complete": self.trace is None or self.trace.complete,
-            },
+            **({"reason": self.reason} if self.verdict == "bounded" else {"trace": trace}),
             "scope": self.scope,
             **({} if self.timeless is None else {"laws_free_of_time": self.timeless}),
         }
@@ -156,24 +168,27 @@ class LawCount:
     def from_json(cls, row: Mapping[str, Any]) -> LawCount:
         """Read a row that :meth:`to_json` wrote. Raise KeyError or TypeError if it is not one."""
         evidence = row["evidence"]
-        reason = evidence.get("reason")
         own = {f.name for f in fields(cls)} & set(row) - {"trace"}
         known = {key: row[key] for key in own}
         rest = ("trace", "evidence")
         architecture = {key: row[key] for key in row if key not in own and key not in rest}
-        if reason is not None:
-            return cls(architecture=architecture, reason=reason, **known)
+        if row["verdict"] == "failed":
+            return cls(architecture=architecture, reason=evidence["reason"], **known)
+        bounded = row["verdict"] == "bounded"
         return cls(
             architecture=architecture,
-            trace=Trace(
-                tuple(row["trace"]), evidence["trace"]["error_bound"], evidence["trace"]["complete"]
-            ),
+            trace=None if bounded else _trace(row["trace"], evidence["trace"]),
+            reason=evidence["reason"] if bounded else None,
             lower=tuple(Bound(**bound) for bound in evidence["lower"]),
             upper=tuple(Bound(**bound) for bound in evidence["upper"]),
             scope=evidence["scope"],
             timeless=evidence.get("laws_free_of_time"),
             **known,
         )
+
+
+def _trace(dimensions: Sequence[int], evidence: Mapping[str, Any]) -> Trace:
+    return Trace(tuple(dimensions), evidence["error_bound"], evidence["complete"])
 
 
 def canonical_json(value: Any) -> str:

@@ -3,8 +3,8 @@ network: a check to be run at length.
 
     python tests/any_width.py [NETWORKS] [SEED]
 
-It draws networks that are small enough for brackets, of all families and flows that block lifting
-covers, and networks whose paths are known by their gates. It stops at the first that differs.
+It draws networks that are small enough for brackets, of all families and flows that these theorems
+cover, and stops at the first that differs.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from random import Random
 from typing import Any
 
 from conslaw_cli import (
+    MLP,
     Activation,
     Convolution,
     Decay,
@@ -29,12 +30,8 @@ from conslaw_cli import (
     count_laws,
 )
 from conslaw_cli.families.layers import Branch, Layer
-from conslaw_cli.flows import Kind
-from conslaw_cli.lie.strands import lifts
-from conslaw_cli.lie.theorems.block_lifting import lifting
-from conslaw_cli.lie.theorems.structure import network_of
+from conslaw_cli.lie.theorems import THEOREMS, Evidence, Needs
 from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.monomial import hidden_units
 from conslaw_cli.networks.operation import Operation
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -46,6 +43,14 @@ LARGEST = 90
 RELU = Activation("relu")
 
 
+def chain(draw: Random) -> MLP:
+    """Two to five layers, each linear or not, of up to six units."""
+    widths = [draw.randint(1, 6) for _ in range(draw.randint(3, 6))]
+    activations = tuple(draw.choice(["linear", "linear", "relu"]) for _ in widths[1:-1])
+    bias: Any = draw.choice([False, False, "hidden", "all"])
+    return MLP(tuple(widths), activations, bias, _loss(draw, True))
+
+
 def residual(draw: Random) -> Layers:
     """A stream with one to three branches, with or without embedding, and perhaps a head."""
     layers, width = list[Layer](), draw.randint(1, 4)
@@ -54,7 +59,7 @@ def residual(draw: Random) -> Layers:
         width = draw.randint(1, 5)
         layers += _dense(draw, width)
     for _ in range(draw.randint(1, 3)):
-        inner = _dense(draw, draw.randint(1, 6))
+        inner = _dense(draw, draw.randint(1, 6)) if draw.random() < 0.8 else []
         layers.append(Branch((*inner, Linear(width, draw.random() < 0.2))))
     if last:
         layers.append(Linear(draw.randint(1, 4), draw.random() < 0.2))
@@ -94,7 +99,8 @@ def products(draw: Random) -> Given:
     return Given(Graph.parse("\n".join(lines)))
 
 
-FAMILIES: tuple[Callable[[Random], Layers | Given], ...] = (residual, convolutional, products)
+FAMILIES: tuple[Callable[[Random], MLP | Layers | Given], ...]
+FAMILIES = (chain, residual, convolutional, products)
 FLOWS = (None, None, None, Momentum(), Decay())
 
 
@@ -109,18 +115,17 @@ def problem(seed: int) -> Problem:
 
 
 def decided(asked: Problem) -> dict[str, int]:
-    """Return what theorems say of the number of laws, by their names."""
-    if (found := network_of(asked)) is None:
-        return {}
-    graph, still = found
-    counts = dict[str, int]()
-    if asked.flow.kind is Kind.GRADIENT and (units := hidden_units(graph)) is not None:
-        counts["paths"] = units + still
-    lifted = lifting(asked, graph) if lifts(asked) else None
-    if lifted is not None:
-        counts["gates" if lifted.gated else "strands"] = lifted.laws + still * (
-            2 if asked.flow.kind is Kind.MOMENTUM else 1
+    """Return what theorems that need no ranks of the whole network say of the number of laws, by
+    their names.
+    """
+    evidence, counts = Evidence(count_laws), dict[str, int]()
+    for theorem in THEOREMS:
+        proof = (
+            theorem(asked, evidence) if theorem.needs in (Needs.STRUCTURE, Needs.NARROW) else None
         )
+        if proof is not None and proof.lower and proof.upper:
+            assert proof.lower[0].value == proof.upper[0].value
+            counts[theorem.name] = asked.state - proof.lower[0].value
     return counts
 
 
@@ -129,11 +134,11 @@ def check(seed: int) -> list[str]:
     says something else than brackets do.
     """
     asked = problem(seed)
-    counts = decided(asked)
-    if counts:
-        row = count_laws(asked)
-        assert set(counts.values()) == {row.laws}, (seed, str(asked.graph), asked.flow, counts, row)
-    return [*counts] or ["none"]
+    if not (counts := decided(asked)):
+        return ["none"]
+    row = count_laws(asked)
+    assert set(counts.values()) == {row.laws}, (seed, str(asked.graph), asked.flow, counts, row)
+    return [*counts]
 
 
 def _dense(draw: Random, units: int) -> list[Operation]:

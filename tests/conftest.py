@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("suite", deadline=None)  # the machine may be busy with others
+settings.load_profile("suite")
 
 
 def pytest_configure() -> None:
@@ -11,3 +18,15 @@ def pytest_configure() -> None:
     """
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run the whole suite on all cores, where pytest-xdist is installed and ``-n`` does not say
+    otherwise; a part of it, named on the command line, in this process.
+    """
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    worker = hasattr(config, "workerinput") or config.option.usepdb
+    if whole and not worker and getattr(config.option, "numprocesses", 0) is None:
+        config.option.numprocesses = os.cpu_count()
+        config.option.dist = "worksteal"

@@ -90,7 +90,6 @@ class Ring(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
 class Exact:
     """Integers, fractions, floats or symbols, as they are; without an axis of its own."""
 
@@ -135,7 +134,6 @@ class Exact:
         return np.concatenate(parts, axis=1)
 
 
-@dataclass(frozen=True, slots=True)
 class Sizes(Exact):
     """Bounds for sums of absolute values of coefficients, as floats."""
 

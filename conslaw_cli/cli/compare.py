@@ -20,7 +20,8 @@ class AsPublished:
 
     def __init__(self, path: str | None, rows: str) -> None:
         self._published: Published | None = None
-        self._compared = self._same = self._better = self._new = self._differing = 0
+        self._compared = self._same = self._new = self._differing = 0
+        self._better = self._proved = 0
         self._named: list[str] = []
         if path is None or files.is_same(path, rows):
             return
@@ -38,6 +39,7 @@ class AsPublished:
         self._compared += 1
         self._new += found.new
         self._better += found.better
+        self._proved += found.better and row.verdict == "proved"
         self._same += not found.new and found.differs is None
         if found.differs is not None:
             self._differs(f"{files.label(row.name)}: {found.differs}")
@@ -53,7 +55,8 @@ class AsPublished:
             return True
         if self._differing > _NAMED:
             say(f"and {self._differing - _NAMED} more rows that are not as published")
-        better = f", {self._better} of them better: proved now" if self._better else ""
+        now = "proved now" if self._proved == self._better else "of a better verdict now"
+        better = f", {self._better} of them better: {now}" if self._better else ""
         new = f"; {self._new} not published" if self._new else ""
         say(f"{self._same} of {self._compared} rows as published{better}{new}")
         return not self._differing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,15 +17,17 @@ from conslaw_cli.cli.options import (
     first_product,
     formatted,
     interrupted,
+    say,
     write,
     write_pieces,
 )
 from conslaw_cli.cli.progress import search_progress
-from conslaw_cli.errors import ConslawError
+from conslaw_cli.errors import ConslawError, MemoryBudgetError
 from conslaw_cli.sweeps import signals
 
 if TYPE_CHECKING:
-    from conslaw_cli.formats.laws import Result
+    from conslaw_cli.formats.laws import Known, Result
+    from conslaw_cli.networks.known_laws import Family
     from conslaw_cli.problems import Problem
     from conslaw_cli.records import LawCount
 
@@ -37,6 +40,9 @@ _ANOTHER = "conslaw laws --widths 3,4,2 --activation linear --degree 2"
 @click.option("--degree", type=int, default=2, show_default=True, help="Of the polynomials.")
 @click.option("--homogeneous", is_flag=True, help="Of exactly that degree, not up to it.")
 @click.option("--all", "basis", is_flag=True, help="List a linear basis as well.")
+@click.option(
+    "--rational", is_flag=True, help="Then look for quotients of a polynomial and a monomial."
+)
 @click.option("-o", "--output", metavar="FILE", help="Write there instead of stdout.")
 @click.option(
     "--seed",
@@ -52,6 +58,7 @@ def laws(
     degree: int,
     homogeneous: bool,
     basis: bool,
+    rational: bool,
     output: str | None,
     seed: int | None,
     memory: int | None,
@@ -65,7 +72,8 @@ def laws(
     running examples.
 
     A functionally independent generating set is printed: matrices of known laws by their formula,
-    new laws written out.
+    new laws written out. Where there are too many parameters to search, the known laws are, and a
+    line on stderr says so.
 
     \b
     conslaw laws --widths 3,4,2 --activation linear
@@ -82,7 +90,7 @@ def laws(
     check_degree(degree)
     seed = sweep.seed if seed is None else seed
     options = {"degree": degree, "homogeneous": homogeneous, "basis": basis}
-    found = _Found(sweep.problems, {**options, "seed": seed, "memory": memory})
+    found = _Found(sweep.problems, {**options, "seed": seed, "memory": memory}, rational)
     if format_ == "text" and output in (None, "-"):
         try:
             write_pieces(lambda width: stream(found, width=width))
@@ -104,18 +112,20 @@ class _Found:
     Of those that cannot be found it says why: the others shall not be lost.
     """
 
-    def __init__(self, problems: Sequence[Problem], options: dict[str, Any]) -> None:
-        self._problems, self._options = problems, options
+    def __init__(
+        self, problems: Sequence[Problem], options: dict[str, Any], rational: bool
+    ) -> None:
+        self._problems, self._options, self._rational = problems, options, rational
         self.counts: list[LawCount] = []
         self.failed, self.interrupted = 0, False
 
-    def __iter__(self) -> Iterator[Result]:
+    def __iter__(self) -> Iterator[Result | Known]:
         total = len(self._problems)
         for number, problem in enumerate(self._problems, start=1):
             name = problem.name if total == 1 else f"{number}/{total} · {problem.name}"
             try:
                 with signals.let_through():
-                    result = _found(problem, name, self._options)
+                    result = _found(problem, name, self._options, self._rational)
             except ConslawError as error:
                 click.echo(f"Error: {error}", err=True)
                 self.failed += 1
@@ -127,13 +137,31 @@ class _Found:
             yield result
 
 
-def _found(problem: Problem, name: str, options: dict[str, Any]) -> Result:
-    from conslaw_cli.formats.laws import Result
+def _found(problem: Problem, name: str, options: dict[str, Any], rational: bool) -> Result | Known:
+    from conslaw_cli.formats.laws import Known, Result
     from conslaw_cli.laws.polynomials import find_laws
+    from conslaw_cli.laws.rational import find_rational
     from conslaw_cli.lie.count import count_laws
 
+    job = {"seed": options["seed"], "memory": options["memory"]}
     with search_progress(name) as progress:
-        search = find_laws(problem, **options, progress=progress)
+        try:
+            search = find_laws(problem, **options, progress=progress)
+        except MemoryBudgetError as error:
+            if not (families := _known(problem)):
+                raise
+            say(f"only known laws are listed, others were not searched: {error}")
+            return Known(problem, families, count_laws(problem, **job), str(error))
         progress("all laws", 1.0)
-        count = count_laws(problem, seed=options["seed"], memory=options["memory"])
-        return Result(search, count)
+        result = Result(search, count_laws(problem, **job))
+        if not rational:
+            return result
+        progress("rational laws", 1.0)
+        return replace(result, quotients=find_rational(search, result.not_polynomial or 0))
+
+
+def _known(problem: Problem) -> Sequence[Family]:
+    """Return the known laws that can be shown without a search."""
+    from conslaw_cli.flows.gradient import GRADIENT
+
+    return (problem.families() or ()) if problem.flow == GRADIENT else ()

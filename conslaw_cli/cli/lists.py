@@ -6,7 +6,6 @@ import re
 
 import click
 
-from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
 
 
@@ -14,6 +13,7 @@ def _command(kind: str, help_: str) -> click.Command:
     @click.command(kind, short_help=help_, help=f"{help_} NAME shows all of one.")
     @click.argument("name", required=False, metavar="[NAME]")
     def command(name: str | None) -> None:
+        from conslaw_cli import checks
         from conslaw_cli.formats.lists import LISTS, render_entry, render_list
 
         entries = {entry.name: entry for entry in LISTS[kind]()}

@@ -99,11 +99,9 @@ class _Done:
 
     def counts(self) -> str:
         """Return the numbers of rows."""
-        parts = [
-            f"{self._verdicts[each]} {each}"
-            for each in ("proved", "computed", "failed")
-            if self._verdicts[each]
-        ]
+        from conslaw_cli.records import VERDICTS
+
+        parts = [f"{self._verdicts[each]} {each}" for each in VERDICTS if self._verdicts[each]]
         return " · ".join([f"{self._verdicts.total()}/{self.rows}", *parts])
 
     def text(self) -> str:

@@ -90,7 +90,7 @@ def sweep(
         raise click.UsageError("give either --rows or --summary, not both")
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():
-        from conslaw_cli.lie.count import VERSION
+        from conslaw_cli.records import VERSION
         from conslaw_cli.specs.spec import load
         from conslaw_cli.sweeps.store import Store
         from conslaw_cli.sweeps.sweep import Limits, missing, plan
@@ -241,9 +241,11 @@ class _Turns:
 
     def arrived(self, job: Job, row: LawCount) -> None:
         """Note that the row of a job is in the store, unless a better one is."""
+        from conslaw_cli.records import OPEN
+
         self._running.discard(job.id)
         best = self._store.verdict(job.id)
-        if row.verdict == "failed" != best:
+        if row.verdict in OPEN and row.verdict != best:
             self._failed[job.id] = row
         elif not self.over and job is self._jobs[self._next] and row.verdict == best:
             self._give_next(job, row)

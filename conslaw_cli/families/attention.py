@@ -13,6 +13,7 @@ Conservative? Conservation laws for ResNets and Transformers", ICML 2025, arXiv 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Self
 
 from conslaw_cli import checks
@@ -124,13 +125,17 @@ class Attention:
     @property
     def graph(self) -> Graph:
         """The products side by side, each on an input of its own."""
-        inputs, nodes, outputs = [], [], []
-        for i in range(2 * self.heads):
-            first, second = ("Q", "K") if i % 2 == 0 else ("V", "O")
-            name, head = f"{(first + second).lower()}{i // 2 + 1}", i // 2 + 1
-            inputs.append(Input(f"x{i + 1}", (self.dim,)))
-            inner = Linear(self.head_dim)
-            nodes.append(Node(name, inner, (f"x{i + 1}",), (f"{first}{head}",)))
-            nodes.append(Node(f"y{i + 1}", Linear(self.dim), (name,), (f"{second}{head}",)))
-            outputs.append(f"y{i + 1}")
-        return Graph(tuple(inputs), tuple(nodes), tuple(outputs))
+        return _graph(self.dim, self.heads, self.head_dim)
+
+
+@lru_cache(maxsize=4)
+def _graph(dim: int, heads: int, head_dim: int) -> Graph:
+    inputs, nodes, outputs = [], [], []
+    for i in range(2 * heads):
+        first, second = ("Q", "K") if i % 2 == 0 else ("V", "O")
+        name, head = f"{(first + second).lower()}{i // 2 + 1}", i // 2 + 1
+        inputs.append(Input(f"x{i + 1}", (dim,)))
+        nodes.append(Node(name, Linear(head_dim), (f"x{i + 1}",), (f"{first}{head}",)))
+        nodes.append(Node(f"y{i + 1}", Linear(dim), (name,), (f"{second}{head}",)))
+        outputs.append(f"y{i + 1}")
+    return Graph(tuple(inputs), tuple(nodes), tuple(outputs))

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField
-from conslaw_cli.algebra.series import Series
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws
+
+if TYPE_CHECKING:
+    from conslaw_cli.algebra.series import Series
 
 
 class VectorFields(Protocol):

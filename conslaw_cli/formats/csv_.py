@@ -34,6 +34,8 @@ _FIGURES: dict[str, Callable[[LawCount], Any]] = {
     "version": lambda row: row.version,
     "seconds": lambda row: row.seconds,
 }
+_LEAST: dict[str, Callable[[LawCount], Any]] = {"laws_at_least": lambda row: row.laws_at_least}
+"""A column only where some row is bounded."""
 _POLYNOMIAL = ("degree", "linear", "independent", "known", "new", "not_polynomial")
 """Figures of a search for polynomial laws, columns only where there was one."""
 _UNSAFE = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
@@ -47,7 +49,8 @@ def render_csv(report: Report) -> str:
     """
     keys = architecture_keys(report.rows)
     flow = {"flow": flow_text, "state": lambda row: row.state} if flowing(report.rows) else {}
-    every: dict[str, Callable[[LawCount], Any]] = {**flow, **_FIGURES}
+    least = _LEAST if any(row.laws_at_least is not None for row in report.rows) else {}
+    every: dict[str, Callable[[LawCount], Any]] = {**flow, **_FIGURES, **least}
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     polynomial = _POLYNOMIAL if any(row.polynomial_laws for row in report.rows) else ()

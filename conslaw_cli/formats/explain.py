@@ -35,8 +35,7 @@ def explain(row: LawCount) -> str:
         *(_bound("Lower", row, bound, f"≥ {bound.value}") for bound in row.lower),
         *(_bound("Upper", row, bound, _at_most(row, bound)) for bound in row.upper),
         *([_MINORS] if any(bound.prime for bound in row.lower + row.upper) else []),
-        _conclusion(row),
-        *_laws(row),
+        *(_open(row) if row.verdict == "bounded" else [_conclusion(row), *_laws(row)]),
         *_trace(row),
         *([row.scope] if row.scope else []),
     ]
@@ -81,6 +80,14 @@ def _conclusion(row: LawCount) -> str:
     return (
         f"The proved bounds do not meet: the count, {difference}, holds {_except(row.error_bound)}."
     )
+
+
+def _open(row: LawCount) -> list[str]:
+    least = plural(row.laws_at_least or 0, "independent conservation law")
+    return [
+        f"So there are at least {least}, of {row.known_listed} known ones listed.",
+        f"Whether there are others is not decided: {reason(row)}.",
+    ]
 
 
 def _laws(row: LawCount) -> list[str]:

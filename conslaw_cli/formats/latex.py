@@ -76,7 +76,9 @@ def _comments(report: Report) -> list[str]:
 
 def _cell(column: Column, index: int) -> str:
     text = column.cells[index]
-    return re.sub(r"\d+", r"$\g<0>$", text) if column.figures else _escape(text)
+    if not column.figures:
+        return _escape(text)
+    return re.sub(r"(?:≥ )?\d+", r"$\g<0>$", text).replace("≥", r"\geq")
 
 
 def _escape(text: str) -> str:

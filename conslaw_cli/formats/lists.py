@@ -104,6 +104,8 @@ def _methods(problem: Problem, row: LawCount) -> set[str]:
 
 
 def _bears(row: LawCount, bound: Bound) -> bool:
+    if row.verdict == "bounded":
+        return True
     return bound.value == row.dim_lie and (row.verdict == "computed" or bound.kind == "proof")
 
 

@@ -10,16 +10,16 @@ HEAD = 1 << 14
 """Bytes at the start of a file that are enough to know a report by."""
 _LINES = 20
 _COUNTS = (
-    r"name +(\S.* )?D +dim Lie\b",
+    r"name +(\S.* )?D +(state +)?dim Lie\b",
     r".*\n\nrows +\d+\nproved +\d+\n",
     r'\{\s*"schema": "conslaw\.',
     r"name,.*\bparameters,dim_lie,laws,",
-    r"\| name \|(.*\|)? D \| dim Lie \|",
+    r"\| name \|(.*\|)? D \| (state \| )?dim Lie \|",
     r"# .*\n\nRows: ",
     r"% Needs \\usepackage",
 )
 _COUNT = re.compile("|".join(_COUNTS))
-_LAWS = re.compile(r": \d+ parameters?, laws of degree ")
+_LAWS = re.compile(r": \d+ parameters?, (known laws\b|laws of degree )")
 """In all formats of laws: above them, as a comment where need be."""
 
 

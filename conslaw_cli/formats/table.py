@@ -32,7 +32,7 @@ from conslaw_cli.records import LawCount
 
 _GAP = "  "
 _BOLD = "1"
-_COLORS = {"proved": "32", "computed": "33", "failed": "31"}
+_COLORS = {"proved": "32", "computed": "33", "bounded": "35", "failed": "31"}
 
 
 def render_table(report: Report, width: int | None, color: bool) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from conslaw_cli.flows import names
 from conslaw_cli.formats.tally import SHOWN, Tally
-from conslaw_cli.records import GRADIENT, LawCount
+from conslaw_cli.records import GRADIENT, OPEN, LawCount
 
 NONE = "-"
 _OWN = ("phi", "fields", "random_fields")
@@ -178,10 +178,15 @@ def _count(key: str) -> Callable[[LawCount], str]:
     return lambda row: NONE if getattr(row, key) is None else str(getattr(row, key))
 
 
+def _laws(row: LawCount) -> str:
+    return _count("laws")(row) if row.laws_at_least is None else f"≥ {row.laws_at_least}"
+
+
 def _known(row: LawCount) -> str:
-    return (
-        NONE if row.known_independent is None else f"{row.known_independent} of {row.known_listed}"
-    )
+    if row.known_listed is None:
+        return NONE
+    independent = row.laws_at_least if row.known_independent is None else row.known_independent
+    return f"{independent} of {row.known_listed}"
 
 
 def _polynomial(row: LawCount) -> str:
@@ -221,7 +226,7 @@ _STATE = Field("state", _count("state"), True)
 FIGURES = (
     Field("D", _count("parameters"), True),
     Field("dim Lie", _count("dim_lie"), True),
-    Field("laws", _count("laws"), True),
+    Field("laws", _laws, True),
     Field("known", _known, True),
     Field("unknown", _count("unknown_laws"), True),
     Field("trace", _trace, True),
@@ -240,6 +245,10 @@ def verdict_lines(tally: Tally) -> list[str]:
             " exact."
         ),
         "computed": f"the lower bound is proved, the upper bound rests on random trials{error}.",
+        "bounded": (
+            "there are so many laws at least, which is proved; whether there are more is not"
+            " decided."
+        ),
         "failed": "no count was made.",
     }
     return [f"{verdict}: {text}" for verdict, text in meaning.items() if tally.verdicts[verdict]]
@@ -263,12 +272,14 @@ def theory_lines(rows: Sequence[LawCount]) -> list[str]:
 
 
 def failure_lines(rows: Sequence[LawCount]) -> list[str]:
-    """Return why each failed row failed, one line per row."""
-    return [f"{label(row.name)} failed: {reason(row)}" for row in rows if row.verdict == "failed"]
+    """Return why each row without a count has none, one line per row."""
+    return [
+        f"{label(row.name)} {row.verdict}: {reason(row)}" for row in rows if row.verdict in OPEN
+    ]
 
 
 def reason(row: LawCount) -> str:
-    """Return why a row failed, as one line."""
+    """Return why a row has no count, as one line."""
     return label(row.reason) if row.reason else "no reason was recorded"
 
 

@@ -43,8 +43,8 @@ def estimated_seconds(problem: Problem) -> float:
 
 def _transport_seconds(problem: Problem) -> float:
     """Guess what transport takes, where φ has so few components that traces are long."""
-    graph, rank = problem.graph, problem.parameters - problem.architecture.known_listed
-    if graph is None or not FEWEST_LONG < rank < REFUSED or graph.state_size:
+    rank = problem.parameters - problem.architecture.known_listed
+    if not FEWEST_LONG < rank < REFUSED or (graph := problem.graph) is None or graph.state_size:
         return 0.0
     image = (graph.input_size + 1) * graph.output_size
     if rank < FEWEST_LEVELS * image:
@@ -91,12 +91,11 @@ def engine_fits(problem: Problem, memory: int | None) -> bool:
     return needed <= budget_of(memory, needed)
 
 
-def check_memory(problem: Problem, memory: int | None) -> None:
-    """Raise MemoryBudgetError if the engine would need more than the budget, before anything is
-    allocated.
-    """
+def excess(problem: Problem, memory: int | None) -> str | None:
+    """Say what the engine would need, if that is more than the budget; None if it fits."""
     needed = needed_memory(problem)
-    check_budget(f"{problem.parameters} parameters", needed, budget_of(memory, needed))
+    budget = budget_of(memory, needed)
+    return _exceeds(f"{problem.parameters} parameters", needed, budget) if needed > budget else None
 
 
 def budget_of(memory: int | None, needed: int) -> int:
@@ -109,10 +108,11 @@ def budget_of(memory: int | None, needed: int) -> int:
 def check_budget(what: str, needed: int, budget: int, advice: str = "") -> None:
     """Raise MemoryBudgetError if ``needed`` bytes exceed the budget."""
     if needed > budget:
-        raise MemoryBudgetError(
-            f"{what} need about {_bytes(needed)}, the memory budget is {_bytes(budget)}"
-            + (f"; {advice}" if advice else "")
-        )
+        raise MemoryBudgetError(_exceeds(what, needed, budget) + (f"; {advice}" if advice else ""))
+
+
+def _exceeds(what: str, needed: int, budget: int) -> str:
+    return f"{what} need about {_bytes(needed)}, the memory budget is {_bytes(budget)}"
 
 
 def _bytes(size: int) -> str:

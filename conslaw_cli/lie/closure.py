@@ -28,15 +28,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from conslaw_cli.algebra.field import TERMS, Array, Folding, PrimeField, Span
 from conslaw_cli.algebra.rings import derivative, lift, value
-from conslaw_cli.algebra.series import Series
 from conslaw_cli.flows import Transporting, TransportingDrift, VectorFields
-from conslaw_cli.lie import transport
 from conslaw_cli.lie.orbit import Orbit
+
+if TYPE_CHECKING:
+    from conslaw_cli.algebra.series import Series
 
 CHUNK_BYTES = 1 << 26
 """Jets held at once, roughly."""
@@ -217,6 +219,8 @@ class Sampler:
 
     def carried(self, enough: int, covectors: Array | None = None) -> Span:
         """Return what transport from the point spans (transport.py)."""
+        from conslaw_cli.lie import transport
+
         assert isinstance(self.fields, Transporting)
         at = self.fields, self.field, self.theta, self.rng
         return transport.transported(*at, enough, covectors)
@@ -337,6 +341,8 @@ def _carry_next(fields: VectorFields, dimensions: Sequence[int], enough: int) ->
     level = len(dimensions)
     if level < FEWEST_LEVELS or not (isinstance(fields, Transporting) and fields.transports):
         return False
+    from conslaw_cli.lie import transport
+
     gain = max(1, dimensions[-1] - dimensions[-2])
     level += -(-(enough - dimensions[-1]) // gain)
     nested, balanced = 3 * FEW * 3**level, enough * 7 ** level.bit_length()

@@ -11,19 +11,18 @@ from itertools import chain
 
 import numpy as np
 
-from conslaw_cli import __version__, checks
-from conslaw_cli.errors import ContradictionError
+from conslaw_cli import checks
+from conslaw_cli.errors import ContradictionError, MemoryBudgetError
 from conslaw_cli.flows import Clocked, VectorFields
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.lie import budget, trials
+from conslaw_cli.lie.bounded import bounded
 from conslaw_cli.lie.closure import RankTrace, spanning
 from conslaw_cli.lie.orbit import Orbit, Steps, orbit
 from conslaw_cli.lie.theorems import THEOREMS, Evidence, Needs, Proof, Theorem
 from conslaw_cli.problems import Architecture, Problem
-from conslaw_cli.records import Bound, LawCount, Trace
+from conslaw_cli.records import VERSION, Bound, LawCount, Trace
 
-VERSION = __version__
-"""Version of the algorithm, part of every row: results of another version are computed again."""
 LAW_TRIALS = 3
 """Fresh primes and points at which ranks of laws are computed again where laws beyond these seem to
 exist.
@@ -37,9 +36,10 @@ def count_laws(
 ) -> LawCount:
     """Count the conservation laws of a problem; of an architecture under gradient flow.
 
-    memory: the budget in bytes, by default half of what is free. Raise SpecError if an argument is
-    wrong; raise MemoryBudgetError, before allocating anything, if no method fits the budget; raise
-    ContradictionError if two bounds contradict each other (a bug).
+    memory: the budget in bytes, by default half of what is free. Where no method fits the budget,
+    the row is bounded by the known laws; raise MemoryBudgetError, before allocating anything, if
+    there are none. Raise SpecError if an argument is wrong, ContradictionError if two bounds
+    contradict each other (a bug).
 
     >>> from conslaw_cli import MLP
     >>> count_laws(MLP((3, 4, 2), "relu", "hidden"))
@@ -65,8 +65,17 @@ def _counted(problem: Problem, seed: int, memory: int | None) -> LawCount:
             assert proof.trace is not None
             return _row(problem, {theorem: replace(proof, spare=False)}, proof.trace)
         proofs[theorem] = proof
-    budget.check_memory(problem, memory)
+    if (excess := budget.excess(problem, memory)) is not None:
+        return _bounded(problem, excess, proofs)
     return _from_engine(problem, evidence, proofs, problem.key(seed))
+
+
+def _bounded(problem: Problem, excess: str, proofs: Proofs) -> LawCount:
+    """Return a row that is bounded by known laws; raise MemoryBudgetError if there are none."""
+    row = bounded(problem, excess, proofs.values())
+    if row is None:
+        raise MemoryBudgetError(excess)
+    return row
 
 
 @lru_cache(maxsize=1024)

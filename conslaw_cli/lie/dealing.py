@@ -42,25 +42,36 @@ def dealings(
     further ways.
     """
     shape = _Shape.of(graph)
-    found = {tuple(each.strands.items()): each for each in given}
+    found = {frozenset(each.strands.items()): each for each in given}
     for number, late, spread in product(shape.numbers(), (True, False), (True, False)):
         strands = shape.dealt(number, late, spread)
-        if strands.total() > 1 and all(map(shape.admissible, strands)):
-            found.setdefault(tuple(strands.items()), Dealing(strands, shape.core(strands)))
+        if strands.total() > 1:
+            found.setdefault(frozenset(strands.items()), Dealing(strands, shape.core(strands)))
     sized = [(shape.largest(dealing), dealing) for dealing in found.values()]
     ordered = sorted(sized, key=lambda each: (each[0], len(each[1].strands)))
-    most = SMALL if ordered and ordered[0][0] <= SMALL else LARGE
-    fitting = (dealing for size, dealing in ordered if size in sizes and size <= most)
-    yield from islice(fitting, ATTEMPTS)
+    admissible = (each for each in ordered if all(map(shape.admissible, each[1].strands)))
+    yield from islice(_fitting(admissible, sizes), ATTEMPTS)
+
+
+def _fitting(sized: Iterable[tuple[int, Dealing]], sizes: range) -> Iterator[Dealing]:
+    """Yield those whose witnesses have some of these sizes, large ones only if the first is."""
+    most = 0
+    for size, dealing in sized:
+        most = most or (SMALL if size <= SMALL else LARGE)
+        if size > most:
+            return
+        if size in sizes:
+            yield dealing
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """The spaces of a graph. weights: for each array the spaces at its ends, and how many
-    parameters join two units of these.
+    """The spaces of a graph. ends: inputs, outputs and the constant; weights: for each array the
+    spaces at its ends, and how many parameters join two units of these.
     """
 
     units: Units
+    ends: frozenset[int]
     weights: tuple[tuple[int, int, int], ...]
 
     @classmethod
@@ -70,13 +81,8 @@ class _Shape:
             (read, written, array.size // (units.sizes[read] * units.sizes[written]))
             for array, (read, written) in zip(graph.arrays, units.arrays, strict=True)
         ]
-        return cls(units, tuple(weights))
-
-    @property
-    def ends(self) -> set[int]:
-        """Inputs, outputs and the constant."""
-        constant = {i for i, openers in enumerate(self.units.openers) if not openers}
-        return {*self.units.inputs, *self.units.outputs} | constant
+        constant = (i for i, openers in enumerate(units.openers) if not openers)
+        return cls(units, frozenset((*units.inputs, *units.outputs, *constant)), tuple(weights))
 
     def numbers(self) -> list[int]:
         """Return numbers of strands to try."""
@@ -115,8 +121,8 @@ class _Shape:
         """Whether every part of a strand touches an end."""
         reached = {i for i in self.ends if strand[i]}
         edges = [(a, b) for a, b, _ in self.weights if strand[a] and strand[b]]
-        while grown := {x for e in edges if reached & {*e} for x in e} - reached:
-            reached |= grown
+        while any((a in reached) != (b in reached) for a, b in edges):
+            reached.update(x for a, b in edges if a in reached or b in reached for x in (a, b))
         return reached == {i for i, n in enumerate(strand) if n}
 
     def core(self, strands: Mapping[Strand, int]) -> tuple[Strand, ...]:

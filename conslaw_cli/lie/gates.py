@@ -41,7 +41,7 @@ def _gated(graph: Graph, units: Units) -> list[int]:
     """Return the spaces whose units have gates of their own, and a law of their own."""
     own = [
         {(part.array, part.written) for part in form.parts}
-        for form in graph.wiring().forms()
+        for form in graph.wiring(skips=True).forms()
         if form.kind == "diagonal"
     ]
     found = []

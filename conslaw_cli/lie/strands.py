@@ -101,6 +101,26 @@ class Lifting:
     gated: int = 0
 
 
+def listed(graph: Graph, flow: Flow) -> int:
+    """Return how many known laws a network has under a flow, without listing them.
+
+    Each belongs to one or two units of a space, so their number is a polynomial in the sizes, of
+    degree two in each, without mixed terms; it is found from sizes 2, 3 and 4.
+    """
+    units = Units.of(graph)
+
+    def count(space: int, size: int) -> int:
+        sizes = (*(2,) * space, size, *(2,) * (len(units.sizes) - space - 1))
+        return len(flow.laws(Network(units.resized(graph, sizes))))
+
+    total = least = count(0, 2)
+    for space, n in enumerate(units.sizes):
+        if units.openers[space]:
+            one, two = count(space, 3) - least, count(space, 4) - least
+            total += (n - 2) * one + comb(n - 2, 2) * (two - 2 * one) if n > 1 else two - 3 * one
+    return total
+
+
 FLOWS = (Kind.GRADIENT, Kind.DECAY, Kind.PARTIAL_DECAY, Kind.MOMENTUM)
 """Flows whose controls are gradients, up to factors of time, and whose drift moves each parameter
 by itself: fields at block-diagonal states stay in their blocks.
@@ -115,7 +135,7 @@ def lifts(problem: Problem) -> bool:
     if graph is None or graph.frozen or problem.flow.kind not in FLOWS:
         return False
     separating = all(step.operation.separating for step in graph.steps)
-    return separating and all(form.kind != "scalar" for form in graph.wiring().forms())
+    return separating and all(form.kind != "scalar" for form in graph.wiring(skips=True).forms())
 
 
 def lifted(
@@ -213,18 +233,17 @@ def complete(problem: Problem, strands: Sequence[Strand]) -> Witness | None:
 
     Deterministic, whatever the order of the strands and the sizes of the network.
     """
-    graph, flow = problem.graph, problem.flow
-    ordered = tuple(sorted(strands, reverse=True))
-    sizes = _sizes(ordered)
+    graph, sizes = problem.graph, _sizes(strands)
     if graph is None or not all(sizes):
         return None
+    return _complete(_skeleton(graph), problem.flow, tuple(sorted(strands, reverse=True)))
+
+
+@lru_cache(maxsize=256)
+def _skeleton(graph: Graph) -> Graph:
+    """Return the graph with two units in every space."""
     units = Units.of(graph)
-    witness = units.resized(graph, sizes)
-    if flow.kind is Kind.MOMENTUM:
-        wider = units.resized(graph, (2,) * len(units.sizes))
-        if not _kinds(witness, flow) <= _kinds(wider, flow):
-            return None
-    return _complete(witness, flow, ordered)
+    return units.resized(graph, (2,) * len(units.sizes))
 
 
 @lru_cache(maxsize=1024)
@@ -236,8 +255,11 @@ def _kinds(graph: Graph, flow: Flow) -> frozenset[str]:
 
 
 @lru_cache(maxsize=4096)
-def _complete(graph: Graph, flow: Flow, strands: tuple[Strand, ...]) -> Witness | None:
+def _complete(skeleton: Graph, flow: Flow, strands: tuple[Strand, ...]) -> Witness | None:
     """Return the witness if its laws are complete at a point drawn from what it is."""
+    graph = Units.of(skeleton).resized(skeleton, _sizes(strands))
+    if flow.kind is Kind.MOMENTUM and not _kinds(graph, flow) <= _kinds(skeleton, flow):
+        return None
     content = json.dumps([str(graph), flow.describe(), strands])
     seed = int.from_bytes(hashlib.sha256(content.encode()).digest()[:8])
     rng = np.random.Generator(np.random.PCG64(seed))

@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField, random_prime
 from conslaw_cli.algebra.rings import Ring, Values, ring
-from conslaw_cli.algebra.series import Series
 from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.independence import independent
-from conslaw_cli.networks.known_laws import Laws, Named, linear_laws
+from conslaw_cli.networks.known_laws import Family, Laws, Named, linear_laws
 from conslaw_cli.networks.wiring import Space
+
+if TYPE_CHECKING:
+    from conslaw_cli.algebra.series import Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +131,29 @@ class GradientFields:
         """Return the known laws: those of the wiring; of one output whose weight is zero all
         parameters.
         """
-        if self.zero_sum and self.graph.output_size == 1:
-            every = Named("θ", r"\theta", f"{self.dimension} entries", self.dimension)
+        if self._still:
+            (every,) = self.families()
             return linear_laws(every, list(np.arange(self.dimension)[:, None]))
         return self.graph.laws(self.zero_sum)
+
+    def families(self) -> Sequence[Family]:
+        """Return the families of the known laws, without listing their entries."""
+        if self._still:
+            return [Named("θ", r"\theta", f"{self.dimension} entries", self.dimension)]
+        return self.graph.wiring(self.zero_sum, skips=True).families()
 
     def known_size(self) -> tuple[int, int]:
         """Return how many known laws there are, and how many terms they have together, without
         listing them.
         """
-        if self.zero_sum and self.graph.output_size == 1:
+        if self._still:
             return self.dimension, self.dimension
         return self.graph.wiring(self.zero_sum, skips=True).size()
+
+    @property
+    def _still(self) -> bool:
+        """Whether no parameter ever moves."""
+        return self.zero_sum and self.graph.output_size == 1
 
 
 @lru_cache(maxsize=16)
@@ -148,4 +161,6 @@ def _certain(graph: Graph) -> bool:
     """Whether residues stand for independent functions, which powers and gates do by themselves."""
     if not any(step.operation.exponential for step in graph.steps):
         return True
+    from conslaw_cli.networks.independence import independent
+
     return independent(graph, np.random.default_rng(0))

@@ -43,8 +43,7 @@ class Family(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """A family whose formula is given."""
 
     text: str
@@ -71,7 +70,8 @@ class Part(NamedTuple):
     array: its name; written: whether M is the array transposed; summed: whether the formula adds
     up over the positions of a window; size, width: the number of M's entries, and of those in a
     row; matrix: gives the parameters, one row per unit, when they are needed. skip: whether M is
-    the array plus the identity.
+    the array plus the identity. lines: gives which rows of the array a unit has, of a network's,
+    or columns where it is written, one row per unit.
     """
 
     factor: int
@@ -83,6 +83,7 @@ class Part(NamedTuple):
     width: int
     matrix: Callable[[], Index]
     skip: bool = False
+    lines: Callable[[], Index] | None = None
 
     def formula(self, tex: bool) -> str:
         """Return its formula without the factor."""
@@ -97,8 +98,7 @@ class Part(NamedTuple):
         return total * self.summed + between.join(factors)
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """The laws of one generator on a space of units: entries of ``Σ ± M Mᵀ``."""
 
     units: int
@@ -310,6 +310,49 @@ def listed(forms: Sequence[Form]) -> Laws:
     coefficient = np.repeat(factors, [len(each) for each in law])
     terms = np.concatenate(law), np.concatenate(left), np.concatenate(right)
     return Laws(tuple(forms), *terms, coefficient, tuple(entries))
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """The laws ``Σ_j θ_ij``: sums of the rows of an array's matrix, from its place in θ on; of a
+    bias, which is one row, all of it.
+    """
+
+    array: str
+    start: int
+    rows: int
+    columns: int
+    matrix: bool
+
+    @property
+    def text(self) -> str:
+        """The formula."""
+        return f"{self.array}·1"
+
+    @property
+    def latex(self) -> str:
+        """The formula in TeX."""
+        return rf"{symbol(self.array)} \mathbf{{1}}"
+
+    @property
+    def shape(self) -> str:
+        """Which entries there are, as text."""
+        return f"{self.rows} row sums" if self.matrix else "1 sum"
+
+    @property
+    def size(self) -> int:
+        """Number of laws."""
+        return self.rows
+
+    @property
+    def terms(self) -> int:
+        """Number of terms of the laws."""
+        return self.rows * self.columns
+
+    def laws(self) -> Laws:
+        """Return the sums."""
+        entries = np.arange(self.start, self.start + self.terms)
+        return linear_laws(self, list(entries.reshape(self.rows, self.columns)))
 
 
 def linear_laws(family: Family, members: Sequence[Index]) -> Laws:

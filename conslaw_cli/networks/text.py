@@ -109,6 +109,8 @@ class _Reader:
         if word not in _WORDS:
             near = checks.near(word, list(_WORDS))
             raise place.error(f"expected an operation, got {checks.shown(word)}{near}")
+        if _WORDS[word].inner:
+            raise place.error(f"{word}: is made from others, not written")
         arguments = _ARGUMENTS.match(match[4])
         if arguments is None:
             raise place.error(f"{word}: expected (inputs; arrays | state), got ({match[4]})")

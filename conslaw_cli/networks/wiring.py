@@ -20,25 +20,15 @@ network and not over their units. So widths cost nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from math import lcm
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conslaw_cli.networks.known_laws import (
-    Form,
-    Kind,
-    Laws,
-    Named,
-    Part,
-    join,
-    linear_laws,
-    listed,
-    symbol,
-)
+from conslaw_cli.networks.known_laws import Form, Kind, Laws, Part, Sums, join, listed
 
 Index = NDArray[np.intp]
 Combination = dict[int, int | Fraction]
@@ -121,28 +111,30 @@ class _Use(NamedTuple):
     linear: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Indexer:
-    """What gives the indices of an array's parameters, one row per unit, when they are needed.
+def _indices(array: Array, written: bool, rows: Index | None, copies: Sequence[Index]) -> Index:
+    """Return the indices of an array's parameters, one row per unit.
 
     rows: the units of the value that it reads; copies: the units of which these are copies, of a
     space that it was merged with, and so on.
     """
-
-    array: Array
-    written: bool
-    rows: Index | None
-    copies: tuple[Index, ...]
-
-    def __call__(self) -> Index:
-        index = self.array.places.T if self.written else _by_unit(self.array.places, self.rows)
-        for rows in self.copies:
-            index = _by_unit(index, rows)
-        return index
+    index = array.places.T if written else _by_unit(array.places, rows)
+    for each in copies:
+        index = _by_unit(index, each)
+    return index
 
 
-@dataclass(frozen=True, slots=True)
-class Space:
+def _lines(array: Array, written: bool, rows: Index | None, copies: Sequence[Index]) -> Index:
+    """Return the rows of an array that are a unit's, or its columns if it writes the units, one row
+    per unit.
+    """
+    last = array.shape[-1]
+    index = np.arange(last if written else array.size // last)[:, None]
+    for each in copies if written else (rows, *copies):
+        index = _by_unit(index, each)
+    return index
+
+
+class Space(NamedTuple):
     """Units that one generator acts on, merged from all places where it must be the same.
 
     units: how many there are; written, read: parameter indices, one row per unit, of the arrays
@@ -170,7 +162,7 @@ class Wiring:
         self._touched: set[int] = set()
         self._skips: set[str] = set()
         self._off, self._diagonal, self._scalar = Equations(), Equations(), Equations()
-        self._sums: list[Laws] = []
+        self._sums: list[Sums] = []
         self._order = 0
         self._labelled = True
         self._multiples = False
@@ -284,15 +276,18 @@ class Wiring:
 
     def laws(self) -> Laws:
         """Return the laws of gradient flow, space by space, and what the loss adds."""
-        return join([listed([*self.forms()]), *self._sums])
+        return join([listed([*self.forms()]), *(each.laws() for each in self._sums)])
 
     def size(self) -> tuple[int, int]:
         """Return how many these are, and how many terms they have together, without listing
         them.
         """
-        forms = list(self.forms())
-        laws = sum(form.size for form in forms) + sum(map(len, self._sums))
-        return laws, sum(form.terms for form in forms) + sum(len(part.law) for part in self._sums)
+        families = self.families()
+        return sum(each.size for each in families), sum(each.terms for each in families)
+
+    def families(self) -> list[Form | Sums]:
+        """Return the matrices of laws, and what the loss adds, without listing their entries."""
+        return [*self.forms(), *self._sums]
 
     def forms(self) -> Iterator[Form]:
         """Yield the matrices of laws, in the order in which their spaces are opened."""
@@ -482,15 +477,16 @@ class Wiring:
             use.linear,
             array.size,
             array.size // self._units[root],
-            _Indexer(array, use.written, use.rows, tuple(copies)),
+            partial(_indices, array, use.written, use.rows, copies),
             array.name in self._skips,
+            partial(_lines, array, use.written, use.rows, copies),
         )
 
     def _matrices(self, members: Sequence[int], *, written: bool) -> Iterator[Index]:
         uses = [(use.order, space, use) for space in members for use in self._uses[space]]
         for _, space, use in sorted(uses, key=lambda each: each[0]):
             if use.written == written:
-                yield _Indexer(use.array, written, use.rows, self._leading(space)[1:])()
+                yield _indices(use.array, written, use.rows, self._leading(space)[1:])
 
 
 class Equations:
@@ -603,10 +599,8 @@ def _by_unit(index: Index, rows: Index | None) -> Index:
     return index[order].reshape(int(rows.max()) + 1, -1)
 
 
-def _sums(array: Array) -> Laws:
+def _sums(array: Array) -> Sums:
     """Return the sums of what an array writes: of a matrix its row sums, of a bias all of it."""
-    index = array.places
-    n = len(index)
-    shape = f"{n} row sums" if len(array.shape) > 1 else "1 sum"
-    family = Named(f"{array.name}·1", rf"{symbol(array.name)} \mathbf{{1}}", shape, n)
-    return linear_laws(family, list(index))
+    columns = array.shape[-1]
+    rows = array.size // columns
+    return Sums(array.name, array.entries.start, rows, columns, len(array.shape) > 1)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
-from conslaw_cli.records import LawCount
+from conslaw_cli.records import VERDICTS, LawCount, Verdict
 from conslaw_cli.sweeps.files import label
 from conslaw_cli.sweeps.lines import name_of
 
@@ -19,8 +19,8 @@ _NOT_COMPARED = ("evidence", "seed", "version", "seconds", "job", "digest")
 
 class Comparison(NamedTuple):
     """How a row stands to the published one. ``differs``: in what, None if in nothing; ``better``:
-    the published row is computed and this one proved, with the same numbers; ``new``: none was
-    published.
+    its verdict is a better one, with the same numbers as far as those were known, and no fewer laws
+    than these were at least; ``new``: none was published.
     """
 
     differs: str | None = None
@@ -68,9 +68,16 @@ def _places(file: Iterator[bytes], path: str) -> Iterator[tuple[str, int]]:
         place += len(line)
 
 
+def _rank(verdict: Verdict) -> int:
+    return VERDICTS.index(verdict)
+
+
 def _compared(row: dict[str, Any], published: dict[str, Any]) -> Comparison:
-    better = (row["verdict"], published.get("verdict")) == ("proved", "computed")
+    before = published.get("verdict")
+    better = before in ("computed", "bounded") and _rank(row["verdict"]) < _rank(before)
     apart = {*_NOT_COMPARED, *(["verdict"] if better else [])}
+    if better and before == "bounded" and row["laws"] >= published["laws_at_least"]:
+        apart |= {key for key in row if published.get(key) is None} | {"laws_at_least"}
     # The bound depends on the primes, and they on the seed.
     if better or row["seed"] != published.get("seed"):
         apart.add("error_bound")

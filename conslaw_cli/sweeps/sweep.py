@@ -39,10 +39,11 @@ from conslaw_cli.errors import (
     MemoryBudgetError,
     ResourceError,
 )
-from conslaw_cli.lie.budget import default_memory, estimated_seconds
-from conslaw_cli.lie.count import VERSION, count_laws
+from conslaw_cli.lie.bounded import bounded
+from conslaw_cli.lie.budget import ENGINE_LIMIT, default_memory, estimated_seconds
+from conslaw_cli.lie.count import count_laws
 from conslaw_cli.problems import Architecture, Problem
-from conslaw_cli.records import LawCount, Trace
+from conslaw_cli.records import OPEN, VERSION, LawCount, Trace
 from conslaw_cli.sweeps import signals
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class Job:
             state=state,
             dim_lie=state,
             laws=state,
+            laws_at_least=state if state > ENGINE_LIMIT else None,
             unknown_laws=state,
             known_listed=listed,
             known_independent=min(state, listed),
@@ -130,7 +132,7 @@ class Limits:
 
 
 class _Outcome(NamedTuple):
-    """A job's row. ``retry``: it failed in a way that it may not when it runs alone."""
+    """A job's row. ``retry``: it has no count, and may have one when it runs alone."""
 
     job: Job
     row: LawCount
@@ -177,8 +179,8 @@ def resume(
 
 
 def missing(jobs: Iterable[Job], store: Store) -> list[Job]:
-    """Return the jobs without a row that counts."""
-    return [job for job in jobs if store.verdict(job.id) in (None, "failed")]
+    """Return the jobs without a row that has a count."""
+    return [job for job in jobs if store.verdict(job.id) in (None, *OPEN)]
 
 
 def run(
@@ -198,10 +200,12 @@ def run(
     unclaimed = {} if unclaimed is None else unclaimed
     todo = list({job.id: job for job in jobs}.values())
     alone = []
-    running = _everywhere(todo, limits, _worth(todo, workers), count, unclaimed)
+    processes = _worth(todo, workers)
+    shared = processes > 1  # so was the memory
+    running = _everywhere(todo, limits, processes, count, unclaimed)
     with contextlib.closing(running) as outcomes:
         for job, row, retry in outcomes:
-            if retry:
+            if retry and (shared or row.verdict == "failed"):
                 alone.append(job)
             else:
                 yield job, row
@@ -523,12 +527,11 @@ class _Child:
     def failure(self) -> _Outcome:
         """Take the first of its jobs, with a row that says why there is none."""
         job, seconds = self.jobs.popleft(), time.monotonic() - self._since
-        reason = (
-            _cause_of_death(self._process.exitcode)
-            if self._dead
-            else f"time limit of {self._limits.seconds:g} s reached"
-        )
-        return _Outcome(job, _failed(job, reason, seconds), retry=self._dead)
+        if self._dead:
+            reason = _cause_of_death(self._process.exitcode)
+            return _Outcome(job, _failed(job, reason, seconds), retry=True)
+        reason = f"time limit of {self._limits.seconds:g} s reached"
+        return _Outcome(job, _open(job, reason, seconds))
 
     def close(self) -> None:
         """Stop the process, whatever it is doing."""
@@ -569,10 +572,15 @@ def _outcome(job: Job, limits: Limits, count: Count) -> _Outcome:
     start = time.perf_counter()
     try:
         row = count(job.problem, seed=job.seed, memory=limits.memory)
+        if row.verdict == "bounded":
+            return _Outcome(job, row, retry=True)
         return _Outcome(job, _with_polynomials(job, row, limits) if job.degree else row)
     except Exception as error:
+        reason, seconds = _reason(error), time.perf_counter() - start
+        if isinstance(error, MemoryError):
+            return _Outcome(job, _open(job, reason, seconds), retry=True)
         retry = isinstance(error, MemoryBudgetError) or errors.lack(error) is not None
-        return _Outcome(job, _failed(job, _reason(error), time.perf_counter() - start), retry)
+        return _Outcome(job, _failed(job, reason, seconds), retry)
 
 
 def _with_polynomials(job: Job, row: LawCount, limits: Limits) -> LawCount:
@@ -592,6 +600,14 @@ def _with_polynomials(job: Job, row: LawCount, limits: Limits) -> LawCount:
     return replace(
         row, polynomial_laws=figures, seconds=round(row.seconds + time.perf_counter() - start, 6)
     )
+
+
+def _open(job: Job, reason: str, seconds: float) -> LawCount:
+    """Return the row of a job for which time or memory did not suffice."""
+    row = bounded(job.problem, reason)
+    if row is None:
+        return _failed(job, reason, seconds)
+    return replace(row, seed=job.seed, seconds=round(seconds, 6))
 
 
 def _failed(job: Job, reason: str, seconds: float) -> LawCount:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from conslaw_cli.records import Bound, LawCount, job_hash
+from conslaw_cli.records import OPEN, Bound, LawCount, job_hash
 
 _COUNTS = ("parameters", "dim_lie", "laws", "known_listed", "known_independent", "unknown_laws")
 _FIGURES = ("degree", "linear", "independent", "known", "new", "not_polynomial")
@@ -22,15 +22,15 @@ def flaw(row: LawCount, job: str) -> str | None:
 
     The row has the structure of one: LawCount.from_json has read it.
     """
-    kind = _FAILED if row.verdict == "failed" else _COUNTED
+    kind = {"failed": _FAILED, "bounded": _BOUNDED}.get(row.verdict, _COUNTED)
     for what, holds in (*_ANY, *kind):
         if not holds(row):
             return what
-    return None if row.verdict == "failed" or _job(row) == job else "job is not that of these keys"
+    return None if row.verdict in OPEN or _job(row) == job else "job is not that of these keys"
 
 
 def _job(row: LawCount) -> str:
-    # A failed row does not say which degree it was to have.
+    # A row without a count does not say which degree it was to have.
     degree = row.polynomial_laws["degree"] if row.polynomial_laws else None
     return job_hash(row.architecture, row.seed, degree, row.flow)
 
@@ -131,6 +131,23 @@ def _difference(total: str, whole: str, part: str) -> tuple[str, Callable[[LawCo
     return f"{total} is not {whole} − {part}", holds
 
 
+def _open(row: LawCount) -> bool:
+    absent = (row.dim_lie, row.laws, row.unknown_laws, row.trace, row.involutive, row.error_bound)
+    return all(value is None for value in (*absent, row.polynomial_laws))
+
+
+def _least(row: LawCount) -> bool:
+    """Whether a proved bound leaves as many laws, and no more of them are known."""
+    if not (_whole(row.laws_at_least) and row.laws_at_least):
+        return False
+    proofs = [bound.value for bound in row.upper if bound.kind == "proof"]
+    known = row.known_independent
+    few = known is None or (_whole(known) and known <= row.laws_at_least)
+    return (
+        few and row.state is not None and row.state - min(proofs, default=-1) == row.laws_at_least
+    )
+
+
 _Check = tuple[str, Callable[[LawCount], bool]]
 
 _ANY: tuple[_Check, ...] = (
@@ -142,13 +159,32 @@ _FAILED: tuple[_Check, ...] = (
     ("reason is no text", lambda row: type(row.reason) is str),
     ("a failed row has counts", lambda row: not any(getattr(row, key) for key in _COUNTS)),
 )
+_BOUNDS: tuple[_Check, ...] = (
+    (
+        "evidence holds a bound that is none",
+        lambda row: all(map(_bound, (*row.lower, *row.upper))),
+    ),
+    ("scope is no text", lambda row: row.scope is None or type(row.scope) is str),
+    ("state is no whole number ≥ 0", lambda row: _whole(row.state)),
+    ("flow is neither a key nor keys with values", lambda row: type(row.flow) in (str, dict)),
+)
+_BOUNDED: tuple[_Check, ...] = (
+    ("reason is no text", lambda row: type(row.reason) is str),
+    (
+        "expected whole numbers ≥ 0 as parameters, known_listed",
+        lambda row: _whole(row.parameters) and _whole(row.known_listed),
+    ),
+    *_BOUNDS,
+    ("a bounded row has counts", _open),
+    ("laws_at_least is not what the upper bounds leave", _least),
+)
 _COUNTED: tuple[_Check, ...] = (
     (
         f"expected whole numbers ≥ 0 as {', '.join(_COUNTS)}",
         lambda row: all(_whole(getattr(row, key)) for key in _COUNTS),
     ),
-    ("state is no whole number ≥ 0", lambda row: _whole(row.state)),
-    ("flow is neither a key nor keys with values", lambda row: type(row.flow) in (str, dict)),
+    *_BOUNDS,
+    ("laws_at_least stands in a bounded row alone", lambda row: row.laws_at_least is None),
     _difference("laws", "state", "dim_lie"),
     _difference("unknown_laws", "laws", "known_independent"),
     (
@@ -157,14 +193,9 @@ _COUNTED: tuple[_Check, ...] = (
     ),
     ("trace does not increase up to dim_lie", _trace),
     ("involutive is not what trace says", _involutive),
-    (
-        "evidence holds a bound that is none",
-        lambda row: all(map(_bound, (*row.lower, *row.upper))),
-    ),
     ("the lower bounds do not prove dim_lie", _lower),
     ("the bound of the known laws is not that of known_listed and known_independent", _known),
     ("verdict and error_bound are not what the upper bounds say", _verdict),
-    ("scope is no text", lambda row: row.scope is None or type(row.scope) is str),
     ("polynomial_laws do not add up", _polynomials),
     ("constants were not compared exactly when it was counted", _constants),
 )

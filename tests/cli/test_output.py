@@ -168,7 +168,7 @@ def test_a_file_that_a_sweep_will_write_its_first_row_to_is_no_output() -> None:
 
 
 def test_a_failed_count_leaves_the_earlier_report_and_goes_to_stdout() -> None:
-    Path("s.yaml").write_text("widths: [3, 4, 4, 2]\nactivation: linear\n")
+    Path("s.yaml").write_text("widths: [3, 4, 4, 2]\nactivation: linear\nflow: nmf\n")
     failing = ("count", "s.yaml", "--memory", "1K", "-o", "out")
     assert conslaw(*failing).exit_code == 3
     assert "failed" in Path("out").read_text(), "there was none"
@@ -183,7 +183,7 @@ def test_a_failed_count_leaves_the_earlier_report_and_goes_to_stdout() -> None:
 
 
 def test_laws_that_were_not_all_found_leave_the_earlier_report_and_go_to_stdout() -> None:
-    Path("s.yaml").write_text(SPEC.replace("[3, 4, 2]", "[3000, 4000, 2000]"))
+    Path("s.yaml").write_text(SPEC.replace("[3, 4, 2]", "[3000, 4000, 2000], flow: nmf"))
     assert conslaw("laws", "--widths", "2,2", "-o", "out").exit_code == 0
     good = Path("out").read_text()
     result = conslaw("laws", "s.yaml", "--memory", "1G", "-o", "out")
@@ -260,13 +260,13 @@ def test_a_sweep_says_where_its_rows_are() -> None:
 
 def test_failures_of_a_fresh_sweep_leave_the_rows_that_were_there() -> None:
     Path("s.yaml").write_text(
-        "grid: [{widths: [[2, 3, 2, 2], [3, 4, 2, 2]], activation: linear}]\n"
+        "grid: [{widths: [[2, 3, 2, 2], [3, 4, 2, 2]], activation: linear, flow: nmf}]\n"
     )
     conslaw("sweep", "s.yaml", "-o", "rows")
     before = contents()
     result = conslaw("sweep", "s.yaml", "-o", "rows", "--fresh", "--memory", "1K", "--json")
     assert result.exit_code == 3
-    assert "2 rows failed. The first: linear 2-3-2-2: " in result.stderr
+    assert "2 rows failed. The first: linear 2-3-2-2 nmf: " in result.stderr
     assert "2 rows that were in rows before stayed there, being better" in result.stderr
     assert {row["verdict"] for row in json.loads(result.stdout)["results"]} == {"proved"}
     assert contents() == before

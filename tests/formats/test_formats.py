@@ -131,6 +131,7 @@ relu
 rows               3
 proved             1
 computed           1
+bounded            0
 failed             1
 with unknown laws  1
 
@@ -153,6 +154,7 @@ def test_table_of_a_sweep_without_exceptions_shows_no_rows() -> None:
 rows               2
 proved             2
 computed           0
+bounded            0
 failed             0
 with unknown laws  0
 
@@ -286,6 +288,7 @@ def test_json_of_a_sweep_has_its_summary_beside_the_results() -> None:
             "rows": 3,
             "proved": 1,
             "computed": 1,
+            "bounded": 0,
             "failed": 1,
             "with_unknown_laws": 1,
             "expected": 0,
@@ -401,7 +404,8 @@ def test_markdown_of_a_count() -> None:
 def test_markdown_of_a_sweep_is_a_page() -> None:
     assert render("markdown", SWEEP) == (
         "# relu\n\nRows: the sweep relu, counted by conslaw 0.1.0.\n\n"
-        "- rows: 3\n- proved: 1\n- computed: 1\n- failed: 1\n- with unknown laws: 1\n\n"
+        "- rows: 3\n- proved: 1\n- computed: 1\n- bounded: 0\n- failed: 1\n"
+        "- with unknown laws: 1\n\n"
         "## Exceptions (not proved, with unknown laws, or not as expected)\n\n"
         + MARKDOWN_HEAD
         + MARKDOWN_FAILED
@@ -486,7 +490,7 @@ def test_latex_of_a_sweep_says_its_totals_in_a_comment() -> None:
     lines = render("latex", SWEEP).splitlines()
     assert lines[1:3] == [
         "% relu",
-        "% rows: 3, proved: 1, computed: 1, failed: 1, with unknown laws: 1",
+        "% rows: 3, proved: 1, computed: 1, bounded: 0, failed: 1, with unknown laws: 1",
     ]
 
 
@@ -580,6 +584,7 @@ def test_summary_counts_a_proved_row_with_unknown_laws_as_an_exception() -> None
         "rows": 4,
         "proved": 2,
         "computed": 1,
+        "bounded": 0,
         "failed": 1,
         "with_unknown_laws": 2,
         "expected": 0,

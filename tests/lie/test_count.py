@@ -262,13 +262,12 @@ def test_the_answer_is_the_same_on_both_sides_of_the_engine_limit(
 # ---- memory
 
 
-def test_a_network_beyond_the_budget_is_refused_before_anything_is_allocated() -> None:
+def test_a_network_beyond_the_budget_is_bounded_before_anything_is_allocated() -> None:
     tracemalloc.start()
-    with pytest.raises(
-        MemoryBudgetError,
-        match=r"10000400000 parameters need about .* GiB, the memory budget is .* GiB",
-    ):
-        count_laws(MLP((2, 10**5, 10**5, 2), "linear"))
+    row = count_laws(MLP((10**5, 10**5, 10**5, 10), ("linear", "smooth")))
+    assert (row.verdict, row.laws, row.laws_at_least) == ("bounded", None, 10**5 * (10**5 + 1) // 2)
+    assert row.reason is not None
+    assert re.match("20001000000 parameters need about .* GiB, the memory budget is ", row.reason)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 10**6
@@ -282,13 +281,15 @@ def test_a_network_beyond_the_budget_is_refused_before_anything_is_allocated() -
     ],
     ids=["chain", "residual"],
 )
-def test_layered_networks_are_refused_before_anything_is_allocated(
+def test_layered_networks_are_bounded_before_anything_is_allocated(
     layers: tuple[Layer, ...],
 ) -> None:
     network = Layers((10,), layers)
     tracemalloc.start()
-    with pytest.raises(MemoryBudgetError, match=f"{network.parameters} parameters"):
-        count_laws(network, memory=10**6)
+    row = count_laws(network, memory=10**6)
+    assert row.verdict == "bounded"
+    assert row.reason is not None
+    assert row.reason.startswith(f"{network.parameters} parameters need ")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 100 * network.parameters  # no more than indices of the parameters
@@ -296,16 +297,15 @@ def test_layered_networks_are_refused_before_anything_is_allocated(
 
 def test_the_budget_is_what_was_asked_for() -> None:
     mlp = MLP((3, 3, 3, 3), "linear")
-    with pytest.raises(MemoryBudgetError, match="27 parameters"):
-        count_laws(mlp, memory=needed_memory(Problem(mlp)) - 1)
+    assert count_laws(mlp, memory=needed_memory(Problem(mlp)) - 1).laws_at_least == 12
     assert count_laws(mlp, memory=needed_memory(Problem(mlp))).laws == 12
     assert count_laws(MLP((10**4, 10**4, 10), "relu"), memory=0).laws == 10**4
 
 
 def test_the_parts_of_a_direct_sum_have_its_memory() -> None:
-    """The second part has the three parameters w, x, y."""
+    """The second part has the three parameters w, x, y, and nobody knows laws of it."""
     with pytest.raises(MemoryBudgetError, match="3 parameters"):
-        count_laws(CustomMap.from_text("u*v, w*x + w*y"), memory=1)
+        count_laws(CustomMap.from_text("u*v, w*x + w*y, w*y"), memory=1)
 
 
 @pytest.mark.parametrize(

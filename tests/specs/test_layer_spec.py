@@ -349,7 +349,7 @@ MISTAKES = {
         "2:10: avg_pool: expected channels and 1 spatial sizes, got 4"
     ),
     "input: {channels: 1, height: 3000, width: 3000}\nlayers: [conv2d: {channels: 1, kernel: 3}]": (
-        "2:10: conv2d: 81,000,000 taps, at most 10,000,000 are supported"
+        "2:10: conv2d: 81,000,000 taps a channel, at most 10,000,000 are supported"
     ),
     "input: {channels: 1, height: 3000, width: 3000}\nlayers: [conv2d: {channels: 9, kernel: 1}]": (
         "2:10: a layer of 81,000,000 values (9×3000×3000), at most 10,000,000 are supported"

@@ -196,7 +196,16 @@ def test_published_rows_that_cannot_be_read_are_one_line(folder: Path) -> None:
 
 def test_a_failure_counts_for_more(folder: Path) -> None:
     publish(folder)
+    text = (folder / "two.yaml").read_text()
+    (folder / "two.yaml").write_text(text + "  - {phi: 'x*y + z*w, z*x + w*w'}\n")
     assert sweep(folder, "--memory", "1K", "--fresh").exit_code == 3
+
+
+def test_a_row_that_is_bounded_now_is_not_as_published(folder: Path) -> None:
+    publish(folder)
+    result = sweep(folder, "--memory", "1K", "--fresh")
+    assert result.exit_code == 1
+    assert 'verdict "bounded", published "proved"' in result.stderr
 
 
 @pytest.mark.parametrize("value", ["[a]", '""', "{a: b}"])

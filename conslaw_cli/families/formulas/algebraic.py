@@ -16,6 +16,8 @@ element of A, hence
 a nonzero analytic function: their rank is r at generic real points near the base point. No
 probability is involved.
 
+Functions. Values of functions are further variables, which functions.py says when they may be.
+
 Independence. Irreducibility is proved by witnesses (``prove_independence``). By Capelli's theorem a
 positive f must not be a q-th power for the primes q dividing B (``f = −4 t^4`` is negative, and a
 square once constants are adjoined). Roots of different prime numbers are independent (Besicovitch
@@ -76,7 +78,16 @@ from conslaw_cli.families.formulas.places import (
     prime_divisors,
 )
 from conslaw_cli.families.formulas.programs import Check, Compiler, Machine, Program
-from conslaw_cli.families.formulas.terms import Factors, Graph, Prime, Sum, Term, Variable
+from conslaw_cli.families.formulas.terms import (
+    Base,
+    Factors,
+    Function,
+    Graph,
+    Prime,
+    Sum,
+    Term,
+    below_of,
+)
 
 MAX_DEGREE = 10_000
 """Largest degree of the fields: the probability of a miss is proportional to it."""
@@ -154,8 +165,9 @@ class AlgebraicFields:
 
     @property
     def everywhere(self) -> bool:
-        """Whether nothing is divided by, and there are no roots and no constants to be drawn."""
-        return not self.program.checks and (not self.constants or self.fixed is not None)
+        """Whether they are polynomials, without constants to be drawn."""
+        drawn = not self.constants or self.fixed is not None
+        return drawn and not self.program.checks and not self.program.states
 
     def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
         """Draw the coefficients of random combinations of the gradients or fields."""
@@ -264,9 +276,18 @@ class AlgebraicFields:
         }
         if self.places is not None and not self.signs:
             signs |= self._signs(field, rng)
-        machine = Machine(self.program, field, signs | dict(self.signs))
+        states = {base: int(rng.integers(1, field.p)) for base, _, _ in self.program.states}
+        machine = Machine(self.program, field, signs | dict(self.signs), states)
         theta, fixed = np.split(_point(machine, rng), [self.dimension], axis=1)
         return replace(self, machine=machine, fixed=fixed if self.constants else None), theta
+
+    def slopes(self, field: PrimeField, theta: Array) -> dict[int, float]:
+        """Return, at a place, the derivatives in a direction (θ as a jet) of values of functions by
+        their bases i, and of their arguments by the numbers −1 − i.
+        """
+        values = self._at(field).values(self._completed(theta))[:, 0, 1]
+        found = {base: float(values[node]) for base, node, _ in self.program.states}
+        return found | {~base: float(values[used]) for base, _, used in self.program.states}
 
     def _signs(self, field: PrimeField, rng: np.random.Generator) -> dict[int, int]:
         """Draw the signs of the even roots of constants."""
@@ -438,7 +459,7 @@ def prove_independence(fields: AlgebraicFields, shown: Callable[[int], str]) -> 
                 f" {group.even}"
             )
         for place, check in enumerate(group.checks):
-            if check.root == 1 or isinstance(graph.bases[check.base], Prime):
+            if check.root == 1 or isinstance(graph.bases[check.base], Prime | Function):
                 continue
             for q in prime_divisors(check.root):
                 if not len(group.variables):
@@ -557,11 +578,8 @@ class _Heights:
     """
 
     def __init__(self, graph: Graph) -> None:
-        terms = [
-            *graph.outputs,
-            *(term for base in graph.bases if isinstance(base, Sum) for term in base.terms),
-        ]
-        powers = {power for term in terms for power in term.factors}
+        powers = {power for term in graph.outputs for power in term.factors}
+        powers.update(power for base in graph.bases for power in below_of(base))
         self._inverted = {i for i, e in powers if e < 0 or e.denominator > 1}
         self._steepest = float(max([Fraction(1), *(abs(e) for _, e in powers)]))
         self._denominator = log2(lcm(1, *(e.denominator for _, e in powers)))
@@ -571,13 +589,19 @@ class _Heights:
         for base in graph.bases:
             self._append(base)
 
-    def _append(self, base: Variable | Prime | Sum) -> None:
+    def _append(self, base: Base) -> None:
         poles, slopes, factors = {_INFINITY: 1.0}, _Poles(), 0
         if isinstance(base, Prime):
             poles = {_BITS: log2(base.value)}
         elif isinstance(base, Sum):
             poles, slopes = self.of(base.terms)
             factors = max(sum(1 + self._factors[i] for i, _ in term.factors) for term in base.terms)
+        elif isinstance(base, Function):
+            slope = self._product(base.slope.factors)
+            size = max(map(abs, base.slope.coefficient.as_integer_ratio()))
+            slope = _added(slope, {_INFINITY: 2.0, _BITS: 1 + log2(max(1, size))})
+            slopes = _added(slope, self.of([base.argument])[1])
+            factors = sum(1 + self._factors[i] for i, _ in base.factors)
         self._degrees.append(self.degree(poles))
         self._sizes.append(self.bits(poles))
         self._poles.append(poles)

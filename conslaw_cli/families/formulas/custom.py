@@ -50,7 +50,7 @@ from conslaw_cli import checks
 from conslaw_cli.algebra.expansion import Expansion
 from conslaw_cli.algebra.kernel import rank_and_kernel
 from conslaw_cli.errors import SpecError
-from conslaw_cli.families.formulas import expansion
+from conslaw_cli.families.formulas import expansion, functions
 from conslaw_cli.families.formulas.algebraic import (
     AlgebraicFields,
     components,
@@ -91,7 +91,8 @@ RANDOM_LIMITS = {
 """The least and the largest value of each number of :class:`RandomFields`."""
 COEFFICIENTS = [c for c in range(-9, 10) if c]
 _NAME_LENGTH = 60
-_NAME = re.compile(r"(?<![\w.])[^\W\d]\w*")
+_NAME = re.compile(r"(?<![\w.])[^\W\d]\w*\b(?!\s*\()")
+"""A variable: functions stand before parentheses."""
 
 Rows = tuple[tuple[Fraction, ...], ...]
 Arrays = Any
@@ -249,7 +250,7 @@ class CustomMap(_WithoutKnownLaws):
         _check_sizes(self.names)
         fields = self.algebraic()
         shown = (*self.names.listed(), *self.names.listed(constants=True))
-        prove_independence(fields, lambda base: fields.graph.text(base, shown))
+        _prove(fields, shown)
 
     def _default_name(self) -> str:
         label = _label("φ", [name for name, _ in self.names.state], self.components)
@@ -434,7 +435,7 @@ class CustomFields(_WithoutKnownLaws):
                 raise SpecError(f"field {number} has {len(field)} components, but {listed}")
         fields = self.algebraic()
         shown = (*self.variables, *self.names.listed(constants=True))
-        prove_independence(fields, lambda base: fields.graph.text(base, shown))
+        _prove(fields, shown)
 
     @property
     def names(self) -> Names:
@@ -571,6 +572,12 @@ class RandomFields(_WithoutKnownLaws):
         return Graph(self.dimension, tuple(bases), tuple(outputs))
 
 
+def _prove(fields: AlgebraicFields, names: Sequence[str]) -> None:
+    """Raise SpecError where roots, or values of functions, are not known to be independent."""
+    prove_independence(fields, lambda base: fields.graph.text(base, names))
+    functions.prove(fields, lambda base: fields.graph.text(base, names))
+
+
 # ---- from texts to fields
 
 
@@ -611,7 +618,7 @@ def _given(names: Names, fields: tuple[tuple[str, ...], ...]) -> AlgebraicFields
 def _parts(phi: CustomMap) -> tuple[tuple[CustomMap, int], ...]:
     groups = list[tuple[set[str], list[int]]]()
     for place, text in enumerate(phi.components):
-        used, places = set(_NAME.findall(text)) - {"sqrt"}, [place]
+        used, places = set(_NAME.findall(text)), [place]
         for group in [group for group in groups if group[0] & used]:
             groups.remove(group)
             used, places = used | group[0], group[1] + places
@@ -626,10 +633,10 @@ def _parts(phi: CustomMap) -> tuple[tuple[CustomMap, int], ...]:
 
 def _renamed(texts: Sequence[str]) -> CustomMap:
     """Return the map with its variables called x1, x2, … in the order in which they appear."""
-    found = {name: None for text in texts for name in _NAME.findall(text) if name != "sqrt"}
-    new = {"sqrt": "sqrt"} | {name: f"x{number}" for number, name in enumerate(found, start=1)}
+    found = dict.fromkeys(name for text in texts for name in _NAME.findall(text))
+    new = {name: f"x{number}" for number, name in enumerate(found, start=1)}
     return CustomMap(
-        tuple(new.values())[1:],
+        tuple(new.values()),
         tuple(_NAME.sub(lambda match: new[match[0]], text) for text in texts),
     )
 

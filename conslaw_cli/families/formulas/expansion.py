@@ -18,7 +18,7 @@ from flint import Ordering, fmpq, fmpq_mpoly_ctx
 
 from conslaw_cli.algebra.expansion import MAX_TERMS, Expansion, NotPolynomialError, Polynomial
 from conslaw_cli.families.formulas.algebraic import components
-from conslaw_cli.families.formulas.terms import Base, Graph, Prime, Sum, Term, Variable
+from conslaw_cli.families.formulas.terms import Function, Graph, Prime, Sum, Term, Variable
 
 
 def gradients(graph: Graph, size: int) -> Expansion:
@@ -58,14 +58,18 @@ class _Slopes:
 
     def _base(self, index: int, variable: int) -> list[Term]:
         if (index, variable) not in self._known:
-            self._known[index, variable] = self._slope(self._bases[index], variable)
+            self._known[index, variable] = self._slope(index, variable)
         return self._known[index, variable]
 
-    def _slope(self, base: Base, variable: int) -> list[Term]:
+    def _slope(self, index: int, variable: int) -> list[Term]:
+        base = self._bases[index]
         if isinstance(base, Variable):
             return [Term(Fraction(base.sign))] if base.index == variable else []
         if isinstance(base, Prime):
             return []
+        if isinstance(base, Function):
+            outer = base.derivative(index)
+            return [_product(a, b) for b in self.of(base.argument, variable) for a in outer]
         return [slope for term in base.terms for slope in self.of(term, variable)]
 
 
@@ -108,14 +112,20 @@ class _Ring:
 
     def __init__(self, graph: Graph, used: Iterable[Term]) -> None:
         self._graph, self._left = graph, MAX_TERMS
-        inner = (t for base in graph.bases if isinstance(base, Sum) for t in base.terms)
+        inner = [t for base in graph.bases if isinstance(base, Sum) for t in base.terms]
+        states = [base for base in graph.bases if isinstance(base, Function)]
+        inner += [term for base in states for term in (base.argument, base.slope)]
         self._orders = dict[int, int]()
         for term in (*used, *inner):
             for i, e in term.factors:
                 self._orders[i] = lcm(self._orders.get(i, 1), e.denominator)
         bases = enumerate(graph.bases)
         own = {base.index: i for i, base in bases if isinstance(base, Variable)}
-        roots = [i for i, order in self._orders.items() if order > 1 and i not in own.values()]
+        roots = [
+            i
+            for i, order in self._orders.items()
+            if i not in own.values() and (order > 1 or isinstance(graph.bases[i], Function))
+        ]
         names = [f"t{e}" for e in range(graph.variables)] + [f"y{i}" for i in roots]
         self._context = fmpq_mpoly_ctx.get(tuple(names), Ordering.lex)
         self._own, symbols = own, self._context.gens()
@@ -158,7 +168,7 @@ class _Ring:
         if exponent < 0:
             raise NotPolynomialError
         order, base = self._orders[index], self._graph.bases[index]
-        if isinstance(base, Variable):
+        if isinstance(base, Variable | Function):
             return self._symbols[index] ** int(exponent * order)
         whole = floor(exponent)
         value = self._value(index, base)

@@ -41,6 +41,7 @@ from flint import ctx, fmpq
 from numpy.typing import NDArray
 
 from conslaw_cli.errors import SpecError
+from conslaw_cli.families.formulas.functions import Functions
 from conslaw_cli.families.formulas.normal_form import PRECISION, Builder
 from conslaw_cli.families.formulas.terms import Graph, LimitError, Term, UndefinedError
 
@@ -62,9 +63,9 @@ MAX_ENTRIES = 10_000
 """Entries of an array."""
 MAX_PRODUCTS = 100_000
 """Products that the entries of one array are sums of."""
-_FUNCTIONS = ("sqrt",)
+_FUNCTIONS = ("sqrt", "exp", "log", "sin", "cos", "tanh", "sigmoid", "erf")
 _OF_ARRAYS = ("einsum", "mul", "pow", "I")
-_ARGUMENTS = {"sqrt": 1, "I": 1, "pow": 2}
+_ARGUMENTS = {**dict.fromkeys(_FUNCTIONS, 1), "I": 1, "pow": 2}
 _INDICES = re.compile(r"(\beinsum\s*\()([^;()]*)(;)")
 _GRAMMAR = "names, numbers, + - * / ** ( ) and sqrt"
 _FOREIGN = re.compile(r"[^\w\s+\-*/@().,]")
@@ -495,8 +496,8 @@ class _Reader:
         if name not in (*_FUNCTIONS, *_OF_ARRAYS):
             raise self._fault(
                 node,
-                f"{_shown(name)!r} is no function known here: only sqrt and ** are exact (products"
-                " need *)",
+                f"{_shown(name)!r} is no function known here; these are"
+                f" {', '.join(_FUNCTIONS)} (products need *)",
             )
         plain = not node.keywords and not any(isinstance(x, ast.Starred) for x in node.args)
         if not plain or not node.args or len(node.args) != _ARGUMENTS.get(name, len(node.args)):
@@ -511,8 +512,17 @@ class _Reader:
         if name == "sqrt":
             base = self.term(node.args[0], depth + 1)
             return _number(self._power(node.args[0], base, Fraction(1, 2)))
-        value, exponent = self.value(node.args[0], depth + 1), self._exponent(node.args[1], depth)
+        value = self.value(node.args[0], depth + 1)
+        if name != "pow":
+            return self._each(node, lambda x: self._function(node, name, x), value)
+        exponent = self._exponent(node.args[1], depth)
         return self._each(node, lambda x: self._power(node.args[0], x, exponent), value)
+
+    def _function(self, node: ast.Call, name: str, argument: Term) -> Term:
+        try:
+            return Functions(self.builder).known[name](argument)
+        except UndefinedError as fault:
+            raise UndefinedError(self._message(node.args[0], f"{{}} is not {fault}")) from None
 
     def _size(self, node: ast.expr, depth: int) -> int:
         size = self._exponent(node, depth)

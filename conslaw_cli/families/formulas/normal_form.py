@@ -21,6 +21,7 @@ from conslaw_cli.families.formulas.constants import Constants, ball, power_produ
 from conslaw_cli.families.formulas.terms import (
     Base,
     Factors,
+    Function,
     Graph,
     LimitError,
     Prime,
@@ -28,6 +29,7 @@ from conslaw_cli.families.formulas.terms import (
     Term,
     UndefinedError,
     Variable,
+    below_of,
 )
 
 MAX_EXPONENT = 1000
@@ -62,7 +64,7 @@ class Builder:
         self._found = dict[tuple[int, int], Term | None]()
         self.known_primes = dict(primes or {})
         for prime, order in self.known_primes.items():
-            self._roots[self._base(Prime(prime), arb(prime))] = order
+            self._roots[self.base(Prime(prime), arb(prime))] = order
 
     @property
     def primes(self) -> dict[int, int]:
@@ -74,19 +76,20 @@ class Builder:
         """Return the outputs with the bases that they are made of."""
         used = {i for term in outputs for i, _ in term.factors}
         for index in range(len(self.bases) - 1, -1, -1):
-            base = self.bases[index]
-            if index in used and isinstance(base, Sum):
-                used |= {i for term in base.terms for i, _ in term.factors}
+            if index in used:
+                used |= {i for i, _ in below_of(self.bases[index])}
         number = {index: place for place, index in enumerate(sorted(used))}
 
         def renumbered(term: Term) -> Term:
             return Term(term.coefficient, tuple((number[i], e) for i, e in term.factors))
 
-        bases = [self.bases[index] for index in sorted(used)]
-        kept = (
-            Sum(tuple(map(renumbered, base.terms))) if isinstance(base, Sum) else base
-            for base in bases
-        )
+        def kept_of(base: Base) -> Base:
+            if isinstance(base, Function):
+                argument, slope = renumbered(base.argument), renumbered(base.slope)
+                return Function(base.kind, argument, slope, base.sign)
+            return Sum(tuple(map(renumbered, base.terms))) if isinstance(base, Sum) else base
+
+        kept = (kept_of(self.bases[index]) for index in sorted(used))
         return Graph(len(self.point), tuple(kept), tuple(map(renumbered, outputs)))
 
     def variable(self, index: int) -> Term:
@@ -94,7 +97,7 @@ class Builder:
         sign = 1 if self.point[index] > 0 else -1
         return Term(
             Fraction(sign),
-            ((self._base(Variable(index, sign), arb(self.point[index] * sign)), Fraction(1)),),
+            ((self.base(Variable(index, sign), arb(self.point[index] * sign)), Fraction(1)),),
         )
 
     def sum(self, terms: Iterable[Term]) -> Term:
@@ -110,7 +113,7 @@ class Builder:
         sign, value = self._sign([Term(t.coefficient / content, t.factors) for t in kept])
         content *= sign
         base = Sum(tuple(Term(_bounded(t.coefficient / content), t.factors) for t in kept))
-        return Term(_bounded(content), ((self._base(base, abs(value)), Fraction(1)),))
+        return Term(_bounded(content), ((self.base(base, abs(value)), Fraction(1)),))
 
     def _kept(self, terms: Iterable[Term]) -> list[Term]:
         """Collect equal terms; leave out those that add up to zero."""
@@ -180,7 +183,7 @@ class Builder:
         """
         _bounded_exponent(exponent)
         if exponent.denominator > 1:
-            return self._rooted(self._with_contents(term), exponent)
+            return self._rooted(self.with_contents(term), exponent)
         if any(e * exponent < 0 and not self.values[i] > 0 for i, e in term.factors):
             raise UndefinedError("distinguishable from zero")
         number = term.coefficient
@@ -200,8 +203,8 @@ class Builder:
                 factors[i] = factors.get(i, Fraction(0)) + part
             else:
                 others.append(replaced)
-        for prime, multiplicity in _factored(term.coefficient):
-            i = self._base(Prime(prime), arb(prime))
+        for prime, multiplicity in self.factored(term.coefficient):
+            i = self.base(Prime(prime), arb(prime))
             factors[i] = factors.get(i, Fraction(0)) + multiplicity * exponent
         return self.product([self._term(Fraction(1), factors), *others])
 
@@ -229,7 +232,7 @@ class Builder:
             self._found[i, order] = self.sum(terms) if terms else None
         return self._found[i, order]
 
-    def _with_contents(self, term: Term) -> Term:
+    def with_contents(self, term: Term) -> Term:
         """Return an equal term whose sums have no factor that all their terms share."""
         parts = [Term(term.coefficient)]
         for i, e in term.factors:
@@ -294,7 +297,20 @@ class Builder:
                 ]
         return [term]
 
-    def _base(self, base: Base, value: arb) -> int:
+    def value(self, term: Term) -> arb:
+        """Return the value of a term at the base point."""
+        return ball(term.coefficient) * power_product(term.factors, self.values)
+
+    @staticmethod
+    def factored(number: Fraction) -> list[tuple[int, int]]:
+        """Return the prime factors of a positive rational number with their multiplicities."""
+        if max(map(_bits, number.as_integer_ratio())) > MAX_FACTORED_BITS:
+            raise LimitError(f"a root of a number of more than {MAX_FACTORED_BITS} bits")
+        over = [(int(p), int(m)) for p, m in fmpz(number.numerator).factor()]
+        return over + [(int(p), -int(m)) for p, m in fmpz(number.denominator).factor()]
+
+    def base(self, base: Base, value: arb) -> int:
+        """Return the index of a base, which is made once, with its value at the base point."""
         if base not in self._index:
             self._room -= len(base.terms) if isinstance(base, Sum) else 1
             if self._room < 0:
@@ -371,11 +387,3 @@ def _valuation(number: Fraction, prime: int) -> int:
     while rest % prime == 0:
         count, rest = count + 1, rest // prime
     return count
-
-
-def _factored(number: Fraction) -> list[tuple[int, int]]:
-    """Return the prime factors of a positive rational number with their multiplicities."""
-    if max(map(_bits, number.as_integer_ratio())) > MAX_FACTORED_BITS:
-        raise LimitError(f"a root of a number of more than {MAX_FACTORED_BITS} bits")
-    over = [(int(p), int(m)) for p, m in fmpz(number.numerator).factor()]
-    return over + [(int(p), -int(m)) for p, m in fmpz(number.denominator).factor()]

@@ -9,7 +9,7 @@ its nodes into cotangents of the nodes they depend on, as operations of a networ
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
@@ -21,7 +21,15 @@ from numpy.typing import NDArray
 
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.rings import Jets, Residues, multiply
-from conslaw_cli.families.formulas.terms import Factors, Graph, Prime, Sum, Term, Variable
+from conslaw_cli.families.formulas.terms import (
+    Base,
+    Factors,
+    Function,
+    Graph,
+    Prime,
+    Term,
+    Variable,
+)
 
 Index = NDArray[np.intp]
 TOGETHER = 64
@@ -178,6 +186,64 @@ class _Powers:
         _scatter(over.field, cotangents, self.used, over.multiply(slopes, cotangents[self.nodes]))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _States:
+    """Values of functions: the constant term is drawn, the rest follows from the slope.
+
+    slopes: nodes of the derivatives by the argument, used where these are not made of the value.
+    """
+
+    nodes: slice
+    used: Index
+    slopes: Index
+    bases: tuple[int, ...]
+    functions: tuple[Function, ...]
+
+    def prepared(self, field: PrimeField, branch: Branch) -> list[tuple[float, float]]:
+        """Return for each node its constant term and the factor of its slope."""
+        scales = [base.slope.coefficient * base.sign for base in self.functions]
+        factors = [c.numerator * pow(c.denominator, -1, field.p) % field.p for c in scales]
+        starts = [float(branch.state(base)) for base in self.bases]
+        return list(zip(starts, map(float, factors), strict=True))
+
+    def forward(self, over: Residues, constants: list[tuple[float, float]], values: Array) -> None:
+        """One ε after another: ``f(x + ε v) = f(x) + ε f'(x) v``."""
+        for place, (start, _) in enumerate(constants):
+            x = values[self.used[place]]
+            value = np.full((len(x), 1), start)
+            for k in range(x.shape[-1].bit_length() - 1):
+                slope = self._slope(over, constants, place, value, values[..., : 1 << k])
+                moved = multiply(over.field, slope, x[:, 1 << k : 2 << k])
+                value = np.concatenate([value, moved], axis=-1)
+            values[self.nodes.start + place] = value
+
+    def backward(
+        self, over: Residues, constants: list[tuple[float, float]], values: Array, cotangents: Array
+    ) -> None:
+        for place in range(len(constants)):
+            node, used = self.nodes.start + place, self.used[place]
+            slope = self._slope(over, constants, place, values[node], values)
+            moved = multiply(over.field, slope, cotangents[node])
+            cotangents[used] = over.field.reduce(cotangents[used] + moved)
+
+    def _slope(
+        self,
+        over: Residues,
+        constants: list[tuple[float, float]],
+        place: int,
+        value: Array,
+        values: Array,
+    ) -> Array:
+        kind, (_, factor) = self.functions[place].kind, constants[place]
+        if kind == "exp":
+            return value
+        slope = values[self.slopes[place]]
+        if kind == "tan":
+            slope = multiply(over.field, value, value)
+            slope[..., 0] += 1
+        return over.field.reduce(factor * over.field.reduce(slope))
+
+
 def _scatter(field: PrimeField, cotangents: Array, targets: Index, parts: Array) -> None:
     """Add parts to the cotangents of nodes, of which some may be the same."""
     order = np.argsort(targets, kind="stable")
@@ -216,6 +282,7 @@ class Program:
     """A graph, ready to be evaluated. Node 0 is the constant 1, nodes 1, …, D are the variables.
 
     outputs: nodes of the components of a map (n,), or of the entries of vector fields (n, D).
+    states: the bases that are values of functions, with their nodes and those of the arguments.
     """
 
     variables: int
@@ -223,6 +290,7 @@ class Program:
     layers: tuple[_Layer, ...]
     outputs: Index
     groups: tuple[Group, ...]
+    states: tuple[tuple[int, int, int], ...] = ()
 
     @property
     def gradients(self) -> bool:
@@ -246,8 +314,8 @@ class Compiler:
         self._known = dict[tuple[str, Any], int]()
         self._terms = dict[Factors, int]()
         self._base = list[int]()
-        for base in graph.bases:
-            self._base.append(self._of_base(base))
+        for index, base in enumerate(graph.bases):
+            self._base.append(self._of_base(index, base))
 
     def term(self, factors: Factors) -> int:
         """Return the node of a product of powers."""
@@ -266,7 +334,11 @@ class Compiler:
         items = sorted((self.term(term.factors), int(term.coefficient * scale)) for term in terms)
         return self._operation("sum", tuple(items))
 
-    def _of_base(self, base: Variable | Prime | Sum) -> int:
+    def _of_base(self, index: int, base: Base) -> int:
+        if isinstance(base, Function):
+            return self._operation(
+                "state", (self.sum([base.argument]), self.term(base.slope.factors), index)
+            )
         if isinstance(base, Variable):
             return (
                 1 + base.index if base.sign > 0 else self._operation("sum", ((1 + base.index, -1),))
@@ -293,7 +365,7 @@ class Compiler:
                 if kind == "sum"
                 else data
                 if kind == "product"
-                else data[:1]
+                else data[: 2 if kind == "state" else 1]
             )
             self.depth.append(1 + max((self.depth[node] for node in on), default=0))
             self.kinds.append(kind)
@@ -323,12 +395,21 @@ class Compiler:
             tuple(layers),
             number[np.array(outputs, dtype=np.intp)],
             groups,
+            tuple(
+                (data[2], int(number[node]), int(number[data[0]]))
+                for node, (kind, data) in enumerate(zip(self.kinds, self.data, strict=True))
+                if kind == "state"
+            ),
         )
 
     def _layer(self, kind: str, nodes: slice, data: list[Any], number: Index) -> _Layer:
         if kind == "product":
             left, right = number[np.array(data)].T
             return _Products(nodes, left, right)
+        if kind == "state":
+            on, by, bases = zip(*data, strict=True)
+            functions = tuple(self.graph.bases[i] for i in bases)
+            return _States(nodes, number[list(on)], number[list(by)], bases, functions)
         if kind == "power":
             slopes = slice(nodes.stop, 2 * nodes.stop - nodes.start)
             on, bases, exponents = zip(*data, strict=True)
@@ -347,7 +428,10 @@ class Compiler:
                 roots[data[1]] = lcm(roots.get(data[1], 1), data[2].denominator)
         support, joined = self.graph.supports(), list[tuple[set[int], list[Check]]]()
         for i in sorted(roots):
-            variables, checks = set(support[i]), [Check(i, int(number[self._base[i]]), roots[i])]
+            variables, checks = (
+                set(support[i]) - {-1},
+                [Check(i, int(number[self._base[i]]), roots[i])],
+            )
             for group in [group for group in joined if group[0] & variables]:
                 joined.remove(group)
                 variables, checks = variables | group[0], group[1] + checks
@@ -375,6 +459,12 @@ class Branch:
     field: PrimeField
     roots: dict[int, int]
     signs: dict[int, int]
+    states: Mapping[int, int]
+
+    def state(self, base: int) -> int:
+        """Return the residue of a value of a function: any number that has the roots."""
+        drawn = self.states.get(base, base + 2)
+        return pow(drawn, self.roots.get(base, 1), self.field.p)
 
     def order(self, root: int) -> int:
         """Return the largest divisor of p − 1 that is prime to ``root``: the order of the group
@@ -396,12 +486,15 @@ class Machine:
     """A program modulo a prime, with a branch of its roots."""
 
     def __init__(
-        self, program: Program, field: PrimeField, signs: dict[int, int] | None = None
+        self,
+        program: Program,
+        field: PrimeField,
+        signs: dict[int, int] | None = None,
+        states: Mapping[int, int] | None = None,
     ) -> None:
         self.program, self.field = program, field
-        self.branch = Branch(
-            field, {check.base: check.root for check in program.checks}, signs or {}
-        )
+        roots = {check.base: check.root for check in program.checks}
+        self.branch = Branch(field, roots, signs or {}, states or {})
         self._steps = [(layer, layer.prepared(field, self.branch)) for layer in program.layers]
         self.jets = Jets(field)
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from conslaw_cli.algebra.kernel import rank_and_kernel
 from conslaw_cli.families.formulas.algebraic import components
-from conslaw_cli.families.formulas.terms import Graph, Sum, Term, Variable
+from conslaw_cli.families.formulas.terms import Function, Graph, Sum, Term, Variable
 
 MAX_COEFFICIENT = 2**30
 """Integers from which those of a law are too large for exact products."""
@@ -43,7 +43,7 @@ def is_monomial(graph: Graph) -> bool:
     """Whether every component is a constant times powers of variables."""
     supports = graph.supports()
     factors = (factor for term in components(graph) for factor in term.factors)
-    return not any(isinstance(graph.bases[i], Sum) and supports[i] for i, _ in factors)
+    return not any(isinstance(graph.bases[i], Sum | Function) and supports[i] for i, _ in factors)
 
 
 def scalings(graph: Graph, size: int) -> Scalings:
@@ -66,7 +66,7 @@ def _positive(law: Square) -> Square:
 
 def _equations(graph: Graph, place: dict[int, int], size: int) -> Iterator[Row]:
     """Yield what must be 0: the weight of every component, and of every term of a sum less that of
-    the sum. Constants, which do not move, have weight 0.
+    the sum, and of what functions are taken of. Constants, which do not move, have weight 0.
     """
     for term in components(graph):
         yield _weight(graph, term, place, size)
@@ -75,6 +75,9 @@ def _equations(graph: Graph, place: dict[int, int], size: int) -> Iterator[Row]:
         assert isinstance(base, Sum)
         for term in base.terms:
             yield _weight(graph, term, place, size) | {column: Fraction(-1)}
+    for base in graph.bases:
+        if isinstance(base, Function):
+            yield _weight(graph, base.argument, place, size)
 
 
 def _weight(graph: Graph, term: Term, place: dict[int, int], size: int) -> Row:

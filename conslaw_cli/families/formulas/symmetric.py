@@ -118,10 +118,10 @@ class _Reading:
             *read, written = re.findall("[a-zA-Z]+", text) + [""] * text.rstrip().endswith(">")
             return self._contracted(read, written, [self.of(each) for each in node.args[1:]])
         values = [self.of(each) for each in node.args]
-        if name == "pow" or len(values) > 1:
-            self.equations += [axis for value in values for axis in value]
-            return [{} for _ in values[0]]
-        return values[0]
+        if name == "mul" and len(values) == 1:
+            return values[0]
+        self.equations += [axis for value in values for axis in value]  # entry by entry
+        return [{} for _ in values[0]]
 
     def _identity(self) -> list[Generator]:
         self.unknowns += 1

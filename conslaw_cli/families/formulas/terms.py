@@ -46,7 +46,34 @@ class Sum:
     terms: tuple[Term, ...]
 
 
-Base = Variable | Prime | Sum
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A value of a function (functions.py), ``sign · f(argument)``, positive at the base point.
+
+    slope: of f: itself times its value for exp; for tan, which is that of a part of the argument, a
+    number times ``1 + f²``; for the others what it is.
+    """
+
+    kind: str
+    argument: Term
+    slope: Term
+    sign: int
+
+    def derivative(self, own: int) -> list[Term]:
+        """Return the derivative of the base, whose index is ``own``, by its argument."""
+        if self.kind == "exp":
+            return [Term(Fraction(1), ((own, Fraction(1)),))]
+        slope = Term(self.slope.coefficient * self.sign, self.slope.factors)
+        square = Term(slope.coefficient, ((own, Fraction(2)),))
+        return [slope, square] if self.kind == "tan" else [slope]
+
+    @property
+    def factors(self) -> Factors:
+        """The powers that it is made of."""
+        return (*self.argument.factors, *self.slope.factors)
+
+
+Base = Variable | Prime | Sum | Function
 
 
 class Radical(NamedTuple):
@@ -89,15 +116,13 @@ class Graph:
     outputs: tuple[Term, ...]
 
     def supports(self) -> list[frozenset[int]]:
-        """Return the variables that each base depends on."""
+        """Return the variables that each base depends on; −1 stands for numbers such as e."""
         supports = list[frozenset[int]]()
         for base in self.bases:
-            below = (
-                {i for term in base.terms for i, _ in term.factors}
-                if isinstance(base, Sum)
-                else set[int]()
-            )
+            below = {i for i, _ in below_of(base)}
             own = {base.index} if isinstance(base, Variable) else set[int]()
+            if isinstance(base, Function) and not below:
+                own = {-1}
             supports.append(frozenset(own.union(*(supports[i] for i in below))))
         return supports
 
@@ -105,7 +130,7 @@ class Graph:
         """Whether each of these is homogeneous in the variables, apart from a constant summand."""
         degrees, supports = list[Fraction | None](), self.supports()
         for base in self.bases:
-            own = Fraction(isinstance(base, Variable))
+            own = None if isinstance(base, Function) else Fraction(isinstance(base, Variable))
             degrees.append(_common(base.terms, degrees) if isinstance(base, Sum) else own)
         return all(_common(self._moving(term, supports), degrees) is not None for term in terms)
 
@@ -149,6 +174,8 @@ class Graph:
             return " + ".join(self._term_text(term, names) for term in base.terms).replace(
                 "+ -", "- "
             )
+        if isinstance(base, Function):
+            return f"{base.kind}({self._term_text(base.argument, names)})"
         return (
             ("-" if base.sign < 0 else "") + names[base.index]
             if isinstance(base, Variable)
@@ -190,6 +217,13 @@ def _degree(term: Term, degrees: Sequence[Fraction | None]) -> Fraction | None:
             return None
         total += exponent * degree
     return total
+
+
+def below_of(base: Base) -> Factors:
+    """Return the powers that a base is made of."""
+    if isinstance(base, Sum):
+        return tuple(factor for term in base.terms for factor in term.factors)
+    return base.factors if isinstance(base, Function) else ()
 
 
 class UndefinedError(Exception):

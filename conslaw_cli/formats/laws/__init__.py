@@ -13,7 +13,10 @@ from conslaw_cli.errors import ContradictionError
 from conslaw_cli.flows.coordinates import Factor
 from conslaw_cli.formats import encodable
 from conslaw_cli.formats.words import has_theory, label, plural
+from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.values import Law, LawSearch, Polynomial
+from conslaw_cli.networks.known_laws import Family
+from conslaw_cli.problems import Problem
 from conslaw_cli.records import LawCount
 
 NAMES = ("text", "json", "latex", "sympy", "python")
@@ -23,14 +26,17 @@ NAMES = ("text", "json", "latex", "sympy", "python")
 class Result:
     """The polynomial laws of an architecture, and how many laws it has in all.
 
-    Raise ContradictionError if these are fewer.
+    quotients: rational laws beyond these, None where they were not looked for.
+
+    Raise ContradictionError if there are more polynomial laws than laws in all.
     """
 
     search: LawSearch
     count: LawCount
+    quotients: tuple[Quotient, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.not_polynomial < 0:
+        if (self.not_polynomial or 0) < 0:
             found = (
                 f"{self.search.independent} independent polynomial laws of {degrees(self.search)}"
             )
@@ -39,9 +45,9 @@ class Result:
             )
 
     @property
-    def not_polynomial(self) -> int:
-        """How many of all laws are no functions of those found."""
-        return (self.count.laws or 0) - self.search.independent
+    def not_polynomial(self) -> int | None:
+        """How many of all laws are no functions of those found; None if that is not decided."""
+        return None if self.count.laws is None else self.count.laws - self.search.independent
 
     @property
     def theory(self) -> bool:
@@ -80,6 +86,23 @@ class Result:
         ones.
         """
         return [law for law in self.search.generators if law.index is None]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The known laws of a network that is too large to search for others, and how many it has in
+    all. reason: what a search would take.
+    """
+
+    problem: Problem
+    families: Sequence[Family]
+    count: LawCount
+    reason: str
+
+    @property
+    def listed(self) -> int:
+        """Number of laws, which need not be independent."""
+        return sum(family.size for family in self.families)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +149,7 @@ def origin(law: Law, result: Result) -> str:
     return "new" if law.new else "a function of the known laws"
 
 
-def suffixes(results: Sequence[Result]) -> list[str]:
+def suffixes(results: Sequence[Result | Known]) -> list[str]:
     """Return what tells the names of several results apart in code."""
     return [""] if len(results) == 1 else [f"_{i}" for i in range(1, len(results) + 1)]
 
@@ -196,6 +219,12 @@ def law_code(
     return " + ".join(parts)
 
 
+def quotient_code(quotient: Quotient, names: Sequence[str]) -> str:
+    """Return a rational law as Python code."""
+    below = "*".join(_powers(quotient.denominator, names))
+    return f"({expression(quotient.numerator, names)})/({below})"
+
+
 def expression(polynomial: Polynomial, names: Sequence[str], radicals: Sequence[str] = ()) -> str:
     """Return a polynomial as Python code."""
     first, *rest = (_term(c, [*r, *_powers(m, names)]) for c, r, m in terms(polynomial, radicals))
@@ -214,7 +243,7 @@ def _term(number: int, factors: Sequence[str]) -> tuple[bool, str]:
     return number < 0, "*".join([*size, *factors])
 
 
-def render(name: str, results: Sequence[Result], *, width: int | None = None) -> str:
+def render(name: str, results: Sequence[Result | Known], *, width: int | None = None) -> str:
     """Return the results in the format ``name``, ending in one newline.
 
     name: one of NAMES; raise KeyError for another. width: columns of the terminal, or None where
@@ -223,42 +252,42 @@ def render(name: str, results: Sequence[Result], *, width: int | None = None) ->
     return encodable(_RENDERERS[name](results, width))
 
 
-def stream(results: Iterable[Result], *, width: int | None = None) -> Iterator[str]:
+def stream(results: Iterable[Result | Known], *, width: int | None = None) -> Iterator[str]:
     """Yield the pieces of the format ``text``, one for each result as soon as it is there."""
     from conslaw_cli.formats.laws.text import text_blocks
 
     return map(encodable, text_blocks(results, width))
 
 
-def _text(results: Sequence[Result], width: int | None) -> str:
+def _text(results: Sequence[Result | Known], width: int | None) -> str:
     return "".join(stream(results, width=width))
 
 
-def _json(results: Sequence[Result], _width: int | None) -> str:
+def _json(results: Sequence[Result | Known], _width: int | None) -> str:
     from conslaw_cli.formats.laws.json_ import render_json
 
     return render_json(results)
 
 
-def _latex(results: Sequence[Result], _width: int | None) -> str:
+def _latex(results: Sequence[Result | Known], _width: int | None) -> str:
     from conslaw_cli.formats.laws.latex import render_latex
 
     return render_latex(results)
 
 
-def _sympy(results: Sequence[Result], _width: int | None) -> str:
+def _sympy(results: Sequence[Result | Known], _width: int | None) -> str:
     from conslaw_cli.formats.laws.sympy_ import render_sympy
 
     return render_sympy(results)
 
 
-def _python(results: Sequence[Result], _width: int | None) -> str:
+def _python(results: Sequence[Result | Known], _width: int | None) -> str:
     from conslaw_cli.formats.laws.python import render_python
 
     return render_python(results)
 
 
-_RENDERERS: dict[str, Callable[[Sequence[Result], int | None], str]] = {
+_RENDERERS: dict[str, Callable[[Sequence[Result | Known], int | None], str]] = {
     "text": _text,
     "json": _json,
     "latex": _latex,

@@ -6,12 +6,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from conslaw_cli.formats.laws import Result, coefficients, groups
+from conslaw_cli.formats.laws import Known, Result, coefficients, groups
+from conslaw_cli.formats.laws.known import json_value
 from conslaw_cli.laws.values import Law, LawSearch
 from conslaw_cli.records import GRADIENT
 
 
-def render_json(results: Sequence[Result]) -> str:
+def render_json(results: Sequence[Result | Known]) -> str:
     """Return strict JSON, in UTF-8 rather than escapes.
 
     Raise ValueError for a NaN or an infinity.
@@ -20,7 +21,9 @@ def render_json(results: Sequence[Result]) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _result(result: Result) -> dict[str, Any]:
+def _result(result: Result | Known) -> dict[str, Any]:
+    if isinstance(result, Known):
+        return json_value(result)
     search = result.search
     return {
         "name": search.architecture.name,
@@ -35,7 +38,7 @@ def _result(result: Result) -> dict[str, Any]:
         "new": search.independent - search.known,
         "laws": result.count.laws,
         "not_polynomial": result.not_polynomial,
-        "complete": result.not_polynomial == 0,
+        "complete": None if result.not_polynomial is None else result.not_polynomial == 0,
         **({"rational_coefficients": True} if search.rational else {}),
         "error_bound": result.error_bound,
         "parameters": list(search.parameters),
@@ -45,11 +48,26 @@ def _result(result: Result) -> dict[str, Any]:
             else {}
         ),
         "generators": [_law(law, search) for law in search.generators],
+        **({} if result.quotients is None else {"rational": _rational(result)}),
         "basis": None if search.basis is None else [_law(law, search) for law in search.basis],
         "seed": search.seed,
         "version": result.count.version,
         "seconds": search.seconds,
     }
+
+
+def _rational(result: Result) -> list[dict[str, Any]]:
+    names = result.search.coordinates.names
+    return [
+        {
+            "numerator": [
+                {"coefficient": c, "exponents": {names[e]: m.count(e) for e in m}}
+                for c, m in quotient.numerator.terms
+            ],
+            "denominator": {names[e]: quotient.denominator.count(e) for e in quotient.denominator},
+        }
+        for quotient in result.quotients or ()
+    ]
 
 
 def _flow(search: LawSearch) -> dict[str, Any]:

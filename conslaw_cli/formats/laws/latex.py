@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from conslaw_cli.families.formulas.tex import symbol
-from conslaw_cli.formats.laws import Result, groups, origin, terms, title
+from conslaw_cli.formats.laws import Known, Result, groups, origin, terms, title
+from conslaw_cli.formats.laws.known import latex_display
+from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.values import LawSearch, Polynomial
 
 FACTORS_PER_LINE = 8
 
 
-def render_latex(results: Sequence[Result]) -> str:
+def render_latex(results: Sequence[Result | Known]) -> str:
     """Return one display per result, after comments that say what it shows."""
     needs = r"% Needs \usepackage{amsmath}; \allowdisplaybreaks lets long lists break."
     return "\n".join([needs, *map(_display, results)]) + "\n"
 
 
-def _display(result: Result) -> str:
+def _display(result: Result | Known) -> str:
+    if isinstance(result, Known):
+        return latex_display(result)
     search = result.search
     comment = f"% {title(result)}"
     laws = list(_generators(result))
@@ -46,6 +50,13 @@ def _generators(result: Result) -> Iterator[str]:
             rf"{_equation(law.polynomial, result.search)} \qquad"
             rf" (\text{{{origin(law, result)}}})"
         )
+    yield from (_fraction(quotient, result.search) for quotient in result.quotients or ())
+
+
+def _fraction(quotient: Quotient, search: LawSearch) -> str:
+    above = " ".join(_lines(quotient.numerator, search))
+    below = " ".join(_lines(Polynomial(((1, quotient.denominator),)), search))
+    return rf"\frac{{{above}}}{{{below}}} = \mathrm{{const}} \qquad (\text{{rational}})"
 
 
 def _equation(polynomial: Polynomial, search: LawSearch) -> str:

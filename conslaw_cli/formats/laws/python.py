@@ -10,8 +10,21 @@ from math import prod
 
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.formats.laws import Members, Result, groups, law_code, suffixes, title
+from conslaw_cli.formats.laws import (
+    Known,
+    Members,
+    Result,
+    groups,
+    law_code,
+    quotient_code,
+    suffixes,
+    title,
+)
 from conslaw_cli.formats.laws.arrays import Block, blocks, family_code, velocities
+from conslaw_cli.formats.laws.known import code_of, trained
+from conslaw_cli.formats.laws.known import title as known_title
+from conslaw_cli.formats.words import plural
+from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.values import Law, Polynomial
 
 _WIDTH = 110
@@ -25,16 +38,19 @@ _PYTORCH = [
 ]
 
 
-def render_python(results: Sequence[Result]) -> str:
+def render_python(results: Sequence[Result | Known]) -> str:
     """Return the text of a module with a function ``laws`` (``laws_1``, ``laws_2``, … for several
     results).
     """
     functions = [
-        "\n".join(_function(result, suffix))
+        "\n".join(
+            _known(result, suffix) if isinstance(result, Known) else _function(result, suffix)
+        )
         for result, suffix in zip(results, suffixes(results), strict=True)
     ]
-    needs = ["from math import sqrt\n"] * any(result.search.radicals for result in results)
-    timed = any(result.search.coordinates.arguments for result in results)
+    searched = [result.search for result in results if isinstance(result, Result)]
+    needs = ["from math import sqrt\n"] * any(search.radicals for search in searched)
+    timed = any(search.coordinates.arguments for search in searched)
     imports = ["import numpy as np", *(["from numpy import exp"] * timed)]
     return "\n\n\n".join(["\n".join([*needs, *imports]), *functions]) + "\n"
 
@@ -45,15 +61,37 @@ def _function(result: Result, suffix: str) -> Iterator[str]:
     given = ["theta", *(["velocity"] if moving else []), *search.coordinates.arguments]
     yield f"def laws{suffix}({', '.join(given)}):"
     yield from _indented(f'"""{_quoted(title(result))}.\n\n{_help(result, arrays)}\n"""')
+    yield from _cut(arrays)
+    yield from _moving(moving, len(search.parameters))
+    entries = [_family(family, result, arrays) for family in result.families]
+    if result.others or result.quotients:
+        entries.append(_scalars(result.others, result, arrays, result.quotients or ()))
+    yield from _returned(entries)
+
+
+def _known(known: Known, suffix: str) -> Iterator[str]:
+    """Yield the lines of a function that returns the known laws of a large network."""
+    every = trained(known)
+    lines = [
+        f"Return the {plural(known.listed, 'known law')}, which training by gradient flow keeps.",
+        *_order(every, known.problem.parameters),
+    ]
+    yield f"def laws{suffix}(theta):"
+    yield from _indented(f'"""{_quoted(known_title(known))}.\n\n{_text(lines, every)}\n"""')
+    yield from _cut(every)
+    yield from _returned([f"{code}," for code in code_of(known)])
+
+
+def _cut(every: Sequence[Block]) -> Iterator[str]:
+    """Yield the lines that cut θ into arrays."""
     yield "    theta = np.asarray(theta)"
     yield from (
         f"    {array.name} = theta[{array.start}:{array.stop}].reshape({_shape(array)})"
-        for array in arrays
+        for array in every
     )
-    yield from _moving(moving, len(search.parameters))
-    entries = [_family(family, result, arrays) for family in result.families]
-    if result.others:
-        entries.append(_scalars(result.others, result, arrays))
+
+
+def _returned(entries: Sequence[str]) -> Iterator[str]:
     if not entries:
         yield "    return np.empty(0)"
         return
@@ -82,19 +120,29 @@ def _shape(array: Block) -> str:
 
 def _help(result: Result, arrays: Sequence[Block]) -> str:
     search, own = result.search, "phi" in result.count.architecture
-    size = len(search.parameters)
+    size, number = len(search.parameters), len(search.generators) + len(result.quotients or ())
     lines = [
-        f"Return {len(result.search.generators)} functionally independent quantities that training"
+        f"Return {number} functionally independent quantities that training"
         f" by {_flow(result)} keeps."
     ]
     if arrays[0].name == "theta":
         lines.append(f"theta: {size} numbers, the variables {', '.join(result.search.parameters)}.")
     else:
-        order = ", ".join(f"{array.name} ({' × '.join(map(str, array.shape))})" for array in arrays)
-        lines.append(f"theta: {size} numbers, the entries of {order}, each row by row;")
-        leads = f"{arrays[0].name}[i, j] leads from unit i to unit j of the next layer; units are"
-        lines.append(f"{'entries are' if own else leads} counted from 0 here.")
-    lines += _arguments(search.coordinates, arrays)
+        lines += _order(arrays, size, own)
+    return _text([*lines, *_arguments(search.coordinates, arrays)], arrays, own)
+
+
+def _order(arrays: Sequence[Block], size: int, own: bool = False) -> list[str]:
+    """Return how θ is made up of arrays; own: those of a map of one's own."""
+    order = ", ".join(f"{array.name} ({' × '.join(map(str, array.shape))})" for array in arrays)
+    leads = f"{arrays[0].name}[i, j] leads from unit i to unit j of the next layer; units are"
+    return [
+        f"theta: {size} numbers, the entries of {order}, each row by row;",
+        f"{'entries are' if own else leads} counted from 0 here.",
+    ]
+
+
+def _text(lines: Sequence[str], arrays: Sequence[Block], own: bool = False) -> str:
     text = [piece for line in lines for piece in textwrap.wrap(line, _WIDTH)]
     layered = not own and all(array.name[0] in "Ub" for array in arrays)
     return "\n".join([*text, *(_PYTORCH if layered else [])])
@@ -134,17 +182,20 @@ def _first(family: Members, result: Result) -> Polynomial:
     return next(law.polynomial for law in result.search.generators if law.index in family.every)
 
 
-def _scalars(laws: Sequence[Law], result: Result, arrays: Sequence[Block]) -> str:
+def _scalars(
+    laws: Sequence[Law],
+    result: Result,
+    arrays: Sequence[Block],
+    quotients: Sequence[Quotient] = (),
+) -> str:
     radicals = [radical.text for radical in result.search.radicals]
     search = result.search
     every = [*arrays, *velocities(search.coordinates)]
     names = [array.entry(e) for array in every for e in range(prod(array.shape))]
     names += search.coordinates.extra_code
-    lines = [
-        line
-        for law in laws
-        for line in _indented(_wrapped(f"{law_code(law.polynomial, search, names, radicals)},"))
-    ]
+    codes = [law_code(law.polynomial, search, names, radicals) for law in laws]
+    codes += (quotient_code(quotient, names) for quotient in quotients)
+    lines = [line for code in codes for line in _indented(_wrapped(f"{code},"))]
     return "\n".join(["[", *lines, "],"])
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from conslaw_cli.formats.laws import Result, law_code, origin, suffixes, title
+from conslaw_cli.formats.laws import Known, Result, law_code, origin, quotient_code, suffixes, title
+from conslaw_cli.formats.laws.known import sympy_script
 from conslaw_cli.laws.values import Law
 
 _OWN = re.compile(r"(theta|laws)(_[0-9]+)?|symbols|sympy|__debug__")
 """Names that a script defines or may not assign to."""
 
 
-def render_sympy(results: Sequence[Result]) -> str:
+def render_sympy(results: Sequence[Result | Known]) -> str:
     """Return Python text that defines ``laws``, a list of expressions (``laws_1``, ``laws_2``, …
     for several results).
 
@@ -22,12 +23,18 @@ def render_sympy(results: Sequence[Result]) -> str:
         "\n".join(_script(result, suffix))
         for result, suffix in zip(results, suffixes(results), strict=True)
     ]
-    needs = ["import sympy"] * any(result.search.radicals for result in results)
-    calls = "exp, " * any(result.search.coordinates.arguments for result in results)
+    searched = [result for result in results if isinstance(result, Result)]
+    needs = ["import sympy"] * any(result.search.radicals for result in searched)
+    calls = "exp, " * any(result.search.coordinates.arguments for result in searched)
+    if len(searched) < len(results):
+        calls = f"HadamardProduct, Identity, MatrixSymbol, OneMatrix, Trace, {calls}"
     return "\n\n".join(["\n".join([*needs, f"from sympy import {calls}symbols"]), *scripts]) + "\n"
 
 
-def _script(result: Result, suffix: str) -> Iterator[str]:
+def _script(result: Result | Known, suffix: str) -> Iterator[str]:
+    if isinstance(result, Known):
+        yield from sympy_script(result, suffix)
+        return
     search = result.search
     coordinates = search.coordinates
     symbols = [
@@ -55,6 +62,10 @@ def _script(result: Result, suffix: str) -> Iterator[str]:
     yield from (
         f"    {law_code(law.polynomial, search, factors, radicals)},{_comment(law, result)}"
         for law in laws
+    )
+    yield from (
+        f"    {quotient_code(quotient, factors)},  # rational"
+        for quotient in result.quotients or ()
     )
     yield "]"
 

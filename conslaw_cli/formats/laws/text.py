@@ -6,16 +6,18 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.formats.laws import Result, degrees, groups, origin, terms, title
+from conslaw_cli.formats.laws import Known, Result, degrees, groups, origin, terms, title
+from conslaw_cli.formats.laws.known import text_lines, trained, undecided
 from conslaw_cli.formats.words import label, probability
 from conslaw_cli.laws.plan import MAX_DEGREE
+from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.values import Law, LawSearch, Polynomial
 from conslaw_cli.lie.theorems.paths import is_monomial
 
 _POWERS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def text_blocks(results: Iterable[Result], width: int | None) -> Iterator[str]:
+def text_blocks(results: Iterable[Result | Known], width: int | None) -> Iterator[str]:
     """Yield the figures, a generating set and, if the search has one, a linear basis of every
     result as it comes; in the end what the names mean.
 
@@ -24,8 +26,13 @@ def text_blocks(results: Iterable[Result], width: int | None) -> Iterator[str]:
     conventions: dict[str, None] = {}
     gap = ""
     for result in results:
-        yield gap + "\n".join(_wrapped(_lines(result), width)) + "\n"
-        conventions |= dict.fromkeys(_conventions(result))
+        lines, meaning = (
+            (text_lines(result), _of_arrays(result))
+            if isinstance(result, Known)
+            else (_lines(result), _conventions(result))
+        )
+        yield gap + "\n".join(_wrapped(lines, width)) + "\n"
+        conventions |= dict.fromkeys(meaning)
         gap = "\n"
     if conventions:
         yield gap + "\n".join(_wrapped([*conventions], width)) + "\n"
@@ -39,6 +46,7 @@ def _lines(result: Result) -> Iterator[str]:
         f"{formula(law.polynomial, result.search)} = const   ({origin(law, result)})"
         for law in result.others
     ]
+    laws += (_fraction(quotient, result.search) for quotient in result.quotients or ())
     if laws:
         yield ""
         if result.search.homogeneous and any(
@@ -50,6 +58,14 @@ def _lines(result: Result) -> Iterator[str]:
         yield ""
         yield "  A linear basis:"
         yield from (f"    {_listed(law, result)}" for law in result.search.basis)
+
+
+def _fraction(quotient: Quotient, search: LawSearch) -> str:
+    above = formula(quotient.numerator, search)
+    below = formula(Polynomial(((1, quotient.denominator),)), search)
+    above = f"({above})" if " " in above else above
+    below = f"({below})" if "·" in below else below
+    return f"{above}/{below} = const   (rational)"
 
 
 def _figures(result: Result) -> Iterator[str]:
@@ -68,8 +84,11 @@ def _figures(result: Result) -> Iterator[str]:
     origins = f"({search.known} known, {new} new)" if result.theory else "found"
     yield f"functionally independent: {search.independent} {origins}"
     yield _comparison(result)
-    if result.not_polynomial:
+    if result.not_polynomial and result.quotients is None:
         yield _next_step(search)
+    elif result.not_polynomial:
+        explained = len(result.quotients or ())
+        yield f"rational laws: {explained} of the {result.not_polynomial} others"
     gradient = search.problem.flow == GRADIENT
     if gradient and is_monomial(search.problem) and not search.homogeneous and search.degree >= 2:
         yield "complete: φ is a monomial map, so all laws are functions of those of degree up to 2"
@@ -87,6 +106,8 @@ def _figures(result: Result) -> Iterator[str]:
 
 def _comparison(result: Result) -> str:
     row = result.count
+    if row.laws is None:
+        return f"laws in all: {undecided(row)}"
     sure = (
         "proved"
         if row.error_bound is None
@@ -122,6 +143,21 @@ def _conventions(result: Result) -> Iterator[str]:
     names *= "phi" not in result.count.architecture  # not those of one's own
     if not result.search.generators:
         return
+    yield from _of_layers(names)
+    yield from _conventions_of_flow(result.search)
+    yield from _of_kernels(names)
+    if result.theory and any(law.new for law in result.others):
+        yield "new: independent of the known laws."
+
+
+def _of_arrays(known: Known) -> Iterator[str]:
+    """Yield what the names mean, from an entry of every array."""
+    names = [array.entry(0) for array in trained(known)]
+    yield from _of_layers(names)
+    yield from _of_kernels(names)
+
+
+def _of_layers(names: Sequence[str]) -> Iterator[str]:
     if not names:
         pass
     elif any(name.startswith("U") for name in names):
@@ -130,11 +166,11 @@ def _conventions(result: Result) -> Iterator[str]:
         yield "Q1[i,j] leads from unit i to unit j of the next layer (x ↦ x Q1 K1, row vectors)."
     if any(name.startswith("b") for name in names):
         yield "b1[j] is the bias of unit j."
-    yield from _conventions_of_flow(result.search)
+
+
+def _of_kernels(names: Sequence[str]) -> Iterator[str]:
     if any(name.count(",") > 1 for name in names):
         yield "Kernels: U1[i,t,j] leads from channel i at position t of the kernel to channel j."
-    if result.theory and any(law.new for law in result.others):
-        yield "new: independent of the known laws."
 
 
 def _conventions_of_flow(search: LawSearch) -> Iterator[str]:

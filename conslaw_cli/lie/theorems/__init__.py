@@ -18,6 +18,7 @@ from conslaw_cli.lie.theorems.found_laws import found_laws
 from conslaw_cli.lie.theorems.image import image
 from conslaw_cli.lie.theorems.known_laws import known_laws
 from conslaw_cli.lie.theorems.linear_pair import linear_pair
+from conslaw_cli.lie.theorems.listed_laws import listed_laws
 from conslaw_cli.lie.theorems.paths import paths
 from conslaw_cli.lie.theorems.segments import segments
 from conslaw_cli.lie.theorems.single_field import single_field
@@ -37,6 +38,7 @@ THEOREMS: tuple[Theorem, ...] = (
     transport,
     orbit,
     known_laws,
+    listed_laws,
     paths,
     segments,
     single_field,

@@ -11,9 +11,10 @@ from conslaw_cli.lie import chains
 from conslaw_cli.lie.dealing import LARGE, SMALL, Dealing, dealings
 from conslaw_cli.lie.gates import enough
 from conslaw_cli.lie.intervals import by_intervals
-from conslaw_cli.lie.strands import Lifting, Strand, Witness, lifted
+from conslaw_cli.lie.strands import Lifting, Strand, Witness, lifted, listed
 from conslaw_cli.lie.theorems.structure import Chain, chain_of, network_of, parts_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
+from conslaw_cli.lie.theorems.wide_chains import listed_of
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.units import Units
 from conslaw_cli.problems import Problem
@@ -86,16 +87,12 @@ def _gated(problem: Problem, graph: Graph) -> Lifting | None:
     each kind.
     """
     few = enough(graph) if problem.flow.kind is Kind.GRADIENT else {}
-    units = Units.of(graph)
-    sizes = [few.get(i, n) for i, n in enumerate(units.sizes)]
-    more = [n + (i in few) for i, n in enumerate(sizes)]
-    if (
-        not few
-        or (last := _dealt(problem, units.resized(graph, tuple(more)), range(LARGE + 1))) is None
-    ):
-        return None
-    first = _dealt(problem, units.resized(graph, tuple(sizes)), range(LARGE + 1))
-    if first is None or last.laws != first.laws + len(few):
+    units, every = Units.of(graph), range(LARGE + 1)
+    sizes = tuple(few.get(i, n) for i, n in enumerate(units.sizes))
+    more = tuple(n + (i in few) for i, n in enumerate(sizes))
+    last = _dealt(problem, units.resized(graph, more), every) if few else None
+    first = None if last is None else _dealt(problem, units.resized(graph, sizes), every)
+    if last is None or first is None or last.laws != first.laws + len(few):
         return None
     left = sum(units.sizes) - sum(more)
     return replace(last, laws=last.laws + left, gated=left)
@@ -112,8 +109,18 @@ def proof(problem: Problem, found: Lifting, still: int) -> Proof:
         (bound,),
         laws,
         Trace((value,), complete=False),
+        listed=_listed(problem, more),
         timeless=_timeless(problem, found.laws, still, laws),
     )
+
+
+def _listed(problem: Problem, more: int) -> int | None:
+    """Return how many laws are listed, where to list them takes too long for large networks."""
+    if problem.flow.kind is Kind.GRADIENT or problem.graph is None:
+        return None
+    if (chain := chain_of(problem)) is not None:
+        return listed_of(problem, chain)
+    return listed(problem.graph, problem.flow) + more
 
 
 def _timeless(problem: Problem, moving: int, still: int, laws: int) -> int | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from conslaw_cli.lie.theorems.structure import parts_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
 from conslaw_cli.problems import Problem
-from conslaw_cli.records import Bound, LawCount, Trace
+from conslaw_cli.records import OPEN, Bound, LawCount, Trace
 
 
 @theorem(
@@ -31,7 +31,8 @@ def direct_sum(problem: Problem, evidence: Evidence) -> Proof | None:
     parts = parts_of(problem)
     if len(parts) == 1 and parts[0][1] == 1:
         return None
-    return summed([(evidence.count(part), count) for part, count in parts])
+    rows = [(evidence.count(part), count) for part, count in parts]
+    return summed(rows) if all(row.verdict not in OPEN for row, _ in rows) else None
 
 
 def summed(parts: Sequence[tuple[LawCount, int]]) -> Proof:

@@ -186,12 +186,12 @@ def homogeneous_decay(problem: Problem, evidence: Evidence) -> Proof | None:
     if not decays_as_one(problem):
         return None
     row = evidence.count(replace(problem, flow=GRADIENT))
-    assert row.trace is not None
-    known = row.known_independent or 0
+    if row.trace is None:
+        return None
     return Proof(
         tuple(map(_with_time, row.lower)),
         tuple(map(_with_time, row.upper)),
-        known,
+        row.known_independent or 0,
         replace(row.trace, dimensions=tuple(d + 1 for d in row.trace.dimensions)),
         timeless=_timeless(row),
     )

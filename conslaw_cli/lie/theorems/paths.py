@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from conslaw_cli.lie.theorems.structure import Chain, chain_of, network_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Proof, theorem
-from conslaw_cli.networks.monomial import hidden_units
 from conslaw_cli.problems import Problem
 from conslaw_cli.records import Bound, Trace
 
@@ -21,6 +20,8 @@ def _network(problem: Problem) -> tuple[int, int] | None:
     """Return the parameters and the hidden units of a network that is no chain, if it is monomial;
     under cross-entropy with one output less.
     """
+    from conslaw_cli.networks.monomial import hidden_units  # chains do without
+
     if (found := network_of(problem)) is None:
         return None
     units = hidden_units(found[0])

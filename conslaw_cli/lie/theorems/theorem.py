@@ -26,6 +26,7 @@ class Needs(Enum):
     PATH = "the rank of the end point of a path"
     BRACKETS = "ranks of brackets"
     GAP = "a gap between the proved bounds, besides these"
+    SIZES = "nothing else, and it is only asked where ranks cannot be had"
 
 
 @dataclass(frozen=True, slots=True)

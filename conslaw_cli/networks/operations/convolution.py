@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 Padding = Literal["valid", "same", "circular"]
 PADDINGS: tuple[Padding, ...] = ("valid", "same", "circular")
 MAX_UNITS = 10**7
-"""Values a layer may hold: what is larger is refused before any index is made."""
+"""Values a layer may hold, and taps of a channel: what is larger is refused before any index is
+made.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,10 +367,9 @@ def _outputs(shape: Shape, kernel: Shape, stride: Shape, padding: str, what: str
         raise ShapeError(
             f"{what}: the kernel {show(kernel)} is larger than what it reads, {show(shape)}"
         )
-    if prod(kernel) * prod(shape) > MAX_UNITS:
-        raise ShapeError(
-            f"{what}: {prod(kernel) * prod(shape):,} taps, at most {MAX_UNITS:,} are supported"
-        )
+    taps = prod(kernel) * prod(shape[1:])
+    if taps > MAX_UNITS:
+        raise ShapeError(f"{what}: {taps:,} taps a channel, at most {MAX_UNITS:,} are supported")
     if padding == "valid":
         return tuple((n - k) // s + 1 for n, k, s in zip(shape[1:], kernel, stride, strict=True))
     return tuple(-(-n // s) for n, s in zip(shape[1:], stride, strict=True))

@@ -132,13 +132,6 @@ class Pointwise(Linear):
         """It is written as a convolution."""
         return ()
 
-    @classmethod
-    def parsed(
-        cls, word: str, units: int | None, options: Mapping[str, str], arrays: int
-    ) -> Operation:
-        """It is written as a convolution."""
-        raise SpecError(f"{word}: is made from others, not written")
-
     def output(self, *inputs: Shape) -> Shape:
         """The positions stay."""
         return (self.units, *inputs[0][1:])

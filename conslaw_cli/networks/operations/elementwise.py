@@ -95,10 +95,6 @@ class Activation(Operation):
         """Without slopes."""
         return not self.gated
 
-    def output(self, *inputs: Shape) -> Shape:
-        """Nothing changes."""
-        return inputs[0]
-
     def state(self, *inputs: Shape) -> Shape | None:
         """One slope for every value."""
         (shape,) = inputs
@@ -169,10 +165,6 @@ class Power(Operation):
         """Return the exponent."""
         return {"k": str(self.exponent)}
 
-    def output(self, *inputs: Shape) -> Shape:
-        """Nothing changes."""
-        return inputs[0]
-
     def forward(self, at: Read) -> Values:
         """Multiply."""
         return _power(at.ring, at.inputs[0], self.exponent)
@@ -211,22 +203,10 @@ class _Function(Operation):
         """Return one on a vector and one on channels."""
         return (cls(), ((3,),)), (cls(), ((2, 2),))
 
-    @classmethod
-    def parsed(
-        cls, word: str, units: int | None, options: Mapping[str, str], arrays: int
-    ) -> Operation:
-        """Read ``h = exp(z)``."""
-        only(options)
-        return cls()
-
     @property
     def rule(self) -> Rule:
         """The function."""
         raise NotImplementedError
-
-    def output(self, *inputs: Shape) -> Shape:
-        """Nothing changes."""
-        return inputs[0]
 
     def forward(self, at: Read) -> Values:
         """Apply it."""
@@ -244,7 +224,6 @@ class _Function(Operation):
         return Growth(2 * z.parameters, 2 * z.probe + 1)
 
 
-@dataclass(frozen=True, slots=True)
 class Exp(_Function):
     """The exponential ``h = e^z``."""
 
@@ -263,7 +242,6 @@ class Exp(_Function):
         return wiring.exponentiated(inputs[0])
 
 
-@dataclass(frozen=True, slots=True)
 class Smooth(_Function):
     """Any smooth function: what holds for a generic one. One function for all units."""
 
@@ -282,7 +260,6 @@ class Smooth(_Function):
         return wiring.stopped(inputs[0])
 
 
-@dataclass(frozen=True, slots=True)
 class Exponential:
     """The rule of e^z: equal to its derivatives, 1 at 0, and e^(−z) = 1/e^z."""
 
@@ -299,7 +276,6 @@ class Exponential:
         return np.exp(z)
 
 
-@dataclass(frozen=True, slots=True)
 class Generic:
     """The rule of a function of which nothing is known."""
 

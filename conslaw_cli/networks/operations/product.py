@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from conslaw_cli.algebra.rings import Values
@@ -14,7 +13,6 @@ from conslaw_cli.networks.operation import (
     Read,
     Shape,
     ShapeError,
-    only,
     show,
 )
 
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from conslaw_cli.networks.wiring import Array, Wire, Wiring
 
 
-@dataclass(frozen=True, slots=True)
 class Add(Operation):
     """The sum of two or more branches of one shape, as at the end of a residual branch."""
 
@@ -35,14 +32,6 @@ class Add(Operation):
     def examples(cls) -> tuple[tuple[Operation, tuple[Shape, ...]], ...]:
         """Return sums of one, two and three."""
         return (cls(), ((2,),)), (cls(), ((2,), (2,))), (cls(), ((2, 3),) * 3)
-
-    @classmethod
-    def parsed(
-        cls, word: str, units: int | None, options: Mapping[str, str], arrays: int
-    ) -> Operation:
-        """Read ``s = add(h, z)``."""
-        only(options)
-        return cls()
 
     def output(self, *inputs: Shape) -> Shape:
         """The shape that all have."""
@@ -68,7 +57,6 @@ class Add(Operation):
         return first
 
 
-@dataclass(frozen=True, slots=True)
 class Multiply(Operation):
     """The product, entry by entry, of two branches of one shape, as in a gated linear unit."""
 
@@ -82,14 +70,6 @@ class Multiply(Operation):
     def examples(cls) -> tuple[tuple[Operation, tuple[Shape, ...]], ...]:
         """Return products of vectors and of channels."""
         return (cls(), ((2,), (2,))), (cls(), ((2, 3), (2, 3)))
-
-    @classmethod
-    def parsed(
-        cls, word: str, units: int | None, options: Mapping[str, str], arrays: int
-    ) -> Operation:
-        """Read ``h = multiply(a, b)``."""
-        only(options)
-        return cls()
 
     def output(self, *inputs: Shape) -> Shape:
         """The shape that both have."""

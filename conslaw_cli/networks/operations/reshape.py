@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
 from conslaw_cli.algebra.rings import Values
-from conslaw_cli.networks.operation import Gradients, Operation, Read, Shape, only
+from conslaw_cli.networks.operation import Gradients, Operation, Read, Shape
 
 if TYPE_CHECKING:
     from conslaw_cli.networks.wiring import Array, Wire, Wiring
 
 
-@dataclass(frozen=True, slots=True)
 class Flat(Operation):
     """Channels and positions become one vector, the positions of a channel beside each other."""
 
@@ -26,14 +24,6 @@ class Flat(Operation):
     def examples(cls) -> tuple[tuple[Operation, tuple[Shape, ...]], ...]:
         """Return one on channels, and one on a vector, which stays."""
         return (cls(), ((2, 3),)), (cls(), ((3,),))
-
-    @classmethod
-    def parsed(
-        cls, word: str, units: int | None, options: Mapping[str, str], arrays: int
-    ) -> Operation:
-        """Read ``v = flatten(h)``."""
-        only(options)
-        return cls()
 
     def idle(self, *inputs: Shape) -> bool:
         """On a vector."""

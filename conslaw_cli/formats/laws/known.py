@@ -1,0 +1,240 @@
+"""Known laws as matrices, in every format, where parameters are too many to search for others.
+
+Nothing here has a place for every parameter or entry of a matrix, so that widths cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from conslaw_cli.formats.laws import Known
+from conslaw_cli.formats.laws.arrays import Block
+from conslaw_cli.formats.words import label, plural, reason
+from conslaw_cli.networks.known_laws import Family, Form, Part, Sums
+from conslaw_cli.records import LawCount
+
+
+def title(known: Known) -> str:
+    """Return the name and the number of parameters, in one line."""
+    return f"{label(known.problem.name)}: {known.problem.parameters} parameters, known laws"
+
+
+def trained(known: Known) -> list[Block]:
+    """Return the arrays that training moves."""
+    assert known.problem.graph is not None
+    every = known.problem.graph.arrays
+    return [Block(a.name, a.entries.start, a.shape) for a in every if a.trainable]
+
+
+# ---- text, TeX, JSON
+
+
+def text_lines(known: Known) -> Iterator[str]:
+    """Yield the figures, and each family on a line."""
+    yield title(known)
+    yield f"  known laws: {known.listed} listed, {_independent(known)} independent"
+    yield f"  laws in all: {_in_all(known)}"
+    yield ""
+    yield from (f"  {family.text} = const   ({_size(family)})" for family in known.families)
+
+
+def _independent(known: Known) -> str:
+    row = known.count
+    if row.known_independent is not None:
+        return str(row.known_independent)
+    return f"at least {row.laws_at_least}"
+
+
+def _in_all(known: Known) -> str:
+    row = known.count
+    if row.laws is None:
+        return undecided(row)
+    if not row.unknown_laws:
+        return f"{row.laws} ({row.verdict}); all of them are functions of these"
+    return f"{row.laws} ({row.verdict}); {row.unknown_laws} more than these"
+
+
+def undecided(row: LawCount) -> str:
+    """Return what is known of the number of laws of a bounded row."""
+    least = f"at least {row.laws_at_least} (proved)"
+    return f"{least}; whether there are more is not decided: {reason(row)}"
+
+
+def _size(family: Family) -> str:
+    return f"{family.shape}, {plural(family.size, 'law')}"
+
+
+def latex_display(known: Known) -> str:
+    """Return one display of all families."""
+    lines = [
+        rf"{family.latex} = \mathrm{{const}} \qquad (\text{{{_size(family)}}})".replace(
+            "×", r"$\times$"
+        )
+        for family in known.families
+    ]
+    body = " \\\\\n".join(lines)
+    return f"% {title(known)}\n\\begin{{gather*}}\n{body}\n\\end{{gather*}}"
+
+
+def json_value(known: Known) -> dict[str, Any]:
+    """Return the keys of one result."""
+    row = known.count
+    families = [
+        {"formula": f.text, "latex": f.latex, "shape": f.shape, "laws": f.size}
+        for f in known.families
+    ]
+    return {
+        "name": known.problem.name,
+        **known.problem.architecture.describe(),
+        "searched": False,
+        "not_searched_because": known.reason,
+        "known_listed": known.listed,
+        "known_independent": row.known_independent,
+        "laws": row.laws,
+        **({} if row.laws_at_least is None else {"laws_at_least": row.laws_at_least}),
+        "complete": None if row.unknown_laws is None else row.unknown_laws == 0,
+        "error_bound": row.error_bound,
+        "families": families,
+        "seed": row.seed,
+        "version": row.version,
+        "seconds": row.seconds,
+    }
+
+
+# ---- code
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """An array as a matrix X with the units as rows, or as columns (turned), as NumPy code; name
+    and shape: those of a symbol for it.
+    """
+
+    code: str
+    name: str
+    shape: tuple[int, int]
+    turned: bool
+
+
+def _view(part: Part, array: Block) -> _View:
+    units, last = part.size // part.width, array.shape[-1]
+    name, plain = array.name, len(array.shape) == 2
+    if part.skip:
+        return _View(
+            f"(np.eye({units}) + {name})",
+            f"(Identity({units}) + {name})",
+            (units, units),
+            part.written,
+        )
+    turned = name if plain else f"{name}.reshape(-1, {last})"
+    if part.written and last == units:
+        symbol = name if len(array.shape) < 3 else f"{name}_written"
+        return _View(turned, symbol, (part.size // last, last), True)
+    if plain and array.shape[0] == units:
+        return _View(name, name, (units, last), False)
+    lines = f"{turned}.T" if part.written else turned
+    assert part.lines is not None  # it is a network's
+    order, kept = part.lines(), name
+    if part.written or not _in_order(order):
+        kept = lines if _in_order(order) else f"{lines}[{order.ravel().tolist()}]"
+    symbol = f"{name}_{'written' if part.written else 'read'}"
+    return _View(f"{kept}.reshape({units}, -1)", symbol, (units, part.width), False)
+
+
+def _in_order(lines: np.ndarray[Any, Any]) -> bool:
+    return bool((np.diff(lines.ravel()) == 1).all())
+
+
+def _numpy(family: Family, blocks: Mapping[str, Block]) -> str:
+    """Return an expression of a family's laws, a vector."""
+    if isinstance(family, Sums):
+        if not family.matrix:
+            return f"[{family.array}.sum()]"
+        return f"{family.array}.reshape({family.rows}, -1).sum(axis=1)"
+    if not isinstance(family, Form):
+        return "theta"
+    code = {"full": _gram, "diagonal": _squares, "scalar": _total}[family.kind]
+    total = _sum([(part.factor, code(part, blocks[part.array])) for part in family.parts])
+    if family.kind == "full":
+        return f"({total})[np.triu_indices({family.units})]"
+    return f"[{total}]" if family.kind == "scalar" else total
+
+
+def _gram(part: Part, array: Block) -> str:
+    view = _view(part, array)
+    if len(array.shape) == 1 and part.width == 1:
+        return f"np.outer({array.name}, {array.name})"
+    return f"{view.code}.T @ {view.code}" if view.turned else f"{view.code} @ {view.code}.T"
+
+
+def _squares(part: Part, array: Block) -> str:
+    if len(array.shape) == 1 and part.width == 1:
+        return array.name + "**2" * (not part.linear)
+    view = _view(part, array)
+    power = "" if part.linear else "**2"
+    return f"({view.code}{power}).sum(axis={0 if view.turned else 1})"
+
+
+def _total(part: Part, array: Block) -> str:
+    if part.linear:
+        return f"{array.name}.sum()"
+    return f"({_view(part, array).code}**2).sum()"
+
+
+def _sum(terms: Sequence[tuple[int, str]]) -> str:
+    """Return the code of a sum of codes times integers."""
+    text = "".join(
+        f" {'-' if factor < 0 else '+'} {f'{abs(factor)} * ' * (abs(factor) != 1)}{code}"
+        for factor, code in terms
+    )
+    return text.removeprefix(" + ") if text.startswith(" + ") else text.strip()
+
+
+def code_of(known: Known) -> list[str]:
+    """Return NumPy expressions of all families."""
+    blocks = {block.name: block for block in trained(known)}
+    return [_numpy(family, blocks) for family in known.families]
+
+
+def sympy_script(known: Known, suffix: str) -> Iterator[str]:
+    """Yield the lines of a script that defines a list of matrix expressions."""
+    blocks = {block.name: block for block in trained(known)}
+    symbols = dict[str, tuple[int, int]]()
+    laws = [(_symbolic(family, blocks, symbols), _size(family)) for family in known.families]
+    yield f"# {title(known)}"
+    for name, (rows, columns) in symbols.items():
+        yield f'{name} = MatrixSymbol("{name}", {rows}, {columns})'
+    yield f"laws{suffix} = ["
+    yield from (f"    {code},  # {size}" for code, size in laws)
+    yield "]"
+
+
+def _symbolic(
+    family: Family, blocks: Mapping[str, Block], symbols: dict[str, tuple[int, int]]
+) -> str:
+    if isinstance(family, Sums):
+        symbols[family.array] = (family.rows, family.columns)
+        return f"{family.array}*OneMatrix({family.columns}, 1)"
+    if not isinstance(family, Form):
+        symbols["theta"] = (family.size, 1)
+        return "theta"
+    terms = [(part.factor, _term(family, part, blocks, symbols)) for part in family.parts]
+    return f"Trace({_sum(terms)})" if family.kind == "scalar" else _sum(terms)
+
+
+def _term(
+    family: Form, part: Part, blocks: Mapping[str, Block], symbols: dict[str, tuple[int, int]]
+) -> str:
+    """Return the matrix that a part adds, on a diagonal the column of its rows' squares."""
+    view = _view(part, blocks[part.array])
+    symbols[part.array if part.skip else view.name] = view.shape
+    rows = f"{view.name}.T" if view.turned else view.name
+    if part.linear:
+        return rows
+    if family.kind == "diagonal":
+        return f"HadamardProduct({rows}, {rows})*OneMatrix({part.width}, 1)"
+    return f"{rows}*{view.name}" if view.turned else f"{rows}*{rows}.T"

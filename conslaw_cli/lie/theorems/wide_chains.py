@@ -78,8 +78,9 @@ def wide_linear_layers(problem: Problem, evidence: Evidence) -> Proof | None:
     shown = f"{sum(chain.widths) - sum(narrow.widths)} units to spare; {part.name}"
     known = problem.state - part.state + (row.known_independent or 0)
     _agree(problem, known, chains.independent(chain) if gradient else known)
+    found = _proof([_bounds(row)], 0, shown, "wide linear layers", known)
     least = None if row.timeless is None else problem.state - part.state + row.timeless
-    return replace(_proof([_bounds(row)], 0, shown, "wide linear layers", known), timeless=least)
+    return replace(found, listed=listed_of(problem, chain), timeless=least)
 
 
 @theorem(
@@ -147,6 +148,13 @@ def cut_chain(problem: Problem, evidence: Evidence) -> Proof | None:
     known = chains.independent(chain)
     shown = f"{len(pieces)} pieces between layers of one unit"
     return _proof([each for each in found if each], len(pieces) - 1, shown, "cut chain", known)
+
+
+def listed_of(problem: Problem, chain: Chain) -> int | None:
+    """Return how many laws are listed, where to list them takes long."""
+    if problem.flow.kind is Kind.MOMENTUM:
+        return chains.rotations(chain)
+    return problem.most_listed if problem.flow.kind is Kind.DECAY else None
 
 
 class _Bounds(NamedTuple):

@@ -181,6 +181,20 @@ def test_intervals_have_all_units_and_the_fewest_loops(through: int) -> None:
     assert tried > 30
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_as_many_known_laws_are_independent_as_their_ranks_say(seed: int) -> None:
+    draw = Random(seed)
+    for _ in range(12):
+        widths = tuple(draw.choice((1, 1, 2, 2, 3, 4, 7)) for _ in range(draw.randint(3, 5)))
+        activations = tuple(draw.choice((LINEAR, LINEAR, "relu")) for _ in widths[2:])
+        bias, loss = draw.choice((False, "hidden", "all")), draw.choice(("mse", "cross_entropy"))
+        problem = Problem(MLP(widths, activations, bias, loss))  # type: ignore[arg-type]
+        proof, row = BY_NAME["chain laws"](problem, Evidence(count_laws)), count_laws(problem)
+        assert proof is not None
+        assert proof.independent == row.known_independent, problem.name
+        assert proof.upper[0].value == problem.state - proof.independent >= row.dim_lie
+
+
 def test_the_rank_of_known_laws_counts_spare_units() -> None:
     assert chains.independent(chain(2, 7, 3)) == 28 - 3
     assert chains.spare(chain(2, 7, 3), 2) == (0,)

@@ -26,19 +26,21 @@ from conslaw_cli.records import Bound, LawCount, Trace
     needs=Needs.NARROW,
 )
 def full_chain(problem: Problem, evidence: Evidence) -> Proof | None:
-    """Let ``n_0 + n_q > Σ |n_i − n_{i−1}|`` for the widths of a linear chain without biases. Then
-    the known laws are complete and independent: ``dim Lie(W_φ)(θ) = D − Σ n_i(n_i + 1)/2``, the sum
-    over the hidden layers.
+    """Let ``n_0 + n_q > Σ |n_i − n_{i−1}|`` for the widths of a linear chain. Then the known laws
+    are complete and independent: ``dim Lie(W_φ)(θ) = D − Σ n_i(n_i + 1)/2``, the sum over the
+    hidden layers.
 
-    Hypotheses. Gradient flow under a loss with condition (9); under cross-entropy n_q is one less.
+    Hypotheses. All layers are linear; any of them may have biases. Gradient flow under a loss with
+    condition (9); under cross-entropy n_q is one less.
 
     Proof. The condition makes the chain a sum of strands of one unit a layer that begin at the
     input or end at the output, one of which, F, does both. By block lifting it is enough that {F,
     F'}, {F, s} and {F, s, t} are complete at some block-diagonal points, F' like F and s, t of the
-    other kinds; docs/any-width.md gives the points, and brackets that span.
+    other kinds; docs/any-width.md gives the points, and brackets that span. Where biases are 0,
+    brackets with these fields move them in all directions.
     """
     chain = _moving(problem)
-    if chain is None or not all(chain.linear) or any(chain.biased) or chains.full(chain) < 1:
+    if chain is None or not all(chain.linear) or chains.full(chain) < 1:
         return None
     shown = f"{chains.full(chain)} strands of one unit a layer lead from input to output"
     return _complete(problem, chain, "full chain", shown)

@@ -247,6 +247,13 @@ class Problem:
         return self.flow.state(self.architecture.parameters)
 
     @property
+    def commuting(self) -> bool | None:
+        """Whether all brackets of a φ or of fields of one's own vanish; None for others, and where
+        that is not decided.
+        """
+        return getattr(self.architecture, "commuting", None) if self.flow == GRADIENT else None
+
+    @property
     def known_listed(self) -> int:
         """Number of functions in :meth:`laws`."""
         return self.architecture.known_listed if self._keeps_laws else len(self.laws())

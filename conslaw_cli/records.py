@@ -71,7 +71,9 @@ class LawCount:
     these ``known`` and ``new``, and how many laws are ``not_polynomial`` of that degree. ``flow``
     is what moves the parameters, its key or that with its values, ``state`` the dimension of its
     state space, which is ``dim_lie + laws``; a row of gradient flow, whose state is θ, does not
-    write them. ``timeless``: how many laws do not depend on time, where some may.
+    write them. ``commuting``: whether the fields of a φ or of fields of one's own commute, under
+    gradient flow; rows where that is not said do not write it. ``timeless``: how many laws do not
+    depend on time, where some may.
 
     A bounded row has ``laws_at_least`` so many independent laws, and no count: its ``reason`` says
     why. What it has not is None, as are all counts of a failed row, whose ``reason`` says why.
@@ -108,6 +110,7 @@ class LawCount:
     state: int | None = None
     timeless: int | None = None
     laws_at_least: int | None = None
+    commuting: bool | None = None
 
     def __post_init__(self) -> None:
         if self.state is None:
@@ -120,6 +123,11 @@ class LawCount:
         if self.laws_at_least is not None:
             figures = f"D = {self.parameters}, laws ≥ {self.laws_at_least}, "
         return f"<LawCount {checks.shown(self.name)}: {figures}{self.verdict}>"
+
+    @property
+    def own(self) -> bool:
+        """Whether it is of a map or of fields of one's own."""
+        return any(key in self.architecture for key in ("phi", "fields", "random_fields"))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row under its public keys (README, "Output"), ready for ``json.dumps``."""
@@ -134,6 +142,7 @@ class LawCount:
             **({} if least is None else {"laws_at_least": least}),
             "trace": trace,
             "involutive": self.involutive,
+            **({} if self.commuting is None else {"commuting": self.commuting}),
             "verdict": self.verdict,
             "error_bound": self.error_bound,
             "evidence": self._evidence(),

@@ -6,6 +6,10 @@ import os
 import signal
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("suite", deadline=None)  # the machine may be busy with others
+settings.load_profile("suite")
 
 
 def pytest_configure() -> None:

@@ -101,7 +101,7 @@ class SweepTable:
         headers = [each.header for each in self._all]
         own = headers[1 : headers.index("D")]
         kept = list(self._all)
-        for header in ("", "trace", "involutive", *reversed(own)):
+        for header in ("", "commuting", "trace", "involutive", *reversed(own)):
             kept = [each for each in kept if each.header != header]
             needed = sum(self._sizes[each] for each in kept) + len(_GAP) * (len(kept) - 1)
             if self._width is None or needed <= self._width:

@@ -17,8 +17,6 @@ from conslaw_cli.formats.tally import SHOWN, Tally
 from conslaw_cli.records import GRADIENT, OPEN, LawCount
 
 NONE = "-"
-_OWN = ("phi", "fields", "random_fields")
-"""Keys of maps and fields of one's own."""
 
 
 class Field(NamedTuple):
@@ -126,6 +124,7 @@ def fields(rows: Iterable[LawCount], expected: Mapping[str, int]) -> list[Field]
         *FIGURES[1:3],
         *([Field("expected", partial(_expected, expected), True)] if compared else []),
         *FIGURES[3:-1],
+        *([_COMMUTING] if any(row.own for row in rows) else []),
         *([Field("polynomial", _polynomial, True)] if searched else []),
         *FIGURES[-1:],
     ]
@@ -218,11 +217,12 @@ def shortened(trace: str, size: int) -> str:
     return trace
 
 
-def _involutive(row: LawCount) -> str:
-    return NONE if row.involutive is None else ("yes" if row.involutive else "no")
+def _answer(key: str) -> Callable[[LawCount], str]:
+    return lambda row: {None: NONE, True: "yes", False: "no"}[getattr(row, key)]
 
 
 _STATE = Field("state", _count("state"), True)
+_COMMUTING = Field("commuting", _answer("commuting"), False)
 FIGURES = (
     Field("D", _count("parameters"), True),
     Field("dim Lie", _count("dim_lie"), True),
@@ -230,7 +230,7 @@ FIGURES = (
     Field("known", _known, True),
     Field("unknown", _count("unknown_laws"), True),
     Field("trace", _trace, True),
-    Field("involutive", _involutive, False),
+    Field("involutive", _answer("involutive"), False),
     Field("verdict", lambda row: row.verdict, False),
 )
 
@@ -258,7 +258,7 @@ def has_theory(row: LawCount) -> bool:
     """Return whether a theory lists laws of such an architecture, so that others are new: of every
     network, but of one's own map or fields only where some laws are listed.
     """
-    return bool(row.known_listed) or not any(key in row.architecture for key in _OWN)
+    return bool(row.known_listed) or not row.own
 
 
 def theory_lines(rows: Sequence[LawCount]) -> list[str]:

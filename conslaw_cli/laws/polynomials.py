@@ -53,6 +53,7 @@ from conslaw_cli.laws.monomials import (
     scattered,
 )
 from conslaw_cli.laws.plan import MAX_FIELD, Plan, check_degree
+from conslaw_cli.laws.totals import totals
 from conslaw_cli.laws.values import Law, LawSearch, Polynomial
 from conslaw_cli.lie.trials import SURE
 from conslaw_cli.networks.gradients import GradientFields
@@ -216,7 +217,7 @@ class _Search:
         ]
         generators = self.generators(
             {i for each in choices.values() for choice in each for i in choice},
-            (law for law in laws if not law.known),
+            self._totals([law for law in laws if not law.known]),
         )
         return LawSearch(
             problem=self.plan.problem,
@@ -236,6 +237,17 @@ class _Search:
             radicals=self._radicals([*generators, *laws]),
             rational=self.plan.rational,
         )
+
+    def _totals(self, found: Sequence[Law]) -> list[Law]:
+        """Return laws of given fields with the linear ones as totals, if they have such a basis."""
+        linear = [law for law in found if law.polynomial.degree == 1 and law.polynomial.rational]
+        if isinstance(self.fields, AlgebraicFields) and not self.fields.program.gradients:
+            rows = [{m[0]: c for c, m in law.polynomial.terms} for law in linear]
+            if linear and (basis := totals(rows, self.fields.dimension)) is not None:
+                vectors = (Polynomial.of(v.values(), ([e] for e in v)) for v in basis)
+                summed = [Law(self._verified(polynomial), False) for polynomial in vectors]
+                return [*summed, *(law for law in found if law not in linear)]
+        return list(found)
 
     def _radicals(self, laws: Iterable[Law]) -> tuple[Radical, ...]:
         """Return what the coefficients of laws are made of, nothing for rational ones."""

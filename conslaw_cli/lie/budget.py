@@ -43,8 +43,10 @@ def estimated_seconds(problem: Problem) -> float:
 
 def _transport_seconds(problem: Problem) -> float:
     """Guess what transport takes, where φ has so few components that traces are long."""
+    if (graph := problem.graph) is None or graph.state_size:
+        return 0.0
     rank = problem.parameters - problem.architecture.known_listed
-    if not FEWEST_LONG < rank < REFUSED or (graph := problem.graph) is None or graph.state_size:
+    if not FEWEST_LONG < rank < REFUSED:
         return 0.0
     image = (graph.input_size + 1) * graph.output_size
     if rank < FEWEST_LEVELS * image:

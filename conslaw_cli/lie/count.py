@@ -206,6 +206,7 @@ def _row(problem: Problem, proofs: Proofs, trace: Trace) -> LawCount:
         unknown_laws=laws - independent,
         trace=trace,
         involutive=trace.involutive,
+        commuting=problem.commuting,
         error_bound=None if dim_lie == proved else min(errors, default=1.0),
         lower=lower,
         upper=upper,

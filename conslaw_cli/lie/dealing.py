@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise, product
 
+from conslaw_cli.errors import ContradictionError
 from conslaw_cli.lie.strands import Strand
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.units import Units
@@ -50,7 +51,9 @@ def dealings(
     sized = [(shape.largest(dealing), dealing) for dealing in found.values()]
     ordered = sorted(sized, key=lambda each: (each[0], len(each[1].strands)))
     admissible = (each for each in ordered if all(map(shape.admissible, each[1].strands)))
-    yield from islice(_fitting(admissible, sizes), ATTEMPTS)
+    for dealing in islice(_fitting(admissible, sizes), ATTEMPTS):
+        shape.check(dealing)
+        yield dealing
 
 
 def _fitting(sized: Iterable[tuple[int, Dealing]], sizes: range) -> Iterator[Dealing]:
@@ -83,6 +86,12 @@ class _Shape:
         ]
         constant = (i for i, openers in enumerate(units.openers) if not openers)
         return cls(units, frozenset((*units.inputs, *units.outputs, *constant)), tuple(weights))
+
+    def check(self, dealing: Dealing) -> None:
+        """Raise ContradictionError unless all units are dealt out."""
+        rows = [[n * times for n in strand] for strand, times in dealing.strands.items()]
+        if tuple(map(sum, zip(*rows, strict=True))) != self.units.sizes:
+            raise ContradictionError(f"strands {dealing.strands} of units {self.units.sizes}")
 
     def numbers(self) -> list[int]:
         """Return numbers of strands to try."""

@@ -146,7 +146,7 @@ def lifted(
 
     core: strands that every witness contains; more are added where that is not enough.
     """
-    if not lifts(problem):
+    if not lifts(problem) or not _hopeful(problem):
         return None
     dealt, least = Counter(strands), Counter(core) | Counter(_constant(problem, strands))
     witnesses, blocks = list[Witness](), dict[tuple[Strand, ...], int]()
@@ -157,6 +157,15 @@ def lifted(
             witnesses.append(witness)
             _note(witness, blocks)
     return Lifting(strands, tuple(witnesses), _total(dealt, blocks))
+
+
+def _hopeful(problem: Problem) -> bool:
+    """Whether the laws of a network with one or two units in each space are complete, which a path
+    tells soon: where those of momentum are not all known, large witnesses take long to miss.
+    """
+    assert problem.graph is not None
+    small = tuple(min(n, 2) for n in Units.of(problem.graph).sizes)
+    return problem.flow.kind is not Kind.MOMENTUM or complete(problem, [small]) is not None
 
 
 def _constant(problem: Problem, strands: Iterable[Strand]) -> list[Strand]:

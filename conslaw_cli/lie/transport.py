@@ -30,8 +30,6 @@ READ = 64
 """Fields that are evaluated along a curve, at most."""
 CHUNK_BYTES = 1 << 27
 """Series held at once, roughly."""
-PATIENCE = 2
-"""Curves in a row, each twice as long as the one before, that may add nothing."""
 FEWEST = 8
 """Covectors that are carried at once, at least."""
 
@@ -45,8 +43,8 @@ def transported(
     covectors: Array | None = None,
 ) -> Span:
     """Return the span of coefficients along random curves from a point θ (1, n, 1): its rank, a
-    proved lower bound of the dimension of the trace there, reaches ``enough``, or PATIENCE curves
-    add nothing.
+    proved lower bound of the dimension of the trace there, reaches ``enough``, or a curve of twice
+    as many coefficients as the one before adds nothing.
 
     Short curves are cheap, but only so many of them are independent: where a curve gains less than
     half of its coefficients, the next one has twice as many.
@@ -57,12 +55,14 @@ def transported(
     if covectors is None:
         covectors = field.random(rng, (fields.dimension, min(fields.dimension, enough + 1)))
     start = _Start(fields, field, theta)
-    span, length, idle = Span(field), SHORTEST, 0
-    while span.rank < enough and idle < PATIENCE and length < field.p:
+    span, length, longer = Span(field), SHORTEST, False
+    while span.rank < enough and length < field.p:
         rows = start.curve(rng, covectors, length, enough - span.rank)
         gained = span.add(rows)
-        idle = 0 if gained else idle + 1
-        length *= 2 if 2 * gained < len(rows) else 1
+        if longer and not gained:
+            break
+        if longer := 2 * gained < len(rows):
+            length *= 2
     return span
 
 

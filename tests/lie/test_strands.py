@@ -23,8 +23,8 @@ from conslaw_cli import (
 )
 from conslaw_cli.families.layers import Branch
 from conslaw_cli.flows.mirror import Shorthand
+from conslaw_cli.lie.lifting import lifting
 from conslaw_cli.lie.strands import Lifting, Strand, complete, lifted, lifts, listed
-from conslaw_cli.lie.theorems.block_lifting import lifting
 from conslaw_cli.lie.theorems.structure import network_of
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.units import Units

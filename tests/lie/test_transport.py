@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from conslaw_cli import MLP, Attention, CustomMap, Decay, Layers, Momentum, Problem, count_laws
 from conslaw_cli.algebra.field import Array, PrimeField
-from conslaw_cli.flows import Flow
+from conslaw_cli.algebra.series import Series
+from conslaw_cli.flows import Flow, Transporting
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.lie import closure, transport, trials
 from conslaw_cli.lie.budget import estimated_seconds
@@ -67,6 +68,46 @@ def deep(sampler: Sampler, levels: int = 9) -> Array:
     """Return brackets of up to ``levels`` fields: at special points ranks may rise again."""
     count = sampler.fields.dimension + 1
     return np.concatenate([sampler.rows(level, count) for level in range(levels)])
+
+
+FLOWS = [GRADIENT, Momentum(), Decay(), Decay(("U1",))]
+
+
+@pytest.mark.parametrize("flow", FLOWS, ids=["gradient", "momentum", "decay", "decay of one"])
+@pytest.mark.parametrize(
+    "architecture",
+    [*ARCHITECTURES[3:7], FORMULA, CustomMap((), ("(U1 + 2)**2*y + 1", "U1*y"))],
+    ids=lambda each: each.name,
+)
+def test_fields_and_adjoints_as_series_are_those_at_every_time(
+    architecture: Any, flow: Flow
+) -> None:
+    """Along lines of states, covectors and probes both are polynomials in t, so the coefficients
+    give their values: of fields, as they are evaluated, and of ``−DXᵀλ``, as jets have ``⟨λ, DX
+    v⟩``.
+    """
+    if flow == FLOWS[3] and architecture == FORMULA:
+        return
+    sampler = at(architecture, flow)
+    fields, field, n = sampler.fields, sampler.field, sampler.fields.dimension
+    assert isinstance(fields, Transporting)
+    points = sampler.theta, field.random(RNG, (1, n, 1))
+    states = [np.append(x, field.random(RNG, (1, n, 2)), axis=2) for x in points]
+    probes = [fields.sample(field, RNG, 1) for _ in range(2)]
+    over, coefficients = Series(field, sum(fields.degree()) + 4), list[Array]()
+    for k in range(over.length):
+        state, probe = (x[k] if k < 2 else 0 * x[0] for x in (states, probes))
+        coefficients.append(fields.carried(over, state, probe))
+        over = over.next()
+    t, moved = 1234, np.zeros_like(states[0])
+    for coefficient in reversed(coefficients):
+        moved = field.reduce(t * moved + coefficient)
+    state, probe = (field.reduce(x[0] + t * x[1]) for x in (states, probes))
+    v = field.random(RNG, (1, n, 1))
+    jet = fields.evaluate(field, np.concatenate([state[..., :1], v], axis=2), probe)
+    assert np.array_equal(moved[..., 0] % field.p, jet[..., 0] % field.p)
+    left, right = (field.matmul(x[0].T, y[0]) for x, y in ((moved, v), (state, jet)))
+    assert not field.reduce(left[1:, 0] + right[1:, 1]).any()
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda each: each.name)
@@ -156,6 +197,36 @@ def test_it_spans_the_same_space() -> None:
     assert span.add(deep(sampler, 5)) == 0
 
 
+def test_frozen_arrays_stay() -> None:
+    """One constant field, ``(1 + C) R``, whose direction would turn if C and R grew on the way."""
+    text = """
+    x[1]
+    e[2] = dense(x; U)
+    z[2] = dense(e; C)
+    s = add(e, z)
+    y[1] = dense(s; R)
+    output y
+    """
+    graph = replace(Graph.parse(text), frozen=frozenset({"C", "R"}))
+    assert trials.fresh(GradientFields(graph), RNG).carried(2).rank == 1
+
+
+def test_curves_get_longer_where_short_ones_add_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of one length may add nothing; it ends with a longer one that adds nothing."""
+    lengths, gains = list[int](), iter([12, 0, 24, 12, 5, 0, 1])
+
+    def curve(start: Any, rng: Any, covectors: Any, length: int, wanted: int) -> Array:
+        lengths.append(length)
+        rows, gain, at = np.zeros((length, 99)), next(gains), sum(lengths)
+        rows[np.arange(gain), at - np.arange(gain)] = 1
+        return rows
+
+    monkeypatch.setattr(transport._Start, "curve", curve)
+    sampler = at(MLP((1, 2, 1), "linear"))
+    assert sampler.carried(90).rank == 12 + 24 + 12 + 5
+    assert lengths == [12, 12, 24, 24, 24, 48]
+
+
 def test_where_all_fields_vanish_there_is_nothing() -> None:
     sampler = at(MLP((2, 2, 2), "linear"))
     origin = Sampler(sampler.fields, sampler.field, np.zeros_like(sampler.theta), RNG)
@@ -208,6 +279,11 @@ def test_a_short_trace_is_not() -> None:
     for widths in ((8, 8, 8, 8), (1, 4, 4, 2)):
         row = count_laws(MLP(widths, "linear"))
         assert [bound.method for bound in row.lower] == ["brackets"]
+
+
+def test_levels_before_it_are_as_unproved_as_before_balanced_brackets() -> None:
+    found = RankTrace((2, 3), closed=False, carried=5)
+    assert (found.rank, found.unproved, found.unproved_tail) == (5, (2, 3), ())
 
 
 def test_it_is_dearer_the_longer_the_trace() -> None:

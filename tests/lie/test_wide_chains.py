@@ -120,9 +120,8 @@ def test_strands_from_end_to_end() -> None:
         for strands in full_chains.sets(depth):
             full_chains.check_set(strands)
     for number, widths in zip(range(30), full_chains.chains(Random(1)), strict=False):
-        full_chains.check_chain(
-            widths, [layer % 2 > 0 for layer in range(len(widths) - 1)] if number % 2 else ()
-        )
+        biased = [number % 2 > layer % 2 for layer, _ in enumerate(widths[1:])]
+        full_chains.check_chain(widths, biased)
 
 
 @pytest.mark.parametrize(

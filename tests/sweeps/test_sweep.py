@@ -188,7 +188,7 @@ def test_planning_takes_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     def forbidden(architecture: CustomMap) -> None:
         raise AssertionError("known laws were asked for")
 
-    monkeypatch.setattr("conslaw_cli.families.formulas.custom._kernel", forbidden)
+    monkeypatch.setattr("conslaw_cli.families.formulas.custom._known", forbidden)
     maps = [CustomMap((), ("x*y", "y*z")), CustomMap((), ("x*y + z", "z*w"))]
     assert [job.cost > 0 for job in plan(maps, seed=0)] == [True, True]
 

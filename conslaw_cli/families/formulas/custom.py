@@ -58,6 +58,7 @@ from conslaw_cli.families.formulas.algebraic import (
     prove_independence,
     vector_fields,
 )
+from conslaw_cli.families.formulas.commuting import commuting
 from conslaw_cli.families.formulas.expressions import (
     Expression,
     Names,
@@ -163,6 +164,11 @@ class _WithoutKnownLaws:
     def scalar(self) -> bool:
         """Whether one field spans the fields."""
         raise NotImplementedError
+
+    @property
+    def commuting(self) -> bool | None:
+        """Whether the fields commute; None where that is not decided."""
+        return commuting(self.fields())
 
     def algebraic(self) -> AlgebraicFields:
         """Return the fields as they are written."""

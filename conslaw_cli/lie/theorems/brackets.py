@@ -41,15 +41,15 @@ def brackets(problem: Problem, evidence: Evidence) -> Proof | None:
 @theorem(
     "transport",
     title="Covectors carried along curves modulo a prime",
-    source="docs/theory.md, section 18; lie/transport.py",
+    source="proved in docs/theory.md, section 18",
     needs=Needs.BRACKETS,
     flows=None,
 )
 def transport(problem: Problem, evidence: Evidence) -> Proof | None:
-    """Along a curve ``θ' = X_{a(t)}(θ)`` of fields of W, a(t) a polynomial, let covectors move by
-    ``λ' = −DX_{a(t)}(θ)ᵀ λ``. Let r of the coefficients of ``t^k`` in ``⟨λ(t), X_b(θ(t))⟩``, over
-    several curves, b and k < p, be independent as functions of λ(0), modulo a prime p, at one
-    point. Then dim Lie(W)(θ) ≥ r at almost every real θ.
+    """If covectors move by ``λ' = −DX_{a(t)}(θ)ᵀ λ`` along curves ``θ' = X_{a(t)}(θ)`` of fields of
+    W, a(t) polynomials, and the coefficients of ``t^k``, k < p, of functions ``⟨λ(t), X_b(θ(t))⟩``
+    have rank r as functions of λ(0), modulo a prime p, at one point, then dim Lie(W)(θ) ≥ r at
+    almost every real θ.
 
     Hypotheses. The fields are polynomials with integer coefficients in the state and in the probes.
     A drift f_0 is one of the fields.

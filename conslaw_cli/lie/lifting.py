@@ -1,0 +1,126 @@
+"""Networks of any width, from a few narrow ones: the theorem of theorems/block_lifting.py.
+
+It is imported only where a network is large: small ones are counted without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from conslaw_cli.errors import ContradictionError
+from conslaw_cli.flows import Kind, Timed
+from conslaw_cli.lie import chains
+from conslaw_cli.lie.dealing import LARGE, SMALL, Dealing, dealings
+from conslaw_cli.lie.gates import enough
+from conslaw_cli.lie.intervals import by_intervals
+from conslaw_cli.lie.strands import Lifting, Strand, Witness, lifted, listed
+from conslaw_cli.lie.theorems.structure import Chain, chain_of
+from conslaw_cli.lie.theorems.theorem import Proof
+from conslaw_cli.lie.theorems.wide_chains import listed_of
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.units import Units
+from conslaw_cli.problems import Problem
+from conslaw_cli.records import Bound, Trace
+
+
+def lifting(problem: Problem, graph: Graph) -> Lifting | None:
+    """Return what block lifting says of a network, under a loss whose output gradients are free."""
+    if (chain := chain_of(problem)) is not None:
+        return _of_chain(problem, graph, chain)
+    small, large = range(SMALL + 1), range(SMALL + 1, LARGE + 1)
+    return _dealt(problem, graph, small) or _gated(problem, graph) or _dealt(problem, graph, large)
+
+
+def _dealt(
+    problem: Problem, graph: Graph, sizes: range, given: Iterable[Dealing] = ()
+) -> Lifting | None:
+    """Return what some way of dealing out the units of a graph proves, with witnesses of some
+    sizes.
+    """
+    found = (lifted(problem, each.strands, each.core) for each in dealings(graph, sizes, given))
+    return next(filter(None, found), None)
+
+
+def _of_chain(problem: Problem, graph: Graph, chain: Chain) -> Lifting | None:
+    """Return the same of a chain that is not to be narrowed by other theorems."""
+    gradient = problem.flow.kind is Kind.GRADIENT
+    narrower = [chains.narrowed(chain, 2 if problem.flow.kind is Kind.MOMENTUM else 1)]
+    narrower += [chains.clamped(chain), *chains.cut(chain)] if gradient else []
+    if any(other.widths != chain.widths for other in narrower):
+        return None
+    found = _dealt(problem, graph, range(LARGE + 1), by_intervals(chain))
+    known = chains.independent(chain) - chain.unmoved
+    if gradient and found is not None and found.laws != known:
+        raise ContradictionError(f"{problem.name}: {found.laws} laws by strands, {known} by sizes")
+    return found
+
+
+def _gated(problem: Problem, graph: Graph) -> Lifting | None:
+    """Return what follows from as few gated units as neighbours can tell apart, and one more of
+    each kind.
+    """
+    few = enough(graph) if problem.flow.kind is Kind.GRADIENT else {}
+    units, every = Units.of(graph), range(LARGE + 1)
+    sizes = tuple(few.get(i, n) for i, n in enumerate(units.sizes))
+    more = tuple(n + (i in few) for i, n in enumerate(sizes))
+    last = _dealt(problem, units.resized(graph, more), every) if few else None
+    first = None if last is None else _dealt(problem, units.resized(graph, sizes), every)
+    if last is None or first is None or last.laws != first.laws + len(few):
+        return None
+    left = sum(units.sizes) - sum(more)
+    return replace(last, laws=last.laws + left, gated=left)
+
+
+def proof(problem: Problem, found: Lifting, still: int) -> Proof:
+    """Return what a lifting proves, where so many linear functions of θ stand still besides."""
+    more = still * (2 if problem.flow.kind is Kind.MOMENTUM else 1)
+    laws = found.laws + more
+    value = problem.state - laws
+    bound = Bound(value, "block lifting", "proof", None, _shown(found))
+    return Proof(
+        (bound,),
+        (bound,),
+        laws,
+        Trace((value,), complete=False),
+        listed=_listed(problem, more),
+        timeless=_timeless(problem, found.laws, still, laws),
+    )
+
+
+def _listed(problem: Problem, more: int) -> int | None:
+    """Return how many laws are listed, where to list them takes too long for large networks."""
+    if problem.flow.kind is Kind.GRADIENT or problem.graph is None:
+        return None
+    if (chain := chain_of(problem)) is not None:
+        return listed_of(problem, chain)
+    return listed(problem.graph, problem.flow) + more
+
+
+def _timeless(problem: Problem, moving: int, still: int, laws: int) -> int | None:
+    """Return how many laws do not depend on time, where some may."""
+    if problem.flow.kind is Kind.GRADIENT:
+        return None
+    timed = 1
+    if isinstance(problem.flow, Timed):
+        timed = problem.flow.timed(charged=moving > 0, still=still > 0)
+    return max(0, laws - timed)
+
+
+def _shown(found: Lifting) -> str:
+    strands = ", ".join(f"{times} × {_name(strand)}" for strand, times in found.strands.items())
+    witnesses = "; ".join(map(_point, found.witnesses))
+    gated = f"; {found.gated} gated units more add one law each" if found.gated else ""
+    return f"strands {strands}; complete at block-diagonal points: {witnesses}{gated}"
+
+
+def _point(witness: Witness) -> str:
+    strands = " + ".join(map(_name, witness.strands))
+    return (
+        f"{strands} (rank {witness.rank} of {witness.dimension} modulo {witness.prime}, seed"
+        f" {witness.seed})"
+    )
+
+
+def _name(strand: Strand) -> str:
+    return "-".join(map(str, strand))

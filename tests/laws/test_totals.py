@@ -1,0 +1,44 @@
+"""Totals of reaction networks: nonnegative linear laws, against all small nonnegative vectors."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import sympy
+
+from conslaw_cli import CustomFields, find_laws
+from conslaw_cli.laws.totals import totals
+
+MICHAELIS_MENTEN = CustomFields(
+    ("E", "S", "C", "P"),
+    (("-E*S", "-E*S", "E*S", "0"), ("C", "C", "-C", "0"), ("C", "0", "-C", "C")),
+)
+
+
+def test_totals_of_an_enzyme() -> None:
+    found = find_laws(MICHAELIS_MENTEN, 1)
+    names = found.parameters
+    written = {tuple((c, names[m[0]]) for c, m in law.polynomial.terms) for law in found.generators}
+    assert written == {((1, "E"), (1, "C")), ((1, "S"), (1, "C"), (1, "P"))}
+
+
+def test_a_basis_is_found_where_small_vectors_span() -> None:
+    """All spaces of two vectors with entries from −1 to 1, by enumeration of small ones."""
+    vectors = list(product((-1, 0, 1), repeat=4))
+    for first, second in zip(vectors[1::5], vectors[7::5], strict=False):
+        space = sympy.Matrix([first, second])
+        if space.rank() < 2:
+            continue
+        rows = [{e: c for e, c in enumerate(v) if c} for v in (first, second)]
+        inside = [
+            v
+            for v in product(range(4), repeat=4)
+            if any(v) and space.col_join(sympy.Matrix([v])).rank() == 2
+        ]
+        spans = bool(inside) and sympy.Matrix(inside).rank() == 2
+        basis = totals(rows, 4)
+        assert (basis is not None) == spans
+        for vector in basis or []:
+            dense = [[vector.get(e, 0) for e in range(4)]]
+            assert min(vector.values()) > 0
+            assert space.col_join(sympy.Matrix(dense)).rank() == 2

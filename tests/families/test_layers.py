@@ -25,7 +25,6 @@ from sympy import QQ
 
 from conslaw_cli.algebra.field import PrimeField
 from conslaw_cli.algebra.rings import Exact
-from conslaw_cli.errors import MemoryBudgetError
 from conslaw_cli.families.layers import Branch, Layer, LayerError, Layers, Step
 from conslaw_cli.families.mlp import BIASES, LOSSES, MLP, Bias, Loss
 from conslaw_cli.lie.count import count_laws
@@ -690,10 +689,12 @@ def test_shapes(layers: Layers, shape: Shape) -> None:
     assert layers.steps()[-1].after == shape
 
 
-def test_a_network_that_cannot_fit_is_refused_with_its_size() -> None:
+def test_a_network_that_cannot_fit_is_bounded_by_its_known_laws() -> None:
     layers = network(1000, Linear(1000), residual(residual(Linear(1000))), Linear(1000))
-    with pytest.raises(MemoryBudgetError, match="3000000 parameters need about"):
-        count_laws(layers)
+    row = count_laws(layers)
+    assert (row.verdict, row.laws, row.laws_at_least) == ("bounded", None, 500 * 1001)
+    assert row.reason is not None
+    assert "3000000 parameters need about" in row.reason
 
 
 def test_nested_branches_cost_no_more_than_their_layers() -> None:

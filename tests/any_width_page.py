@@ -15,20 +15,37 @@ ROWS = ROOT / "results/published/any-width.jsonl"
 HEAD = """\
 # Networks as wide as people train them
 
-How many conservation laws have networks with 10^5 to 10^12 parameters? Brackets at a generic
-point need memory of the order of D^2, so these are counted by theorems, which
-[docs/any-width.md](../docs/any-width.md) states and proves. *Paths*: where gates, inputs and
-outputs tell all paths apart, φ is a monomial map, and the laws are one for each gated unit.
-*Full chain*: a linear chain whose ends outweigh the changes of its widths has the known laws
-and no others. *Wide linear layers*, *wide gated layers*, *cut chain*: spare units of linear
-layers, all but a few gated units, and layers of one unit reduce a chain to narrower ones.
-*Block lifting*: the units of any network are dealt out to strands; if every two strands belong
-to a few whose small network (a *witness*) is complete at a block-diagonal point, the large
-network is complete. What none of these decides has its known laws as a proved lower bound.
+How many conservation laws has gradient flow on a network with 10^5 to 10^12 parameters? Brackets
+at a generic point need memory of the order of D^2, so these are counted by theorems, which
+[docs/any-width.md](../docs/any-width.md) states and proves, from sizes and ranks of small networks:
+
+- *Paths*: where inputs, gates and outputs tell all paths apart, every component of φ is a
+  monomial, and there is one law for each hidden unit.
+- *Full chain*: a linear chain of widths n_0, ..., n_q with `n_0 + n_q > Σ |n_i − n_{i−1}|` has the
+  `Σ n_i(n_i + 1)/2` known laws of its hidden layers and no others. *Linear pair*: one hidden layer,
+  any widths.
+- *Wide linear layers*, *wide gated layers*, *cut chain*: a linear layer may lose what it has beyond
+  its two neighbours together, a gated one all units but a few, and a layer of one unit cuts a chain
+  in two; the counts of the narrow chains then give that of the wide one.
+- *Block lifting*: give the units of any network to *strands*, and let all parameters between
+  different strands be 0. If every two strands belong to a few, a *witness*, whose own network is
+  complete there, dim Lie + rank of the known laws' gradients = D, then the whole network is
+  complete at that point, and so at almost every point; and equal strands need one witness only.
+- *Direct sum*: heads of attention, and their pairs of matrices, share no parameters.
+
+Verdicts. A number of laws is exact and proved: ranks modulo a prime at a named point are lower
+bounds, which meet the upper bound that the known laws give. Where nothing decides, the known laws,
+which are proved and independent, are a lower bound (≥), and whether there are others is open.
+
+What is left out. Networks "like" published ones have the widths, kernels and strides of their
+authors, but no batch normalisation, no dropout, and no projection beside a residual branch, which
+the layers here do not include (ResNet-50-like has a convolution where a stage begins, beside no
+branch); pooling is by averages, AlexNet's local response normalisation and its two groups
+are left out too. Laws are those of gradient flow in continuous time, if no other flow is named.
 
 Rows: the sweep any-width (`configs/any-width.yaml`), counted by conslaw {version}. Seconds are
-those of one count, in one process. The page is made of the rows by `python -m
-tests.any_width_page`.
+those of one count in a process that has begun; witnesses that a row before has found are not looked
+for again. The page is made of the rows by `python -m tests.any_width_page`.
 """
 
 

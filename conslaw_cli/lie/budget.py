@@ -18,8 +18,8 @@ may take more.
 """
 SMALL_MEMORY = 1 << 29
 """Needs below this are not held against what is free: asking takes longer than most counts."""
-REFUSED = 10**6
-"""Ranks from which no memory budget suffices, so that the count is a refusal and takes no time."""
+REFUSED = 2 * 10**4
+"""Ranks from which few memory budgets suffice: most counts are a theorem's or a refusal."""
 FEWEST_LONG = 30
 """Ranks above which transport is ever noticed."""
 ENGINE_LIMIT = 550

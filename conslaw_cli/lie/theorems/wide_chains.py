@@ -115,7 +115,8 @@ def wide_gated_layers(problem: Problem, evidence: Evidence) -> Proof | None:
     _agree(part, row.known_independent, chains.independent(narrow))
     lower, upper, _ = _bounds(row)
     more = f"{chain.hidden - narrow.hidden} gated units more than of {part.name}"
-    shown = f"{more}, whose laws are complete ({lower.shown}; {upper.shown})"
+    both = dict.fromkeys((lower.shown, upper.shown))
+    shown = f"{more}, whose laws are complete ({'; '.join(both)})"
     return _complete(problem, chain, "wide gated layers", shown, lower.prime)
 
 

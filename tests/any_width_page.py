@@ -21,7 +21,7 @@ at a generic point need memory of the order of D^2, so these are counted by theo
 
 - *Paths*: where inputs, gates and outputs tell all paths apart, every component of φ is a
   monomial, and there is one law for each hidden unit.
-- *Full chain*: a linear chain of widths n_0, ..., n_q with `n_0 + n_q > Σ |n_i − n_{i−1}|` has the
+- *Full chain*: a linear chain of widths n_0, ..., n_q with `n_0 + n_q > Σ |n_i − n_(i−1)|` has the
   `Σ n_i(n_i + 1)/2` known laws of its hidden layers and no others. *Linear pair*: one hidden layer,
   any widths.
 - *Wide linear layers*, *wide gated layers*, *cut chain*: a linear layer may lose what it has beyond

@@ -50,8 +50,10 @@ def dealings(
             found.setdefault(frozenset(strands.items()), Dealing(strands, shape.core(strands)))
     sized = [(shape.largest(dealing), dealing) for dealing in found.values()]
     ordered = sorted(sized, key=lambda each: (each[0], len(each[1].strands)))
-    admissible = (each for each in ordered if all(map(shape.admissible, each[1].strands)))
-    for dealing in islice(_fitting(admissible, sizes), ATTEMPTS):
+    admissible = [each for each in ordered if all(map(shape.admissible, each[1].strands))]
+    inside = {shape.inside(each[1]): each for each in reversed(admissible)}
+    different = [each for each in admissible if inside[shape.inside(each[1])] is each]
+    for dealing in islice(_fitting(different, sizes), ATTEMPTS):
         shape.check(dealing)
         yield dealing
 
@@ -133,6 +135,14 @@ class _Shape:
         while any((a in reached) != (b in reached) for a, b in edges):
             reached.update(x for a, b in edges if a in reached or b in reached for x in (a, b))
         return reached == {i for i, n in enumerate(strand) if n}
+
+    def inside(self, dealing: Dealing) -> frozenset[Strand]:
+        """Return what strands have between the ends. Where a way with few units at the ends has no
+        witnesses, one that is the same between them seldom has.
+        """
+        between = [i for i in range(len(self.units.sizes)) if i not in self.ends]
+        kinds = {tuple(strand[i] for i in between) for strand in dealing.strands}
+        return frozenset(filter(any, kinds) if between else dealing.strands)
 
     def core(self, strands: Mapping[Strand, int]) -> tuple[Strand, ...]:
         """Return the strand that touches most spaces with fewest units."""

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from conslaw_cli.lie import chains
-from conslaw_cli.lie.dealing import Dealing
+from conslaw_cli.lie.dealing import LARGE, Dealing
 from conslaw_cli.lie.strands import Strand
 from conslaw_cli.networks.chains import Chain
 
@@ -94,7 +94,7 @@ class _Group(NamedTuple):
 
 def _strands(chain: Chain, intervals: Counter[Interval]) -> list[_Group] | None:
     """Return strands that touch an end, with the loops; the first, one of the longest, has the
-    constant unit. None if some loop touches no other strand.
+    constant unit. None if some loop touches no other strand, or witnesses would be too large.
     """
     width, constant = len(chain.widths), int(any(chain.biased))
     ends = Counter(
@@ -104,7 +104,10 @@ def _strands(chain: Chain, intervals: Counter[Interval]) -> list[_Group] | None:
     first = _Group((*_units(longest, width), constant), 1)
     ends -= Counter([longest])
     rest = [_Group((*_units(each, width), 0), n) for each, n in sorted(ends.items())]
-    for loop, times in sorted((intervals - ends - Counter([longest])).items()):
+    loops = intervals - ends - Counter([longest])
+    if loops.total() > LARGE * (1 + ends.total()):
+        return None
+    for loop, times in sorted(loops.items()):
         if loop[0] == loop[1] and chain.linear[loop[0] - 1]:
             for _ in range(times):
                 first = first.loaded(loop, 1)

@@ -646,16 +646,9 @@ def on_a_terminal(*arguments: str) -> tuple[str, str]:
 
 
 def test_the_progress_bar_is_on_a_terminal_alone_and_for_long_sweeps_alone() -> None:
-    long = (
-        "sweep",
-        write("long.yaml", SMALL + TOO_SLOW),
-        "-j",
-        "1",
-        "--timeout",
-        "0.7",
-        "--fresh",
-        "--json",
-    )
+    spec = write("long.yaml", SMALL + TOO_SLOW)
+    limit = ("--timeout", str(progress.SHOW_AFTER + 0.7))
+    long = ("sweep", spec, "-j", "1", *limit, "--fresh", "--json")
     out, seen = on_a_terminal(*long)
     assert json.loads(out)["summary"]["rows"] == 4
     assert "ETA" in seen

@@ -113,6 +113,15 @@ def test_decay_keeps_what_is_of_one_degree() -> None:
     assert count_laws(Problem(network, Decay())).known_listed == 10
 
 
+def test_decay_keeps_no_law_of_a_skip_beside_one_matrix() -> None:
+    """``(I + U)(I + U)ᵀ`` has terms of degree one and two."""
+    for head in ((RELU, Linear(1)), (Linear(1),)):
+        network = Layers((4,), (Branch((Linear(4),)), *head))
+        row = count_laws(Problem(network, Decay()))
+        assert (row.laws, row.known_listed) == (0, 0)
+        assert bounded(Problem(network, Decay()), "a test") is None
+
+
 def test_a_row_is_bounded_at_any_width_at_once() -> None:
     tracemalloc.start()
     row = count_laws(MLP((10**6,) * 5, ("linear", "smooth", "linear")), memory=1)

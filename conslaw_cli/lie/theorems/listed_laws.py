@@ -59,11 +59,12 @@ def listed_laws(problem: Problem, evidence: Evidence) -> Proof | None:
 
 def _stays(family: Family, kind: Kind | None) -> bool:
     """Whether laws stay laws under a flow: under decay those all of whose terms are of one
-    degree.
+    degree; a matrix beside the identity gives terms of two.
     """
     if kind is Kind.GRADIENT or not isinstance(family, Form):
         return True
-    return len({part.linear for part in family.parts}) == 1
+    skips = any(part.skip for part in family.parts)
+    return not skips and len({part.linear for part in family.parts}) == 1
 
 
 def _lost(families: Iterable[Family]) -> int:

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from itertools import combinations_with_replacement, pairwise
+from collections.abc import Iterator, Sequence
+from itertools import combinations_with_replacement, pairwise, zip_longest
 from random import Random
 
-from conslaw_cli import MLP, Problem, count_laws
+from conslaw_cli import MLP, Layers, Linear, Problem, count_laws
 from conslaw_cli.lie.strands import Strand, complete
 
 LARGEST = 120
@@ -64,9 +64,12 @@ def chains(draw: Random) -> Iterator[tuple[int, ...]]:
             yield tuple(widths)
 
 
-def check_chain(widths: tuple[int, ...]) -> None:
-    """Hold brackets at a generic point against the closed form."""
-    row = count_laws(MLP(widths, "linear"))
+def check_chain(widths: tuple[int, ...], biased: Sequence[bool] = ()) -> None:
+    """Hold brackets at a generic point against the closed form. biased: for each layer whether it
+    has biases.
+    """
+    pairs = zip_longest(widths[1:], biased, fillvalue=False)
+    row = count_laws(Layers(widths[:1], tuple(Linear(n, bias) for n, bias in pairs)))
     laws = sum(n * (n + 1) // 2 for n in widths[1:-1])
     assert (row.verdict, row.laws, row.unknown_laws) == ("proved", laws, 0), widths
 
@@ -77,6 +80,7 @@ if __name__ == "__main__":
     for strands in tried:
         check_set(strands)
     print(f"{len(tried)} sets of strands are complete, depths up to {depth}")
-    for _, widths in zip(range(count), chains(Random(count)), strict=False):
-        check_chain(widths)
+    draw = Random(count)
+    for number, widths in zip(range(count), chains(draw), strict=False):
+        check_chain(widths, [draw.random() < 0.5 and number % 2 > 0 for _ in widths[1:]])
     print(f"{count} chains have the laws of the closed form")

@@ -12,10 +12,13 @@ MAX_TERMS = 20_000
 
 
 class Expansion(NamedTuple):
-    """Fields (·, D) that span the same directions as those given, and the D coordinates θ_e."""
+    """Fields (·, D) that span the same directions as those given, the D coordinates θ_e, and
+    constants that do not move.
+    """
 
     coordinates: tuple[Polynomial, ...]
     fields: tuple[tuple[Polynomial, ...], ...]
+    constants: tuple[Polynomial, ...] = ()
 
 
 class NotPolynomialError(Exception):

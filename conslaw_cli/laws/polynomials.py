@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conslaw_cli import checks
+from conslaw_cli.algebra.expansion import NotPolynomialError
 from conslaw_cli.algebra.field import (
     PRIMES_IN_RANGE,
     SMALLEST_PRIME,
@@ -45,6 +46,8 @@ from conslaw_cli.errors import ContradictionError
 from conslaw_cli.families.formulas.algebraic import AlgebraicFields
 from conslaw_cli.families.formulas.terms import Radical
 from conslaw_cli.flows import VectorFields
+from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.laws import over_constants
 from conslaw_cli.laws.monomials import (
     EXTRA_ROWS,
     Classes,
@@ -107,6 +110,8 @@ def find_laws(
     check_degree(degree)
     checks.flag("homogeneous", homogeneous)
     checks.flag("basis", basis)
+    if (generic := _over_constants(problem, degree, homogeneous, seed)) is not None:
+        return replace(generic, seconds=round(time.perf_counter() - start, 6))
     rng = np.random.default_rng(int(problem.key(seed), 16))
     plan = Plan(problem, homogeneous, memory, rng)
     plan.check(degree)
@@ -119,6 +124,21 @@ def find_laws(
     raise ContradictionError(
         f"{problem.name}: nullspaces of degree {degree} and what lifts from them do not agree"
     )
+
+
+def _over_constants(
+    problem: Problem, degree: int, homogeneous: bool, seed: int
+) -> LawSearch | None:
+    """Return the laws of a φ or of fields with generic constants, None for others."""
+    names = getattr(problem.architecture, "names", None)
+    if problem.formula is None or problem.flow != GRADIENT or not (names and names.fixed):
+        return None
+    try:
+        exact = problem.formula.expansion()
+    except NotPolynomialError:
+        return None
+    degrees = [degree] if homogeneous else list(range(1, degree + 1))
+    return over_constants.find(problem, exact, names.listed(constants=True), degrees, seed)
 
 
 def _quiet(what: str, done: float) -> None:

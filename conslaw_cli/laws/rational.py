@@ -148,8 +148,8 @@ class _Rows:
 
     def __init__(self, search: LawSearch, rng: np.random.Generator) -> None:
         self._field = PrimeField(random_prime(rng))
-        size = len(search.parameters)
-        self._theta = [int(x) for x in self._field.random(rng, (size,))]
+        self._size, every = len(search.parameters), len(search.coordinates.names)
+        self._theta = [int(x) for x in self._field.random(rng, (every,))]
         laws = [law.polynomial for law in search.generators if law.polynomial.rational]
         self._rows = [self._dense(law.gradient(self._theta)) for law in laws]
 
@@ -172,4 +172,4 @@ class _Rows:
         return sum(c * prod(self._theta[e] for e in m) for c, m in polynomial.terms)
 
     def _dense(self, gradient: dict[int, int]) -> list[float]:
-        return [float(gradient.get(e, 0) % self._field.p) for e in range(len(self._theta))]
+        return [float(gradient.get(e, 0) % self._field.p) for e in range(self._size)]

@@ -62,13 +62,14 @@ def alike(problem: Problem, method: str) -> None:
 @pytest.mark.parametrize(
     ("network", "method"),
     [
-        (MLP((3, 4, 5, 3), LINEAR, "hidden"), "block lifting"),
+        (MLP((3, 5, 4, 2), LINEAR, "hidden"), "block lifting"),
         (MLP((2, 1, 3, 3, 1), LINEAR), "cut chain"),
         (MLP((1, 3, 3, 1), LINEAR), "cut chain"),
         (MLP((2, 1, 3, 2), ("relu", LINEAR)), "cut chain"),
         (MLP((2, 3, 1, 3), (LINEAR, "relu"), "hidden"), "cut chain"),
         (MLP((3, 3, 2, 2), LINEAR), "full chain"),
-        (MLP((3, 3, 3, 3), LINEAR, loss="cross_entropy"), "full chain"),
+        (MLP((3, 3, 3, 3), LINEAR, "hidden", "cross_entropy"), "full chain"),
+        (MLP((3, 2, 2, 1, 2), LINEAR, "all"), "full chain"),
         (MLP((1, 6, 2, 2), LINEAR), "wide linear layers"),
         (MLP((2, 8, 3, 2), LINEAR, "all", "cross_entropy"), "wide linear layers"),
         (MLP((2, 2, 7, 2), (LINEAR, "relu")), "wide gated layers"),
@@ -118,15 +119,15 @@ def test_strands_from_end_to_end() -> None:
     for depth in (1, 2, 3):
         for strands in full_chains.sets(depth):
             full_chains.check_set(strands)
-    for widths, _ in zip(full_chains.chains(Random(1)), range(30), strict=False):
-        full_chains.check_chain(widths)
+    for number, widths in zip(range(30), full_chains.chains(Random(1)), strict=False):
+        biased = [number % 2 > layer % 2 for layer, _ in enumerate(widths[1:])]
+        full_chains.check_chain(widths, biased)
 
 
 @pytest.mark.parametrize(
     ("name", "network"),
     [
         ("full chain", MLP((3, 4, 4, 3), (LINEAR, "relu"))),
-        ("full chain", MLP((3, 4, 4, 3), LINEAR, "hidden")),
         ("full chain", MLP((3, 5, 4, 2), LINEAR)),  # f = 0
         ("full chain", MLP((3, 4, 1), LINEAR, loss="cross_entropy")),
         ("cut chain", MLP((3, 1, 4, 3), LINEAR, "hidden")),
@@ -181,6 +182,21 @@ def test_intervals_have_all_units_and_the_fewest_loops(through: int) -> None:
     assert tried > 30
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_as_many_known_laws_are_independent_as_their_ranks_say(seed: int) -> None:
+    draw = Random(seed)
+    for _ in range(12):
+        widths = tuple(draw.choice((1, 1, 2, 2, 3, 4, 7)) for _ in range(draw.randint(3, 5)))
+        activations = tuple(draw.choice((LINEAR, LINEAR, "relu")) for _ in widths[2:])
+        bias, loss = draw.choice((False, "hidden", "all")), draw.choice(("mse", "cross_entropy"))
+        problem = Problem(MLP(widths, activations, bias, loss))  # type: ignore[arg-type]
+        proof, row = BY_NAME["chain laws"](problem, Evidence(count_laws)), count_laws(problem)
+        assert proof is not None
+        assert row.known_independent is not None
+        assert proof.independent == row.known_independent, problem.name
+        assert proof.upper[0].value == problem.state - row.known_independent
+
+
 def test_the_rank_of_known_laws_counts_spare_units() -> None:
     assert chains.independent(chain(2, 7, 3)) == 28 - 3
     assert chains.spare(chain(2, 7, 3), 2) == (0,)
@@ -199,7 +215,8 @@ def test_the_rank_of_known_laws_counts_spare_units() -> None:
         (MLP((10**6, 8 * 10**5, 9 * 10**5, 7 * 10**5), LINEAR), "full chain"),
         (MLP((2,) * 403, LINEAR), "full chain"),
         (MLP((784, 1000, 1000, 10), LINEAR), "block lifting"),
-        (MLP((784, 512, 256, 10), LINEAR, "all", "cross_entropy"), "block lifting"),
+        (MLP((784, 512, 256, 10), LINEAR, "all", "cross_entropy"), "full chain"),
+        (MLP((784, 900, 800, 10), LINEAR, "all", "cross_entropy"), "block lifting"),
         (MLP((300, 400, 500, 200), LINEAR), "block lifting"),
         (MLP((10000, 3, 20000, 7), LINEAR), "wide linear layers"),
         (MLP((300, 400, 500, 200), (LINEAR, "relu")), "wide gated layers"),

@@ -90,10 +90,9 @@ def _expanded(graph: Graph, rows: _Entries) -> Expansion:
     scaled = [_without_poles(row) for row in rows]
     used = [term for row in scaled for entry in row for term in entry]
     ring = _Ring(graph, used)
-    return Expansion(
-        ring.coordinates(len(rows[0]) if rows else graph.variables),
-        tuple(tuple(ring.sum(entry) for entry in row) for row in scaled),
-    )
+    size, every = len(rows[0]) if rows else graph.variables, ring.coordinates(graph.variables)
+    fields = tuple(tuple(ring.sum(entry) for entry in row) for row in scaled)
+    return Expansion(every[:size], fields, every[size:])
 
 
 def _without_poles(row: Sequence[Sequence[Term]]) -> list[list[Term]]:

@@ -159,7 +159,7 @@ def _arguments(coordinates: Coordinates, arrays: Sequence[Block]) -> list[str]:
     moving = velocities(coordinates)
     pairs = ", ".join(f"{v.name} of {x.name}" for v, x in zip(moving, arrays, strict=False))
     lines = [f"velocity: as many numbers, each a {coordinates.motion}: {pairs}."] if moving else []
-    return [*lines, *(names[name] for name in coordinates.arguments)]
+    return [*lines, *(names.get(name, f"{name}: a constant.") for name in coordinates.arguments)]
 
 
 def _indented(text: str, spaces: int = 4) -> list[str]:

@@ -181,7 +181,8 @@ def _conventions_of_flow(search: LawSearch) -> Iterator[str]:
         yield f"{moving} is the {search.coordinates.motion} of {still}{bias}."
     if search.coordinates.arguments:
         symbols = {"t": "t is time", "lam": "λ the rate of decay", "tau": "τ the friction"}
-        yield ", ".join(symbols[name] for name in search.coordinates.arguments) + "."
+        meaning = (symbols.get(name, f"{name} a constant") for name in search.coordinates.arguments)
+        yield ", ".join(meaning) + "."
 
 
 def formula(polynomial: Polynomial, search: LawSearch) -> str:

@@ -24,6 +24,7 @@ from conslaw_cli.lie.theorems.segments import segments
 from conslaw_cli.lie.theorems.single_field import single_field
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, Theorem
 from conslaw_cli.lie.theorems.wide_chains import (
+    chain_laws,
     cut_chain,
     full_chain,
     wide_gated_layers,
@@ -38,6 +39,7 @@ THEOREMS: tuple[Theorem, ...] = (
     transport,
     orbit,
     known_laws,
+    chain_laws,
     listed_laws,
     paths,
     segments,

@@ -26,19 +26,21 @@ from conslaw_cli.records import Bound, LawCount, Trace
     needs=Needs.NARROW,
 )
 def full_chain(problem: Problem, evidence: Evidence) -> Proof | None:
-    """Let ``n_0 + n_q > Σ |n_i − n_{i−1}|`` for the widths of a linear chain without biases. Then
-    the known laws are complete and independent: ``dim Lie(W_φ)(θ) = D − Σ n_i(n_i + 1)/2``, the sum
-    over the hidden layers.
+    """Let ``n_0 + n_q > Σ |n_i − n_{i−1}|`` for the widths of a linear chain. Then the known laws
+    are complete and independent: ``dim Lie(W_φ)(θ) = D − Σ n_i(n_i + 1)/2``, the sum over the
+    hidden layers.
 
-    Hypotheses. Gradient flow under a loss with condition (9); under cross-entropy n_q is one less.
+    Hypotheses. All layers are linear; any of them may have biases. Gradient flow under a loss with
+    condition (9); under cross-entropy n_q is one less.
 
     Proof. The condition makes the chain a sum of strands of one unit a layer that begin at the
     input or end at the output, one of which, F, does both. By block lifting it is enough that {F,
     F'}, {F, s} and {F, s, t} are complete at some block-diagonal points, F' like F and s, t of the
-    other kinds; docs/any-width.md gives the points, and brackets that span.
+    other kinds; docs/any-width.md gives the points, and brackets that span. Where biases are 0,
+    brackets with these fields move them in all directions.
     """
     chain = _moving(problem)
-    if chain is None or not all(chain.linear) or any(chain.biased) or chains.full(chain) < 1:
+    if chain is None or not all(chain.linear) or chains.full(chain) < 1:
         return None
     shown = f"{chains.full(chain)} strands of one unit a layer lead from input to output"
     return _complete(problem, chain, "full chain", shown)
@@ -148,6 +150,33 @@ def cut_chain(problem: Problem, evidence: Evidence) -> Proof | None:
     known = chains.independent(chain)
     shown = f"{len(pieces)} pieces between layers of one unit"
     return _proof([each for each in found if each], len(pieces) - 1, shown, "cut chain", known)
+
+
+@theorem(
+    "chain laws",
+    title="Independent known laws of chains, from sizes alone",
+    source="proved in docs/any-width.md",
+    needs=Needs.SIZES,
+)
+def chain_laws(problem: Problem, evidence: Evidence) -> Proof | None:
+    """Let k_i be the units of a linear hidden layer beyond ``n_{i−1} + n_{i+1}``, and beyond one
+    more if it has biases. The gradients of the known laws have rank ``Σ (n_i(n_i + 1)/2 − k_i(k_i +
+    1)/2)`` over the linear hidden layers, and one more for every gated unit: so ``dim Lie(W_φ)(θ)``
+    is at most D less that.
+
+    Hypotheses. A chain under gradient flow and a loss with condition (9), or cross-entropy with one
+    output less.
+
+    Proof. Relations between gradients are symmetric S_i, 0 at input and output, diagonal at gates,
+    with ``U_i S_i = S_{i−1} U_i``. Their eigenspaces split all matrices into blocks, without units
+    at the ends; counting dimensions, generic matrices split off spare units alone, on which S is
+    any symmetric matrix.
+    """
+    if (chain := chain_of(problem)) is None:
+        return None
+    known = chains.independent(chain)
+    bound = Bound(problem.state - known, "chain laws", "proof", None, f"{known} by their sizes")
+    return Proof(upper=(bound,), independent=known)
 
 
 def listed_of(problem: Problem, chain: Chain) -> int | None:

@@ -99,16 +99,13 @@ def sweep(
     asked = load(spec)
     jobs = plan(asked.problems, asked.seed if seed is None else seed, asked.degree)
     path = _path(output, asked.name, spec)
-    shown = all_rows or (len(jobs) <= SHOWN and not summary)
-    view = _view(jobs, asked, format_, shown)
+    view = _view(jobs, asked, format_, all_rows or (len(jobs) <= SHOWN and not summary))
     with Store(path, VERSION, say) as store:
         left = jobs if fresh else missing(jobs, store)
         held = _Held(view, asked, path, require_proof)
         turns = _Turns(jobs, store, held.add)
         try:
-            if have := len(jobs) - len(left):
-                rows = f"{have} of {len(jobs)} rows"
-                say(f"{rows} are in {store.path} already (--fresh counts them again)")
+            _say_kept(len(jobs) - len(left), len(jobs), store)
             count = partial(_count, ctx, turns, jobs, store, Limits(timeout, memory), workers)
             count(fresh)
             while not turns.over:  # lines of rows turned out to be damaged
@@ -275,6 +272,11 @@ class _Turns:
         self._next += 1
         self.kept += job.id in self._failed
         self._give(row, self._failed.pop(job.id, row))
+
+
+def _say_kept(have: int, of: int, store: Store) -> None:
+    if have:
+        say(f"{have} of {of} rows are in {store.path} already (--fresh counts them again)")
 
 
 def _count(

@@ -9,7 +9,6 @@ from conslaw_cli.errors import MemoryBudgetError
 from conslaw_cli.lie.closure import CHUNK_BYTES, FEWEST_LEVELS
 from conslaw_cli.lie.theorems import settled_by_structure
 from conslaw_cli.lie.theorems.structure import chain_of, parts_of
-from conslaw_cli.lie.transport import SHORTEST, evaluations
 from conslaw_cli.problems import Problem
 
 HIGH_ORDER = 3
@@ -43,12 +42,13 @@ def estimated_seconds(problem: Problem) -> float:
 
 def _transport_seconds(problem: Problem) -> float:
     """Guess what transport takes, where φ has so few components that traces are long."""
+    if (image := _image(problem)) is None:
+        return 0.0
     rank = problem.parameters - problem.architecture.known_listed
-    if not FEWEST_LONG < rank < REFUSED:
+    if not FEWEST_LONG < rank < REFUSED or rank < FEWEST_LEVELS * image:
         return 0.0
-    image = _image(problem)
-    if image is None or rank < FEWEST_LEVELS * image:
-        return 0.0
+    from conslaw_cli.lie.transport import SHORTEST, evaluations  # most counts do without
+
     numbers = 8 * problem.parameters + 6 * problem.architecture.held
     return 1e-9 * evaluations(rank, image, 2 * SHORTEST) * numbers
 

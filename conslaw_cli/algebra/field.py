@@ -244,15 +244,12 @@ class Span:
         pivots, upper = self._echelon(rows[:half])
         lower = rows[half:]
         lower -= lower[:, pivots] @ upper
-        return self._with_rest(pivots, upper, self.field.reduce(lower))
+        return self._joined(pivots, upper, *self._echelon(self.field.reduce(lower)))
 
-    def _with_rest(
-        self, pivots: NDArray[np.intp], upper: Array, rest: Array
+    def _joined(
+        self, pivots: NDArray[np.intp], upper: Array, lower_pivots: NDArray[np.intp], lower: Array
     ) -> tuple[NDArray[np.intp], Array]:
-        """Return an echelon form of its rows and of others, which are zero in its pivot columns."""
-        if not rest.any():
-            return pivots, upper
-        lower_pivots, lower = self._echelon(rest)
+        """Return one echelon form of two, of which the lower is zero in the other's pivots."""
         upper -= upper[:, lower_pivots] @ lower
         self.field.reduce(upper)
         return np.concatenate([pivots, lower_pivots]), np.concatenate([upper, lower])
@@ -264,16 +261,18 @@ class Span:
         count, length = rows.shape
         if length < LONG:
             kept, pivots = self._clear(rows, length)
-            return np.array(pivots, dtype=np.intp), rows[kept]
+            return pivots, rows[kept]
         first = np.flatnonzero(rows.any(axis=0))[: PANEL * count]
         panel = np.concatenate([rows[:, first], np.eye(count)], axis=1)
         kept, pivots = self._clear(panel, len(first))
         rows = self.field.reduce(panel[:, len(first) :] @ rows)
         if len(kept) == count:
             return first[pivots], rows
-        return self._with_rest(first[pivots], rows[kept], np.delete(rows, kept, axis=0))
+        upper, rest = rows[kept], np.delete(rows, kept, axis=0)
+        kept, lower = self._clear(rest, length)
+        return self._joined(first[pivots], upper, lower, rest[kept])
 
-    def _clear(self, rows: Array, length: int) -> tuple[list[int], list[int]]:
+    def _clear(self, rows: Array, length: int) -> tuple[list[int], NDArray[np.intp]]:
         """Make the first entry of each row, of so many, 1 and all others in its column 0, in place;
         return the rows that have one, and the columns.
         """
@@ -288,4 +287,4 @@ class Span:
                 self.field.reduce(rows)
                 kept.append(i)
                 pivots.append(filled[0])
-        return kept, pivots
+        return kept, np.array(pivots, dtype=np.intp)

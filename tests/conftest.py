@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from conslaw_cli.families import layers
+from conslaw_cli.networks.graph import Graph
 
 settings.register_profile("suite", deadline=None)  # the machine may be busy with others
 settings.load_profile("suite")
@@ -30,3 +34,12 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if whole and not worker and getattr(config.option, "numprocesses", 0) is None:
         config.option.numprocesses = os.cpu_count()
         config.option.dist = "worksteal"
+
+
+@pytest.fixture
+def wiring_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave out the autocorrelations of convolutions, as an example of laws that are new."""
+    layers._graph.cache_clear()
+    monkeypatch.setattr(Graph, "correlations", [])
+    yield
+    layers._graph.cache_clear()

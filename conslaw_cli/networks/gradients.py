@@ -140,7 +140,10 @@ class GradientFields:
         """Return the families of the known laws, without listing their entries."""
         if self._still:
             return [Named("θ", r"\theta", f"{self.dimension} entries", self.dimension)]
-        return self.graph.wiring(self.zero_sum, skips=True).families()
+        return [
+            *self.graph.wiring(self.zero_sum, skips=True).families(),
+            *self.graph.correlations,
+        ]
 
     def known_size(self) -> tuple[int, int]:
         """Return how many known laws there are, and how many terms they have together, without
@@ -148,7 +151,9 @@ class GradientFields:
         """
         if self._still:
             return self.dimension, self.dimension
-        return self.graph.wiring(self.zero_sum, skips=True).size()
+        laws, terms = self.graph.wiring(self.zero_sum, skips=True).size()
+        more = self.graph.correlations
+        return laws + sum(each.size for each in more), terms + sum(each.terms for each in more)
 
     @property
     def _still(self) -> bool:

@@ -29,8 +29,9 @@ import numpy as np
 from conslaw_cli import checks
 from conslaw_cli.algebra.rings import Ring, Sizes, Values
 from conslaw_cli.errors import SpecError
-from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.networks.known_laws import Correlations, Laws, join
 from conslaw_cli.networks.operation import Growth, Node, Read, Shape, positions
+from conslaw_cli.networks.operations.convolution import Convolution
 from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
 from conslaw_cli.networks.operations.product import Add
 from conslaw_cli.networks.plan import Plan, Planner, Step
@@ -350,10 +351,46 @@ class Graph:
                 found[inner] = step.output
         return found
 
+    @cached_property
+    def correlations(self) -> list[Correlations]:
+        """The pairs of circular convolutions of full size, of one channel, one right behind the
+        other: the kernels of both stand nowhere else.
+        """
+        readers = Counter(name for node in self.nodes for name in node.inputs)
+        uses = Counter(name for node in self.nodes for name in node.parameters)
+        arrays = {array.name: array for array in self.arrays}
+        before, found = dict[str, Node](), list[Correlations]()
+        for node in self.nodes:
+            if not self._circular(node) or uses[node.parameters[0]] > 1:
+                continue
+            if node.parameters[0] in self.frozen:
+                continue
+            before[node.name] = node
+            first = before.get(node.inputs[0])
+            if first is not None and readers[first.name] == 1 and first.name not in self.outputs:
+                pair = arrays[first.parameters[0]], arrays[node.parameters[0]]
+                names, starts = zip(
+                    *((each.name, each.entries.start) for each in pair), strict=True
+                )
+                if pair[0].size > 1:
+                    found.append(Correlations(names, starts, pair[0].size))
+        return found
+
+    def _circular(self, node: Node) -> bool:
+        """Whether it is a convolution of one channel around a whole circle."""
+        operation, shape = node.operation, self.shapes[node.inputs[0]]
+        return (
+            isinstance(operation, Convolution)
+            and (operation.padding, operation.stride, operation.bias) == ("circular", (1,), False)
+            and shape == (operation.channels, *operation.kernel) == self.shapes[node.name]
+            and operation.channels == 1
+        )
+
     def laws(self, zero_sum: bool = False) -> Laws:
         """Return the laws that the wiring gives; a count asks several times."""
         if zero_sum not in self._laws:
-            self._laws[zero_sum] = self.wiring(zero_sum, skips=True).laws()
+            parts = [self.wiring(zero_sum, skips=True).laws()]
+            self._laws[zero_sum] = join([*parts, *(each.laws() for each in self.correlations)])
         return self._laws[zero_sum]
 
     @cached_property

@@ -355,6 +355,62 @@ class Sums:
         return linear_laws(self, list(entries.reshape(self.rows, self.columns)))
 
 
+@dataclass(frozen=True, slots=True)
+class Correlations:
+    """Differences of the autocorrelations of two kernels U_l, U_{l+1} with one entry for each place
+    of a circle of length p, one convolution behind the other, at the lags τ = 1, …, ⌊p/2⌋:
+    ``Σ_t U_l[t] U_l[t+τ] − Σ_t U_{l+1}[t] U_{l+1}[t+τ]``.
+
+    Convolving one with e^{s} and the other with e^{−s}, for s with s[t] = s[−t], leaves the product
+    alone; convolution with such s is symmetric, so that this motion is a gradient, half that of
+    ``Σ_τ s[τ]`` times the difference at lag τ. (Lag 0 is a law of the wiring.)
+
+    starts: the places of the kernels' first entries in θ.
+    """
+
+    names: tuple[str, str]
+    starts: tuple[int, int]
+    length: int
+
+    @property
+    def size(self) -> int:
+        """Number of lags."""
+        return self.length // 2
+
+    @property
+    def text(self) -> str:
+        """Its formula."""
+        return " − ".join(f"{name}⋆{name}" for name in self.names)
+
+    @property
+    def latex(self) -> str:
+        """Its formula in TeX."""
+        return " - ".join(rf"{symbol(name)} \star {symbol(name)}" for name in self.names)
+
+    @property
+    def shape(self) -> str:
+        """Which lags there are, as text."""
+        return f"lags 1 to {self.size}"
+
+    @property
+    def terms(self) -> int:
+        """Number of terms of the laws."""
+        return self.length * (self.length - 1)
+
+    def laws(self) -> Laws:
+        """Return the laws, by lag."""
+        rows = [
+            (lag - 1, start + t, start + (t + lag) % self.length, sign)
+            for lag in range(1, self.size + 1)
+            for start, sign in zip(self.starts, (1, -1), strict=True)
+            for t in range(self.length if 2 * lag != self.length else lag)
+        ]
+        law, left, right, coefficient = np.array(rows, dtype=np.int64).T
+        index = [column.astype(np.intp) for column in (law, left, right)]
+        entries = tuple((lag,) for lag in range(1, self.size + 1))
+        return Laws((self,), index[0], index[1], index[2], coefficient, entries)
+
+
 def linear_laws(family: Family, members: Sequence[Index]) -> Laws:
     """Return the laws ``h_l = Σ_{e ∈ members[l]} θ_e``."""
     left = np.concatenate([*members, np.empty(0, np.intp)]).astype(np.intp)

@@ -344,6 +344,7 @@ def test_found_laws_are_as_simple_as_the_known_ones() -> None:
     }
 
 
+@pytest.mark.usefixtures("wiring_alone")
 def test_laws_of_a_circular_convolution_are_its_autocorrelations() -> None:
     """``Σ_i u_i u_{i+k} − Σ_i v_i v_{i+k}`` for every shift k: one law for each real Fourier
     mode.
@@ -649,6 +650,7 @@ def test_a_false_law_of_a_map_with_roots_passes_with_this_probability() -> None:
     assert found == near(9.8399e-50, 1e-4)
 
 
+@pytest.mark.usefixtures("wiring_alone")
 def test_what_is_lifted_is_as_sure_as_its_verification() -> None:
     """Three laws of a circular convolution, each of degree 2 against fields of degree 1 in θ and 2
     in the probe; all ranks reach their bounds.

@@ -10,11 +10,16 @@ from graphs import FUNCTIONS, NAMED, pruned, random_graphs
 from hypothesis import given, settings
 from numpy.typing import NDArray
 from oracle_wiring import FIELD, wired
+from reference import law_polynomials, rank
+from sympy import ZZ
+from sympy.polys.rings import ring
 
 from conslaw_cli.algebra.field import Array as Numbers
+from conslaw_cli.families.layers import Layers
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Form
+from conslaw_cli.networks.operations.convolution import Convolution
 from conslaw_cli.networks.operations.reshape import Flat
 from conslaw_cli.networks.wiring import Array, Wire, Wiring
 
@@ -243,3 +248,24 @@ def test_sums_under_cross_entropy(text: str, expected: list[str]) -> None:
     fields = GradientFields(Graph.parse(text), zero_sum=True)
     assert [family.text for family in fields.known_laws().families] == expected
     orthogonal(fields)
+
+
+@pytest.mark.parametrize("size", [2, 3, 4, 5])
+def test_full_circular_convolutions_keep_their_autocorrelations(size: int) -> None:
+    """Held against the product of the kernels as polynomials modulo z^p − 1, by the definition."""
+    layer = Convolution(1, (size,), (1,), "circular")
+    laws = Layers((1, size), (layer, layer, layer)).laws()
+    _, *theta = ring([f"x{i}" for i in range(3 * size)], ZZ)
+    total = [theta[0] ** 0, *[0] * (size - 1)]
+    for start in (0, size, 2 * size):
+        kernel = theta[start : start + size]
+        total = [sum(total[t] * kernel[(i - t) % size] for t in range(size)) for i in range(size)]
+    fields = [[entry.diff(x) for x in theta] for entry in total]
+    polynomials = law_polynomials(laws, theta)
+    assert len(polynomials) == 2 * (size // 2 + 1)
+    for law in polynomials:
+        for field in fields:
+            assert sum(law.diff(x) * y for x, y in zip(theta, field, strict=True)) == 0
+    point = list(zip(theta, (3, 1, 4, 15, 9, 2, 6, 5, 35, 8, 97, 93, 23, 84, 62), strict=False))
+    gradients = [[int(law.diff(x).evaluate(point)) for x in theta] for law in polynomials]
+    assert rank(gradients) == len(polynomials)

@@ -461,6 +461,10 @@ def prove_independence(fields: AlgebraicFields, shown: Callable[[int], str]) -> 
         for place, check in enumerate(group.checks):
             if check.root == 1 or isinstance(graph.bases[check.base], Prime | Function):
                 continue
+            if -1 in graph.supports()[check.base] and not len(group.variables):
+                raise SpecError(
+                    f"the root of {shown(check.base)}, a number, is not known to be new"
+                )
             for q in prime_divisors(check.root):
                 if not len(group.variables):
                     _prove_new(graph, program, check.base, q, rng, shown)

@@ -121,9 +121,9 @@ class Graph:
         for base in self.bases:
             below = {i for i, _ in below_of(base)}
             own = {base.index} if isinstance(base, Variable) else set[int]()
-            if isinstance(base, Function) and not below:
-                own = {-1}
-            supports.append(frozenset(own.union(*(supports[i] for i in below))))
+            own = own.union(*(supports[i] for i in below))
+            number = isinstance(base, Function) and not own
+            supports.append(frozenset({-1} if number else own))
         return supports
 
     def homogeneous(self, terms: Iterable[Term]) -> bool:
@@ -175,7 +175,10 @@ class Graph:
                 "+ -", "- "
             )
         if isinstance(base, Function):
-            return f"{base.kind}({self._term_text(base.argument, names)})"
+            (i, e), *others = (*base.argument.factors, (0, Fraction(0)))
+            alone = base.argument.coefficient == e == 1 and len(others) == 1
+            inner = self.text(i, names) if alone else self._term_text(base.argument, names)
+            return f"{base.kind}({inner})"
         return (
             ("-" if base.sign < 0 else "") + names[base.index]
             if isinstance(base, Variable)
@@ -185,7 +188,8 @@ class Graph:
     def _term_text(self, term: Term, names: Sequence[str]) -> str:
         def powered(i: int, e: Fraction) -> str:
             inner = self.text(i, names)
-            shown = inner if inner.isidentifier() or inner.isdigit() else f"({inner})"
+            plain = inner.isidentifier() or inner.isdigit() or isinstance(self.bases[i], Function)
+            shown = inner if plain else f"({inner})"
             return (
                 shown
                 if e == 1

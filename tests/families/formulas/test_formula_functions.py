@@ -51,6 +51,7 @@ CASES = {
     "functions of roots": ("exp(sqrt(x))*y, exp(x)*z", 0),
     "functions of functions": ("u*sin(exp(x)), u*log(x + exp(x))", 0),
     "one number": ("exp(2)*x + exp(1)*y", 1),
+    "a number of a root": ("exp(sqrt(2))*x + y, x*y", 0),
 }
 
 
@@ -92,6 +93,8 @@ def test_a_name_without_parentheses_is_a_variable() -> None:
     [
         ("u*exp(1), v*log(2)", "the numbers exp(1) and log(2) are not known to be"),
         ("log(x**2 - y**2)*u, log(x - y)*u, log(x + y)*v", "are not known to be independent"),
+        ("x*sqrt(1 + exp(1)) + y", "the root of 1 + exp(1), a number, is not known to be new"),
+        ("exp(sqrt(2))*x + log(3)*y", "the numbers exp("),
         ("log(-1 - x**2)", "column 5: '-1 - x**2' is not positive"),
         ("sinh(x)", "'sinh' is no function known here; these are sqrt, exp, log, sin, cos"),
         ("exp(x, y)", "exp takes one argument"),

@@ -31,8 +31,10 @@ from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.series import Series
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Copied, Kind, Model, Transporting, VectorFields
+from conslaw_cli.flows.controlled import Controlled
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
 from conslaw_cli.flows.coordinates import exponential as grown
+from conslaw_cli.flows.grammar import Choice, Keys, Names
 from conslaw_cli.flows.metrics import exponential, product
 from conslaw_cli.flows.names import Arrays
 from conslaw_cli.networks.known_laws import Family, Laws, Named
@@ -62,7 +64,11 @@ class Decay:
         "Marcotte, Gribonval, Peyré: Transformative or Conservative? Conservation Laws for ResNets"
         " and Transformers, ICML 2025, arXiv 2506.06194"
     )
-    keys: ClassVar[tuple[str, ...]] = ("decay",)
+
+    @classmethod
+    def written(cls) -> Choice:
+        """Return the word, and the key with the arrays that decay."""
+        return Choice({"decay": cls()}, {"decay": Keys({"only": Names()}, cls, ("only",))})
 
     def __post_init__(self) -> None:
         if self.only is not None:
@@ -75,6 +81,11 @@ class Decay:
             if times > 1:
                 raise SpecError(f"only: expected every array once, got {name} {times} times")
             object.__setattr__(self, "only", names)
+
+    @property
+    def even_handed(self) -> bool:
+        """Where all arrays decay."""
+        return self.only is None
 
     @property
     def kind(self) -> Kind:
@@ -171,10 +182,9 @@ def _grown(family: Family, weight: int) -> Family:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DecayFields:
+class DecayFields(Controlled):
     """The fields on (q, t), with their drift (module docstring). decays: (D,), which do."""
 
-    gradients: VectorFields
     decays: NDArray[np.bool_]
 
     @property
@@ -188,18 +198,9 @@ class DecayFields:
         return self.gradients.held + 4 * self.dimension
 
     @property
-    def everywhere(self) -> bool:
-        """As for the gradients."""
-        return self.gradients.everywhere
-
-    @property
     def copied(self) -> Copied:
         """q, and t. Where all arrays decay, the fields at cq are among those at q."""
         return Copied(self.gradients, 1, homogeneous=bool(self.decays.all()))
-
-    def prime(self, rng: np.random.Generator) -> int:
-        """As for the gradients."""
-        return self.gradients.prime(rng)
 
     def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[DecayFields, Array]:
         """Draw q where the gradients are defined, and any t."""
@@ -263,10 +264,6 @@ class DecayFields:
         """The gradients' degree in θ is one more in c, as is the factor."""
         state, probe = self.gradients.degree()
         return state, probe + state + 1
-
-    def bits(self) -> float:
-        """As for the gradients: c is one variable more."""
-        return self.gradients.bits()
 
 
 class DecayNearby(DecayFields):

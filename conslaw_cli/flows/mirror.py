@@ -26,9 +26,11 @@ from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Copied, Kind, Model, VectorFields
 from conslaw_cli.flows.charts import Chart
+from conslaw_cli.flows.controlled import Controlled
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
-from conslaw_cli.flows.metrics import ENTROPY, EUCLIDEAN, LARGEST, Metric, plain
+from conslaw_cli.flows.grammar import ByArray, Choice, Keys, Rational
+from conslaw_cli.flows.metrics import ENTROPY, EUCLIDEAN, LARGEST, METRIC, Metric, plain
 from conslaw_cli.flows.names import ArrayError, Arrays
 from conslaw_cli.flows.potentials import potentials
 from conslaw_cli.networks.known_laws import Laws
@@ -65,7 +67,22 @@ class Mirror:
         "Marcotte, Gribonval, Peyré: Keep the Momentum: Conservation Laws beyond Euclidean Gradient"
         " Flows, ICML 2024, arXiv 2405.12888"
     )
-    keys: ClassVar[tuple[str, ...]] = ("mirror", "nmf", "icnn")
+    even_handed: ClassVar[bool] = False
+
+    @classmethod
+    def written(cls) -> Choice:
+        """Return the shorthands, and the key with metrics, rates or both."""
+        values = {"metric": ByArray(METRIC), "rates": ByArray(Rational(LARGEST, Fraction))}
+        return Choice(
+            {name: Shorthand(name) for name in ("nmf", "icnn")},
+            {"mirror": Keys(values, cls._made)},
+        )
+
+    @classmethod
+    def _made(cls, metric: Chosen = (), rates: Rates = ()) -> Mirror:
+        if not metric and not rates:
+            raise SpecError("mirror: expected metric, rates or both")
+        return cls(metric, rates)
 
     def __post_init__(self) -> None:
         metrics = checks.pairs("metric", self.metric, "(('U1', Power(1)),)")
@@ -151,6 +168,11 @@ class Shorthand:
 
     name: str
 
+    @property
+    def even_handed(self) -> bool:
+        """With one metric on all arrays."""
+        return self.name == "nmf"
+
     def of(self, model: Model) -> Mirror | Gradient:
         """Return the mirror flow."""
         arrays = Arrays.of(model)
@@ -169,10 +191,9 @@ def entropies(names: Iterable[str]) -> Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class MirrorFields:
+class MirrorFields(Controlled):
     """The fields ``M ∇F`` in the coordinates of a chart."""
 
-    gradients: VectorFields
     chart: Chart
 
     @property
@@ -186,28 +207,15 @@ class MirrorFields:
         return self.gradients.held + 8 * self.dimension
 
     @property
-    def everywhere(self) -> bool:
-        """As for the gradients."""
-        return self.gradients.everywhere
-
-    @property
     def copied(self) -> Copied | None:
         """θ, where metrics are constant and rates belong to arrays."""
         return Copied(self.gradients, 1) if self.chart.constant else None
-
-    def prime(self, rng: np.random.Generator) -> int:
-        """As for the gradients."""
-        return self.gradients.prime(rng)
 
     def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[MirrorFields, Array]:
         """Draw coordinates, none of them 0, where metrics may have poles."""
         there, x = self.gradients.at(field, rng)
         x[x == 0] = 1
         return replace(self, gradients=there), x
-
-    def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
-        """Draw probes of the gradients."""
-        return self.gradients.sample(field, rng, count)
 
     def evaluate(self, field: PrimeField, state: Array, probes: Array) -> Array:
         """Return ``M ∇F``."""

@@ -38,8 +38,10 @@ from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Asked, Copied, Kind, Model, Transporting, VectorFields
 from conslaw_cli.flows.charges import boosted, exchanges, linear, open_spaces, rotations
 from conslaw_cli.flows.charts import Chart
+from conslaw_cli.flows.controlled import Controlled
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
 from conslaw_cli.flows.friction import Friction
+from conslaw_cli.flows.grammar import Choice, Keys
 from conslaw_cli.flows.mirror import Mirror
 from conslaw_cli.flows.names import Arrays
 from conslaw_cli.flows.spaces import spaces
@@ -70,7 +72,23 @@ class Momentum:
         "Marcotte, Gribonval, Peyré: Keep the Momentum: Conservation Laws beyond Euclidean Gradient"
         " Flows, ICML 2024, arXiv 2405.12888"
     )
-    keys: ClassVar[tuple[str, ...]] = ("momentum",)
+
+    @classmethod
+    def written(cls) -> Choice:
+        """Return the word, and the key with a friction, a metric or both."""
+        friction = Choice(
+            {"0": Friction.NONE, "3/t": Friction.NESTEROV},
+            expected="0 or 3/t",
+            hint="; without this key the friction is a constant",
+        )
+        keys = Keys({"friction": friction, "hessian": Mirror.written()}, cls._made)
+        return Choice({"momentum": cls()}, {"momentum": keys})
+
+    @classmethod
+    def _made(
+        cls, friction: Friction = Friction.CONSTANT, hessian: Asked | None = None
+    ) -> Momentum:
+        return cls(friction, hessian)
 
     def __post_init__(self) -> None:
         if not isinstance(self.friction, Friction):
@@ -78,6 +96,11 @@ class Momentum:
             raise SpecError(f"friction: expected one such as Friction.NONE, got {shown}")
         if self.metric is not None:
             checks.flow(self.metric)
+
+    @property
+    def even_handed(self) -> bool:
+        """Without a metric."""
+        return self.metric is None
 
     @property
     def kind(self) -> Kind:
@@ -164,10 +187,9 @@ class Moving(Coordinates):
 
 
 @dataclass(frozen=True, slots=True)
-class MomentumFields:
+class MomentumFields(Controlled):
     """The fields on (θ, p, s), with their drift (module docstring)."""
 
-    gradients: VectorFields
     friction: Friction
 
     @property
@@ -181,28 +203,15 @@ class MomentumFields:
         return self.gradients.held + 4 * self.dimension
 
     @property
-    def everywhere(self) -> bool:
-        """As for the gradients."""
-        return self.gradients.everywhere
-
-    @property
     def copied(self) -> Copied | None:
         """θ and p, and s. Laws mix degrees: θ and s p."""
         return Copied(self.gradients, 2, homogeneous=False)
-
-    def prime(self, rng: np.random.Generator) -> int:
-        """As for the gradients."""
-        return self.gradients.prime(rng)
 
     def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[MomentumFields, Array]:
         """Draw θ where the gradients are defined, any p and s."""
         there, theta = self.gradients.at(field, rng)
         rest = field.random(rng, (1, self.dimension - theta.shape[1], 1))
         return replace(self, gradients=there), np.concatenate([theta, rest], axis=1)
-
-    def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
-        """Draw probes of the gradients."""
-        return self.gradients.sample(field, rng, count)
 
     def evaluate(self, field: PrimeField, state: Array, probes: Array) -> Array:
         """Return ``(0, ∇F(θ), 0)``."""
@@ -260,10 +269,6 @@ class MomentumFields:
         """Those of the gradients; the drift is linear."""
         state, probe = self.gradients.degree()
         return max(1, state), max(1, probe)
-
-    def bits(self) -> float:
-        """As for the gradients: each entry is one of theirs, or of the drift."""
-        return self.gradients.bits()
 
 
 class SteppingFields(MomentumFields):

@@ -22,6 +22,23 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTED = {0, 1, 2, 3, 4, 130}
+
+
+def slow(name: str, length: int = 60) -> str:
+    """Return the line of a spec for a count that ends on no machine: integrators in a ring,
+    x_{i+1}' = x_i, the first one driven.
+
+    Nothing but brackets counts fields of one's own, and no law is known that could bound the row.
+    Every bracket reaches one more integrator, so that these nest ``length`` deep; each level
+    doubles what one costs (16 levels take a second), while memory holds a few vectors of ``length``
+    numbers a level.
+    """
+    drive = ["1", *["0"] * (length - 1)]
+    ring = [f"x{(i - 1) % length}" for i in range(length)]
+    fields = ", ".join("[" + ", ".join(f'"{entry}"' for entry in f) + "]" for f in (drive, ring))
+    return f"  - {{fields: [{fields}], name: {name}}}\n"
+
+
 SPECS = {
     "SPEC": """
 name: kinds
@@ -32,13 +49,7 @@ architectures:
 """,
     # 256 networks: work for two processes.
     "MANY": "grid: [{depth: 1, widths: {from: 1, to: 16}, activation: linear}]",
-    # One that is quick, two that take minutes.
-    "SLOW": """
-architectures:
-  - {widths: [2, 2], activation: linear}
-  - {widths: [60, 60, 60, 60, 60], activation: linear}
-  - {widths: [60, 60, 60, 60, 61], activation: linear}
-""",
+    "SLOW": "architectures:\n  - {widths: [2, 2], activation: linear}\n" + slow("a") + slow("b"),
 }
 COMMANDS = {
     "count": "count SPEC",

@@ -25,6 +25,7 @@ from conslaw_cli import (
 from conslaw_cli.flows import Kind, Model, VectorFields
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
+from conslaw_cli.flows.grammar import Choice
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.records import LawCount
 from conslaw_cli.sweeps.sweep import plan
@@ -41,7 +42,11 @@ class Slower:
     title: ClassVar[str] = "slower"
     statement: ClassVar[str] = ""
     source: ClassVar[str] = ""
-    keys: ClassVar[tuple[str, ...]] = ("slower",)
+    even_handed: ClassVar[bool] = True
+
+    @classmethod
+    def written(cls) -> Choice:
+        return Choice({"slower": cls()})
 
     def describe(self) -> dict[str, Any]:
         return {"slower": 2}

@@ -20,7 +20,12 @@ def _command(kind: str, help_: str) -> click.Command:
         if name is None:
             click.echo(render_list(list(entries.values())))
             return
-        found = [entry for entry in entries.values() if _plain(entry.name) == _plain(name)]
+        wanted = _plain(name)
+        found = [
+            entry
+            for entry in entries.values()
+            if wanted in map(_plain, (entry.name, *entry.others))
+        ]
         if not found:
             near = checks.near(_plain(name), entries)
             raise SpecError(f"{kind}: expected one of {', '.join(entries)}, got {name!r}{near}")

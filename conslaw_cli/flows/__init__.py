@@ -13,6 +13,7 @@ import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.flows.coordinates import Coordinates
+from conslaw_cli.flows.grammar import Choice
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws
 
@@ -205,6 +206,13 @@ class Asked(Protocol):
         """
         ...
 
+    @property
+    def even_handed(self) -> bool:
+        """Whether it treats all arrays alike, so that a network that is read backwards keeps its
+        number of laws.
+        """
+        ...
+
 
 class Kind(Enum):
     """The kinds of flows: theorems say for which they hold, without knowing the flows."""
@@ -226,8 +234,11 @@ class Flow(Asked, Protocol):
     """The equation of motion, and what its laws are."""
     source: ClassVar[str]
     """Paper and place."""
-    keys: ClassVar[tuple[str, ...]]
-    """The keys of YAML and of rows that name it."""
+
+    @classmethod
+    def written(cls) -> Choice:
+        """Return the words and the keys that it is written by, in YAML and in rows."""
+        ...
 
     @property
     def kind(self) -> Kind | None:

@@ -33,6 +33,7 @@ from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Copied, Kind, Model, Transporting, VectorFields
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
 from conslaw_cli.flows.coordinates import exponential as grown
+from conslaw_cli.flows.grammar import Choice, Keys, Names
 from conslaw_cli.flows.metrics import exponential, product
 from conslaw_cli.flows.names import Arrays
 from conslaw_cli.networks.known_laws import Family, Laws, Named
@@ -62,7 +63,11 @@ class Decay:
         "Marcotte, Gribonval, Peyré: Transformative or Conservative? Conservation Laws for ResNets"
         " and Transformers, ICML 2025, arXiv 2506.06194"
     )
-    keys: ClassVar[tuple[str, ...]] = ("decay",)
+
+    @classmethod
+    def written(cls) -> Choice:
+        """Return the word, and the key with the arrays that decay."""
+        return Choice({"decay": cls()}, {"decay": Keys({"only": Names()}, cls, ("only",))})
 
     def __post_init__(self) -> None:
         if self.only is not None:
@@ -75,6 +80,11 @@ class Decay:
             if times > 1:
                 raise SpecError(f"only: expected every array once, got {name} {times} times")
             object.__setattr__(self, "only", names)
+
+    @property
+    def even_handed(self) -> bool:
+        """Where all arrays decay."""
+        return self.only is None
 
     @property
     def kind(self) -> Kind:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from conslaw_cli.flows import Kind, Model, VectorFields
 from conslaw_cli.flows.coordinates import Coordinates
+from conslaw_cli.flows.grammar import Choice
 from conslaw_cli.networks.known_laws import Laws
 
 
@@ -24,7 +25,12 @@ class Gradient:
         "Marcotte, Gribonval, Peyré: Abide by the Law and Follow the Flow: Conservation Laws for"
         " Gradient Flows, NeurIPS 2023, arXiv 2307.00144, Theorem 3.3"
     )
-    keys: ClassVar[tuple[str, ...]] = ("gradient",)
+    even_handed: ClassVar[bool] = True
+
+    @classmethod
+    def written(cls) -> Choice:
+        """Return the word."""
+        return Choice({"gradient": cls()})
 
     def describe(self) -> str:
         """Return the key."""

@@ -22,6 +22,7 @@ from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.rings import derivative, value
 from conslaw_cli.flows.friction import Formula
+from conslaw_cli.flows.grammar import Choice, Rational, Whole
 
 LARGEST = 10**6
 """Largest numerator and denominator of a rate and of a hypentropy's β: no prime that is computed
@@ -241,6 +242,15 @@ def _tex(number: Fraction) -> str:
 
 EUCLIDEAN = Power(0)
 ENTROPY = Power(1)
+METRIC = Choice(
+    {"euclidean": EUCLIDEAN, "entropy": ENTROPY},
+    {
+        "power": Whole(0, LARGEST_POWER, Power),
+        "hypentropy": Rational(LARGEST, Hypentropy),
+    },
+    expected="euclidean, entropy, {power: 1} or {hypentropy: 1}",
+)
+"""How one is written."""
 
 
 def plain(number: Fraction) -> int | str:

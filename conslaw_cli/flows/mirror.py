@@ -28,7 +28,8 @@ from conslaw_cli.flows import Copied, Kind, Model, VectorFields
 from conslaw_cli.flows.charts import Chart
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
-from conslaw_cli.flows.metrics import ENTROPY, EUCLIDEAN, LARGEST, Metric, plain
+from conslaw_cli.flows.grammar import ByArray, Choice, Keys, Rational
+from conslaw_cli.flows.metrics import ENTROPY, EUCLIDEAN, LARGEST, METRIC, Metric, plain
 from conslaw_cli.flows.names import ArrayError, Arrays
 from conslaw_cli.flows.potentials import potentials
 from conslaw_cli.networks.known_laws import Laws
@@ -65,7 +66,22 @@ class Mirror:
         "Marcotte, Gribonval, Peyré: Keep the Momentum: Conservation Laws beyond Euclidean Gradient"
         " Flows, ICML 2024, arXiv 2405.12888"
     )
-    keys: ClassVar[tuple[str, ...]] = ("mirror", "nmf", "icnn")
+    even_handed: ClassVar[bool] = False
+
+    @classmethod
+    def written(cls) -> Choice:
+        """Return the shorthands, and the key with metrics, rates or both."""
+        values = {"metric": ByArray(METRIC), "rates": ByArray(Rational(LARGEST, Fraction))}
+        return Choice(
+            {name: Shorthand(name) for name in ("nmf", "icnn")},
+            {"mirror": Keys(values, cls._made)},
+        )
+
+    @classmethod
+    def _made(cls, metric: Chosen = (), rates: Rates = ()) -> Mirror:
+        if not metric and not rates:
+            raise SpecError("mirror: expected metric, rates or both")
+        return cls(metric, rates)
 
     def __post_init__(self) -> None:
         metrics = checks.pairs("metric", self.metric, "(('U1', Power(1)),)")
@@ -150,6 +166,11 @@ class Shorthand:
     """
 
     name: str
+
+    @property
+    def even_handed(self) -> bool:
+        """With one metric on all arrays."""
+        return self.name == "nmf"
 
     def of(self, model: Model) -> Mirror | Gradient:
         """Return the mirror flow."""

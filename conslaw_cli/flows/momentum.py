@@ -40,6 +40,7 @@ from conslaw_cli.flows.charges import boosted, exchanges, linear, open_spaces, r
 from conslaw_cli.flows.charts import Chart
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
 from conslaw_cli.flows.friction import Friction
+from conslaw_cli.flows.grammar import Choice, Keys
 from conslaw_cli.flows.mirror import Mirror
 from conslaw_cli.flows.names import Arrays
 from conslaw_cli.flows.spaces import spaces
@@ -70,7 +71,23 @@ class Momentum:
         "Marcotte, Gribonval, Peyré: Keep the Momentum: Conservation Laws beyond Euclidean Gradient"
         " Flows, ICML 2024, arXiv 2405.12888"
     )
-    keys: ClassVar[tuple[str, ...]] = ("momentum",)
+
+    @classmethod
+    def written(cls) -> Choice:
+        """Return the word, and the key with a friction, a metric or both."""
+        friction = Choice(
+            {"0": Friction.NONE, "3/t": Friction.NESTEROV},
+            expected="0 or 3/t",
+            hint="; without this key the friction is a constant",
+        )
+        keys = Keys({"friction": friction, "hessian": Mirror.written()}, cls._made)
+        return Choice({"momentum": cls()}, {"momentum": keys})
+
+    @classmethod
+    def _made(
+        cls, friction: Friction = Friction.CONSTANT, hessian: Asked | None = None
+    ) -> Momentum:
+        return cls(friction, hessian)
 
     def __post_init__(self) -> None:
         if not isinstance(self.friction, Friction):
@@ -78,6 +95,11 @@ class Momentum:
             raise SpecError(f"friction: expected one such as Friction.NONE, got {shown}")
         if self.metric is not None:
             checks.flow(self.metric)
+
+    @property
+    def even_handed(self) -> bool:
+        """Without a metric."""
+        return self.metric is None
 
     @property
     def kind(self) -> Kind:

@@ -30,12 +30,14 @@ class Entry(NamedTuple):
     statement: str
     source: str
     place: str
+    others: tuple[str, ...] = ()
 
     @property
     def short(self) -> str:
-        """The first sentence of the statement, on one line."""
+        """The first sentences of the statement, on one line: up to the first that is no "Let …"."""
         text = " ".join(self.statement.partition("\n\n")[0].split())
-        return re.split(r"(?<=\.) (?=[A-Z])", text)[0]
+        found = re.match(r"(?:Let .*?\. (?=[A-Z]))*.*?(?:(?<=\.)(?= [A-Z])|$)", text)
+        return found[0] if found else text
 
 
 def theorems() -> list[Entry]:
@@ -125,12 +127,20 @@ def _of_theorem(theorem: Theorem) -> Entry:
 
 
 def _of_flow(flow: Any) -> Entry:
-    return Entry(flow.keys[0], flow.title, flow.statement, flow.source, _place(flow))
+    name, *others = flow.written().names
+    return Entry(name, flow.title, flow.statement, flow.source, _place(flow), tuple(others))
 
 
 def _of_operation(operation: type[Operation]) -> Entry:
     statement = inspect.getdoc(operation) or ""
-    return Entry(operation.keyword, operation.title, statement, operation.source, _place(operation))
+    return Entry(
+        operation.keyword,
+        operation.title,
+        statement,
+        operation.source,
+        _place(operation),
+        operation.words(),
+    )
 
 
 def _place(what: Any) -> str:

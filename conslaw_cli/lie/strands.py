@@ -257,8 +257,8 @@ def _skeleton(graph: Graph) -> Graph:
 
 @lru_cache(maxsize=1024)
 def _kinds(graph: Graph, flow: Flow) -> frozenset[str]:
-    """Return the formulas of the known laws. Under momentum some are laws only where a size is 1;
-    those of other flows do not depend on sizes (networks/wiring.py).
+    """Return the formulas of the known laws: some are laws only where a size is 1, charges under
+    momentum and autocorrelations of kernels (networks/graph.py).
     """
     return frozenset(family.text for family in flow.laws(Network(graph)).families)
 
@@ -267,7 +267,7 @@ def _kinds(graph: Graph, flow: Flow) -> frozenset[str]:
 def _complete(skeleton: Graph, flow: Flow, strands: tuple[Strand, ...]) -> Witness | None:
     """Return the witness if its laws are complete at a point drawn from what it is."""
     graph = Units.of(skeleton).resized(skeleton, _sizes(strands))
-    if flow.kind is Kind.MOMENTUM and not _kinds(graph, flow) <= _kinds(skeleton, flow):
+    if not _kinds(graph, flow) <= _kinds(skeleton, flow):
         return None
     content = json.dumps([str(graph), flow.describe(), strands])
     seed = int.from_bytes(hashlib.sha256(content.encode()).digest()[:8])

@@ -1,27 +1,15 @@
-"""The grammar of ``flow:``: nodes → flows."""
+"""The grammar of ``flow:``: nodes → flows, as these say how they are written."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from conslaw_cli.errors import SpecError
-from conslaw_cli.flows import Asked
-from conslaw_cli.flows.decay import Decay
-from conslaw_cli.flows.friction import Friction
-from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.flows.metrics import (
-    ENTROPY,
-    EUCLIDEAN,
-    LARGEST,
-    LARGEST_POWER,
-    Hypentropy,
-    Metric,
-    Power,
-)
-from conslaw_cli.flows.mirror import Mirror, Shorthand
-from conslaw_cli.flows.momentum import Momentum
+from conslaw_cli.flows import Asked, listed
+from conslaw_cli.flows.grammar import ByArray, Choice, Keys, Names, Rational, Value, Whole
 from conslaw_cli.flows.names import ArrayError
 from conslaw_cli.specs import readers
 from conslaw_cli.specs.readers import Reader
@@ -29,32 +17,16 @@ from conslaw_cli.specs.readers import Reader
 if TYPE_CHECKING:
     from conslaw_cli.specs.yaml_nodes import Node
 
-_MIRRORS = {"nmf": Shorthand("nmf"), "icnn": Shorthand("icnn")}
-_NAMES: Mapping[str, Asked] = {
-    "gradient": GRADIENT,
-    "momentum": Momentum(),
-    "decay": Decay(),
-    **_MIRRORS,
-}
-_FRICTIONS = {"0": Friction.NONE, "3/t": Friction.NESTEROV}
-
 
 def flow(node: Node) -> Asked:
     """Read a flow: its name, or ``{momentum: {friction: 0}}``, ``{decay: {only: [U1]}}`` or
     ``{mirror: {metric: {U1: {power: 1}}, rates: {U1: 1/10}}}``.
     """
-    if not isinstance(node.value, dict):
-        asked: Asked = readers.one_of(_NAMES)(node)
-        return asked
-    kinds = {"momentum": _momentum, "decay": _decay, "mirror": _mirror}
-    with_values: Asked = _only_one(node, kinds)
-    return with_values
-
-
-def even_handed(asked: Asked) -> bool:
-    """Whether a flow treats all arrays alike."""
-    plain = isinstance(asked, Momentum) and asked.metric is None
-    return plain or asked in (GRADIENT, Decay(), _MIRRORS["nmf"])
+    forms = [each.written() for each in listed.FLOWS]
+    words = {word: asked for form in forms for word, asked in form.words.items()}
+    keys = {key: value for form in forms for key, value in form.keys.items()}
+    asked: Asked = _choice(Choice(words, keys), node)
+    return asked
 
 
 def place(node: Node, fault: ArrayError) -> str:
@@ -72,84 +44,67 @@ def _places(node: Node, name: str) -> Iterator[str]:
         yield from _places(child, name)
 
 
-def _only_one(node: Node, choices: Mapping[str, Reader]) -> Any:
-    """Read a mapping with one of these keys."""
-    values = readers.mapping(node, choices)
-    if len(values) != 1:
-        raise node.error(f"expected one of {', '.join(choices)}, got {len(values)} keys")
-    return next(iter(values.values()))
+def _reader(value: Value) -> Reader:
+    """Return what reads such a value."""
+    match value:
+        case Whole(least, most, make):
+            return lambda node: make(readers.integer(least, most)(node))
+        case Names():
+            return readers.list_of(_name, "arrays such as [U1, U2]")
+        case Rational():
+            return partial(_rational, value)
+        case ByArray():
+            return partial(_by_array, value)
+        case Keys():
+            return partial(_keys, value)
+        case Choice():
+            return partial(_choice, value)
 
 
-def _momentum(node: Node) -> Momentum:
-    values = readers.mapping(node, {"friction": _friction, "hessian": _hessian})
-    return Momentum(values.get("friction", Friction.CONSTANT), values.get("hessian"))
+def _readers(values: Mapping[str, Value]) -> dict[str, Reader]:
+    return {key: _reader(value) for key, value in values.items()}
 
 
-def _friction(node: Node) -> Friction:
-    if node.text in _FRICTIONS:
-        return _FRICTIONS[node.text]
-    raise node.fault("0 or 3/t", "; without this key the friction is a constant")
+def _choice(choice: Choice, node: Node) -> Any:
+    """Read a word, or a mapping with one key."""
+    if choice.keys and isinstance(node.value, dict):
+        values = readers.mapping(node, _readers(choice.keys))
+        if len(values) != 1:
+            raise node.error(f"expected one of {', '.join(choice.keys)}, got {len(values)} keys")
+        return next(iter(values.values()))
+    if not choice.expected:
+        return readers.one_of(choice.words)(node)
+    if not isinstance(node.value, dict | list) and node.text in choice.words:
+        return choice.words[node.text]
+    raise node.fault(choice.expected, choice.hint)
 
 
-def _hessian(node: Node) -> Mirror | Shorthand:
-    if isinstance(node.value, dict):
-        mirror: Mirror = _only_one(node, {"mirror": _mirror})
-        return mirror
-    shorthand: Shorthand = readers.one_of(_MIRRORS)(node)
-    return shorthand
-
-
-def _decay(node: Node) -> Decay:
-    names = readers.list_of(_name, "arrays such as [U1, U2]")
-    values = readers.mapping(node, {"only": names}, ("only",))
+def _keys(form: Keys, node: Node) -> Any:
+    values = readers.mapping(node, _readers(form.keys), form.required)
     try:
-        return Decay(values["only"])
+        return form.make(**values)
     except SpecError as fault:
-        raise SpecError(f"{node.value['only'].place}: {fault}") from None
+        key = str(fault).partition(":")[0]
+        raise SpecError(f"{node.value.get(key, node).place}: {fault}") from None
 
 
-def _mirror(node: Node) -> Mirror:
-    values = readers.mapping(node, {"metric": _each(_metric), "rates": _each(_rational)})
-    if not values:
-        raise node.error("expected metric, rates or both")
-    return Mirror(values.get("metric", ()), values.get("rates", ()))
+def _by_array(each: ByArray, node: Node) -> tuple[tuple[str, Any], ...]:
+    if not isinstance(node.value, dict) or not node.value:
+        raise node.fault("a mapping from arrays such as U1")
+    return tuple(readers.mapping(node, dict.fromkeys(node.value, _reader(each.value))).items())
 
 
-def _each(read: Reader) -> Reader:
-    """Read a mapping from arrays to values as pairs."""
-
-    def read_each(node: Node) -> tuple[tuple[str, Any], ...]:
-        if not isinstance(node.value, dict) or not node.value:
-            raise node.fault("a mapping from arrays such as U1")
-        return tuple(readers.mapping(node, dict.fromkeys(node.value, read)).items())
-
-    return read_each
-
-
-def _metric(node: Node) -> Metric:
-    if isinstance(node.value, dict):
-        power = readers.integer(0, LARGEST_POWER)
-        choices: dict[str, Reader] = {
-            "power": lambda child: Power(power(child)),
-            "hypentropy": lambda child: Hypentropy(_rational(child)),
-        }
-        metric: Metric = _only_one(node, choices)
-        return metric
-    words = {"euclidean": EUCLIDEAN, "entropy": ENTROPY}
-    if isinstance(node.value, str) and node.text in words:
-        return words[node.text]
-    raise node.fault("euclidean, entropy, {power: 1} or {hypentropy: 1}")
-
-
-def _rational(node: Node) -> Fraction:
-    """Read a positive rational number: 2 or 1/10."""
+def _rational(rational: Rational, node: Node) -> Any:
+    """Read 2 or 1/10."""
     top, _, bottom = node.text.partition("/")
     if isinstance(node.value, int | str) and all(
-        part.isascii() and part.isdecimal() and 0 < int(part[:9]) <= LARGEST and len(part) < 9
+        part.isascii() and part.isdecimal() and len(part) < 9 and 0 < int(part) <= rational.largest
         for part in (top, bottom or "1")
     ):
-        return Fraction(int(top), int(bottom or "1"))
-    raise node.fault(f"a positive rational number such as 1/10, of parts up to {LARGEST:,}")
+        return rational.make(Fraction(int(top), int(bottom or "1")))
+    raise node.fault(
+        f"a positive rational number such as 1/10, of parts up to {rational.largest:,}"
+    )
 
 
 def _name(node: Node) -> str:

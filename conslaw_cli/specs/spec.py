@@ -438,13 +438,6 @@ def _grid(node: Node) -> _Part:
     )
 
 
-def _even_handed(flow: Asked) -> bool:
-    """Whether a flow treats all arrays alike."""
-    from conslaw_cli.specs import flow_spec
-
-    return flow_spec.even_handed(flow)
-
-
 def _check_reversible(node: Node, values: Mapping[str, Any]) -> None:
     mixed = any(isinstance(activation, tuple) for activation in values.get("activation", ()))
     if mixed or any(values.get("bias", ())) or "cross_entropy" in values.get("loss", ()):
@@ -453,7 +446,7 @@ def _check_reversible(node: Node, values: Mapping[str, Any]) -> None:
             " all layers and no cross_entropy; other networks may have other laws than their"
             " reversals"
         )
-    if not all(map(_even_handed, values.get("flow", ()))):
+    if not all(flow.even_handed for flow in values.get("flow", ())):
         raise SpecError(
             f"{node.keys['up_to_reversal']}: up_to_reversal: expected flows that treat all arrays"
             " alike; under others networks may have other laws than their reversals"

@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 from click.testing import CliRunner, Result
+from faults import slow
 
 from conslaw_cli import __version__
 from conslaw_cli.cli import main, progress
@@ -35,7 +36,7 @@ architectures:
   - {widths: [1, 2, 2, 1], activation: linear}
 """
 TOO_LARGE = "  - {widths: [9000, 9000, 9000, 9], activation: linear, flow: nmf, name: too large}\n"
-TOO_SLOW = "  - {widths: [50, 50, 50, 50, 50], activation: linear, flow: nmf, name: too slow}\n"
+TOO_SLOW = slow("too slow")
 BOUNDED = "  - {widths: [90, 90, 90, 9], activation: [linear, smooth], name: too wide}\n"
 REPOSITORY = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TERM": "xterm"}
@@ -517,7 +518,7 @@ def test_the_memory_asked_for_is_the_budget_of_every_count(command: str) -> None
     [("1", signal.SIGTERM), ("2", signal.SIGINT), ("2", signal.SIGHUP)],
 )
 def test_an_interrupted_sweep_keeps_what_is_finished(workers: str, number: int) -> None:
-    process = started("sweep", write("s.yaml", SMALL + TOO_SLOW), "-j", workers, "--memory", "20G")
+    process = started("sweep", write("s.yaml", SMALL + TOO_SLOW), "-j", workers)
     wait_for_rows("results/small.jsonl", 3)
     os.killpg(process.pid, number)  # as a terminal does
     asked = time.monotonic()
@@ -533,7 +534,7 @@ def test_an_interrupted_sweep_keeps_what_is_finished(workers: str, number: int) 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_sweep_killed_outright_leaves_its_rows_and_no_processes(workers: str) -> None:
-    process = started("sweep", write("s.yaml", SMALL + TOO_SLOW), "-j", workers, "--memory", "20G")
+    process = started("sweep", write("s.yaml", SMALL + TOO_SLOW), "-j", workers)
     wait_for_rows("results/small.jsonl", 3)
     below = [
         each
@@ -551,19 +552,7 @@ def test_a_sweep_killed_outright_leaves_its_rows_and_no_processes(workers: str) 
 
 
 def test_an_interrupted_count_is_exit_code_130() -> None:
-    process = started(
-        *[
-            "count",
-            "--widths",
-            "50,50,50,50,50",
-            "--activation",
-            "linear",
-            "--flow",
-            "nmf",
-            "--memory",
-            "20G",
-        ]
-    )
+    process = started("count", write("s.yaml", "architectures:\n" + TOO_SLOW))
     deadline = time.monotonic() + 10
     while not psutil.Process(process.pid).children() and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -603,7 +592,7 @@ def test_a_line_is_written_now_and_then_where_there_is_no_terminal(
 ) -> None:
     monkeypatch.setattr(progress, "EVERY", 0.25)
     spec = write("s.yaml", SMALL + TOO_SLOW)
-    result = conslaw("sweep", spec, "-j", "1", "--timeout", "1.2", "--memory", "20G")
+    result = conslaw("sweep", spec, "-j", "1", "--timeout", "1.2")
     assert re.search(r"^[12] s: 3/4 · 3 proved, about \d+ s left$", result.stderr, re.MULTILINE)
 
 
@@ -657,16 +646,9 @@ def on_a_terminal(*arguments: str) -> tuple[str, str]:
 
 
 def test_the_progress_bar_is_on_a_terminal_alone_and_for_long_sweeps_alone() -> None:
-    long = (
-        "sweep",
-        write("long.yaml", SMALL + TOO_SLOW),
-        "-j",
-        "1",
-        "--timeout",
-        "0.7",
-        "--fresh",
-        "--json",
-    )
+    spec = write("long.yaml", SMALL + TOO_SLOW)
+    limit = ("--timeout", str(progress.SHOW_AFTER + 0.7))
+    long = ("sweep", spec, "-j", "1", *limit, "--fresh", "--json")
     out, seen = on_a_terminal(*long)
     assert json.loads(out)["summary"]["rows"] == 4
     assert "ETA" in seen

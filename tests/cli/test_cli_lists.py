@@ -39,6 +39,7 @@ def test_a_list_has_a_line_each_and_a_name_shows_all_of_one(kind: str) -> None:
         assert line.endswith(f"  {entry.short} [{entry.source}]")
         assert entry.short.split() == entry.statement.split()[: len(entry.short.split())]
         assert entry.short.endswith((".", ":")) or entry.short == entry.statement
+        assert not re.search(r"(^|\. )Let [^.]*\.$", entry.short), "only what is given"
         shown = conslaw(kind, entry.name.replace(" ", "-"))
         assert shown.exit_code == 0
         assert shown.output.startswith(f"{entry.name}: {entry.title}\n\n")
@@ -60,6 +61,14 @@ def test_a_wrong_name_is_an_error_with_what_is_meant() -> None:
     assert "got 'linear-par' (did you mean linear pair?)" in wrong.output
     assert conslaw("flows", "momentun").exit_code == 2
     assert "did you mean dense?" in conslaw("operations", "dens").output
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "entry"),
+    [("flows", "nmf", "mirror"), ("flows", "icnn", "mirror"), ("operations", "relu", "activation")],
+)
+def test_an_entry_goes_by_all_its_words(kind: str, name: str, entry: str) -> None:
+    assert conslaw(kind, name).output == conslaw(kind, entry).output
 
 
 def names(problem: Problem) -> list[str]:

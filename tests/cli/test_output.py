@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from faults import slow
 
 from conslaw_cli.cli import main, outfile
 from conslaw_cli.cli.laws import FORMATS as LAWS
@@ -291,7 +292,8 @@ def test_an_interrupted_fresh_sweep_keeps_the_rows_that_were_there() -> None:
 
 
 def test_a_sweep_that_is_killed_leaves_no_files_but_its_rows() -> None:
-    Path("s.yaml").write_text(SPEC.replace("[3, 4, 2]", "[60, 60, 60, 60], activation: linear"))
+    one = "architectures:\n  - {widths: [2, 2], activation: linear}\n"
+    Path("s.yaml").write_text(one + slow("never counted"))
     Path("temporary").mkdir()
     process = subprocess.Popen(
         [sys.executable, "-m", "conslaw_cli", "sweep", "s.yaml", "-o", "rows", "-j", "2"],

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from conslaw_cli import MLP, Problem
+from conslaw_cli import MLP, Problem, count_laws
 from conslaw_cli.cli import main
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Asked
@@ -166,6 +166,29 @@ def test_reversal_needs_a_flow_that_treats_arrays_alike() -> None:
         parse(text, "s.yaml")
 
 
+@pytest.mark.parametrize("text", READ)
+def test_under_a_flow_that_treats_arrays_alike_a_network_may_be_read_backwards(text: str) -> None:
+    """As is measured where no array is named; the others do not say so."""
+    asked = READ[text]
+    assert not (asked.even_handed and "[" in text)
+    for activation, widths in (("relu", (1, 2, 3)), ("linear", (1, 2, 2, 3))):
+        networks = (MLP(each, activation) for each in (widths, widths[::-1]))
+        if asked.even_handed:
+            first, second = (count_laws(Problem(each, asked.of(each))) for each in networks)
+            assert (first.laws, first.dim_lie) == (second.laws, second.dim_lie)
+    assert asked.even_handed == (text in EVEN_HANDED)
+
+
+EVEN_HANDED = [
+    "gradient",
+    "momentum",
+    "{momentum: {friction: 0}}",
+    '{momentum: {friction: "3/t"}}',
+    "decay",
+    "nmf",
+]
+
+
 def columns(*arguments: str) -> list[str]:
     return conslaw("count", "--widths", "3,4,2", *arguments).stdout.splitlines()[0].split()
 
@@ -178,7 +201,6 @@ def test_the_table_shows_flow_and_state_only_beside_other_flows() -> None:
 
 
 def test_a_row_tells_flow_and_state_only_of_other_flows() -> None:
-    from conslaw_cli import count_laws
     from conslaw_cli.records import LawCount
 
     linear = MLP((3, 4, 2), "linear")

@@ -106,6 +106,17 @@ def test_relu_under_momentum(
         assert getattr(alone, figure) == getattr(engine, figure), figure
 
 
+@pytest.mark.parametrize("widths", [(3, 3, 2, 1), (1, 3, 1, 1), (1, 3, 1, 3, 1)])
+@pytest.mark.parametrize("bias", [False, "hidden", "all"])
+def test_what_stands_still_lists_rotations_too(widths: tuple[int, ...], bias: Any) -> None:
+    """One output under cross-entropy moves nothing."""
+    activations = ("linear", *["relu"] * (len(widths) - 3))
+    problem = Problem(MLP(widths, activations, bias, "cross_entropy"), Momentum())
+    row = count_laws(problem)
+    assert row.laws == 2 * problem.parameters
+    assert row.known_listed == len(problem.laws()) > row.laws
+
+
 def test_any_size() -> None:
     assert counted(MLP((784, 4096, 4096, 10), "relu", "all"), Momentum()).laws == 0
     wide = MLP((10**5, 10**6, 10**3), "relu", "hidden")

@@ -101,8 +101,10 @@ def test_a_stream_with_gates_everywhere_has_all_its_laws() -> None:
 
 def test_a_linear_layer_between_wider_ones_is_cut_from_both_ends() -> None:
     """10-30-30-10: one of the two layers is read by 10 units alone when its turn comes."""
-    assert check(MLP((2, 4, 4, 2), "linear")) == (20 - 3, 20)
-    assert check(MLP((3, 8, 3), "linear")) == (36 - 3, 36 - 3)
+    for widths, found in (((2, 4, 4, 2), (20 - 3, 20)), ((3, 8, 3), (36 - 3, 36 - 3))):
+        graph = MLP(widths, "linear").graph
+        alike = Graph.parse(f"{graph}\ns = add({graph.nodes[-1].name})")  # for theorems no chain
+        assert check(Given(alike)) == found
 
 
 def test_decay_keeps_what_is_of_one_degree() -> None:
@@ -111,6 +113,37 @@ def test_decay_keeps_what_is_of_one_degree() -> None:
     assert row is not None
     assert (row.laws_at_least, row.known_listed, row.state) == (10, 10, network.parameters + 1)
     assert count_laws(Problem(network, Decay())).known_listed == 10
+
+
+def test_decay_keeps_no_law_of_a_skip_beside_one_matrix() -> None:
+    """``(I + U)(I + U)ᵀ`` has terms of degree one and two."""
+    for head in ((RELU, Linear(1)), (Linear(1),)):
+        network = Layers((4,), (Branch((Linear(4),)), *head))
+        row = count_laws(Problem(network, Decay()))
+        assert (row.laws, row.known_listed) == (0, 0)
+        assert bounded(Problem(network, Decay()), "a test") is None
+
+
+@pytest.mark.parametrize("only", [("U1",), ("U2",), ("b1",), ("U2", "U3"), ("U1", "U2", "b1")])
+def test_decay_of_some_arrays_keeps_laws_that_decay_alike(only: tuple[str, ...]) -> None:
+    for network in (
+        MLP((3, 4, 5, 2), "relu"),
+        MLP((2, 3, 3, 2), "linear", "hidden", "cross_entropy"),
+        Layers((2,), (Linear(2, True), RELU, Branch((Linear(2),)), Linear(2))),
+    ):
+        asked = tuple(name for name in only if name in "".join(network.parameter_names()))
+        problem = Problem(network, Decay(asked or ("U3",)))
+        row, laws = bounded(problem, "a test"), problem.laws()
+        assert (0 if row is None else row.known_listed) == len(laws)
+        least = 0 if row is None else row.laws_at_least or 0
+        assert least <= rank(laws, network.parameters, 1)
+        assert least > 0 or not len(laws)
+
+
+def test_autocorrelations_are_not_claimed_to_be_independent() -> None:
+    """Nothing is proved of them: lags 1 and 2 are left out."""
+    circle = Convolution(1, (4,), (1,), "circular")
+    assert check(Layers((1, 4), (circle, circle, RELU, Flat(), Linear(2)))) == (2, 4)
 
 
 def test_a_row_is_bounded_at_any_width_at_once() -> None:

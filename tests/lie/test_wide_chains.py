@@ -234,6 +234,15 @@ def test_large_chains_are_proved_at_once(network: MLP, method: str) -> None:
     assert method == "full chain" or "point" in row.lower[0].shown or row.unknown_laws
 
 
+@pytest.mark.parametrize("widths", [(5, 6, 4, 2), (10, 300, 20, 10), (200, 150, 140, 30)])
+def test_decay_lists_as_many_laws_as_it_has(widths: tuple[int, ...]) -> None:
+    """Every law of a chain decays with one factor, so it lists those of gradient flow."""
+    network = MLP(widths, LINEAR, "all")
+    row, gradient = count_laws(Problem(network, Decay())), count_laws(network)
+    assert row.known_listed == gradient.known_listed
+    assert row.known_listed == sum(n * (n + 1) // 2 for n in widths[1:-1])
+
+
 def test_strands_are_named_with_the_points_of_their_witnesses() -> None:
     shown = count_laws(MLP((784, 1000, 1000, 10), LINEAR)).lower[0].shown
     strands, _, witnesses = shown.partition("; complete at block-diagonal points: ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -32,7 +33,13 @@ from conslaw_cli.networks.operation import (
     positions,
 )
 from conslaw_cli.networks.operations import OPERATIONS
-from conslaw_cli.networks.operations.convolution import Convolution, Pool, TransposedConvolution
+from conslaw_cli.networks.operations.convolution import (
+    Averages,
+    Convolution,
+    Pool,
+    TransposedConvolution,
+    Windows,
+)
 from conslaw_cli.networks.operations.dense import Linear
 
 Mask = NDArray[np.bool_]
@@ -234,8 +241,38 @@ def test_shapes_are_those_of_what_is_computed(
     found = run.forward()
     assert found.shape[:3] == (2, shape[0], positions(shape))
     assert 1 <= len(shape) <= 3
-    if not isinstance(operation, Composite):
-        assert operation.held(*shapes) >= prod(shape)
+
+
+LARGER: list[tuple[Operation, tuple[Shape, ...]]] = [
+    (Averages((9, 9), (4, 4), (1, 1)), ((1, 9, 9),)),
+    (Windows((9, 9), (4, 4), (1, 1), "valid", (1, 1)), ((1, 9, 9),)),
+]
+"""Of windows that are much larger than what comes of them."""
+
+
+@pytest.mark.parametrize(
+    ("operation", "shapes"),
+    [*(case for case in CASES if not isinstance(case[0], Composite)), *LARGER],
+    ids=str,
+)
+def test_what_is_held_is_what_is_declared(operation: Operation, shapes: tuple[Shape, ...]) -> None:
+    """Forward and back: never more than the engine allows for it, its arrays (as
+    GradientFields.held does) and the cotangents of its inputs, nor a tenth of that, unless what
+    comes is another view of what is read.
+    """
+    count, size = 300, 4
+    run = drawn(operation, shapes, size, batch=count)
+    delta = FIELD.random(rng(2), run.forward().shape)
+    views = any(np.shares_memory(run.values["y"], run.values[name]) for name in names(shapes))
+    del run.values["y"]
+    tracemalloc.start()
+    run.forward()
+    run.pullback(delta)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    arrays = sum(prod(shape) for _, shape in operation.parameters(*shapes))
+    numbers = 6 * operation.held(*shapes) + 8 * arrays + sum(map(prod, shapes))
+    assert (0 if views else 0.1) <= peak / (8 * count * size * numbers) < 1
 
 
 # ---- wiring

@@ -24,7 +24,7 @@ from conslaw_cli.networks.operations.reshape import Flat
 from conslaw_cli.specs.spec import parse
 
 LAYERS = (
-    "dense, power, conv1d, conv2d, avg_pool, residual, attention, linear, identity, relu, leaky_relu,"
+    "dense, power, conv1d, conv2d, conv_transpose1d, conv_transpose2d, avg_pool, residual, attention, linear, identity, relu, leaky_relu,"
     " abs, homogeneous, exp, smooth, flatten"
 )
 WORDS = "linear, identity, relu, leaky_relu, abs, homogeneous, exp, smooth, flatten"
@@ -303,8 +303,9 @@ MISTAKES = {
     f"{LINE}\nlayers: [conv1d: {{channels: 3, kernel: 2, padding: full}}]": (
         "2:52: padding: expected one of valid, same, circular, got 'full'"
     ),
-    f"{LINE}\nlayers: [conv1d: {{channels: 3, kernel: 2, dilation: 2}}]": (
-        "2:43: unknown key 'dilation'; expected one of channels, kernel, stride, padding, bias"
+    f"{LINE}\nlayers: [conv1d: {{channels: 3, kernel: 2, output_padding: 2}}]": (
+        "2:43: unknown key 'output_padding' (did you mean padding?); expected one of channels,"
+        " kernel, stride, padding, bias, dilation, groups"
     ),
     f"{LINE}\nlayers: [conv1d: {{channels: 3, kernel: [2, 2]}}]": (
         "2:40: kernel: expected one size or 1, got 2"

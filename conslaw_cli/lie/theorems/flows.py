@@ -7,6 +7,7 @@ from math import comb
 
 from conslaw_cli.flows import Kind, Timed
 from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.lie import chains
 from conslaw_cli.lie.theorems.paths import is_monomial, path_rank
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
@@ -156,7 +157,10 @@ def momentum_paths(problem: Problem, evidence: Evidence) -> Proof | None:
     bound = Bound(value, "momentum paths", "proof", None, shown)
     trace = Trace((value,), complete=False)
     timeless = max(0, laws - _timed(problem, charged=False, still=frozen > 0))
-    return Proof((bound,), (bound,), laws, trace, spare=True, listed=laws, timeless=timeless)
+    assert problem.graph is not None
+    assert problem.graph.chain is not None
+    listed = laws + chains.rotations(problem.graph.chain)  # of linear layers that stand still
+    return Proof((bound,), (bound,), laws, trace, spare=True, listed=listed, timeless=timeless)
 
 
 @theorem(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from conslaw_cli.flows import Kind
+from conslaw_cli.flows import Flow, Kind
+from conslaw_cli.flows.decay import Decay
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
-from conslaw_cli.networks.known_laws import Family, Form, Part, Sums
+from conslaw_cli.networks.known_laws import Family, Form, Named, Part, Sums
 from conslaw_cli.problems import Problem
 from conslaw_cli.records import Bound
 
@@ -17,7 +18,7 @@ from conslaw_cli.records import Bound
     title="Independent known laws, from sizes alone",
     source="proved in docs/any-width.md",
     needs=Needs.SIZES,
-    flows=(Kind.GRADIENT, Kind.DECAY),
+    flows=(Kind.GRADIENT, Kind.DECAY, Kind.PARTIAL_DECAY),
 )
 def listed_laws(problem: Problem, evidence: Evidence) -> Proof | None:
     """Let N known laws be entries of matrices ``H_f = Σ_p c_p M_p M_pᵀ``, one for each space f, and
@@ -28,8 +29,8 @@ def listed_laws(problem: Problem, evidence: Evidence) -> Proof | None:
     likewise where those in blocks on its diagonal are; where those on its diagonal are, or its
     trace alone, it is 0 if an array is free, else all of them.
 
-    Hypotheses. A network under gradient flow, or decay of all arrays; every matrix M_p has all
-    entries of one array, each once, one row for each unit, perhaps with the identity added.
+    Hypotheses. A network under gradient flow, or decay of all arrays or some; every matrix M_p has
+    all entries of one array, each once, one row for each unit, perhaps with the identity added.
 
     Proof. Let h be the sum of ``tr(S_f H_f)``, S_f symmetric, perhaps in blocks, diagonal or a
     multiple of the identity, and of ``v·(A 1)`` over the arrays A with sums, with ∇h(θ) = 0. These
@@ -44,9 +45,10 @@ def listed_laws(problem: Problem, evidence: Evidence) -> Proof | None:
     order; it is chosen so that κ is small. Under decay a law h becomes ``e^{kλt} h``, with the same
     gradient by θ up to a factor. ∎
     """
-    families = [each for each in problem.families() or () if _stays(each, problem.flow.kind)]
+    families = [each for each in problem.families() or () if _stays(each, problem.flow)]
     listed = sum(family.size for family in families)
-    independent = listed - _lost(families)
+    proved = [family for family in families if isinstance(family, Form | Sums | Named)]
+    independent = sum(family.size for family in proved) - _lost(proved)
     if independent <= 0:
         return None
     value = problem.state - independent
@@ -59,13 +61,18 @@ def listed_laws(problem: Problem, evidence: Evidence) -> Proof | None:
     )
 
 
-def _stays(family: Family, kind: Kind | None) -> bool:
-    """Whether laws stay laws under a flow: under decay those all of whose terms are of one
-    degree.
+def _stays(family: Family, flow: Flow) -> bool:
+    """Whether laws stay laws under a flow: under decay those all of whose terms are of one degree
+    in what decays; a matrix beside the identity gives terms of two.
     """
-    if kind is Kind.GRADIENT or not isinstance(family, Form):
+    if not isinstance(flow, Decay) or isinstance(family, Sums):
         return True
-    return len({part.linear for part in family.parts}) == 1
+    if not isinstance(family, Form):
+        return flow.only is None
+    decays = [flow.only is None or part.array in flow.only for part in family.parts]
+    parts = [*zip(family.parts, decays, strict=True)]
+    degrees = {(2 - part.linear) * moves for part, moves in parts}
+    return len(degrees) == 1 and not any(part.skip and moves for part, moves in parts)
 
 
 def _lost(families: Iterable[Family]) -> int:

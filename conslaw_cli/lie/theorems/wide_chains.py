@@ -183,7 +183,9 @@ def listed_of(problem: Problem, chain: Chain) -> int | None:
     """Return how many laws are listed, where to list them takes long."""
     if problem.flow.kind is Kind.MOMENTUM:
         return chains.rotations(chain)
-    return problem.most_listed if problem.flow.kind is Kind.DECAY else None
+    if problem.flow.kind is Kind.DECAY:
+        return problem.architecture.known_listed  # all terms of a chain's law have one degree
+    return None
 
 
 class _Bounds(NamedTuple):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.operation import positions
-from conslaw_cli.networks.operations.convolution import Averages, Gather
+from conslaw_cli.networks.operations.convolution import Averages, Gather, Grouped
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import Activation
 from conslaw_cli.networks.operations.product import Add
@@ -83,7 +83,7 @@ def _on(step: Step, read: Sequence[Ways], inputs: int) -> Ways | None:
     if isinstance(operation, Averages):
         apart = all(map(int.__ge__, operation.stride, operation.kernel))
         return first if apart else dict.fromkeys(first, False)
-    if isinstance(operation, Linear):
+    if isinstance(operation, Linear | Grouped):
         bias = {CONSTANT: False} if operation.bias else {}
         return dict.fromkeys(first, False) | bias
     return None

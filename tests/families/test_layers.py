@@ -97,6 +97,8 @@ DILATED = [
     network((1, 4), dilated(1, 3, 2, "circular"), RELU, Flat(), Linear(1)),
     network((1, 4), dilated(1, 2, 2, "same"), RELU, dilated(1, 2, 2, "same")),
     network((1, 6), dilated(1, 2, 2), dilated(1, 2, 3)),
+    network((1, 4), dilated(1, 4, 3, "circular"), conv1d(1, 4, padding="circular")),
+    network((1, 5), dilated(1, 5, 2, "circular"), conv1d(1, 5, padding="circular")),
     network((1, 3), dilated(2, 2, 2), Flat(), Linear(1)),
 ]
 TRANSPOSED = [

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.attention import Attention
 from conslaw_cli.families.layers import Branch, Layers
-from conslaw_cli.networks.operations.convolution import Convolution, Pool
+from conslaw_cli.networks.operations.convolution import Convolution, Pool, TransposedConvolution
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import ACTIVATIONS, Activation
 from conslaw_cli.networks.operations.reshape import Flat
@@ -75,6 +75,14 @@ def test_layers_on_vectors(layer: str, expected: object) -> None:
     ("layer", "expected"),
     [
         ("conv1d: {channels: 3, kernel: 2}", Convolution(3, (2,), (1,))),
+        (
+            "conv1d: {channels: 4, kernel: 2, dilation: 3, groups: 2}",
+            Convolution(4, (2,), (1,), dilation=(3,), groups=2),
+        ),
+        (
+            "conv_transpose1d: {channels: 4, kernel: 2, stride: 2, padding: 0}",
+            TransposedConvolution(4, (2,), (2,)),
+        ),
         ("conv1d: {channels: 3, kernel: [2], stride: [2]}", Convolution(3, (2,), (2,))),
         (
             "conv1d: {channels: 3, kernel: 2, padding: same, bias: true}",
@@ -86,7 +94,7 @@ def test_layers_on_vectors(layer: str, expected: object) -> None:
         ),
     ],
 )
-def test_layers_on_lines(layer: str, expected: Convolution) -> None:
+def test_layers_on_lines(layer: str, expected: Convolution | TransposedConvolution) -> None:
     assert architecture(f"{LINE}\nlayers: [{layer}]") == Layers((2, 6), (expected,))
 
 

@@ -236,6 +236,10 @@ def _symbolic(
         symbols["theta"] = (family.size, 1)
         return "theta"
     terms = [(part.factor, _term(family, part, blocks, symbols)) for part in family.parts]
+    if family.within:
+        labels = [k for k, n in enumerate(family.within) for _ in range(n)]
+        mask = f"Matrix({family.units}, {family.units}, lambda i, j: int(b[i] == b[j]))"
+        return f"HadamardProduct({_sum(terms)}, (lambda b: {mask})({labels}))"
     return f"Trace({_sum(terms)})" if family.kind == "scalar" else _sum(terms)
 
 

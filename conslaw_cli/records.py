@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from conslaw_cli import __version__, checks
@@ -35,6 +35,10 @@ class Bound:
     prime: int | None
     shown: str
     error_bound: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return its fields, ready for ``json.dumps``."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +170,8 @@ class LawCount:
             "complete": self.trace is None or self.trace.complete,
         }
         return {
-            "lower": [asdict(bound) for bound in self.lower],
-            "upper": [asdict(bound) for bound in self.upper],
+            "lower": [bound.to_dict() for bound in self.lower],
+            "upper": [bound.to_dict() for bound in self.upper],
             **({"reason": self.reason} if self.verdict == "bounded" else {"trace": trace}),
             "scope": self.scope,
             **({} if self.timeless is None else {"laws_free_of_time": self.timeless}),

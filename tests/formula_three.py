@@ -1,5 +1,5 @@
 """Holds formula (3) of docs/flows.md against every linear network up to four matrices and width 4,
-up to reversal, under momentum: ``python -m tests.formula_three`` (minutes). With ``--biases`` up
+up to reversal, under momentum: ``python -m tests.formula_three`` (seconds). With ``--biases`` up
 to three matrices and width 3, with hidden and all biases.
 """
 

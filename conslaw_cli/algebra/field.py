@@ -32,6 +32,10 @@ FOLDS = 3
 """Surplus columns of each part that are added into every kept column."""
 BASE_ROWS = 16
 """Rows eliminated one by one; more are split in two halves (measured: 8 to 32 are equally fast)."""
+LONG = 100
+"""Entries from which a row is long."""
+PANEL = 2
+"""Columns, for each of them, in which their pivots are looked for first."""
 
 
 def random_prime(rng: np.random.Generator) -> int:
@@ -237,27 +241,50 @@ class Span:
         if len(rows) <= BASE_ROWS:
             return self._eliminate(rows)
         half = len(rows) // 2
-        upper_pivots, upper = self._echelon(rows[:half])
+        pivots, upper = self._echelon(rows[:half])
         lower = rows[half:]
-        lower -= lower[:, upper_pivots] @ upper
-        lower_pivots, lower = self._echelon(self.field.reduce(lower))
+        lower -= lower[:, pivots] @ upper
+        return self._joined(pivots, upper, *self._echelon(self.field.reduce(lower)))
+
+    def _joined(
+        self, pivots: NDArray[np.intp], upper: Array, lower_pivots: NDArray[np.intp], lower: Array
+    ) -> tuple[NDArray[np.intp], Array]:
+        """Return one echelon form of two, of which the lower is zero in the other's pivots."""
         upper -= upper[:, lower_pivots] @ lower
         self.field.reduce(upper)
-        return np.concatenate([upper_pivots, lower_pivots]), np.concatenate([upper, lower])
+        return np.concatenate([pivots, lower_pivots]), np.concatenate([upper, lower])
 
     def _eliminate(self, rows: Array) -> tuple[NDArray[np.intp], Array]:
-        kept, pivots = [], []
+        """Do so for few rows. What is done to the first columns of long ones, where most pivots
+        are, is done to all others at once.
+        """
+        count, length = rows.shape
+        if length < LONG:
+            kept, pivots = self._clear(rows, length)
+            return pivots, rows[kept]
+        first = np.flatnonzero(rows.any(axis=0))[: PANEL * count]
+        panel = np.concatenate([rows[:, first], np.eye(count)], axis=1)
+        kept, pivots = self._clear(panel, len(first))
+        rows = self.field.reduce(panel[:, len(first) :] @ rows)
+        if len(kept) == count:
+            return first[pivots], rows
+        upper, rest = rows[kept], np.delete(rows, kept, axis=0)
+        kept, lower = self._clear(rest, length)
+        return self._joined(first[pivots], upper, lower, rest[kept])
+
+    def _clear(self, rows: Array, length: int) -> tuple[list[int], NDArray[np.intp]]:
+        """Make the first entry of each row, of so many, 1 and all others in its column 0, in place;
+        return the rows that have one, and the columns.
+        """
+        kept, pivots = list[int](), list[int]()
         for i, row in enumerate(rows):
-            filled = row.nonzero()[0]
-            if not len(filled):
-                continue
-            column = filled[0]
-            row *= self.field.inverse(row[column])
-            self.field.reduce(row)
-            factors = rows[:, column].copy()
-            factors[i] = 0
-            rows -= factors[:, None] * row
-            self.field.reduce(rows)
-            kept.append(i)
-            pivots.append(column)
-        return np.array(pivots, dtype=np.intp), rows[kept]
+            filled = row[:length].nonzero()[0]
+            if len(filled):
+                inverse = self.field.inverse(row[filled[0]])
+                factors = self.field.reduce(rows[:, filled[0]] * inverse)
+                factors[i] = 1.0 - inverse
+                rows -= factors[:, None] * row
+                self.field.reduce(rows)
+                kept.append(i)
+                pivots.append(filled[0])
+        return kept, np.array(pivots, dtype=np.intp)

@@ -12,6 +12,7 @@ import os
 import shlex
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -98,14 +99,17 @@ def sweep(
     asked = load(spec)
     jobs = plan(asked.problems, asked.seed if seed is None else seed, asked.degree)
     path = _path(output, asked.name, spec)
-    shown = all_rows or (len(jobs) <= SHOWN and not summary)
-    view = _view(jobs, asked, format_, shown)
+    view = _view(jobs, asked, format_, all_rows or (len(jobs) <= SHOWN and not summary))
     with Store(path, VERSION, say) as store:
-        new = fresh or bool(missing(jobs, store))
+        left = jobs if fresh else missing(jobs, store)
         held = _Held(view, asked, path, require_proof)
         turns = _Turns(jobs, store, held.add)
         try:
-            _count(ctx, turns, jobs, store, Limits(timeout, memory), workers, fresh)
+            _say_kept(len(jobs) - len(left), len(jobs), store)
+            count = partial(_count, ctx, turns, jobs, store, Limits(timeout, memory), workers)
+            count(fresh)
+            while not turns.over:  # lines of rows turned out to be damaged
+                count(False)
         except OutputError:
             turns.skip()
             view.end()
@@ -114,7 +118,7 @@ def sweep(
         what = "row that was" if turns.kept == 1 else "rows that were"
         say(f"{turns.kept} {what} in {store.path} before stayed there, being better")
     view.end()
-    if new:
+    if left:
         say(f"{len(jobs)} {'row' if len(jobs) == 1 else 'rows'} in {store.path}")
     code = held.exit_code()
     if format_ == "table" and spec != "-":
@@ -270,26 +274,12 @@ class _Turns:
         self._give(row, self._failed.pop(job.id, row))
 
 
+def _say_kept(have: int, of: int, store: Store) -> None:
+    if have:
+        say(f"{have} of {of} rows are in {store.path} already (--fresh counts them again)")
+
+
 def _count(
-    ctx: click.Context,
-    turns: _Turns,
-    jobs: list[Job],
-    store: Store,
-    limits: Limits,
-    workers: int | None,
-    fresh: bool,
-) -> None:
-    """Count until all rows have been given; again those whose lines turn out to be damaged."""
-    from conslaw_cli.sweeps.sweep import missing
-
-    if not fresh and (have := len(jobs) - len(missing(jobs, store))):
-        say(f"{have} of {len(jobs)} rows are in {store.path} already (--fresh counts them again)")
-    _run(ctx, turns, jobs, store, limits, workers, fresh)
-    while not turns.over:
-        _run(ctx, turns, jobs, store, limits, workers, False)
-
-
-def _run(
     ctx: click.Context,
     turns: _Turns,
     jobs: list[Job],

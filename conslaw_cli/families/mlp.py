@@ -35,7 +35,7 @@ from typing import Any, Literal, Self, cast
 
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
-from conslaw_cli.networks.chains import scope
+from conslaw_cli.networks.chains import Chain, scope, scope_of_chain
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph, Input
 from conslaw_cli.networks.known_laws import Laws
@@ -180,6 +180,18 @@ class MLP:
         return _graph(self)
 
     @property
+    def chain(self) -> Chain | None:
+        """What ``graph.chain`` is, from the sizes alone."""
+        if not self.paths:
+            return None
+        biased = {False: 0, "hidden": self.depth - 1, "all": self.depth}[self.bias]
+        return Chain(
+            self.widths,
+            tuple(activation in LINEAR for activation in self.activations),
+            (True,) * biased + (False,) * (self.depth - biased),
+        )
+
+    @property
     def formula(self) -> None:
         """It is a network."""
         return
@@ -189,7 +201,7 @@ class MLP:
         """What section 2.4 of the paper leaves open, and where its condition on the neurons never
         holds.
         """
-        return scope(self.graph)
+        return scope(self.graph) if self.chain is None else scope_of_chain(self.chain)
 
     def fields(self) -> GradientFields:
         """Return the gradients ``∇_θ F(θ; a)``."""

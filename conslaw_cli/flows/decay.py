@@ -31,6 +31,7 @@ from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.series import Series
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Copied, Kind, Model, Transporting, VectorFields
+from conslaw_cli.flows.controlled import Controlled
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
 from conslaw_cli.flows.coordinates import exponential as grown
 from conslaw_cli.flows.grammar import Choice, Keys, Names
@@ -181,10 +182,9 @@ def _grown(family: Family, weight: int) -> Family:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DecayFields:
+class DecayFields(Controlled):
     """The fields on (q, t), with their drift (module docstring). decays: (D,), which do."""
 
-    gradients: VectorFields
     decays: NDArray[np.bool_]
 
     @property
@@ -198,18 +198,9 @@ class DecayFields:
         return self.gradients.held + 4 * self.dimension
 
     @property
-    def everywhere(self) -> bool:
-        """As for the gradients."""
-        return self.gradients.everywhere
-
-    @property
     def copied(self) -> Copied:
         """q, and t. Where all arrays decay, the fields at cq are among those at q."""
         return Copied(self.gradients, 1, homogeneous=bool(self.decays.all()))
-
-    def prime(self, rng: np.random.Generator) -> int:
-        """As for the gradients."""
-        return self.gradients.prime(rng)
 
     def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[DecayFields, Array]:
         """Draw q where the gradients are defined, and any t."""
@@ -273,10 +264,6 @@ class DecayFields:
         """The gradients' degree in θ is one more in c, as is the factor."""
         state, probe = self.gradients.degree()
         return state, probe + state + 1
-
-    def bits(self) -> float:
-        """As for the gradients: c is one variable more."""
-        return self.gradients.bits()
 
 
 class DecayNearby(DecayFields):

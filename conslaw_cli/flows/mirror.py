@@ -26,6 +26,7 @@ from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Copied, Kind, Model, VectorFields
 from conslaw_cli.flows.charts import Chart
+from conslaw_cli.flows.controlled import Controlled
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
 from conslaw_cli.flows.grammar import ByArray, Choice, Keys, Rational
@@ -190,10 +191,9 @@ def entropies(names: Iterable[str]) -> Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class MirrorFields:
+class MirrorFields(Controlled):
     """The fields ``M ∇F`` in the coordinates of a chart."""
 
-    gradients: VectorFields
     chart: Chart
 
     @property
@@ -207,28 +207,15 @@ class MirrorFields:
         return self.gradients.held + 8 * self.dimension
 
     @property
-    def everywhere(self) -> bool:
-        """As for the gradients."""
-        return self.gradients.everywhere
-
-    @property
     def copied(self) -> Copied | None:
         """θ, where metrics are constant and rates belong to arrays."""
         return Copied(self.gradients, 1) if self.chart.constant else None
-
-    def prime(self, rng: np.random.Generator) -> int:
-        """As for the gradients."""
-        return self.gradients.prime(rng)
 
     def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[MirrorFields, Array]:
         """Draw coordinates, none of them 0, where metrics may have poles."""
         there, x = self.gradients.at(field, rng)
         x[x == 0] = 1
         return replace(self, gradients=there), x
-
-    def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
-        """Draw probes of the gradients."""
-        return self.gradients.sample(field, rng, count)
 
     def evaluate(self, field: PrimeField, state: Array, probes: Array) -> Array:
         """Return ``M ∇F``."""

@@ -38,6 +38,7 @@ from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Asked, Copied, Kind, Model, Transporting, VectorFields
 from conslaw_cli.flows.charges import boosted, exchanges, linear, open_spaces, rotations
 from conslaw_cli.flows.charts import Chart
+from conslaw_cli.flows.controlled import Controlled
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
 from conslaw_cli.flows.friction import Friction
 from conslaw_cli.flows.grammar import Choice, Keys
@@ -186,10 +187,9 @@ class Moving(Coordinates):
 
 
 @dataclass(frozen=True, slots=True)
-class MomentumFields:
+class MomentumFields(Controlled):
     """The fields on (θ, p, s), with their drift (module docstring)."""
 
-    gradients: VectorFields
     friction: Friction
 
     @property
@@ -203,28 +203,15 @@ class MomentumFields:
         return self.gradients.held + 4 * self.dimension
 
     @property
-    def everywhere(self) -> bool:
-        """As for the gradients."""
-        return self.gradients.everywhere
-
-    @property
     def copied(self) -> Copied | None:
         """θ and p, and s. Laws mix degrees: θ and s p."""
         return Copied(self.gradients, 2, homogeneous=False)
-
-    def prime(self, rng: np.random.Generator) -> int:
-        """As for the gradients."""
-        return self.gradients.prime(rng)
 
     def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[MomentumFields, Array]:
         """Draw θ where the gradients are defined, any p and s."""
         there, theta = self.gradients.at(field, rng)
         rest = field.random(rng, (1, self.dimension - theta.shape[1], 1))
         return replace(self, gradients=there), np.concatenate([theta, rest], axis=1)
-
-    def sample(self, field: PrimeField, rng: np.random.Generator, count: int) -> Array:
-        """Draw probes of the gradients."""
-        return self.gradients.sample(field, rng, count)
 
     def evaluate(self, field: PrimeField, state: Array, probes: Array) -> Array:
         """Return ``(0, ∇F(θ), 0)``."""
@@ -282,10 +269,6 @@ class MomentumFields:
         """Those of the gradients; the drift is linear."""
         state, probe = self.gradients.degree()
         return max(1, state), max(1, probe)
-
-    def bits(self) -> float:
-        """As for the gradients: each entry is one of theirs, or of the drift."""
-        return self.gradients.bits()
 
 
 class SteppingFields(MomentumFields):

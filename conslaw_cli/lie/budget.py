@@ -8,8 +8,7 @@ from conslaw_cli.algebra.field import TERMS
 from conslaw_cli.errors import MemoryBudgetError
 from conslaw_cli.lie.closure import CHUNK_BYTES, FEWEST_LEVELS
 from conslaw_cli.lie.theorems import settled_by_structure
-from conslaw_cli.lie.theorems.structure import parts_of
-from conslaw_cli.lie.transport import SHORTEST, evaluations
+from conslaw_cli.lie.theorems.structure import chain_of, parts_of
 from conslaw_cli.problems import Problem
 
 HIGH_ORDER = 3
@@ -43,16 +42,24 @@ def estimated_seconds(problem: Problem) -> float:
 
 def _transport_seconds(problem: Problem) -> float:
     """Guess what transport takes, where φ has so few components that traces are long."""
-    if (graph := problem.graph) is None or graph.state_size:
+    if (image := _image(problem)) is None:
         return 0.0
     rank = problem.parameters - problem.architecture.known_listed
-    if not FEWEST_LONG < rank < REFUSED:
+    if not FEWEST_LONG < rank < REFUSED or rank < FEWEST_LEVELS * image:
         return 0.0
-    image = (graph.input_size + 1) * graph.output_size
-    if rank < FEWEST_LEVELS * image:
-        return 0.0
-    numbers = evaluations(rank, image, 2 * SHORTEST) * (8 * problem.parameters + 6 * graph.held)
-    return 1e-9 * numbers
+    from conslaw_cli.lie.transport import SHORTEST, evaluations  # most counts do without
+
+    numbers = 8 * problem.parameters + 6 * problem.architecture.held
+    return 1e-9 * evaluations(rank, image, 2 * SHORTEST) * numbers
+
+
+def _image(problem: Problem) -> int | None:
+    """Guess the components of the φ of a network without gates; None for others."""
+    if (chain := chain_of(problem)) is not None:
+        return (chain.widths[0] + 1) * chain.widths[-1] if all(chain.linear) else None
+    if (graph := problem.graph) is None or graph.state_size:
+        return None
+    return (graph.input_size + 1) * graph.output_size
 
 
 def default_memory() -> int:

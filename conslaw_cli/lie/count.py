@@ -14,7 +14,6 @@ import numpy as np
 from conslaw_cli import checks
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError
 from conslaw_cli.flows import Clocked, VectorFields
-from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.lie import budget, trials
 from conslaw_cli.lie.bounded import bounded
 from conslaw_cli.lie.closure import RankTrace, spanning
@@ -89,8 +88,6 @@ def _from_engine(problem: Problem, evidence: Evidence, given: Proofs, key: str) 
     rng = np.random.Generator(np.random.PCG64(int(key, 16)))
     at = replace(evidence, at=trials.fresh(fields, rng))
     proofs: Proofs = {**given, **_proofs(problem, at, Needs.RANKS)}
-    if problem.flow == GRADIENT:
-        return _row(problem, *_closed(problem, fields, at, proofs)[:2])
     if (row := _along_orbit(problem, fields, at, proofs)) is not None:
         return row
     proofs, trace, ranks = _closed(problem, fields, at, proofs)

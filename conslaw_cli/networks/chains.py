@@ -101,17 +101,18 @@ def scope(graph: Graph) -> str | None:
     """Return what is open between φ and the network's own gradients, as a sentence or two; None
     for nothing.
     """
+    if (found := graph.chain) is not None:
+        return scope_of_chain(found)
     generic = any(node.operation.generic for node in graph.nodes)
-    said = (GENERIC if generic else None, _of_gates(graph))
+    gated = any(node.operation.gated for node in graph.nodes)
+    said = (GENERIC if generic else None, FREE_GATES if gated else None)
     return " ".join(filter(None, said)) or None
 
 
-def _of_gates(graph: Graph) -> str | None:
-    if not any(node.operation.gated for node in graph.nodes):
+def scope_of_chain(chain: Chain) -> str | None:
+    """Return the same of a chain of dense layers."""
+    if all(chain.linear):
         return None
-    found = graph.chain
-    if found is None:
-        return FREE_GATES
-    if found.widths[0] == 1 and not any(found.biased) and found.hidden > 1:
+    if chain.widths[0] == 1 and not any(chain.biased) and chain.hidden > 1:
         return ONE_INPUT
-    return DEEP_RELU if len(found.linear) > 1 else None
+    return DEEP_RELU if len(chain.linear) > 1 else None

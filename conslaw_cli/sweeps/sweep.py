@@ -511,10 +511,9 @@ class _Child:
         """Take the rows that it has sent."""
         try:
             while self.jobs and self.pipe.poll():
-                outcome = self.pipe.recv()
-                self.jobs.popleft()
+                row, retry = self.pipe.recv()
                 self._since = time.monotonic()
-                yield outcome
+                yield _Outcome(self.jobs.popleft(), row, retry)
         except Exception:
             # The end, or a message that was lost for want of memory: nothing good will follow.
             self._dead = True
@@ -547,7 +546,7 @@ def _serve(pipe: Connection, limits: Limits, count: Count, parent: int) -> None:
         _end_with(parent)
         while True:
             for job in pipe.recv():
-                pipe.send(_outcome(job, limits, count))
+                pipe.send(_outcome(job, limits, count)[1:])
     except BaseException:
         # Whatever it is, the parent sees that the process has ended, and says so.
         os._exit(1)

@@ -173,6 +173,7 @@ def table(p: int) -> dict[str, NDArray[Any]]:
         "last column only": np.eye(1, 30, 29).repeat(20, axis=0),
         "dependent mod p only": np.array([[1, 1], [1, 1 + p]]),
         "sparse": (draw.random((40, 40)) < 0.04) * draw.integers(1, 9, (40, 40)),
+        "long and sparse": (draw.random((40, 300)) < 0.01) * draw.integers(1, 9, (40, 300)),
         "base case": draw.integers(-9, 10, (BASE_ROWS, BASE_ROWS + 1)),
         "one more than the base case": draw.integers(-9, 10, (BASE_ROWS + 1, BASE_ROWS)),
         "rank 20 of 50": draw.integers(-9, 10, (50, 20)) @ draw.integers(-9, 10, (20, 45)),
@@ -185,6 +186,16 @@ def table(p: int) -> dict[str, NDArray[Any]]:
 def test_rank_agrees_with_plain_elimination(case: str, p: int) -> None:
     rows = table(p)[case]
     assert PrimeField(p).rank(residues(p, rows)) == reference.rank(rows.tolist(), p)
+
+
+@pytest.mark.parametrize("p", PRIMES)
+@pytest.mark.parametrize("case", table(3))
+def test_a_nullspace_has_what_the_rank_leaves(case: str, p: int) -> None:
+    rows, field = residues(p, table(p)[case]), PrimeField(p)
+    found = field.nullspace(rows)
+    assert len(found) == rows.shape[1] - reference.rank(table(p)[case].tolist(), p)
+    assert not field.matmul(rows, found.T).any()
+    assert field.rank(found) == len(found)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from conslaw_cli.errors import SpecError
 from conslaw_cli.families.attention import Attention
 from conslaw_cli.families.formulas.custom import CustomFields, CustomMap, RandomFields
 from conslaw_cli.families.layers import Branch, Layers
-from conslaw_cli.families.mlp import LOSSES, MLP
+from conslaw_cli.families.mlp import BIASES, LOSSES, MLP, Bias
 from conslaw_cli.lie import ranks
 from conslaw_cli.lie.closed_forms import closed_form
 from conslaw_cli.lie.closure import Sampler, close, confirms
@@ -27,6 +27,7 @@ from conslaw_cli.lie.theorems import Evidence
 from conslaw_cli.lie.theorems.segments import cut
 from conslaw_cli.lie.theorems.single_field import single_field
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
+from conslaw_cli.networks.chains import scope
 from conslaw_cli.networks.operations.convolution import Convolution, Pool
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import HOMOGENEOUS, Activation
@@ -410,3 +411,18 @@ def test_attention_is_the_direct_sum_of_its_products(dim: int, heads: int, head_
     assert row.trace is not None
     assert row.trace.dimensions == whole.dimensions
     assert row.verdict == "proved"
+
+
+@pytest.mark.parametrize("bias", BIASES)
+@pytest.mark.parametrize(
+    "activation",
+    ["linear", "identity", "relu", "abs", "exp", "power:2", "smooth", ("relu", "linear")],
+)
+@pytest.mark.parametrize("widths", [(2, 3, 4, 2), (1, 1, 2, 1), (1, 1)])
+def test_a_chain_from_sizes_is_that_of_the_graph(
+    widths: tuple[int, ...], activation: str | tuple[str, ...], bias: Bias
+) -> None:
+    hidden = len(widths) - 2
+    mlp = MLP(widths, activation if isinstance(activation, str) else activation[:hidden], bias)
+    assert mlp.chain == mlp.graph.chain
+    assert mlp.scope == scope(mlp.graph)

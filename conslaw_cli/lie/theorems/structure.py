@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from conslaw_cli.families.mlp import MLP
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.networks.chains import Chain
 from conslaw_cli.networks.graph import Graph
@@ -23,8 +24,12 @@ def chain_of(problem: Problem) -> Chain | None:
     of ``U_q Q`` (and of ``b_q Q``) meets no field at all. The rest is the same network with one
     output less under a loss with condition (9).
     """
-    graph = problem.graph
-    found = None if graph is None else graph.chain
+    architecture = problem.architecture
+    if isinstance(architecture, MLP):  # its graph takes longer than all that is asked of the chain
+        found = architecture.chain
+    else:
+        graph = problem.graph
+        found = None if graph is None else graph.chain
     if found is None or problem.loss is not Loss.CROSS_ENTROPY:
         return found
     *inner, outputs = found.widths

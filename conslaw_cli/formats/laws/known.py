@@ -131,6 +131,9 @@ def _view(part: Part, array: Block) -> _View:
             part.written,
         )
     turned = name if plain else f"{name}.reshape(-1, {last})"
+    if part.written and array.shape[3:] == (1,) and array.shape[0] == units:
+        shape = (units, part.width)  # each unit is a group
+        return _View(f"{name}.reshape{shape}", f"{name}_written", shape, False)
     if part.written and len(array.shape) == 4:  # in groups
         last *= array.shape[0]
         turned = f"np.concatenate([each.reshape(-1, {array.shape[-1]}) for each in {name}], axis=1)"

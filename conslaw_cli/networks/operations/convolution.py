@@ -189,6 +189,9 @@ class TransposedConvolution(Composite):
 
     kernel, stride and padding, the places that are cut off on each side, have one entry per spatial
     dimension, of which there are one or two. Raise SpecError for other sizes.
+
+    >>> TransposedConvolution(2, (4,), (2,), (1,)).output((3, 5))
+    (2, 10)
     """
 
     channels: int

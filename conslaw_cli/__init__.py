@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from conslaw_cli.laws.polynomials import find_laws
     from conslaw_cli.laws.values import LawSearch
     from conslaw_cli.lie.count import count_laws
-    from conslaw_cli.networks.operations.convolution import Convolution, Pool
+    from conslaw_cli.networks.operations.convolution import Convolution, Pool, TransposedConvolution
     from conslaw_cli.networks.operations.dense import Linear
     from conslaw_cli.networks.operations.elementwise import Activation
     from conslaw_cli.networks.operations.reshape import Flat
@@ -58,6 +58,7 @@ __all__ = [
     "Power",
     "Problem",
     "SpecError",
+    "TransposedConvolution",
     "__version__",
     "count_laws",
     "find_laws",
@@ -78,7 +79,7 @@ _HOMES = {
     "flows.momentum": ("Momentum",),
     "laws.polynomials": ("find_laws",),
     "laws.values": ("LawSearch",),
-    "networks.operations.convolution": ("Convolution", "Pool"),
+    "networks.operations.convolution": ("Convolution", "Pool", "TransposedConvolution"),
     "networks.operations.dense": ("Linear",),
     "networks.operations.elementwise": ("Activation",),
     "networks.operations.reshape": ("Flat",),

@@ -24,7 +24,7 @@ from sympy import QQ, ZZ
 from sympy.polys.rings import ring
 
 from conslaw_cli.families.layers import Branch, Layer, Layers
-from conslaw_cli.networks.operations.convolution import Convolution, Pool
+from conslaw_cli.networks.operations.convolution import Convolution, Pool, TransposedConvolution
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import Activation
 from conslaw_cli.networks.operations.reshape import Flat
@@ -148,6 +148,8 @@ def _apply(layer: Layer, values: Values, weights: _Weights) -> Values:
             return _dense(values, units, bias, weights)
         case Convolution():
             return _convolution(layer, values, weights)
+        case TransposedConvolution():
+            return _transposed(layer, values, weights)
         case Pool(kernel, stride):
             return _average(values, kernel, stride)
         case Flat():
@@ -177,16 +179,21 @@ def _dense(values: Values, units: int, bias: bool, weights: _Weights) -> Values:
 
 
 def _convolution(layer: Convolution, values: Values, weights: _Weights) -> Values:
-    """z_j(o) = Σ_{i, t} h_i(o · stride + t − offset) U_{i t, j} + b_j, over the taps t of the
-    kernel.
+    """z_j(o) = Σ_{i, t} h_i(o · stride + t · dilation − offset) U_{i t, j} + b_j, over the taps t
+    of the kernel and the channels i of the group of j; U has a row for every i and t, a column for
+    every j of the group.
     """
     sizes = _sizes(values)
     channels, taps = (
         range(1 + max(place[0] for place in values)),
         list(product(*map(range, layer.kernel))),
     )
+    written = layer.channels // layer.groups
+    group = {i: i // (len(channels) // layer.groups) for i in channels}
     matrix = {
-        (i, tap): [weights.take() for _ in range(layer.channels)] for i in channels for tap in taps
+        (i, tap): {group[i] * written + j: weights.take() for j in range(written)}
+        for i in channels
+        for tap in taps
     }
     shift = [weights.take() for _ in range(layer.channels) if layer.bias]
     result: Values = {}
@@ -194,10 +201,35 @@ def _convolution(layer: Convolution, values: Values, weights: _Weights) -> Value
         terms = _constant(shift[j : j + 1])
         for i, tap in product(channels, taps):
             read = _read(layer, sizes, out, tap)
-            if (i, *read) in values:
+            if (i, *read) in values and j in matrix[i, tap]:
                 terms.append(_times(values[(i, *read)], matrix[i, tap][j]))
         result[(j, *out)] = _added(terms)
     return result
+
+
+def _transposed(layer: TransposedConvolution, values: Values, weights: _Weights) -> Values:
+    """z_j(o) = Σ_{i, t} h_i(p) U_{i t, j} + b_j, over all p and t with o = p · stride + t −
+    padding.
+    """
+    sizes, channels = _sizes(values), sorted({place[0] for place in values})
+    taps = list(product(*map(range, layer.kernel)))
+    matrix = {
+        (i, t): [weights.take() for _ in range(layer.channels)] for i in channels for t in taps
+    }
+    shift = [weights.take() for _ in range(layer.channels) if layer.bias]
+    sides = zip(sizes, layer.kernel, layer.stride, layer.padding, strict=True)
+    outs = [range((n - 1) * s - 2 * p + k) for n, k, s, p in sides]
+    terms = {
+        (j, *out): _constant(shift[j : j + 1])
+        for j, out in product(range(layer.channels), product(*outs))
+    }
+    for (i, *place), tap in product(sorted(values), taps):
+        at = zip(place, tap, layer.stride, layer.padding, strict=True)
+        out = tuple(p * s + t - cut for p, t, s, cut in at)
+        for j in range(layer.channels):
+            if (j, *out) in terms:
+                terms[(j, *out)].append(_times(values[(i, *place)], matrix[i, tap][j]))
+    return {place: _added(each) for place, each in terms.items()}
 
 
 def _places(layer: Convolution, sizes: Place) -> Iterable[Place]:
@@ -206,8 +238,8 @@ def _places(layer: Convolution, sizes: Place) -> Iterable[Place]:
     """
     if layer.padding == "valid":
         starts = [
-            range(0, n - k + 1, s)
-            for n, k, s in zip(sizes, layer.kernel, layer.stride, strict=True)
+            range(0, n - (k - 1) * d, s)
+            for n, k, s, d in zip(sizes, layer.kernel, layer.stride, layer.dilation, strict=True)
         ]
     else:
         starts = [range(0, n, s) for n, s in zip(sizes, layer.stride, strict=True)]
@@ -221,13 +253,15 @@ def _read(layer: Convolution, sizes: Place, out: Place, tap: Place) -> Place:
     behind it.
     """
     read = []
-    for o, t, n, k, s in zip(out, tap, sizes, layer.kernel, layer.stride, strict=True):
-        at = o * s + t
+    for o, t, n, k, s, d in zip(
+        out, tap, sizes, layer.kernel, layer.stride, layer.dilation, strict=True
+    ):
+        at = o * s + t * d
         if layer.padding == "circular":
             at %= n
         if layer.padding == "same":
             last = (n - 1) // s * s
-            at -= max(last + k - n, 0) // 2
+            at -= max(last + (k - 1) * d + 1 - n, 0) // 2
         read.append(at)
     return tuple(read)
 

@@ -65,9 +65,12 @@ class Use:
 
     before: Wire | None
     after: Wire
+    groups: int = 1
 
     def motion(self, array: NDArray[Any]) -> list[Form]:
         """Return how the entries of an array move, row by row."""
+        if self.groups > 1 and self.before is not None:
+            return self._inside(array)
         rows, columns = array.shape
         moved = []
         for a, i in product(range(rows), range(columns)):
@@ -78,6 +81,20 @@ class Use:
                 total = plus(total, self.before.s[k][a], -int(array[k, i]))  # type: ignore[union-attr]
             moved.append(total)
         return moved
+
+    def _inside(self, array: NDArray[Any]) -> list[Form]:
+        """Put matrices (groups, rows, columns), below each other, on the diagonal of a large one;
+        return how they move.
+        """
+        assert self.before is not None
+        size = len(self.before.t), len(self.after.t)
+        large, inside = np.zeros(size, int), np.zeros(size, bool)
+        rows, columns = size[0] // self.groups, size[1] // self.groups
+        for g in range(self.groups):
+            block = slice(g * rows, (g + 1) * rows), slice(g * columns, (g + 1) * columns)
+            large[block], inside[block] = array.reshape(self.groups, rows, columns)[g], True
+        moved = Use(self.before, self.after).motion(large)
+        return [form for form, kept in zip(moved, inside.ravel(), strict=True) if kept]
 
 
 class Plain:
@@ -104,13 +121,21 @@ class Plain:
     def layer(self, wire: Wire, units: int, matrix: Any, *bias: Any) -> Wire:
         opened = self.fresh(units, shift=len(bias) > 0)
         self.vanish(wire.t)
-        self.use(matrix, Use(wire, opened), (len(wire.t), units))
+        groups = matrix.groups
+        use, rows = Use(wire, opened, groups), len(wire.t)
+        self.use(matrix, use, (rows, units // groups))
         for array in bias:
             self.use(array, Use(None, opened), (1, units))
         return opened
 
     def diagonal(self, wire: Wire) -> Wire:
         self.vanish([wire.s[i][j] for i, j in _pairs(len(wire.t))] + wire.t)
+        return wire
+
+    def grouped(self, wire: Wire, groups: int) -> Wire:
+        """Nothing leads from one group of rows to another."""
+        group = [i * groups // len(wire.t) for i in range(len(wire.t))]
+        self.vanish([wire.s[i][j] for i, j in _pairs(len(group)) if group[i] != group[j]])
         return wire
 
     def unshifted(self, wire: Wire) -> Wire:

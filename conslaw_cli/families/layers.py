@@ -154,7 +154,12 @@ class _Single(Piece):
         kinds = [kind for kind in layer.layers() if kind.name == layer.label.split(" ")[0]]
         if not kinds:
             return layer.word
-        values = {key: getattr(layer, key) for key in kinds[0].keys}
+        values = {
+            name: value
+            for name, key in kinds[0].keys.items()
+            if (value := getattr(layer, name)) != key.plain
+            and value != (key.plain,) * (kinds[0].dimensions or 0)
+        }
         plain = {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
         return {kinds[0].name: plain}
 

@@ -63,6 +63,10 @@ class Degrees(Wiring):
             self.joined(opened, _wire({_ONE: 1} if array.trainable else {}))
         return opened
 
+    def grouped(self, wire: Wire, groups: int) -> Wire:
+        """All units are scaled alike."""
+        return wire
+
     def unshifted(self, wire: Wire) -> Wire:
         """Zeros have any degree."""
         return wire

@@ -383,7 +383,7 @@ class Graph:
             isinstance(operation, Convolution)
             and (operation.padding, operation.stride, operation.bias) == ("circular", (1,), False)
             and shape == (operation.channels, *operation.kernel) == self.shapes[node.name]
-            and operation.channels == 1
+            and (operation.channels, operation.dilation) == (1, (1,))
         )
 
     def laws(self, zero_sum: bool = False) -> Laws:

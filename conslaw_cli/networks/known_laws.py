@@ -52,8 +52,10 @@ class Named(NamedTuple):
     size: int
 
 
-Kind = Literal["full", "diagonal", "scalar"]
-"""Which entries of a symmetric matrix are laws: all, those on the diagonal, or their sum alone."""
+Kind = Literal["full", "blocks", "diagonal", "scalar"]
+"""Which entries of a symmetric matrix are laws: all, those in blocks on the diagonal, those on the
+diagonal, or their sum alone.
+"""
 
 
 def symbol(array: str) -> str:
@@ -99,17 +101,29 @@ class Part(NamedTuple):
 
 
 class Form(NamedTuple):
-    """The laws of one generator on a space of units: entries of ``Σ ± M Mᵀ``."""
+    """The laws of one generator on a space of units: entries of ``Σ ± M Mᵀ``.
+
+    within: the sizes of the blocks, one behind the other, if the kind is "blocks".
+    """
 
     units: int
     parts: tuple[Part, ...]
     kind: Kind
+    within: tuple[int, ...] = ()
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """The sizes of the blocks on the diagonal all of whose entries are laws; none if those of
+        the diagonal alone are, or their sum.
+        """
+        return (self.units,) if self.kind == "full" else self.within
 
     @property
     def size(self) -> int:
         """Number of laws."""
-        full = self.units * (self.units + 1) // 2
-        return {"full": full, "diagonal": self.units, "scalar": 1}[self.kind]
+        if self.blocks:
+            return sum(n * (n + 1) // 2 for n in self.blocks)
+        return 1 if self.kind == "scalar" else self.units
 
     @property
     def terms(self) -> int:
@@ -121,8 +135,8 @@ class Form(NamedTuple):
     @property
     def entries(self) -> Iterable[tuple[int, ...]]:
         """The indices of each law, from 1."""
-        if self.kind == "full":
-            return _entries(self.units)[2]
+        if self.blocks:
+            return _entries(*self.blocks)[2]
         if self.kind == "scalar":
             return [()]
         return [(i, i) for i in range(1, self.units + 1)]
@@ -132,6 +146,10 @@ class Form(NamedTuple):
         """Which entries there are, as text."""
         if self.kind == "scalar":
             return "trace"
+        if self.within:
+            same = len(set(self.within)) == 1
+            sizes = str(self.within[0]) if same else ", ".join(map(str, self.within))
+            return f"{self.units}×{self.units} symmetric, in blocks of {sizes}"
         return f"{self.units}×{self.units} {'symmetric' if self.kind == 'full' else 'diagonal'}"
 
     @property
@@ -152,7 +170,7 @@ class Form(NamedTuple):
         """Return the sum of the parts; on a diagonal, that of the matrices is taken."""
         matrices = [part for part in self.parts if not part.linear]
         linear = _signed([part for part in self.parts if part.linear], tex)
-        if self.kind == "full":
+        if self.blocks:
             return _signed(matrices, tex)
         name, sign = "tr" if self.kind == "scalar" else "diag", ""
         if linear:
@@ -180,13 +198,17 @@ _FEW = 64
 _Entries = tuple[Index, Index, tuple[tuple[int, ...], ...]]
 
 
-def _entries(units: int) -> _Entries:
-    """Return rows and columns of the entries (i, j), i ≤ j, and how they are counted, from 1."""
-    return _few_entries(units) if units <= _FEW else _made_entries(units)
+def _entries(*blocks: int) -> _Entries:
+    """Return rows and columns of the entries (i, j), i ≤ j, of blocks on the diagonal, and how they
+    are counted, from 1.
+    """
+    return _few_entries(*blocks) if sum(blocks) <= _FEW else _made_entries(*blocks)
 
 
-def _made_entries(units: int) -> _Entries:
-    i, j = np.triu_indices(units)
+def _made_entries(*blocks: int) -> _Entries:
+    starts = np.cumsum((0, *blocks))
+    each = [np.stack(np.triu_indices(n)) + k for n, k in zip(blocks, starts, strict=False)]
+    i, j = np.concatenate(each, axis=1)
     pairs = zip((i + 1).tolist(), (j + 1).tolist(), strict=True)
     return i.astype(np.intp), j.astype(np.intp), tuple(pairs)
 
@@ -292,8 +314,8 @@ def listed(forms: Sequence[Form]) -> Laws:
         for part in form.parts:
             rows = part.matrix()
             pair, i, j = (rows, rows), np.arange(form.units), np.arange(form.units)
-            if form.kind == "full":
-                i, j, _ = _entries(form.units)
+            if form.blocks:
+                i, j, _ = _entries(*form.blocks)
                 pair = (rows[i], rows[j])
             law.append(numbers.repeat(part.size if form.kind == "scalar" else part.width))
             left.append(pair[0].ravel())

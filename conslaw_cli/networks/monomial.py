@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.operation import positions
-from conslaw_cli.networks.operations.convolution import Averages, Windows
+from conslaw_cli.networks.operations.convolution import Averages, Gather, Grouped
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import Activation
 from conslaw_cli.networks.operations.product import Add
@@ -78,14 +78,12 @@ def _on(step: Step, read: Sequence[Ways], inputs: int) -> Ways | None:
         return first
     if not all(first.values()):
         return None
-    if isinstance(operation, Windows):
-        around = operation.padding == "circular"
-        twice = around and any(map(int.__gt__, operation.kernel, operation.sizes))
-        return None if twice else first
+    if isinstance(operation, Gather):
+        return first if operation.even else None
     if isinstance(operation, Averages):
         apart = all(map(int.__ge__, operation.stride, operation.kernel))
         return first if apart else dict.fromkeys(first, False)
-    if isinstance(operation, Linear):
+    if isinstance(operation, Linear | Grouped):
         bias = {CONSTANT: False} if operation.bias else {}
         return dict.fromkeys(first, False) | bias
     return None
@@ -115,7 +113,7 @@ def _read(step: Step, live: NDArray[np.bool_], count: int) -> NDArray[np.bool_] 
     operation = step.operation
     if isinstance(operation, Flat):
         return np.ones(count, np.bool_)
-    if not isinstance(operation, Windows | Averages):
+    if not isinstance(operation, Gather | Averages):
         return live
     index = operation.index[:, live]
     if not (index < count).any(axis=1).all():

@@ -76,8 +76,8 @@ class KeyKind(Enum):
 
 
 class Key(NamedTuple):
-    """A key by which a layer is written: what it holds and, for a word, which there are, for a size
-    the least and the largest.
+    """A key by which a layer is written: what it holds and, for a word, which there are, for sizes
+    the least and the largest. plain: the size that is not written down, if there is one.
     """
 
     kind: KeyKind
@@ -85,6 +85,7 @@ class Key(NamedTuple):
     words: tuple[str, ...] = ()
     least: int = 1
     most: int = 10**9
+    plain: int | None = None
 
 
 class Layer(NamedTuple):

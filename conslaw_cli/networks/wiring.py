@@ -65,12 +65,23 @@ class Array(NamedTuple):
         return tuple(reversed(place))
 
     @property
+    def groups(self) -> int:
+        """Into how many groups its units fall: an array with four axes has one matrix for each."""
+        return self.shape[0] if len(self.shape) == 4 else 1
+
+    @property
     def places(self) -> Index:
-        """The places of its entries in θ, as a matrix from what is read to what is written; a bias
-        is one row.
+        """The places of its entries in θ, as a matrix from what is read to what is written, of that
+        in the same group if there are groups; a bias is one row.
         """
         columns = self.shape[-1]
         return np.arange(self.entries.start, self.entries.stop).reshape(-1, columns)
+
+    @property
+    def written(self) -> Index:
+        """The places of its entries in θ, one row per unit that it writes."""
+        each = self.places.reshape(self.groups, -1, self.shape[-1])
+        return each.swapaxes(1, 2).reshape(self.groups * self.shape[-1], -1)
 
 
 class Wire(NamedTuple):
@@ -117,7 +128,7 @@ def _indices(array: Array, written: bool, rows: Index | None, copies: Sequence[I
     rows: the units of the value that it reads; copies: the units of which these are copies, of a
     space that it was merged with, and so on.
     """
-    index = array.places.T if written else _by_unit(array.places, rows)
+    index = array.written if written else _by_unit(array.places, rows)
     for each in copies:
         index = _by_unit(index, each)
     return index
@@ -128,7 +139,7 @@ def _lines(array: Array, written: bool, rows: Index | None, copies: Sequence[Ind
     per unit.
     """
     last = array.shape[-1]
-    index = np.arange(last if written else array.size // last)[:, None]
+    index = np.arange(last * array.groups if written else array.size // last)[:, None]
     for each in copies if written else (rows, *copies):
         index = _by_unit(index, each)
     return index
@@ -162,6 +173,7 @@ class Wiring:
         self._touched: set[int] = set()
         self._skips: set[str] = set()
         self._off, self._diagonal, self._scalar = Equations(), Equations(), Equations()
+        self._groups: dict[int, set[int]] = {}
         self._sums: list[Sums] = []
         self._order = 0
         self._labelled = True
@@ -194,6 +206,15 @@ class Wiring:
         for array in bias:
             self._bias(array, opened)
         return opened
+
+    def grouped(self, wire: Wire, groups: int) -> Wire:
+        """Say that only maps within groups of neighbouring units pass, so many of equal size."""
+        self._touched.update(wire.charge)
+        if not _single(wire):
+            self._off.add(wire.charge)
+        for unknown in wire.charge:
+            self._groups.setdefault(unknown, set()).add(groups)
+        return wire
 
     def unshifted(self, wire: Wire) -> Wire:
         """Say that no shift passes."""
@@ -309,7 +330,8 @@ class Wiring:
             return None
         vectors = self._diagonal.solutions(len(self._units))
         free = {space for vector in vectors for space in vector}
-        full = {space for vector in vectors if self._off.holds(vector) for space in vector}
+        whole = [v for v in vectors if self._off.holds(v) and self._groups.keys().isdisjoint(v)]
+        full = {space for vector in whole for space in vector}
         grouped: dict[int, list[int]] = {}
         for unknown in range(len(self._units)):
             if unknown not in self._shifts:
@@ -465,7 +487,31 @@ class Wiring:
             if use.array.trainable
         )
         parts = [self._part(unknown, use, factor) for _, _, unknown, use, factor in found]
-        return Form(self._units[self._leading(min(vector))[0]], tuple(parts), kind)
+        units = self._units[self._leading(min(vector))[0]]
+        blocks = self._blocks(vector, units) if kind == "full" else (units,)
+        if len(blocks) == 1:
+            return Form(units, tuple(parts), kind)
+        if len(blocks) == units:
+            return Form(units, tuple(parts), "diagonal")
+        return Form(units, tuple(parts), "blocks", blocks)
+
+    def _blocks(self, vector: Combination, units: int) -> tuple[int, ...]:
+        """Return the sizes of the runs of units that no groups divide. A unit that has copies
+        belongs to the groups of all of these.
+        """
+        labels = list[Index]()
+        for unknown in self._groups.keys() & vector.keys():
+            size = self._units[unknown]
+            for groups in self._groups[unknown]:
+                label = (np.arange(size) * groups // size)[:, None]
+                for copies in self._leading(unknown)[1:]:
+                    label = _by_unit(label, copies)
+                labels.append(label)
+        if not labels:
+            return (units,)
+        rows = np.concatenate(labels, axis=1)
+        starts = np.flatnonzero((rows[1:] != rows[:-1]).any(axis=1)) + 1
+        return tuple(np.diff([0, *starts, units]).tolist())
 
     def _part(self, unknown: int, use: _Use, factor: int) -> Part:
         array, (root, *copies) = use.array, self._leading(unknown)

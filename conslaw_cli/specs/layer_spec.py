@@ -144,12 +144,9 @@ def _key(key: Key) -> Reader:
         return readers.one_of({word: word for word in key.words})
     if key.kind is KeyKind.SIZE:
         return readers.integer(key.least, key.most)
-    return {KeyKind.SIZES: _sizes, KeyKind.FLAG: _flag}[key.kind]
-
-
-def _sizes(node: Node) -> tuple[int, ...]:
-    sizes: tuple[int, ...] = readers.alternatives(_size)(node)
-    return sizes
+    if key.kind is KeyKind.SIZES:
+        return readers.alternatives(readers.integer(key.least, MAX_WIDTH))
+    return _flag
 
 
 def _spread(node: Node, key: str, sizes: tuple[int, ...], dimensions: int) -> tuple[int, ...]:

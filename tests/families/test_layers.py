@@ -29,7 +29,7 @@ from conslaw_cli.families.layers import Branch, Layer, LayerError, Layers, Step
 from conslaw_cli.families.mlp import BIASES, LOSSES, MLP, Bias, Loss
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.lie.theorems.structure import chain_of
-from conslaw_cli.networks.operations.convolution import Convolution, Pool
+from conslaw_cli.networks.operations.convolution import Convolution, Pool, TransposedConvolution
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import Activation
 from conslaw_cli.networks.operations.reshape import Flat
@@ -49,6 +49,20 @@ def conv1d(
     return Convolution(channels, (kernel,), (stride,), padding, bias)
 
 
+def grouped(channels: int, groups: int, kernel: int, bias: bool = False) -> Convolution:
+    return Convolution(channels, (kernel,), (1,), "valid", bias, groups=groups)
+
+
+def dilated(channels: int, kernel: int, by: int, padding: Any = "valid") -> Convolution:
+    return Convolution(channels, (kernel,), (1,), padding, dilation=(by,))
+
+
+def transposed(
+    channels: int, kernel: int, stride: int, padding: int = 0, bias: bool = False
+) -> TransposedConvolution:
+    return TransposedConvolution(channels, (kernel,), (stride,), (padding,), bias)
+
+
 def conv2d(
     channels: int, kernel: Shape, stride: Shape = (1, 1), padding: Any = "valid", bias: bool = False
 ) -> Convolution:
@@ -65,6 +79,39 @@ def network(shape: int | Shape, *layers: Layer, loss: Loss = "mse") -> Layers:
 
 # ---- the engine against the oracle
 
+GROUPED = [
+    network((2, 3), grouped(2, 2, 2), RELU, Flat(), Linear(1)),
+    network((2, 2), grouped(2, 2, 1, bias=True), RELU, conv1d(1, 2)),
+    network((1, 2), conv1d(2, 1), grouped(2, 2, 2), conv1d(1, 1)),
+    network((1, 1), conv1d(4, 1), grouped(4, 2, 1), conv1d(1, 1)),
+    network((1, 1), conv1d(4, 1), grouped(2, 2, 1), RELU, conv1d(1, 1)),
+    network((2, 1), grouped(4, 2, 1), conv1d(1, 1)),
+    network((2, 1), grouped(2, 2, 1), grouped(2, 2, 1), conv1d(1, 1, bias=True)),
+    network((2, 2), conv1d(2, 1), residual(grouped(2, 2, 1)), conv1d(1, 1)),
+    network((2, 1), grouped(2, 2, 1), grouped(2, 2, 1), loss="cross_entropy"),
+]
+DILATED = [
+    network((1, 4), dilated(1, 2, 2), RELU, Flat(), Linear(1)),
+    network((1, 4), dilated(1, 2, 2, "same"), RELU, Flat(), Linear(1)),
+    network((1, 4), dilated(1, 2, 2, "circular"), RELU, Flat(), Linear(1)),
+    network((1, 4), dilated(1, 3, 2, "circular"), RELU, Flat(), Linear(1)),
+    network((1, 4), dilated(1, 2, 2, "same"), RELU, dilated(1, 2, 2, "same")),
+    network((1, 6), dilated(1, 2, 2), dilated(1, 2, 3)),
+    network((1, 4), dilated(1, 4, 3, "circular"), conv1d(1, 4, padding="circular")),
+    network((1, 5), dilated(1, 5, 2, "circular"), conv1d(1, 5, padding="circular")),
+    network((1, 3), dilated(2, 2, 2), Flat(), Linear(1)),
+]
+TRANSPOSED = [
+    network((1, 2), transposed(1, 2, 2), RELU, Flat(), Linear(1)),
+    network((1, 2), transposed(1, 3, 2), RELU, Flat(), Linear(1)),
+    network((1, 2), transposed(1, 3, 2, 1, True), RELU, conv1d(1, 2)),
+    network((1, 3), transposed(1, 2, 1), RELU, Flat(), Linear(1)),
+    network((1, 2), transposed(1, 3, 1, 1), RELU, Flat(), Linear(1)),
+    network((1, 2), transposed(2, 2, 2), conv1d(1, 2)),
+    network((2, 2), transposed(1, 2, 2), RELU, transposed(1, 2, 1)),
+    network((1, 1), transposed(2, 2, 1), Flat(), Linear(1)),
+    network((1, 2), conv1d(1, 1), transposed(1, 2, 2), conv1d(1, 1)),
+]
 CONVOLUTIONS = [
     network((1, 3), conv1d(1, 2)),
     network((2, 4), conv1d(2, 2), RELU, conv1d(1, 2)),
@@ -183,7 +230,16 @@ CROSS_ENTROPY = [
     network((2, 2), conv1d(2, 1), conv1d(1, 2), loss="cross_entropy"),
     network(2, Linear(2), Linear(2), loss="logistic"),
 ]
-NETWORKS = [*CONVOLUTIONS, *POOLED_AND_FLATTENED, *RESIDUAL, *ODD, *CROSS_ENTROPY]
+NETWORKS = [
+    *GROUPED,
+    *DILATED,
+    *TRANSPOSED,
+    *CONVOLUTIONS,
+    *POOLED_AND_FLATTENED,
+    *RESIDUAL,
+    *ODD,
+    *CROSS_ENTROPY,
+]
 every_network = pytest.mark.parametrize("layers", NETWORKS, ids=lambda layers: layers.name)
 
 
@@ -263,7 +319,13 @@ def _drawn_layer(random: Random, shape: Shape, nesting: int) -> Layer:
         return random.choice(pooled)
     kernel, stride = (tuple(random.randint(1, most) for _ in shape[1:]) for most in (3, 2))
     padding: Any = random.choice(["valid", "same", "circular"])
-    return Convolution(random.randint(1, 2), kernel, stride, padding, random.random() < 0.3)
+    channels, bias = random.randint(1, 2), random.random() < 0.3
+    if random.random() < 0.2:
+        cut = tuple(random.randint(0, 1) for _ in kernel)
+        return TransposedConvolution(channels, kernel, stride, cut, bias)
+    dilation = tuple(random.choice([1, 1, 2]) for _ in kernel)
+    groups = 2 if channels == shape[0] == 2 and random.random() < 0.5 else 1
+    return Convolution(channels, kernel, stride, padding, bias, dilation, groups)
 
 
 def _drawn_branch(random: Random, shape: Shape, nesting: int) -> list[Layer]:

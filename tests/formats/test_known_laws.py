@@ -34,6 +34,8 @@ ARCHITECTURES: list[Any] = [
     *SELECTED,
     Layers((2, 6), (KERNEL, RELU, Pool((2,), (2,)), Flat(), Linear(3, True)), "cross_entropy"),
     Layers((2, 6), (KERNEL, KERNEL, Flat(), Linear(3))),
+    Layers((2, 3), (KERNEL, Convolution(4, (2,), (1,), groups=2), Flat(), Linear(2))),
+    Layers((2, 3), (KERNEL, Convolution(4, (2,), (1,), groups=4), RELU, Flat(), Linear(2))),
     Layers((2,), (Linear(3), Branch((Linear(4, True), RELU, Linear(3))), RELU, Linear(2))),
     Layers((2,), (Linear(3), Branch((Linear(4), Linear(3))), Linear(2))),
     *(Given(Graph.parse(text), name) for name, text in NAMED.items()),

@@ -15,6 +15,18 @@ MONOMIAL = {
     + "d[2] = conv(r, kernel=2; U2, b2)\nq = relu(d)\nv = flatten(q)\ny[1] = dense(v; U3)",
     "pools apart": X
     + "p = avg_pool(r, kernel=2)\nd[1] = conv(p, kernel=1; U2)\nq = relu(d)\ny = flatten(q)",
+    "groups": (
+        X + "g[4] = conv(r, kernel=2, groups=2; U2, b2)\nq = relu(g)\nv = flatten(q)\n"
+        "y[1] = dense(v; U3)"
+    ),
+    "taps that are apart": (
+        "x[1×5]\nc[2] = conv(x, kernel=3, padding=same, dilation=2; U1)\nr = relu(c)\n"
+        "v = flatten(r)\ny[1] = dense(v; U2)"
+    ),
+    "transposed, one tap everywhere": (
+        "x[1×3]\nc[2] = conv_transpose(x, kernel=3, padding=1; U1)\nr = relu(c)\n"
+        "v = flatten(r)\ny[1] = dense(v; U2)"
+    ),
     "pools that overlap, at the end": X + "p = avg_pool(r, kernel=2, stride=1)\ny = flatten(p)",
     "a branch with gates": (
         "x[2]\nh[2] = dense(x; U1)\ng = relu(h)\nz[3] = dense(g; U2)\nr = relu(z)\n"
@@ -41,6 +53,14 @@ OTHERS = {
     "a kernel that goes around twice": (
         "x[1×2]\nc[2] = conv(x, kernel=3, padding=circular; U1)\nr = relu(c)\nv = flatten(r)\n"
         "y[1] = dense(v; U2)"
+    ),
+    "taps that meet around a circle": (
+        "x[1×4]\nc[2] = conv(x, kernel=3, padding=circular, dilation=2; U1)\nr = relu(c)\n"
+        "v = flatten(r)\ny[1] = dense(v; U2)"
+    ),
+    "no tap that all places have": (
+        "x[1×2]\nc[2] = conv_transpose(x, kernel=2, stride=2; U1)\nr = relu(c)\n"
+        "v = flatten(r)\ny[1] = dense(v; U2)"
     ),
     "biases that add up": (
         "x[2]\na[2] = dense(x; U1, b1)\nc[2] = dense(x; U2, b2)\ns = add(a, c)\nr = relu(s)\n"

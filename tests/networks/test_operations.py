@@ -33,7 +33,13 @@ from conslaw_cli.networks.operation import (
     positions,
 )
 from conslaw_cli.networks.operations import OPERATIONS
-from conslaw_cli.networks.operations.convolution import Averages, Convolution, Pool, Windows
+from conslaw_cli.networks.operations.convolution import (
+    Averages,
+    Convolution,
+    Pool,
+    TransposedConvolution,
+    Windows,
+)
 from conslaw_cli.networks.operations.dense import Linear
 
 Mask = NDArray[np.bool_]
@@ -239,7 +245,7 @@ def test_shapes_are_those_of_what_is_computed(
 
 LARGER: list[tuple[Operation, tuple[Shape, ...]]] = [
     (Averages((9, 9), (4, 4), (1, 1)), ((1, 9, 9),)),
-    (Windows((9, 9), (4, 4), (1, 1), "valid"), ((1, 9, 9),)),
+    (Windows((9, 9), (4, 4), (1, 1), "valid", (1, 1)), ((1, 9, 9),)),
 ]
 """Of windows that are much larger than what comes of them."""
 
@@ -281,6 +287,7 @@ def test_what_passes_is_what_is_declared_and_nothing_else(
     + t')`` at random x, θ and states, arrays moving along, against the equations that the
     operation demands in a wiring by entries.
     """
+    units *= getattr(operation, "groups", 1) * getattr(operation, "taps", 1)
     shapes = tuple((units, *shape[1:]) for shape in shapes)
     declared = _declared(operation, shapes)
     outputs = prod(operation.output(*shapes))
@@ -300,10 +307,10 @@ def _declared(operation: Operation, shapes: Sequence[Shape]) -> Array:
     class Named:
         trainable = True
 
-        def __init__(self, name: str) -> None:
-            self.name = name
+        def __init__(self, name: str, shape: Shape) -> None:
+            self.name, self.groups = name, shape[0] if len(shape) == 4 else 1
 
-    arrays = {symbol: Named(symbol) for symbol, _ in operation.parameters(*shapes)}
+    arrays = {symbol: Named(symbol, shape) for symbol, shape in operation.parameters(*shapes)}
     end = oracle_wiring.passed(wiring, operation, shapes, wires, arrays)
     forms = [form for wire in (*wires, end) for form in wire.forms()]
     return FIELD.matmul(wiring.solutions(), oracle_wiring.dense(forms, wiring.unknowns).T)
@@ -343,11 +350,26 @@ def _move(w: Array, u: Array, shape: Shape, i: int, j: int | None, after: bool) 
         if after:
             w[0, i] = 1 if j is None else u[0, j]
         return
+    if len(shape) == 4:
+        _move_inside(w, u, shape, i, j, after)
+        return
     rows, old = w.reshape(shape[0], -1, shape[-1]), u.reshape(shape[0], -1, shape[-1])
     if j is not None and after:
         rows[:, :, i] += old[:, :, j]
     elif j is not None:
         rows[j] -= old[i]
+
+
+def _move_inside(w: Array, u: Array, shape: Shape, i: int, j: int | None, after: bool) -> None:
+    """Write the same of matrices in groups, as far as it stays inside of them."""
+    new, old, size = w.reshape(shape), u.reshape(shape), shape[3 if after else 1]
+    if j is None or i // size != j // size:
+        return
+    group, i, j = i // size, i % size, j % size
+    if after:
+        new[group, :, :, i] += old[group, :, :, j]
+    else:
+        new[group, j] -= old[group, i]
 
 
 # ---- units
@@ -362,6 +384,9 @@ def test_units_are_separated_as_declared(
     alone. Then the output is that of these units by themselves, it is zero at the others, and a
     change of anything that is not of these units alone does not move it at first order.
     """
+    if any(len(shape) == 4 for _, shape in operation.parameters(*shapes)):
+        assert not operation.separating, "groups have no parameters for some pairs of units"
+        return
     shapes = tuple((3, *shape[1:]) for shape in shapes)
     here, out = np.isin(np.arange(3), inside), operation.output(*shapes)[0]
     opened = operation.opened is not None
@@ -521,7 +546,10 @@ def loops(operation: Operation, shapes: Sequence[Shape], run: Run, delta: Array)
         there: Any = (slice(None), *place)
         for c, (number, tap) in product(range(shape[0]), enumerate(taps)):
             read = _place(operation, shape[1:], place[1:], tap, kernel, stride)
-            if read is None or (isinstance(operation, Pool) and c != place[0]):
+            groups = getattr(operation, "groups", 1)
+            if isinstance(operation, Pool):
+                groups = shape[0]
+            if read is None or c // (shape[0] // groups) != place[0] // (out[0] // groups):
                 continue
             here: Any = (slice(None), c, *read)
             if isinstance(operation, Pool):
@@ -529,7 +557,7 @@ def loops(operation: Operation, shapes: Sequence[Shape], run: Run, delta: Array)
                 y[there] = jets.add(y[there], FIELD.reduce(x[here] * factor))
                 dx[here] = jets.add(dx[here], FIELD.reduce(delta[there] * factor))
                 continue
-            entry = (c * len(taps) + number) * out[0] + place[0]
+            entry = (c * len(taps) + number) * (out[0] // groups) + place[0] % (out[0] // groups)
             u = run.arrays["U"][:, entry]
             y[there] = jets.add(y[there], jets.multiply(x[here], u))
             dx[here] = jets.add(dx[here], jets.multiply(delta[there], u))
@@ -544,6 +572,15 @@ def _place(
     operation: Any, sizes: Shape, out: Shape, tap: Shape, kernel: Shape, stride: Shape
 ) -> Shape | None:
     """Return the position that a tap reads, None for a zero beside the image."""
+    if isinstance(operation, TransposedConvolution):
+        for here in product(*map(range, sizes)):
+            covered = zip(here, stride, tap, operation.padding, strict=True)
+            if tuple(i * s + t - p for i, s, t, p in covered) == tuple(out):
+                return here
+        return None
+    dilation = getattr(operation, "dilation", (1,) * len(kernel))
+    tap = tuple(t * d for t, d in zip(tap, dilation, strict=True))
+    kernel = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
     at = [o * s + t for o, s, t in zip(out, stride, tap, strict=True)]
     padding = getattr(operation, "padding", "valid")
     if padding == "circular":
@@ -560,6 +597,11 @@ def _place(
 PADDED: list[tuple[Operation, tuple[Shape, ...]]] = [
     (Convolution(2, (3, 2), (2, 1), "same", True), ((2, 3, 3),)),
     (Convolution(1, (4,), (3,), "same"), ((1, 5),)),
+    (Convolution(1, (3,), (1,), "same", dilation=(3,)), ((1, 5),)),
+    (Convolution(1, (3,), (2,), "circular", dilation=(2,)), ((2, 4),)),
+    (Convolution(6, (2, 2), (1, 2), "same", True, (2, 1), 3), ((3, 3, 3),)),
+    (TransposedConvolution(2, (4,), (2,), (2,), True), ((2, 4),)),
+    (TransposedConvolution(1, (2, 1), (3, 2), (1, 0)), ((2, 2, 3),)),
     (Convolution(1, (5,), (2,), "circular", True), ((2, 3),)),
     (Convolution(3, (1, 2), (2, 2)), ((2, 3, 4),)),
     (Pool((2,), (1,)), ((2, 3, 4),)),
@@ -677,12 +719,14 @@ def test_a_layer_of_it_is_made_from_its_keys(
     values = {key: getattr(operation, key) for key in keys}
     assert make(**values) == operation
     kinds = {KeyKind.SIZE: int, KeyKind.SIZES: tuple, KeyKind.FLAG: bool, KeyKind.WORD: str}
-    for key, (kind, required, words, least, most) in keys.items():
+    whole = values.get("groups", 1) == 1
+    for key, (kind, required, words, least, most, _) in keys.items():
         assert type(values[key]) is kinds[kind]
         assert (kind is KeyKind.WORD) == bool(words)
         assert not words or values[key] in words
         if kind is KeyKind.SIZE:
-            assert all(make(**{**values, key: end}) for end in (least, most))
+            ends = [end for end in (least, most) if whole and key != "groups"]
+            assert all(make(**{**values, key: end}) for end in ends)
             for wrong in (least - 1, most + 1):
                 with pytest.raises(SpecError):
                     make(**{**values, key: wrong})
@@ -710,6 +754,18 @@ VARIANTS: list[list[Operation]] = [
         Convolution(2, (3,), (1,), bias=True),
         Convolution(2, (3, 1), (1, 1)),
         Convolution(2, (1, 3), (1, 1)),
+        Convolution(2, (1, 3), (1, 1), dilation=(1, 2)),
+        Convolution(2, (1, 3), (1, 1), dilation=(2, 2)),
+        Convolution(2, (1, 3), (1, 1), groups=2),
+        Convolution(2, (1, 3), (1, 1), dilation=(2, 1), groups=2),
+    ],
+    [
+        TransposedConvolution(2, (3,), (1,)),
+        TransposedConvolution(2, (3,), (2,)),
+        TransposedConvolution(2, (3,), (2,), (1,)),
+        TransposedConvolution(2, (3,), (2,), (1,), True),
+        TransposedConvolution(2, (3, 3), (2, 1)),
+        TransposedConvolution(2, (3, 3), (2, 1), (0, 1)),
     ],
     [Pool((2,), (2,)), Pool((2,), (1,)), Pool((3,), (3,)), Pool((2, 1), (2, 1))],
     [each for kind in OPERATIONS for each, _ in kind.examples() if not kind.inner],
@@ -729,6 +785,7 @@ def test_what_does_not_fit_is_refused(operation: Operation, shapes: tuple[Shape,
     wrong = {
         "dense": ((2, 3),),
         "conv": ((2,),),
+        "conv_transpose": ((2,),),
         "avg_pool": ((2,),),
         "add": ((2,), (3,)),
         "multiply": ((2,), (2, 3)),

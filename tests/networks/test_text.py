@@ -142,7 +142,7 @@ FAULTS = {
     ),
     "an unknown option of several": (
         "x[2×3]\nh[2] = conv(x, kernel=3, size=2; U)",
-        "2:1: unknown option 'size': expected kernel, stride, padding",
+        "2:1: unknown option 'size': expected kernel, stride, padding, dilation, groups",
     ),
     "a wrong option": (
         "x[2×3]\nh[2] = conv(x, kernel=a; U)",

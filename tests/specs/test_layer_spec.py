@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.attention import Attention
 from conslaw_cli.families.layers import Branch, Layers
-from conslaw_cli.networks.operations.convolution import Convolution, Pool
+from conslaw_cli.networks.operations.convolution import Convolution, Pool, TransposedConvolution
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import ACTIVATIONS, Activation
 from conslaw_cli.networks.operations.reshape import Flat
 from conslaw_cli.specs.spec import parse
 
 LAYERS = (
-    "dense, power, conv1d, conv2d, avg_pool, residual, attention, linear, identity, relu, leaky_relu,"
+    "dense, power, conv1d, conv2d, conv_transpose1d, conv_transpose2d, avg_pool, residual, attention, linear, identity, relu, leaky_relu,"
     " abs, homogeneous, exp, smooth, flatten"
 )
 WORDS = "linear, identity, relu, leaky_relu, abs, homogeneous, exp, smooth, flatten"
@@ -75,6 +75,14 @@ def test_layers_on_vectors(layer: str, expected: object) -> None:
     ("layer", "expected"),
     [
         ("conv1d: {channels: 3, kernel: 2}", Convolution(3, (2,), (1,))),
+        (
+            "conv1d: {channels: 4, kernel: 2, dilation: 3, groups: 2}",
+            Convolution(4, (2,), (1,), dilation=(3,), groups=2),
+        ),
+        (
+            "conv_transpose1d: {channels: 4, kernel: 2, stride: 2, padding: 0}",
+            TransposedConvolution(4, (2,), (2,)),
+        ),
         ("conv1d: {channels: 3, kernel: [2], stride: [2]}", Convolution(3, (2,), (2,))),
         (
             "conv1d: {channels: 3, kernel: 2, padding: same, bias: true}",
@@ -86,7 +94,7 @@ def test_layers_on_vectors(layer: str, expected: object) -> None:
         ),
     ],
 )
-def test_layers_on_lines(layer: str, expected: Convolution) -> None:
+def test_layers_on_lines(layer: str, expected: Convolution | TransposedConvolution) -> None:
     assert architecture(f"{LINE}\nlayers: [{layer}]") == Layers((2, 6), (expected,))
 
 
@@ -303,8 +311,9 @@ MISTAKES = {
     f"{LINE}\nlayers: [conv1d: {{channels: 3, kernel: 2, padding: full}}]": (
         "2:52: padding: expected one of valid, same, circular, got 'full'"
     ),
-    f"{LINE}\nlayers: [conv1d: {{channels: 3, kernel: 2, dilation: 2}}]": (
-        "2:43: unknown key 'dilation'; expected one of channels, kernel, stride, padding, bias"
+    f"{LINE}\nlayers: [conv1d: {{channels: 3, kernel: 2, output_padding: 2}}]": (
+        "2:43: unknown key 'output_padding' (did you mean padding?); expected one of channels,"
+        " kernel, stride, padding, bias, dilation, groups"
     ),
     f"{LINE}\nlayers: [conv1d: {{channels: 3, kernel: [2, 2]}}]": (
         "2:40: kernel: expected one size or 1, got 2"

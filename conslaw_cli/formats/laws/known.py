@@ -131,6 +131,12 @@ def _view(part: Part, array: Block) -> _View:
             part.written,
         )
     turned = name if plain else f"{name}.reshape(-1, {last})"
+    if part.written and array.shape[3:] == (1,) and array.shape[0] == units:
+        shape = (units, part.width)  # each unit is a group
+        return _View(f"{name}.reshape{shape}", f"{name}_written", shape, False)
+    if part.written and len(array.shape) == 4:  # in groups
+        last *= array.shape[0]
+        turned = f"np.concatenate([each.reshape(-1, {array.shape[-1]}) for each in {name}], axis=1)"
     if part.written and last == units:
         symbol = name if len(array.shape) < 3 else f"{name}_written"
         return _View(turned, symbol, (part.size // last, last), True)
@@ -157,11 +163,21 @@ def _numpy(family: Family, blocks: Mapping[str, Block]) -> str:
         return f"{family.array}.reshape({family.rows}, -1).sum(axis=1)"
     if not isinstance(family, Form):
         return "theta"
-    code = {"full": _gram, "diagonal": _squares, "scalar": _total}[family.kind]
+    code = {"diagonal": _squares, "scalar": _total}.get(family.kind, _gram)
     total = _sum([(part.factor, code(part, blocks[part.array])) for part in family.parts])
     if family.kind == "full":
         return f"({total})[np.triu_indices({family.units})]"
+    if family.within:
+        return f"({total})[np.nonzero(np.triu({_mask(family)}))]"
     return f"[{total}]" if family.kind == "scalar" else total
+
+
+def _mask(family: Form) -> str:
+    """Return a matrix that is 0 where two units are in different blocks, else 1."""
+    labels = f"np.repeat(range({len(family.within)}), {list(family.within)})"
+    if len(set(family.within)) == 1:
+        labels = f"np.arange({family.units}) // {family.within[0]}"
+    return f"np.equal.outer(*2 * [{labels}])"
 
 
 def _gram(part: Part, array: Block) -> str:
@@ -223,6 +239,10 @@ def _symbolic(
         symbols["theta"] = (family.size, 1)
         return "theta"
     terms = [(part.factor, _term(family, part, blocks, symbols)) for part in family.parts]
+    if family.within:
+        labels = [k for k, n in enumerate(family.within) for _ in range(n)]
+        mask = f"Matrix({family.units}, {family.units}, lambda i, j: int(b[i] == b[j]))"
+        return f"HadamardProduct({_sum(terms)}, (lambda b: {mask})({labels}))"
     return f"Trace({_sum(terms)})" if family.kind == "scalar" else _sum(terms)
 
 

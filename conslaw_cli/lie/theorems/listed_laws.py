@@ -22,26 +22,28 @@ from conslaw_cli.records import Bound
 )
 def listed_laws(problem: Problem, evidence: Evidence) -> Proof | None:
     """Let N known laws be entries of matrices ``H_f = Σ_p c_p M_p M_pᵀ``, one for each space f, and
-    sums of the rows of arrays. Take the spaces in any order. Call an array free at f if it is
-    one M_p of f alone, and in no space after f. Then at least ``N − Σ κ_f`` of them are
-    independent at generic θ: with k the units of f beyond the columns of its free arrays, ``k =
-    max(0, n_f − Σ columns(M_p))``, κ_f is ``k (k + 1)/2`` where all entries of H_f are laws; where
-    those on its diagonal are, or its trace alone, it is 0 if an array is free, else all of them.
+    sums of the rows of arrays. Take the spaces in any order. Call an array free at f if it is one
+    M_p of f alone, and in no space after f. Then at least ``N − Σ κ_f`` of them are independent at
+    generic θ: with k the units of f beyond the columns of its free arrays, ``k = max(0, n_f − Σ
+    columns(M_p))``, κ_f is ``k (k + 1)/2`` where all entries of H_f are laws, of each block
+    likewise where those in blocks on its diagonal are; where those on its diagonal are, or its
+    trace alone, it is 0 if an array is free, else all of them.
 
     Hypotheses. A network under gradient flow, or decay of all arrays or some; every matrix M_p has
     all entries of one array, each once, one row for each unit, perhaps with the identity added.
 
-    Proof. Let h be the sum of ``tr(S_f H_f)``, S_f symmetric, diagonal or a multiple of the
-    identity, and of ``v·(A 1)`` over the arrays A with sums, with ∇h(θ) = 0. These (S, v) form a
-    linear space K, and N − dim K laws are independent. If S is 0 on all spaces before f, the
-    derivative of h by an array that is free at f is ``2 c_p S_f M_p``, and nothing else moves
-    with it, but ``v 1ᵀ`` where the sums of its rows are laws: so S_f vanishes on the columns of
-    M_p, in the second case on those columns' differences, one fewer for every sum of a unit.
-    Together these span n_f − k dimensions at generic θ, as their entries are different
-    parameters; a symmetric matrix that vanishes there has k (k + 1)/2 entries, a diagonal one, no
-    entry of M_p being 0, none. Where all S are 0, so are all v. Hence dim K ≤ Σ κ_f. The rank at
-    generic θ is largest, so this holds of any order; it is chosen so that κ is small. Under decay
-    a law h becomes ``e^{kλt} h``, with the same gradient by θ up to a factor. ∎
+    Proof. Let h be the sum of ``tr(S_f H_f)``, S_f symmetric, perhaps in blocks, diagonal or a
+    multiple of the identity, and of ``v·(A 1)`` over the arrays A with sums, with ∇h(θ) = 0. These
+    (S, v) form a linear space K, and N − dim K laws are independent. If S is 0 on all spaces before
+    f, the derivative of h by an array that is free at f is ``2 c_p S_f M_p``, and nothing else
+    moves with it, but ``v 1ᵀ`` where the sums of its rows are laws: so S_f vanishes on the columns
+    of M_p, in the second case on those columns' differences, one fewer for every sum of a unit.
+    Together these span n_f − k dimensions at generic θ, as their entries are different parameters;
+    a symmetric matrix that vanishes there has k (k + 1)/2 entries, a diagonal one, no entry of M_p
+    being 0, none; in blocks each is by itself, with the rows of M_p of its units. Where all S are
+    0, so are all v. Hence dim K ≤ Σ κ_f. The rank at generic θ is largest, so this holds of any
+    order; it is chosen so that κ is small. Under decay a law h becomes ``e^{kλt} h``, with the same
+    gradient by θ up to a factor. ∎
     """
     families = [each for each in problem.families() or () if _stays(each, problem.flow)]
     listed = sum(family.size for family in families)
@@ -93,10 +95,10 @@ def _loss(form: Form, uses: Counter[str], sums: Mapping[str, Sums]) -> int:
     for part in form.parts:
         if uses[part.array] == 1 and not part.linear:
             columns += part.width - _summed(part, sums) // (part.size // part.width)
-    if form.kind != "full":
+    if not form.blocks:
         return 0 if columns > 0 else form.size
-    beyond = max(0, form.units - columns)
-    return beyond * (beyond + 1) // 2
+    beyond = [max(0, n - columns) for n in form.blocks]
+    return sum(n * (n + 1) // 2 for n in beyond)
 
 
 def _summed(part: Part, sums: Mapping[str, Sums]) -> int:

@@ -7,7 +7,15 @@ tests of its laws follow.
 from __future__ import annotations
 
 from conslaw_cli.networks.operation import Operation
-from conslaw_cli.networks.operations.convolution import Averages, Convolution, Pool, Windows
+from conslaw_cli.networks.operations.convolution import (
+    Averages,
+    Convolution,
+    Grouped,
+    Pool,
+    Spread,
+    TransposedConvolution,
+    Windows,
+)
 from conslaw_cli.networks.operations.dense import Linear, Pointwise
 from conslaw_cli.networks.operations.elementwise import Activation, Exp, Power, Smooth
 from conslaw_cli.networks.operations.product import Add, Multiply
@@ -20,11 +28,14 @@ OPERATIONS: tuple[type[Operation], ...] = (
     Exp,
     Smooth,
     Convolution,
+    TransposedConvolution,
     Pool,
     Flat,
     Add,
     Multiply,
     Pointwise,
+    Grouped,
     Windows,
+    Spread,
     Averages,
 )

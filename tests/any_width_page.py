@@ -87,8 +87,10 @@ def _points(found: list[LawCount]) -> Iterator[str]:
     if lifted:
         yield "## Witnesses\n"
         yield (
-            "Strands are written by their units in each space, with how many there are of each;"
-            " ranks are those of brackets modulo the prime at the point of the seed.\n"
+            "A strand is written by its units in each space, inputs first, the constant that biases"
+            " are read from last, with how many strands are alike. *rank r of D*: dim Lie at the"
+            " block-diagonal point, modulo the prime, of the seed; the gradients of the witness's"
+            " laws have rank D − r there. Two strands of one kind stand for all pairs of it.\n"
         )
         yield from (f"- **{row.name}**: {bound.shown}" for row, bound in lifted)
         yield ""

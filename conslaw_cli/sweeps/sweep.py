@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import multiprocessing
 import os
 import signal
 import sys
@@ -23,8 +22,6 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from multiprocessing import connection
-from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
@@ -47,6 +44,8 @@ from conslaw_cli.records import OPEN, VERSION, LawCount, Trace
 from conslaw_cli.sweeps import signals
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from conslaw_cli.sweeps.store import RowId, Store
 
 Count = Callable[..., LawCount]
@@ -463,6 +462,8 @@ class _Child:
     """A forked process that counts the jobs it is given and sends each row as it is done."""
 
     def __init__(self, limits: Limits, count: Count) -> None:
+        import multiprocessing  # dear, and a count without a child needs none
+
         context = multiprocessing.get_context("fork")
         self.jobs: deque[Job] = deque()
         self._limits, self._since, self._dead = limits, 0.0, False
@@ -499,6 +500,8 @@ class _Child:
         """Wait until a row is there, it has died, has reached its time limit, or is to stop; return
         whether it is.
         """
+        from multiprocessing import connection
+
         until = self.deadline
         seconds = None if until == math.inf else max(0.0, until - time.monotonic())
         # Threads never hear signals: they began with them held back.

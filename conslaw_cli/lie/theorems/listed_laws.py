@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from conslaw_cli.flows import Flow, Kind
-from conslaw_cli.flows.decay import Decay
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
 from conslaw_cli.networks.known_laws import Family, Form, Named, Part, Sums
 from conslaw_cli.problems import Problem
@@ -65,8 +64,11 @@ def _stays(family: Family, flow: Flow) -> bool:
     """Whether laws stay laws under a flow: under decay those all of whose terms are of one degree
     in what decays; a matrix beside the identity gives terms of two.
     """
-    if not isinstance(flow, Decay) or isinstance(family, Sums):
+    if flow.kind is Kind.GRADIENT or isinstance(family, Sums):
         return True
+    from conslaw_cli.flows.decay import Decay
+
+    assert isinstance(flow, Decay)
     if not isinstance(family, Form):
         return flow.only is None
     decays = [flow.only is None or part.array in flow.only for part in family.parts]

@@ -150,8 +150,12 @@ def _found(problem: Problem, name: str, options: dict[str, Any], rational: bool)
         except MemoryBudgetError as error:
             if not (families := _known(problem)):
                 raise
-            say(f"only known laws are listed, others were not searched: {error}")
-            return Known(problem, families, count_laws(problem, **job), str(error))
+            count = count_laws(problem, **job)
+            if count.unknown_laws == 0:
+                say(f"no search beyond the known laws, which are complete: {error}")
+            else:
+                say(f"only known laws are listed, others were not searched: {error}")
+            return Known(problem, families, count, str(error))
         progress("all laws", 1.0)
         result = Result(search, count_laws(problem, **job))
         if not rational:

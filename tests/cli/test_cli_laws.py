@@ -207,11 +207,28 @@ def test_where_a_search_does_not_fit_the_known_laws_are_listed_and_what_would_is
         "  U1ᵀU1 − U2U2ᵀ = const   (5×5 symmetric, 15 laws)\n"
     )
     assert done.stderr.startswith(
-        "only known laws are listed, others were not searched: linear 5-5-5: 1916797311 monomials"
-        " of degree up to 8 need about "
+        "no search beyond the known laws, which are complete: linear 5-5-5: 1916797311 monomials of"
+        " degree up to 8 need about "
     )
     assert "the memory budget is 1 GiB; degree " in done.stderr
     assert done.stderr.endswith(" may fit\n")
+
+
+def test_others_may_be_missing_where_the_known_laws_are_not_known_to_be_complete() -> None:
+    done = laws("--widths", "2,600,600,2", "--activation", "linear")
+    assert done.exit_code == 0
+    assert done.stderr.startswith(
+        "only known laws are listed, others were not searched: linear 2-600-600-2: "
+    )
+
+
+def test_arrays_of_ones_own_have_no_next_layer() -> None:
+    phi = ("--phi", "A*B", "--array", "A=200x300", "--array", "B=300x200")
+    for format_ in ("text", "python"):
+        done = laws(*phi, "--format", format_)
+        assert done.exit_code == 0
+        assert "AᵀA − BBᵀ" in done.stdout or "A.T @ A - B @ B.T" in done.stdout
+        assert "leads from" not in done.stdout
 
 
 class Terminal(io.StringIO):

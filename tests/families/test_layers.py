@@ -353,7 +353,7 @@ def small(shape: Shape, layers: Sequence[Layer]) -> bool:
     return parameters <= 9 and prod(behind(shape, layers)) <= 9
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(random_networks())
 def test_engine_agrees_with_oracle_on_random_networks(layers: Layers) -> None:
     agrees(layers)

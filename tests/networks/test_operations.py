@@ -279,7 +279,7 @@ def test_what_is_held_is_what_is_declared(operation: Operation, shapes: tuple[Sh
 
 
 @every_case
-@pytest.mark.parametrize("units", [2, 3])
+@pytest.mark.parametrize("units", [2, 3, 4])
 def test_what_passes_is_what_is_declared_and_nothing_else(
     operation: Operation, shapes: tuple[Shape, ...], units: int
 ) -> None:

@@ -71,13 +71,13 @@ def _function(result: Result, suffix: str) -> Iterator[str]:
 
 def _known(known: Known, suffix: str) -> Iterator[str]:
     """Yield the lines of a function that returns the known laws of a large network."""
-    every = trained(known)
+    every, own = trained(known), known.count.own
     lines = [
         f"Return the {plural(known.listed, 'known law')}, which training by gradient flow keeps.",
-        *_order(every, known.problem.parameters),
+        *_order(every, known.problem.parameters, own),
     ]
     yield f"def laws{suffix}(theta):"
-    yield from _indented(f'"""{_quoted(known_title(known))}.\n\n{_text(lines, every)}\n"""')
+    yield from _indented(f'"""{_quoted(known_title(known))}.\n\n{_text(lines, every, own)}\n"""')
     yield from _cut(every)
     yield from _returned([f"{code}," for code in code_of(known)])
 
@@ -119,7 +119,7 @@ def _shape(array: Block) -> str:
 
 
 def _help(result: Result, arrays: Sequence[Block]) -> str:
-    search, own = result.search, "phi" in result.count.architecture
+    search, own = result.search, result.count.own
     size, number = len(search.parameters), len(search.generators) + len(result.quotients or ())
     lines = [
         f"Return {number} functionally independent quantities that training"
@@ -132,7 +132,7 @@ def _help(result: Result, arrays: Sequence[Block]) -> str:
     return _text([*lines, *_arguments(search.coordinates, arrays)], arrays, own)
 
 
-def _order(arrays: Sequence[Block], size: int, own: bool = False) -> list[str]:
+def _order(arrays: Sequence[Block], size: int, own: bool) -> list[str]:
     """Return how θ is made up of arrays; own: those of a map of one's own."""
     order = ", ".join(f"{array.name} ({' × '.join(map(str, array.shape))})" for array in arrays)
     leads = f"{arrays[0].name}[i, j] leads from unit i to unit j of the next layer; units are"
@@ -142,7 +142,7 @@ def _order(arrays: Sequence[Block], size: int, own: bool = False) -> list[str]:
     ]
 
 
-def _text(lines: Sequence[str], arrays: Sequence[Block], own: bool = False) -> str:
+def _text(lines: Sequence[str], arrays: Sequence[Block], own: bool) -> str:
     text = [piece for line in lines for piece in textwrap.wrap(line, _WIDTH)]
     layered = not own and all(array.name[0] in "Ub" for array in arrays)
     return "\n".join([*text, *(_PYTORCH if layered else [])])

@@ -140,7 +140,7 @@ def _listed(law: Law, result: Result) -> str:
 
 def _conventions(result: Result) -> Iterator[str]:
     names = [name for name in result.search.parameters if "[" in name]  # entries of arrays
-    names *= "phi" not in result.count.architecture  # not those of one's own
+    names *= not result.count.own
     if not result.search.generators:
         return
     yield from _of_layers(names)
@@ -152,6 +152,8 @@ def _conventions(result: Result) -> Iterator[str]:
 
 def _of_arrays(known: Known) -> Iterator[str]:
     """Yield what the names mean, from an entry of every array."""
+    if known.count.own:
+        return
     names = [array.entry(0) for array in trained(known)]
     yield from _of_layers(names)
     yield from _of_kernels(names)

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from conslaw_cli.networks.operations.dense import Linear
     from conslaw_cli.networks.operations.elementwise import Activation
     from conslaw_cli.networks.operations.reshape import Flat
-    from conslaw_cli.problems import Loss, Problem
-    from conslaw_cli.records import LawCount
+    from conslaw_cli.problems.problem import Loss, Problem
+    from conslaw_cli.problems.records import LawCount
 
 __version__ = "0.1.0"
 __all__ = [
@@ -83,8 +83,8 @@ _HOMES = {
     "networks.operations.dense": ("Linear",),
     "networks.operations.elementwise": ("Activation",),
     "networks.operations.reshape": ("Flat",),
-    "problems": ("Loss", "Problem"),
-    "records": ("LawCount",),
+    "problems.problem": ("Loss", "Problem"),
+    "problems.records": ("LawCount",),
 }
 """The modules of the public names."""
 

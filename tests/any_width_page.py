@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from conslaw_cli.records import LawCount
+from conslaw_cli.problems.records import LawCount
 from conslaw_cli.sweeps import lines
 
 ROOT = Path(__file__).resolve().parents[1]

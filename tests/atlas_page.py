@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from conslaw_cli.records import LawCount
+from conslaw_cli.problems.records import LawCount
 from conslaw_cli.specs.spec import load
 from conslaw_cli.sweeps import lines
 

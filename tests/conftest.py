@@ -12,8 +12,10 @@ from hypothesis import settings
 from conslaw_cli.families import layers
 from conslaw_cli.networks.graph import Graph
 
-settings.register_profile("suite", deadline=None)  # the machine may be busy with others
-settings.load_profile("suite")
+SUITE = settings(deadline=None)  # the machine may be busy with others
+settings.register_profile("suite", SUITE, derandomize=True)  # one commit, one verdict
+settings.register_profile("search", SUITE, max_examples=300)  # other examples each time
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
 def pytest_configure() -> None:

@@ -543,7 +543,9 @@ def test_a_type_checker_sees_what_a_user_may_write(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert 'user.py:8: note: Revealed type is "conslaw_cli.records.LawCount"' in done.stdout
+    assert (
+        'user.py:8: note: Revealed type is "conslaw_cli.problems.records.LawCount"' in done.stdout
+    )
     errors = {int(line) for line in re.findall(r"user\.py:(\d+): error", done.stdout)}
     assert errors == {9, 10, 11, 12, 13, 14}, done.stdout
     assert 'Unexpected keyword argument "sead" for "count_laws"' in done.stdout

@@ -10,7 +10,7 @@ import yaml
 
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.lie.count import count_laws
-from conslaw_cli.records import LawCount
+from conslaw_cli.problems.records import LawCount
 from conslaw_cli.specs import spec
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -9,7 +9,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "conslaw_cli"
 FLOORS = (
-    {"errors", "checks", "records"},
+    {"errors", "checks"},
     {"algebra"},
     {"networks"},
     {"flows"},

@@ -168,7 +168,7 @@ def _flags(text: str) -> str:
 def _examples() -> Sweep:
     """Return the paper's Examples 3.5 and 3.6 with n = 2, m = 3, r = 4."""
     from conslaw_cli.families.mlp import MLP
-    from conslaw_cli.problems import Problem
+    from conslaw_cli.problems.problem import Problem
     from conslaw_cli.specs.spec import Sweep
 
     relu = MLP((3, 4, 2), "relu", name="Example 3.5 (two-layer ReLU)")

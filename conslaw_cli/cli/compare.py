@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conslaw_cli.cli.options import say
-from conslaw_cli.records import LawCount
+from conslaw_cli.problems.records import LawCount
 from conslaw_cli.sweeps import files
 from conslaw_cli.sweeps.published import Published
 

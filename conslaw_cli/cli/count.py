@@ -25,8 +25,8 @@ from conslaw_cli.sweeps import signals
 
 if TYPE_CHECKING:
     from conslaw_cli.formats import Report
-    from conslaw_cli.problems import Problem
-    from conslaw_cli.records import LawCount
+    from conslaw_cli.problems.problem import Problem
+    from conslaw_cli.problems.records import LawCount
     from conslaw_cli.sweeps.store import RowId
 
 _ANOTHER = "conslaw count --widths 3,4,2 --activation relu --bias hidden"

@@ -9,7 +9,7 @@ import click
 from conslaw_cli.cli.asked import asked, asking
 
 if TYPE_CHECKING:
-    from conslaw_cli.problems import Architecture
+    from conslaw_cli.problems.problem import Architecture
 
 _ANOTHER = "conslaw describe --widths 3,4,2 --activation relu --bias hidden"
 

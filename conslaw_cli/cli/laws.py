@@ -28,8 +28,8 @@ from conslaw_cli.sweeps import signals
 if TYPE_CHECKING:
     from conslaw_cli.formats.laws import Known, Result
     from conslaw_cli.networks.known_laws import Family
-    from conslaw_cli.problems import Problem
-    from conslaw_cli.records import LawCount
+    from conslaw_cli.problems.problem import Problem
+    from conslaw_cli.problems.records import LawCount
 
 FORMATS = ("text", "json", "latex", "sympy", "python")
 _ANOTHER = "conslaw laws --widths 3,4,2 --activation linear --degree 2"

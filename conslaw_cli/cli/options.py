@@ -19,7 +19,7 @@ from conslaw_cli.sweeps.files import label
 
 if TYPE_CHECKING:
     from conslaw_cli.formats import Report
-    from conslaw_cli.records import LawCount
+    from conslaw_cli.problems.records import LawCount
 
 USAGE = 2
 REQUIREMENT = 1

@@ -17,7 +17,7 @@ from conslaw_cli.sweeps import signals
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from conslaw_cli.records import LawCount
+    from conslaw_cli.problems.records import LawCount
     from conslaw_cli.sweeps.sweep import Job
 
 SHOW_AFTER = 1.0
@@ -99,7 +99,7 @@ class _Done:
 
     def counts(self) -> str:
         """Return the numbers of rows."""
-        from conslaw_cli.records import VERDICTS
+        from conslaw_cli.problems.records import VERDICTS
 
         parts = [f"{self._verdicts[each]} {each}" for each in VERDICTS if self._verdicts[each]]
         return " · ".join([f"{self._verdicts.total()}/{self.rows}", *parts])

@@ -33,7 +33,7 @@ from conslaw_cli.sweeps import files, signals
 
 if TYPE_CHECKING:
     from conslaw_cli.formats import Report
-    from conslaw_cli.records import LawCount
+    from conslaw_cli.problems.records import LawCount
     from conslaw_cli.specs.spec import Sweep
     from conslaw_cli.sweeps.store import RowId, Store
     from conslaw_cli.sweeps.sweep import Job, Limits
@@ -91,7 +91,7 @@ def sweep(
         raise click.UsageError("give either --rows or --summary, not both")
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():
-        from conslaw_cli.records import VERSION
+        from conslaw_cli.problems.records import VERSION
         from conslaw_cli.specs.spec import load
         from conslaw_cli.sweeps.store import Store
         from conslaw_cli.sweeps.sweep import Limits, missing, plan
@@ -245,7 +245,7 @@ class _Turns:
 
     def arrived(self, job: Job, row: LawCount) -> None:
         """Note that the row of a job is in the store, unless a better one is."""
-        from conslaw_cli.records import OPEN
+        from conslaw_cli.problems.records import OPEN
 
         self._running.discard(job.id)
         best = self._store.verdict(job.id)

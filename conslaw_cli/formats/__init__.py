@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from conslaw_cli.records import LawCount
+from conslaw_cli.problems.records import LawCount
 
 NAMES = ("table", "json", "csv", "markdown", "latex")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from conslaw_cli.formats import Report
 from conslaw_cli.formats.words import architecture_keys, flow_text, flowing, value_text
-from conslaw_cli.records import LawCount
+from conslaw_cli.problems.records import LawCount
 
 _FIGURES: dict[str, Callable[[LawCount], Any]] = {
     "parameters": lambda row: row.parameters,

@@ -12,7 +12,7 @@ from conslaw_cli.formats.words import (
     probability,
     reason,
 )
-from conslaw_cli.records import GRADIENT, Bound, LawCount
+from conslaw_cli.problems.records import GRADIENT, Bound, LawCount
 
 _LIE = "dim Lie(W_φ)(θ)"
 _LIE_OF_FLOW = "dim Lie(f_0, X_a)(state)"

@@ -16,8 +16,8 @@ from conslaw_cli.lie.theorems.flows import decays_as_one, homogeneous_decay
 from conslaw_cli.lie.theorems.structure import parts_of
 from conslaw_cli.networks.operation import Operation
 from conslaw_cli.networks.operations import OPERATIONS
-from conslaw_cli.problems import Problem
-from conslaw_cli.records import Bound, LawCount
+from conslaw_cli.problems.problem import Problem
+from conslaw_cli.problems.records import Bound, LawCount
 
 _PACKAGE = Path(__file__).parents[1]
 

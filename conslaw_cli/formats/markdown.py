@@ -21,7 +21,7 @@ from conslaw_cli.formats.words import (
     totals,
     verdict_lines,
 )
-from conslaw_cli.records import LawCount
+from conslaw_cli.problems.records import LawCount
 
 _MARKUP = re.compile(r"[\\`*\[\]<>|~&$#]|(?<![^\W_])_|_(?![^\W_])")
 """What Markdown would read as markup; an underscore inside a word is none."""

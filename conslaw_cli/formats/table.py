@@ -28,7 +28,7 @@ from conslaw_cli.formats.words import (
     totals,
     verdict_lines,
 )
-from conslaw_cli.records import LawCount
+from conslaw_cli.problems.records import LawCount
 
 _GAP = "  "
 _BOLD = "1"

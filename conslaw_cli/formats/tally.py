@@ -8,7 +8,7 @@ from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from conslaw_cli.records import VERDICTS, LawCount
+from conslaw_cli.problems.records import VERDICTS, LawCount
 
 SHOWN = 20
 """Exceptions of a sweep that are listed one by one."""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from conslaw_cli.flows import names
 from conslaw_cli.formats.tally import SHOWN, Tally
-from conslaw_cli.records import GRADIENT, OPEN, LawCount
+from conslaw_cli.problems.records import GRADIENT, OPEN, LawCount
 
 NONE = "-"
 

@@ -25,7 +25,7 @@ from conslaw_cli.algebra.kernel import rank_and_kernel
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.formulas.tex import symbol
 from conslaw_cli.laws.values import Law, LawSearch, Polynomial, listed
-from conslaw_cli.problems import Problem
+from conslaw_cli.problems.problem import Problem
 
 MAX_COLUMNS = 4000
 """Monomials in θ and the constants, at most."""

@@ -27,7 +27,7 @@ from conslaw_cli.laws.values import Law, listed
 from conslaw_cli.lie.budget import SMALL_MEMORY, budget_of, check_budget
 from conslaw_cli.lie.closure import driven
 from conslaw_cli.networks.known_laws import Laws
-from conslaw_cli.problems import Problem
+from conslaw_cli.problems.problem import Problem
 
 MAX_DEGREE = 40
 MAX_FIELD = 32

@@ -60,7 +60,7 @@ from conslaw_cli.laws.totals import totals
 from conslaw_cli.laws.values import Law, LawSearch, Polynomial
 from conslaw_cli.lie.trials import SURE
 from conslaw_cli.networks.gradients import GradientFields
-from conslaw_cli.problems import Architecture, Problem
+from conslaw_cli.problems.problem import Architecture, Problem
 
 SMALL_CLASS = 12
 """Classes up to this size are first tested many at a time."""

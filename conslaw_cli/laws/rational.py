@@ -28,7 +28,7 @@ from conslaw_cli.algebra.kernel import rank_and_kernel
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.laws.values import LawSearch, Polynomial
-from conslaw_cli.problems import Problem
+from conslaw_cli.problems.problem import Problem
 
 MAX_COLUMNS = 60_000
 """Monomials of all numerators that are looked for, together."""

@@ -9,7 +9,7 @@ from math import gcd, prod
 from conslaw_cli.families.formulas.terms import Radical
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.networks.known_laws import Laws
-from conslaw_cli.problems import Architecture, Problem
+from conslaw_cli.problems.problem import Architecture, Problem
 
 
 @dataclass(frozen=True, slots=True)

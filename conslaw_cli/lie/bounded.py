@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from conslaw_cli.lie.theorems import THEOREMS, Evidence, Needs, Proof
-from conslaw_cli.problems import Problem
-from conslaw_cli.records import VERSION, LawCount
+from conslaw_cli.problems.problem import Problem
+from conslaw_cli.problems.records import VERSION, LawCount
 
 
 def bounded(problem: Problem, reason: str, proofs: Iterable[Proof] = ()) -> LawCount | None:

@@ -9,7 +9,7 @@ from conslaw_cli.errors import MemoryBudgetError
 from conslaw_cli.lie.closure import CHUNK_BYTES, FEWEST_LEVELS
 from conslaw_cli.lie.theorems import settled_by_structure
 from conslaw_cli.lie.theorems.structure import chain_of, parts_of
-from conslaw_cli.problems import Problem
+from conslaw_cli.problems.problem import Problem
 
 HIGH_ORDER = 3
 """Order of jets at which one field must fit the memory; longer traces of networks with large images

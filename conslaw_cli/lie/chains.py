@@ -15,7 +15,7 @@ from conslaw_cli.networks.chains import Chain
 from conslaw_cli.networks.operation import Operation
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import Activation
-from conslaw_cli.problems import Architecture
+from conslaw_cli.problems.problem import Architecture
 
 
 def spare(chain: Chain, times: int = 1) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from conslaw_cli.flows import Kind
 from conslaw_cli.lie.theorems.segments import cut
 from conslaw_cli.lie.theorems.single_field import is_scalar
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
-from conslaw_cli.problems import Problem
+from conslaw_cli.problems.problem import Problem
 
 
 def closed_form(problem: Problem) -> int | None:

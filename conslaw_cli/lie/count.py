@@ -19,8 +19,8 @@ from conslaw_cli.lie.bounded import bounded
 from conslaw_cli.lie.closure import RankTrace, spanning
 from conslaw_cli.lie.orbit import Orbit, Steps, orbit
 from conslaw_cli.lie.theorems import THEOREMS, Evidence, Needs, Proof, Theorem
-from conslaw_cli.problems import Architecture, Problem
-from conslaw_cli.records import VERSION, Bound, LawCount, Trace
+from conslaw_cli.problems.problem import Architecture, Problem
+from conslaw_cli.problems.records import VERSION, Bound, LawCount, Trace
 
 LAW_TRIALS = 3
 """Fresh primes and points at which ranks of laws are computed again where laws beyond these seem to

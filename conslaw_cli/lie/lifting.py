@@ -20,8 +20,8 @@ from conslaw_cli.lie.theorems.theorem import Proof
 from conslaw_cli.lie.theorems.wide_chains import listed_of
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.units import Units
-from conslaw_cli.problems import Problem
-from conslaw_cli.records import Bound, Trace
+from conslaw_cli.problems.problem import Problem
+from conslaw_cli.problems.records import Bound, Trace
 
 
 def lifting(problem: Problem, graph: Graph) -> Lifting | None:

@@ -35,7 +35,7 @@ from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.networks.operation import Index
 from conslaw_cli.networks.units import Sizes, Units
-from conslaw_cli.problems import Problem
+from conslaw_cli.problems.problem import Problem
 
 Strand = Sizes
 """How many units of each space a strand has (networks/units.py); of the constant unit, 1 or 0."""

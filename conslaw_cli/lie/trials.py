@@ -20,7 +20,7 @@ from conslaw_cli.algebra.field import PRIMES_IN_RANGE, SMALLEST_PRIME, PrimeFiel
 from conslaw_cli.flows import VectorFields
 from conslaw_cli.lie.closure import RankTrace, Sampler, close, confirms
 from conslaw_cli.lie.ranks import folding
-from conslaw_cli.records import Trace
+from conslaw_cli.problems.records import Trace
 
 SURE = 2.0**-60
 """A count that is not proved is repeated until its error probability is below this."""

@@ -31,7 +31,7 @@ from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.flows.names import ArrayError, label
 from conslaw_cli.networks.operations.dense import MAX_WIDTH
 from conslaw_cli.networks.operations.elementwise import MAX_POWER, NAMES, activation
-from conslaw_cli.problems import Architecture, Problem
+from conslaw_cli.problems.problem import Architecture, Problem
 from conslaw_cli.specs import custom_spec, layer_spec, readers
 from conslaw_cli.specs.readers import Reader
 

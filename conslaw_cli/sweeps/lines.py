@@ -18,7 +18,7 @@ import re
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, NamedTuple
 
-from conslaw_cli.records import VERDICTS, LawCount
+from conslaw_cli.problems.records import VERDICTS, LawCount
 from conslaw_cli.sweeps.validity import flaw
 
 _BOM = b"\xef\xbb\xbf"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
-from conslaw_cli.records import VERDICTS, LawCount, Verdict
+from conslaw_cli.problems.records import VERDICTS, LawCount, Verdict
 from conslaw_cli.sweeps.files import label
 from conslaw_cli.sweeps.lines import name_of
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from conslaw_cli.errors import OutputError, SpecError
-from conslaw_cli.records import VERDICTS, LawCount
+from conslaw_cli.problems.records import VERDICTS, LawCount
 from conslaw_cli.sweeps import files, lines, signals
 from conslaw_cli.sweeps.journal import Journal
 

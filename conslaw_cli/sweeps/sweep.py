@@ -39,8 +39,8 @@ from conslaw_cli.errors import (
 from conslaw_cli.lie.bounded import bounded
 from conslaw_cli.lie.budget import ENGINE_LIMIT, default_memory, estimated_seconds
 from conslaw_cli.lie.count import count_laws
-from conslaw_cli.problems import Architecture, Problem
-from conslaw_cli.records import OPEN, VERSION, LawCount, Trace
+from conslaw_cli.problems.problem import Architecture, Problem
+from conslaw_cli.problems.records import OPEN, VERSION, LawCount, Trace
 from conslaw_cli.sweeps import signals
 
 if TYPE_CHECKING:

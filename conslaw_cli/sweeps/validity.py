@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from conslaw_cli.records import OPEN, Bound, LawCount, job_hash
+from conslaw_cli.problems.records import OPEN, Bound, LawCount, job_hash
 
 _COUNTS = ("parameters", "dim_lie", "laws", "known_listed", "known_independent", "unknown_laws")
 _FIGURES = ("degree", "linear", "independent", "known", "new", "not_polynomial")

@@ -25,7 +25,7 @@ from conslaw_cli.cli import main, progress
 from conslaw_cli.cli.options import FORMATS
 from conslaw_cli.formats import NAMES
 from conslaw_cli.lie.closed_forms import closed_form
-from conslaw_cli.problems import Problem
+from conslaw_cli.problems.problem import Problem
 from conslaw_cli.sweeps.sweep import Job, Limits, run
 
 SMALL = """

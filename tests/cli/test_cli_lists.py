@@ -16,7 +16,7 @@ from conslaw_cli.flows.momentum import Momentum
 from conslaw_cli.formats.bibtex import PAPERS, quoted, render_bibtex
 from conslaw_cli.formats.lists import LISTS, carried
 from conslaw_cli.lie.count import count_laws
-from conslaw_cli.problems import Problem
+from conslaw_cli.problems.problem import Problem
 
 ROOT = Path(__file__).parents[2]
 

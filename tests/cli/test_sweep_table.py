@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from conslaw_cli.cli import main
 from conslaw_cli.formats.table import SweepTable
 from conslaw_cli.formats.words import shortened
-from conslaw_cli.records import LawCount
+from conslaw_cli.problems.records import LawCount
 from conslaw_cli.sweeps.sweep import Job, run
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -32,7 +32,7 @@ from conslaw_cli.networks.operations.convolution import Convolution, Pool
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import HOMOGENEOUS, Activation
 from conslaw_cli.networks.operations.reshape import Flat
-from conslaw_cli.problems import Architecture, Problem
+from conslaw_cli.problems.problem import Architecture, Problem
 
 RELU = Activation("relu")
 BATTERY: Mapping[str, Sequence[Architecture]] = {

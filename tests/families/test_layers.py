@@ -33,8 +33,8 @@ from conslaw_cli.networks.operations.convolution import Convolution, Pool, Trans
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import Activation
 from conslaw_cli.networks.operations.reshape import Flat
-from conslaw_cli.problems import Architecture, Problem
-from conslaw_cli.records import LawCount
+from conslaw_cli.problems.problem import Architecture, Problem
+from conslaw_cli.problems.records import LawCount
 from conslaw_cli.specs import spec
 
 FAMILIES = Path(__file__).parents[2] / "configs" / "families.yaml"

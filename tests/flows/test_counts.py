@@ -19,7 +19,7 @@ from conslaw_cli.flows.metrics import Power
 from conslaw_cli.flows.mirror import Mirror
 from conslaw_cli.flows.momentum import Momentum
 from conslaw_cli.lie.closed_forms import charges
-from conslaw_cli.records import LawCount
+from conslaw_cli.problems.records import LawCount
 
 SMALL = [
     MLP((1, 1, 1), "linear"),

@@ -201,7 +201,7 @@ def test_the_table_shows_flow_and_state_only_beside_other_flows() -> None:
 
 
 def test_a_row_tells_flow_and_state_only_of_other_flows() -> None:
-    from conslaw_cli.records import LawCount
+    from conslaw_cli.problems.records import LawCount
 
     linear = MLP((3, 4, 2), "linear")
     plain, moving = (count_laws(Problem(linear, flow)).to_json() for flow in (GRADIENT, Momentum()))

@@ -34,7 +34,7 @@ from conslaw_cli.lie import budget
 from conslaw_cli.lie.theorems import flows
 from conslaw_cli.lie.theorems.flows import is_homogeneous
 from conslaw_cli.networks.graph import Graph
-from conslaw_cli.records import LawCount
+from conslaw_cli.problems.records import LawCount
 
 
 def counted(architecture: Any, flow: Asked) -> LawCount:

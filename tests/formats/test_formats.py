@@ -19,7 +19,7 @@ from conslaw_cli.formats import NAMES, Report, render
 from conslaw_cli.formats.explain import explain
 from conslaw_cli.formats.tally import Tally
 from conslaw_cli.formats.words import columns, label, probability, value_text
-from conslaw_cli.records import Bound, LawCount, Trace
+from conslaw_cli.problems.records import Bound, LawCount, Trace
 
 P = 8388593
 RELU = LawCount(

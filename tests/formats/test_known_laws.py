@@ -24,8 +24,8 @@ from conslaw_cli.networks.operations.convolution import Convolution, Pool
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import Activation
 from conslaw_cli.networks.operations.reshape import Flat
-from conslaw_cli.problems import Architecture, Problem
-from conslaw_cli.records import LawCount
+from conslaw_cli.problems.problem import Architecture, Problem
+from conslaw_cli.problems.records import LawCount
 
 RELU = Activation("relu")
 ROW = LawCount("a", {}, 0, "1", 0.5, "bounded", laws_at_least=1, reason="a test")

@@ -17,7 +17,7 @@ from conslaw_cli.formats.laws import Result, render
 from conslaw_cli.laws import polynomials
 from conslaw_cli.laws.plan import MAX_FIELD, Plan
 from conslaw_cli.laws.values import Polynomial
-from conslaw_cli.problems import Problem
+from conslaw_cli.problems.problem import Problem
 
 Custom = CustomMap | CustomFields
 

@@ -54,7 +54,7 @@ from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Laws, join
 from conslaw_cli.networks.operation import Node, Operation, Read
 from conslaw_cli.networks.wiring import Wire, Wiring
-from conslaw_cli.problems import Architecture, Problem
+from conslaw_cli.problems.problem import Architecture, Problem
 from conslaw_cli.specs import spec
 
 CONFIGS = Path(__file__).parents[2] / "configs"

@@ -30,7 +30,7 @@ from conslaw_cli.laws.flowing import symmetry_of
 from conslaw_cli.laws.monomials import classes, monomials
 from conslaw_cli.laws.symmetry import NONE, Symmetry, symmetry
 from conslaw_cli.networks.gradients import GradientFields
-from conslaw_cli.problems import Architecture, Problem
+from conslaw_cli.problems.problem import Architecture, Problem
 from conslaw_cli.specs import spec
 
 FIELD = PrimeField(8388593)

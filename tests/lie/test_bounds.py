@@ -34,8 +34,8 @@ from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.networks.operations.convolution import Convolution, Pool
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.reshape import Flat
-from conslaw_cli.problems import Architecture, Problem
-from conslaw_cli.records import Bound
+from conslaw_cli.problems.problem import Architecture, Problem
+from conslaw_cli.problems.records import Bound
 
 P = 8388593
 PROPERTY = settings(max_examples=50, deadline=None)

@@ -39,8 +39,8 @@ from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Laws, join
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import Activation
-from conslaw_cli.problems import Problem
-from conslaw_cli.records import Bound, LawCount, Trace
+from conslaw_cli.problems.problem import Problem
+from conslaw_cli.problems.records import Bound, LawCount, Trace
 from conslaw_cli.sweeps.sweep import plan
 
 PROPERTY = settings(max_examples=40, deadline=None)

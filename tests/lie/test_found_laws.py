@@ -22,7 +22,7 @@ from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import join
 from conslaw_cli.networks.operations.convolution import Convolution
 from conslaw_cli.networks.operations.dense import Linear
-from conslaw_cli.problems import Problem
+from conslaw_cli.problems.problem import Problem
 from conslaw_cli.sweeps.validity import flaw
 
 NAME = lambda case: getattr(case, "name", str(case))[:40]  # noqa: E731

@@ -17,8 +17,8 @@ from conslaw_cli.lie import count
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.lie.theorems import THEOREMS, Evidence, Needs, Proof, Theorem
 from conslaw_cli.networks.operations.dense import Linear
-from conslaw_cli.problems import Problem
-from conslaw_cli.records import LawCount
+from conslaw_cli.problems.problem import Problem
+from conslaw_cli.problems.records import LawCount
 
 BY_NAME = {theorem.name: theorem for theorem in THEOREMS}
 NAME = lambda case: getattr(case, "name", str(case))  # noqa: E731

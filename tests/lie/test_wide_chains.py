@@ -21,7 +21,7 @@ from conslaw_cli.lie.intervals import by_intervals
 from conslaw_cli.lie.theorems import THEOREMS, Evidence
 from conslaw_cli.lie.theorems.structure import chain_of
 from conslaw_cli.networks.chains import Chain
-from conslaw_cli.records import LawCount
+from conslaw_cli.problems.records import LawCount
 
 BY_NAME = {theorem.name: theorem for theorem in THEOREMS}
 FIGURES = ("dim_lie", "laws", "known_listed", "known_independent", "timeless", "verdict")

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.mlp import BIASES, LOSSES, MLP
 from conslaw_cli.networks.operations.elementwise import ACTIVATIONS
-from conslaw_cli.problems import Problem
+from conslaw_cli.problems.problem import Problem
 from conslaw_cli.specs import spec
 from conslaw_cli.specs.spec import Sweep, from_flags, load, parse
 

@@ -19,7 +19,7 @@ from conslaw_cli.errors import SpecError
 from conslaw_cli.families.formulas.custom import CustomFields
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.lie.count import count_laws
-from conslaw_cli.records import LawCount
+from conslaw_cli.problems.records import LawCount
 from conslaw_cli.specs import spec
 from conslaw_cli.sweeps import lines
 from conslaw_cli.sweeps.published import Comparison, Published

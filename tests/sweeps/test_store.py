@@ -25,8 +25,8 @@ from conslaw_cli.errors import OutputError, SpecError
 from conslaw_cli.families.formulas.custom import CustomMap
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.lie.count import count_laws
-from conslaw_cli.problems import Architecture, Problem
-from conslaw_cli.records import VERSION, LawCount
+from conslaw_cli.problems.problem import Architecture, Problem
+from conslaw_cli.problems.records import VERSION, LawCount
 from conslaw_cli.sweeps import lines, signals
 from conslaw_cli.sweeps.store import RowId, Store
 from conslaw_cli.sweeps.sweep import Job, Limits, plan, resume, run

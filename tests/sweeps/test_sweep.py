@@ -37,8 +37,8 @@ from conslaw_cli.flows.mirror import Mirror
 from conslaw_cli.flows.momentum import Momentum
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks.operations.convolution import Convolution
-from conslaw_cli.problems import Architecture, Problem
-from conslaw_cli.records import VERSION, Bound, LawCount, Trace
+from conslaw_cli.problems.problem import Architecture, Problem
+from conslaw_cli.problems.records import VERSION, Bound, LawCount, Trace
 from conslaw_cli.sweeps.store import Store
 from conslaw_cli.sweeps.sweep import Job, Limits, missing, plan, resume, run
 

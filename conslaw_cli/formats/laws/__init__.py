@@ -16,8 +16,8 @@ from conslaw_cli.formats.words import has_theory, label, plural
 from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.values import Law, LawSearch, Polynomial
 from conslaw_cli.networks.known_laws import Family
-from conslaw_cli.problems import Problem
-from conslaw_cli.records import LawCount
+from conslaw_cli.problems.problem import Problem
+from conslaw_cli.problems.records import LawCount
 
 NAMES = ("text", "json", "latex", "sympy", "python")
 

@@ -9,7 +9,7 @@ from typing import Any
 from conslaw_cli.formats.laws import Known, Result, coefficients, groups
 from conslaw_cli.formats.laws.known import json_value
 from conslaw_cli.laws.values import Law, LawSearch
-from conslaw_cli.records import GRADIENT
+from conslaw_cli.problems.records import GRADIENT
 
 
 def render_json(results: Sequence[Result | Known]) -> str:

@@ -15,7 +15,7 @@ from conslaw_cli.formats.laws import Known
 from conslaw_cli.formats.laws.arrays import Block
 from conslaw_cli.formats.words import label, plural, reason
 from conslaw_cli.networks.known_laws import Family, Form, Part, Sums
-from conslaw_cli.records import LawCount
+from conslaw_cli.problems.records import LawCount
 
 
 def title(known: Known) -> str:

@@ -30,7 +30,7 @@ from conslaw_cli.lie.theorems.wide_chains import (
     wide_gated_layers,
     wide_linear_layers,
 )
-from conslaw_cli.problems import Problem
+from conslaw_cli.problems.problem import Problem
 
 __all__ = ["THEOREMS", "Evidence", "Needs", "Proof", "Theorem", "settled_by_structure"]
 

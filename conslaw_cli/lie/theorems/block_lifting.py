@@ -5,7 +5,7 @@ from __future__ import annotations
 from conslaw_cli.flows import Kind
 from conslaw_cli.lie.theorems.structure import network_of, parts_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
-from conslaw_cli.problems import Problem
+from conslaw_cli.problems.problem import Problem
 
 
 @theorem(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
-from conslaw_cli.problems import Problem
-from conslaw_cli.records import Bound
+from conslaw_cli.problems.problem import Problem
+from conslaw_cli.problems.records import Bound
 
 _PAPER = (
     "Marcotte, Gribonval, Peyré: Abide by the Law and Follow the Flow: Conservation Laws for"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from conslaw_cli.lie.theorems.structure import parts_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
-from conslaw_cli.problems import Problem
-from conslaw_cli.records import OPEN, Bound, LawCount, Trace
+from conslaw_cli.problems.problem import Problem
+from conslaw_cli.problems.records import OPEN, Bound, LawCount, Trace
 
 
 @theorem(

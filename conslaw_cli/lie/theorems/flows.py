@@ -11,8 +11,8 @@ from conslaw_cli.lie import chains
 from conslaw_cli.lie.theorems.paths import is_monomial, path_rank
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
-from conslaw_cli.problems import Problem
-from conslaw_cli.records import Bound, LawCount, Trace
+from conslaw_cli.problems.problem import Problem
+from conslaw_cli.problems.records import Bound, LawCount, Trace
 
 
 def _separable(problem: Problem) -> bool:

@@ -20,8 +20,8 @@ from conslaw_cli.lie.ranks import law_rank
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Laws, Named
-from conslaw_cli.problems import Problem
-from conslaw_cli.records import Bound
+from conslaw_cli.problems.problem import Problem
+from conslaw_cli.problems.records import Bound
 
 DEGREES = (1, 2)
 MAX_DIMENSION = 200

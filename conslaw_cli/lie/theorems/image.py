@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conslaw_cli.lie.theorems.structure import chain_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Proof, theorem
-from conslaw_cli.problems import Problem
+from conslaw_cli.problems.problem import Problem
 
 
 @theorem(

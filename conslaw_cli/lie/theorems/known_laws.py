@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from conslaw_cli.lie.ranks import law_rank
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
-from conslaw_cli.problems import Problem
-from conslaw_cli.records import Bound
+from conslaw_cli.problems.problem import Problem
+from conslaw_cli.problems.records import Bound
 
 
 @theorem(

@@ -6,8 +6,8 @@ from math import comb
 
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Proof, theorem
-from conslaw_cli.problems import Problem
-from conslaw_cli.records import Bound, Trace
+from conslaw_cli.problems.problem import Problem
+from conslaw_cli.problems.records import Bound, Trace
 
 
 def _pair(problem: Problem) -> Chain | None:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from conslaw_cli.flows import Flow, Kind
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
 from conslaw_cli.networks.known_laws import Family, Form, Named, Part, Sums
-from conslaw_cli.problems import Problem
-from conslaw_cli.records import Bound
+from conslaw_cli.problems.problem import Problem
+from conslaw_cli.problems.records import Bound
 
 
 @theorem(

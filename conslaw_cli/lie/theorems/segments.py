@@ -10,8 +10,8 @@ from conslaw_cli.lie.ranks import law_rank
 from conslaw_cli.lie.theorems.single_field import is_scalar
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
-from conslaw_cli.problems import Problem
-from conslaw_cli.records import Bound
+from conslaw_cli.problems.problem import Problem
+from conslaw_cli.problems.records import Bound
 
 
 @theorem(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from conslaw_cli.flows import Kind
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Proof, theorem
-from conslaw_cli.problems import Problem
-from conslaw_cli.records import Bound
+from conslaw_cli.problems.problem import Problem
+from conslaw_cli.problems.records import Bound
 
 
 @theorem(

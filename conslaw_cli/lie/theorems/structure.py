@@ -10,7 +10,7 @@ from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.networks.chains import Chain
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.operations.dense import Linear
-from conslaw_cli.problems import Loss, Problem
+from conslaw_cli.problems.problem import Loss, Problem
 
 __all__ = ["Chain", "chain_of", "network_of", "parts_of"]
 

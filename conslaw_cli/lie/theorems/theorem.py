@@ -10,8 +10,8 @@ from conslaw_cli.flows import Kind
 from conslaw_cli.lie.closure import Sampler
 from conslaw_cli.lie.orbit import Orbit
 from conslaw_cli.lie.trials import Run
-from conslaw_cli.problems import Problem
-from conslaw_cli.records import Bound, LawCount, Trace
+from conslaw_cli.problems.problem import Problem
+from conslaw_cli.problems.records import Bound, LawCount, Trace
 
 
 class Needs(Enum):

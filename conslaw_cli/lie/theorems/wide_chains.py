@@ -15,8 +15,8 @@ from conslaw_cli.lie import chains
 from conslaw_cli.lie.theorems.single_field import is_scalar
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
-from conslaw_cli.problems import Problem
-from conslaw_cli.records import Bound, LawCount, Trace
+from conslaw_cli.problems.problem import Problem
+from conslaw_cli.problems.records import Bound, LawCount, Trace
 
 
 @theorem(

@@ -26,7 +26,7 @@ from conslaw_cli.lie.count import count_laws
 from conslaw_cli.lie.theorems import THEOREMS, Evidence
 from conslaw_cli.lie.theorems.paths import is_monomial
 from conslaw_cli.lie.theorems.structure import parts_of
-from conslaw_cli.problems import Architecture, Problem
+from conslaw_cli.problems.problem import Architecture, Problem
 from conslaw_cli.sweeps.sweep import plan
 
 Custom = CustomMap | CustomFields | RandomFields

@@ -27,7 +27,7 @@ from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
 from conslaw_cli.flows.grammar import Choice
 from conslaw_cli.networks.known_laws import Laws
-from conslaw_cli.records import LawCount
+from conslaw_cli.problems.records import LawCount
 from conslaw_cli.sweeps.sweep import plan
 from conslaw_cli.sweeps.validity import flaw
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from conslaw_cli.families.mlp import MLP as Perceptron
 from conslaw_cli.lie.count import count_laws
-from conslaw_cli.records import Bound, LawCount, Trace, canonical_json
+from conslaw_cli.problems.records import Bound, LawCount, Trace, canonical_json
 from conslaw_cli.sweeps.store import Store
 
 COUNT = st.integers(0, 10**12)

@@ -17,7 +17,7 @@ from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Family, Laws
-from conslaw_cli.records import job_hash
+from conslaw_cli.problems.records import job_hash
 
 if TYPE_CHECKING:
     from conslaw_cli.algebra.expansion import Expansion

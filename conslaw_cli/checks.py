@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from importlib import import_module
 from typing import Any
 
 from conslaw_cli.errors import SpecError
@@ -107,6 +108,19 @@ def job(seed: object, memory: object) -> None:
         raise SpecError(
             f"memory: expected a number of bytes, an integer such as 8 * 2**30, got {shown(memory)}"
         )
+
+
+def extra(module: str, name: str) -> Any:
+    """Import a module of a library that only an extra brings (``pip install 'conslaw[name]'``).
+    Raise SpecError, which says so in one line, where it is not installed.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        library = module.partition(".")[0]
+        if error.name is None or error.name.partition(".")[0] != library:
+            raise  # installed, and broken
+        raise SpecError(f"{library} is not installed: pip install 'conslaw[{name}]'") from None
 
 
 def near(word: str, known: Iterable[str]) -> str:

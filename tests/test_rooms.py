@@ -15,7 +15,7 @@ FLOORS = (
     {"flows"},
     {"families", "problems"},
     {"lie"},
-    {"laws"},
+    {"laws", "simulation"},
     {"specs", "sweeps", "formats"},
     {"cli"},
     {"__init__", "__main__"},

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from conslaw_cli.flows import Kind, Model, VectorFields
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.grammar import Choice
-from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.networks.known_laws import Family, Laws
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,10 @@ class Gradient:
     def laws(self, model: Model) -> Laws:
         """Return those of gradient flow."""
         return model.laws()
+
+    def kept(self, model: Model, families: Sequence[Family]) -> Sequence[Family]:
+        """Return all of them."""
+        return families
 
     def coordinates(self, model: Model) -> Coordinates:
         """Return θ."""

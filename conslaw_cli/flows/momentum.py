@@ -25,8 +25,9 @@ docs/flows.md has the proofs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, ClassVar
 
 import numpy as np
@@ -36,16 +37,17 @@ from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.series import Series
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Asked, Copied, Kind, Model, Transporting, VectorFields
-from conslaw_cli.flows.charges import boosted, exchanges, linear, open_spaces, rotations
-from conslaw_cli.flows.charts import Chart
+from conslaw_cli.flows.charges import charges, exchanges, linear, rotating, rotations, standing
+from conslaw_cli.flows.charts import Chart, Scale
 from conslaw_cli.flows.controlled import Controlled
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
 from conslaw_cli.flows.friction import Friction
 from conslaw_cli.flows.grammar import Choice, Keys
+from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.mirror import Mirror
 from conslaw_cli.flows.names import Arrays
-from conslaw_cli.flows.spaces import spaces
-from conslaw_cli.networks.known_laws import Laws, join
+from conslaw_cli.networks.gradients import GradientFields
+from conslaw_cli.networks.known_laws import Family, Laws, join
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +138,33 @@ class Momentum:
 
     def laws(self, model: Model) -> Laws:
         """Return Noether's laws (module docstring)."""
-        arrays, found = Arrays.of(model), []
+        arrays, found = Arrays.of(model), self._charges(model)
         chart = self.metric.chart(model) if isinstance(self.metric, Mirror) else Chart(())
-        scales = chart.scales(arrays.size)
-        for sides in open_spaces(spaces(model.fields())):
-            if all(scales[int(side.rows[0, 0])][0].constant for side in sides):
-                found += [rotations(sides, arrays), *exchanges(sides, arrays, scales)]
-        charges = [boosted(laws, self.friction) for laws in found]
-        return join([*charges, *linear(model.laws(), arrays, scales, self.friction)])
+        moving = linear(model.laws(), arrays, chart.scales(arrays.size), self.friction)
+        return join([*(charges(each, arrays.size) for each in found), *moving])
+
+    def kept(self, model: Model, families: Sequence[Family]) -> Sequence[Family]:
+        """Return them as families."""
+        arrays, scales = Arrays.of(model), self._scales(model)
+        moving = (standing(family, arrays, scales, self.friction) for family in families)
+        return [*self._charges(model), *chain.from_iterable(moving)]
+
+    def _charges(self, model: Model) -> Iterator[Kept]:
+        """Yield those of rotations and exchanges, which act where metrics are constant."""
+        gradients = model.fields()
+        if not isinstance(gradients, GradientFields):
+            return
+        scales, uses = self._scales(model), gradients.graph.uses
+        rates = {name: rate for name, (_, rate) in scales.items()}
+        for form in rotating(gradients.forms()):
+            if all(scales[part.array][0].constant for part in form.parts):
+                yield rotations(form, self.friction)
+                if all(uses[part.array] == 1 for part in form.parts):
+                    yield from exchanges(form, rates, self.friction)
+
+    def _scales(self, model: Model) -> Mapping[str, Scale]:
+        metric = self.metric if isinstance(self.metric, Mirror) else Mirror()
+        return metric.scales(model)
 
     def timed(self, *, charged: bool, still: bool) -> int:
         """The factor of all that is linear in p is one, where it is not 1; what stands still has s

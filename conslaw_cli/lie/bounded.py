@@ -30,7 +30,7 @@ def bounded(problem: Problem, reason: str, proofs: Iterable[Proof] = ()) -> LawC
         seconds=0.0,
         verdict="bounded",
         parameters=problem.parameters,
-        known_listed=next(listed, problem.most_listed),
+        known_listed=next(listed, problem.known_listed),
         known_independent=max(
             (each.independent for each in proofs if each.independent), default=None
         ),

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
-from conslaw_cli.flows import Flow, Kind, VectorFields
+from conslaw_cli.flows import Flow, VectorFields
 from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.flows.kept import Keeping
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Family, Laws
@@ -21,9 +22,6 @@ from conslaw_cli.problems.records import job_hash
 
 if TYPE_CHECKING:
     from conslaw_cli.algebra.expansion import Expansion
-
-LISTED_SOON = 10**5
-"""Terms of known laws that are listed in no time."""
 
 
 class Architecture(Protocol):
@@ -256,27 +254,10 @@ class Problem:
     @property
     def known_listed(self) -> int:
         """Number of functions in :meth:`laws`."""
-        return self.architecture.known_listed if self._keeps_laws else len(self.laws())
-
-    @property
-    def _keeps_laws(self) -> bool:
-        """Whether every law of gradient flow is one, with a factor of time: under decay of all,
-        those are that have one degree, as all have if scaling maps W_φ to itself.
-        """
-        if self.flow.kind is not Kind.DECAY:
-            return self.flow == GRADIENT
-        return self.graph is None or self.graph.homogeneous
-
-    @property
-    def most_listed(self) -> int:
-        """An upper bound of :attr:`known_listed`, soon found: a flow of θ alone has at most one law
-        for each of gradient flow, and with time or velocities at most two.
-        """
-        if self.state == self.parameters:
-            return self.architecture.known_listed
-        if self.architecture.known_terms < LISTED_SOON:
-            return self.known_listed
-        return 2 * self.architecture.known_listed
+        families = None if self.flow == GRADIENT else self.families()
+        if families is not None:
+            return sum(family.size for family in families)
+        return self.architecture.known_listed if self.flow == GRADIENT else len(self.laws())
 
     def key(self, seed: int, degree: int | None = None) -> str:
         """Return the SHA-256 of the job's canonical JSON, of what is not at its default: its key in
@@ -297,8 +278,10 @@ class Problem:
         return self.flow.laws(self.architecture)
 
     def families(self) -> Sequence[Family] | None:
-        """Return the families of the known laws of gradient flow, without listing their entries;
-        None for a φ or fields given by formulas.
+        """Return the families of the known laws, without listing their entries; None for a φ or
+        fields given by formulas, and under a flow that does not say.
         """
         fields = self.architecture.fields() if self.graph is not None else None
-        return fields.families() if isinstance(fields, GradientFields) else None
+        if not (isinstance(fields, GradientFields) and isinstance(self.flow, Keeping)):
+            return None
+        return self.flow.kept(self.architecture, fields.families())

@@ -86,7 +86,7 @@ class Job:
         """Return a row with the largest numbers that its own can have, and a trace of as many steps
         as a table has room for.
         """
-        state, listed = self.problem.state, self.problem.most_listed
+        state, listed = self.problem.state, self.problem.known_listed
         figures = {
             "degree": self.degree or 0,
             **dict.fromkeys(("linear", "independent", "known", "new", "not_polynomial"), state),

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from conslaw_cli.algebra.expansion import Expansion
 
 
+LISTED_SOON = 10**5
+"""Terms of known laws that are listed in no time."""
+
+
 class Architecture(Protocol):
     """What every family provides: frozen, picklable values that know nothing of primes or ranks."""
 
@@ -258,6 +262,17 @@ class Problem:
         if families is not None:
             return sum(family.size for family in families)
         return self.architecture.known_listed if self.flow == GRADIENT else len(self.laws())
+
+    @property
+    def most_listed(self) -> int:
+        """An upper bound of :attr:`known_listed`, soon found: a flow of θ alone has at most one law
+        for each of gradient flow, and with time or velocities at most two where something moves.
+        """
+        if self.state == self.parameters:
+            return self.architecture.known_listed
+        if self.architecture.known_terms < LISTED_SOON:
+            return self.known_listed
+        return 2 * self.architecture.known_listed
 
     def key(self, seed: int, degree: int | None = None) -> str:
         """Return the SHA-256 of the job's canonical JSON, of what is not at its default: its key in

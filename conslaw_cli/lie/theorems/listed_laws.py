@@ -95,7 +95,7 @@ def _independent(problem: Problem, method: str, alike: bool) -> Proof | None:
     independent = sum(each.size for each in still or proved) - _lost([] if still else proved, alike)
     if independent <= 0:
         return None
-    exact = listed == independent or bool(alike or still)
+    exact = listed == independent or (alike and not still) or independent >= problem.state - 1
     shown = f"of {listed} known laws {independent} are independent at generic θ"
     bound = Bound(problem.state - independent, method, "proof", None, shown)
     return Proof(upper=(bound,), independent=independent if exact else None, listed=listed)

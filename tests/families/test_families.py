@@ -16,7 +16,8 @@ from conslaw_cli import families
 from conslaw_cli.algebra.field import PrimeField
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.attention import Attention
-from conslaw_cli.families.formulas.custom import CustomFields, CustomMap, RandomFields
+from conslaw_cli.families.formulas.custom import CustomMap
+from conslaw_cli.families.formulas.fields import CustomFields, RandomFields
 from conslaw_cli.families.layers import Branch, Layers
 from conslaw_cli.families.mlp import BIASES, LOSSES, MLP, Bias
 from conslaw_cli.lie import ranks

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from conslaw_cli.families.formulas.tex import symbol
-from conslaw_cli.formats.laws import Known, Result, groups, origin, terms, title
+from conslaw_cli.formats.laws import (
+    Known,
+    Result,
+    abelian_size,
+    groups,
+    origin,
+    terms,
+    title,
+)
 from conslaw_cli.formats.laws.known import latex_display
 from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.values import LawSearch, Polynomial
@@ -50,6 +58,8 @@ def _generators(result: Result) -> Iterator[str]:
             rf"{_equation(law.polynomial, result.search)} \qquad"
             rf" (\text{{{origin(law, result)}}})"
         )
+    for each in result.abelian:
+        yield rf"{each.latex} = \mathrm{{const}} \qquad (\text{{{abelian_size(each)}}})"
     yield from (_fraction(quotient, result.search) for quotient in result.quotients or ())
 
 

@@ -269,3 +269,21 @@ def test_full_circular_convolutions_keep_their_autocorrelations(size: int) -> No
     point = list(zip(theta, (3, 1, 4, 15, 9, 2, 6, 5, 35, 8, 97, 93, 23, 84, 62), strict=False))
     gradients = [[int(law.diff(x).evaluate(point)) for x in theta] for law in polynomials]
     assert rank(gradients) == len(polynomials)
+
+
+@pytest.mark.parametrize("text", [*NAMED.values()])
+@pytest.mark.parametrize("zero_sum", [False, True])
+def test_junctions_hold_all_values_ends_and_laws(text: str, zero_sum: bool) -> None:
+    graph = Graph.parse(text)
+    found = graph.junctions(zero_sum)
+    laws = {each.text for space in found for each in space.families}
+    wiring = graph.wiring(zero_sum, skips=True)
+    assert laws == {each.text for each in [*wiring.families(), *graph.correlations]}
+    assert {name for space in found for name in space.values} == set(graph.shapes)
+    matrices = {each.name for each in graph.arrays if len(each.shape) > 1}
+    for node in graph.nodes:
+        for array in node.parameters:
+            assert any(node.name in each.values and array in each.written for each in found)
+            assert array not in matrices or any(
+                {node.inputs[0]} <= set(each.values) and array in each.read for each in found
+            )

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.lie.theorems.segments import cut
+from conslaw_cli.lie.chains import cut
 from conslaw_cli.lie.theorems.structure import chain_of
 from conslaw_cli.networks.known_laws import symbol
 from conslaw_cli.problems.problem import Loss, Problem
@@ -250,8 +250,8 @@ def _distances(roots: Floats, x: Floats, frame: Floats, wider: bool) -> Floats:
 
 
 def abelian_laws(problem: Problem) -> tuple[AbelianLaws, ...]:
-    """Return the laws of this kind: of each linear piece 1-m-n-1, m, n ≥ 2, between layers of one
-    unit of a chain without biases, under gradient flow and a loss whose output gradients are free.
+    """Return the laws of this kind: of each linear piece 1-m-n-1, m, n ≥ 2, without biases, of a
+    chain cut at layers of one unit, under gradient flow and a loss whose output gradients are free.
     """
     if problem.flow != GRADIENT or problem.loss is Loss.CROSS_ENTROPY:
         return ()
@@ -260,16 +260,19 @@ def abelian_laws(problem: Problem) -> tuple[AbelianLaws, ...]:
     found, layer = list[AbelianLaws](), 0
     for piece in pieces:
         widths = piece.widths
-        if all(piece.linear) and len(widths) == 4 and {widths[0], widths[-1]} == {1}:
+        plain = all(piece.linear) and not any(piece.biased)
+        if plain and len(widths) == 4 and {widths[0], widths[-1]} == {1}:
             found.append(_of(problem, layer, *widths[1:3]))
         layer += len(widths) - 1
     return tuple(found)
 
 
 def _of(problem: Problem, layer: int, m: int, n: int) -> AbelianLaws:
-    assert problem.graph is not None
-    arrays = problem.graph.arrays[layer : layer + 3]
-    first, second, third = arrays
+    graph = problem.graph
+    assert graph is not None
+    arrays = {array.name: array for array in graph.arrays}
+    dense = [node.parameters[0] for node in graph.nodes if node.operation.dense]
+    first, second, third = (arrays[name] for name in dense[layer : layer + 3])
     names = first.name, second.name, third.name
     starts = first.entries.start, second.entries.start, third.entries.start
     return AbelianLaws(names, starts, m, n)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from conslaw_cli import MLP, Momentum, Problem, SpecError, count_laws
+from conslaw_cli import MLP, Layers, Linear, Momentum, Problem, SpecError, count_laws
 from conslaw_cli.laws.abelian import AbelianLaws, Floats, abelian_laws
 
 Long = NDArray[np.longdouble]
@@ -161,14 +161,16 @@ def test_they_complete_the_quadratic_laws(m: int, n: int) -> None:
     assert count_laws(problem).unknown_laws == laws.size
 
 
-def test_a_piece_of_a_chain_has_them() -> None:
+@pytest.mark.parametrize("biases", [0, 1])
+def test_a_piece_of_a_chain_has_them(biases: int) -> None:
     """Between layers of one unit; the rest of the network moves, and its fields are many."""
-    problem = Problem(MLP((2, 1, 2, 3, 1, 2), "linear"))
+    layers = (Linear(1, bool(biases)), *(Linear(n, False) for n in (2, 3, 1, 2)))
+    problem = Problem(Layers((2,), layers))
     (laws,) = abelian_laws(problem)
     assert laws.names == ("U2", "U3", "U4")
     assert count_laws(problem).unknown_laws == laws.size == 1
     theta = np.random.default_rng(0).normal(size=problem.parameters)
-    piece = slice(2, 13)
+    piece = slice(2 + biases, 13 + biases)
     theta[piece] = drawn(2, 3, 0)
     assert laws.at(theta).values == pytest.approx(laws_of(2, 3).at(drawn(2, 3, 0)).values)
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from conslaw_cli.errors import ConslawError, MemoryBudgetError, SpecError
     from conslaw_cli.families.attention import Attention
-    from conslaw_cli.families.formulas.custom import CustomFields, CustomMap
+    from conslaw_cli.families.formulas.custom import CustomMap
+    from conslaw_cli.families.formulas.fields import CustomFields
     from conslaw_cli.families.layers import Branch, Layers
     from conslaw_cli.families.mlp import MLP
     from conslaw_cli.flows.decay import Decay
@@ -68,7 +69,8 @@ _HOMES = {
     "lie.count": ("count_laws",),
     "errors": ("ConslawError", "MemoryBudgetError", "SpecError"),
     "families.attention": ("Attention",),
-    "families.formulas.custom": ("CustomFields", "CustomMap"),
+    "families.formulas.custom": ("CustomMap",),
+    "families.formulas.fields": ("CustomFields",),
     "families.layers": ("Branch", "Layers"),
     "families.mlp": ("MLP",),
     "flows.decay": ("Decay",),

@@ -48,7 +48,7 @@ from conslaw_cli import (
     find_laws,
 )
 from conslaw_cli.checks import near
-from conslaw_cli.families.formulas.custom import RandomFields
+from conslaw_cli.families.formulas.fields import RandomFields
 from conslaw_cli.families.layers import Layer
 from conslaw_cli.families.mlp import BIASES, LOSSES
 from conslaw_cli.networks.operations.convolution import PADDINGS

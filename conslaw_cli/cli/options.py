@@ -146,7 +146,7 @@ def write(render: Callable[[int | None, bool], str], file: str | None, whole: bo
 
     if file is not None and file != "-" and (whole or not outfile.is_kept(file)):
         try:
-            outfile.save(file, render(None, False))
+            outfile.save(file, render(None, False).encode("utf-8"))
         except ConslawError:
             _show(render)
             raise

@@ -15,7 +15,7 @@ from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.grammar import Choice
 from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.networks.known_laws import Family, Laws
 
 if TYPE_CHECKING:
     from conslaw_cli.algebra.series import Series
@@ -263,6 +263,12 @@ class Flow(Asked, Protocol):
 
     def laws(self, model: Model) -> Laws:
         """Return its known laws, as functions of the coordinates of :meth:`fields`."""
+        ...
+
+    def kept(self, model: Model, families: Sequence[Family]) -> Sequence[Family]:
+        """Return the families of the known laws of a network, in the order of :meth:`laws`, their
+        entries not listed; families: those of gradient flow.
+        """
         ...
 
     def coordinates(self, model: Model) -> Coordinates:

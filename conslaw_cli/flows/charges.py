@@ -11,8 +11,9 @@ import numpy as np
 from conslaw_cli.flows.charts import Scale
 from conslaw_cli.flows.friction import Formula, Friction
 from conslaw_cli.flows.kept import Kept
-from conslaw_cli.flows.names import Arrays, Index, latex, velocity
+from conslaw_cli.flows.names import Arrays, Index
 from conslaw_cli.networks.known_laws import Family, Form, Laws, Named, Part, Sums, linear_laws
+from conslaw_cli.networks.tex import symbol
 
 Pair = tuple[Index, Index]
 """Entries of two arrays, one row per unit: those of θ, and those whose p they are paired with."""
@@ -29,15 +30,17 @@ def rotating(forms: Iterable[Form]) -> Iterator[Form]:
             yield form
 
 
-def rotations(form: Form, friction: Friction) -> Kept:
+def rotations(form: Form, arrays: Arrays, friction: Friction) -> Kept:
     """Return ``Σ θ_i p_j − p_i θ_j`` for all i < j, in one block, summed over the arrays of a
     space.
     """
-    terms = [_commutator(part, part) for part in form.parts]
+    terms = [_commutator(part, part, arrays) for part in form.parts]
     return _charges(form, _joined(terms), friction)
 
 
-def exchanges(form: Form, rates: Mapping[str, Fraction], friction: Friction) -> Iterator[Kept]:
+def exchanges(
+    form: Form, arrays: Arrays, rates: Mapping[str, Fraction], friction: Friction
+) -> Iterator[Kept]:
     """Yield ``s (u_i q_j − q_i u_j) + r (v_i p_j − p_i v_j)`` for all i < j, p and q the momenta of
     u and v, r and s their rates, where one parameter u_i writes and one, v_i, reads every unit.
     """
@@ -45,9 +48,9 @@ def exchanges(form: Form, rates: Mapping[str, Fraction], friction: Friction) -> 
         return
     u, v = form.parts
     factors = _crossed(form, rates)
-    terms = zip(factors, (_commutator(u, v), _commutator(v, u)), strict=True)
+    terms = zip(factors, (_commutator(u, v, arrays), _commutator(v, u, arrays)), strict=True)
     formula = _joined([_times(c, text) for c, text in terms])
-    yield _charges(form, formula, friction)._replace(factors=factors)
+    yield _charges(form, formula, friction)._replace(numbers=factors)
 
 
 def _single(part: Part) -> bool:
@@ -81,7 +84,7 @@ def charges(family: Kept, parameters: int) -> Laws:
     i, j = np.concatenate(within, axis=1).astype(np.intp)
     parts = list[tuple[Index, Index, int]]()
     rows = [part.matrix() for part in form.parts]
-    others, factors = (rows[::-1], family.factors) if family.factors else (rows, [1] * len(rows))
+    others, factors = (rows[::-1], family.numbers) if family.numbers else (rows, [1] * len(rows))
     for theta, momentum, c in zip(rows, others, factors, strict=True):
         moved = momentum + parameters
         parts += [(theta[i], moved[j], c), (theta[j], moved[i], -c)]
@@ -110,13 +113,12 @@ def linear(
         inside = np.flatnonzero((laws.law >= start) & (laws.law < start + family.size))
         start += family.size
         members = _members(laws.law[inside], laws.left[inside])
-        sums = (laws.right[inside] == -1).all() and (laws.coefficient[inside] == 1).all()
+        sums = bool((laws.right[inside] == -1).all() and (laws.coefficient[inside] == 1).all())
         squares = (laws.right[inside] == laws.left[inside]).all()
         if not sums and not (squares and len(inside) == family.size):
             continue
-        still = (family.text, family.latex) if sums else _formula(arrays, members[0])
+        still, moving = _formulas(family, arrays, members[0], sums)
         family = family if sums else Named(*still, "1 entry", family.size)
-        moving = _moving(still, arrays.at(int(members[0][0])).name)
         momenta = _named(family, *friction.boosted(moving))
         yield linear_laws(momenta, [member + size for member in members])
         if all(scales[int(member[0])][0].constant for member in members):
@@ -132,9 +134,7 @@ def standing(
     if not isinstance(family, Sums | Named):
         return
     of = [a.name for a in arrays.every if isinstance(family, Named) or a.name == family.array]
-    name = None if isinstance(family, Named) else of[0]
-    still = family.text, family.latex
-    moving = _moving(still, name)
+    still, moving = _formulas(family, arrays, np.zeros(1, np.intp), True)
     kept = Kept(family, *friction.boosted(moving), family.shape, family.size, moving=True)
     yield kept._replace(factor=friction.written(1, 0, 0)[0])
     if all(scales[name][0].constant for name in of):
@@ -182,21 +182,21 @@ def _named(family: Family, text: str, latex: str) -> Named:
     return Named(text, latex, family.shape, family.size)
 
 
-def _formula(arrays: Arrays, member: Index) -> Formula:
-    """Return the name of the one parameter of a law."""
-    array = arrays.at(int(member[0]))
-    name = array.label(array.place(int(member[0])))
-    return name, latex(name)
-
-
-def _moving(formula: Formula, name: str | None) -> Formula:
-    """Return a formula in an array as one in its velocities; of all parameters, θ, if there is no
-    name.
+def _formulas(
+    family: Family, arrays: Arrays, first: Index, linear: bool
+) -> tuple[Formula, Formula]:
+    """Return ⟨c, θ⟩ and ⟨c, v⟩: of sums the family's formula, as of all parameters where none
+    moves; of one parameter its name.
     """
-    if name is None or formula[0] == "θ":
-        return "v", "v"
-    text, tex = formula
-    return text.replace(name, velocity(name)), tex.replace(latex(name), latex(velocity(name)))
+    if isinstance(family, Sums):
+        moving = replace(family, array=arrays.velocity(family.array))
+        return (family.text, family.latex), (moving.text, moving.latex)
+    if linear:
+        return (family.text, family.latex), ("v", "v")
+    array = arrays.at(int(first[0]))
+    label = array.label(array.place(int(first[0])))
+    moved = arrays.velocity(array.name) + label.removeprefix(array.name)
+    return (label, symbol(label)), (moved, symbol(moved))
 
 
 def _times(factor: int, formula: Formula) -> Formula:
@@ -209,11 +209,11 @@ def _joined(terms: Sequence[Formula]) -> Formula:
     return text, tex
 
 
-def _commutator(theta: Part, momentum: Part) -> Formula:
+def _commutator(theta: Part, momentum: Part, arrays: Arrays) -> Formula:
     """Return ``X^T W − V^T Y`` for the matrices X, Y of θ and momenta V, W of two arrays with units
     as columns, as text and LaTeX.
     """
-    moving = [velocity(part.array) for part in (theta, momentum)]
+    moving = [arrays.velocity(part.array) for part in (theta, momentum)]
     row = [_rows(theta.array, theta), _rows(moving[0], theta._replace(skip=False))]
     column = [_rows(momentum.array, momentum, True)]
     column.append(_rows(moving[1], momentum._replace(skip=False), True))
@@ -230,5 +230,5 @@ def _rows(name: str, part: Part, transposed: bool = False) -> Formula:
     them as columns.
     """
     turned = part.written is not transposed
-    text, tex = (f"(I + {each})" if part.skip else each for each in (name, latex(name)))
+    text, tex = (f"(I + {each})" if part.skip else each for each in (name, symbol(name)))
     return text + "ᵀ" * turned, tex + r"^\top" * turned

@@ -37,8 +37,9 @@ from conslaw_cli.flows.coordinates import exponential as grown
 from conslaw_cli.flows.grammar import Choice, Keys, Names
 from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.metrics import exponential, product
-from conslaw_cli.flows.names import Arrays, latex
-from conslaw_cli.networks.known_laws import Correlations, Family, Form, Laws, Named, Sums
+from conslaw_cli.flows.names import Arrays
+from conslaw_cli.networks.known_laws import Family, Laws, Named, Sums
+from conslaw_cli.networks.tex import symbol
 from conslaw_cli.networks.wiring import Array as Parameters
 
 _RATE = "λ", r"\lambda", "lam"
@@ -127,23 +128,12 @@ class Decay:
         """Return them as families."""
         found = list[Family]()
         for family in families:
-            degrees = self._degrees(family)
+            degrees = {sum(map(self._decaying, term)) for term in family.factors}
             if len(degrees) == 1:
                 found.append(_grown(family, degrees.pop()))
             elif isinstance(family, Named):
                 found += (_entries(a, self._decaying(a.name)) for a in Arrays.of(model).every)
         return found
-
-    def _degrees(self, family: Family) -> set[int]:
-        """Return the degrees of the terms of a network's laws in what decays."""
-        if isinstance(family, Form):
-            two = {(2 - part.linear) * self._decaying(part.array) for part in family.parts}
-            return two | {self._decaying(part.array) * 1 for part in family.parts if part.skip}
-        if isinstance(family, Sums):
-            return {self._decaying(family.array) * 1}
-        if isinstance(family, Correlations):
-            return {self._decaying(name) * 2 for name in family.names}
-        return {1} if self.only is None else {0, 1}
 
     def _decaying(self, array: str) -> bool:
         return self.only is None or array in self.only
@@ -207,7 +197,7 @@ def _alike(laws: Laws, weight: NDArray[np.intp], arrays: Arrays) -> Laws:
 def _entries(array: Parameters, decays: bool) -> Kept:
     """Return the family of all entries of an array, none of which moves but by decay."""
     each = Sums(array.name, array.entries.start, array.size, 1, True)
-    named = Kept(each, array.name, latex(array.name), f"{array.size} entries", array.size)
+    named = Kept(each, array.name, symbol(array.name), f"{array.size} entries", array.size)
     return _grown(named, int(decays))._replace(base=each)
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
-from conslaw_cli.flows import Model
 from conslaw_cli.flows.coordinates import ONE, Factor
 from conslaw_cli.flows.metrics import Metric
-from conslaw_cli.networks.known_laws import Family
+from conslaw_cli.networks.known_laws import Family, Products
 
 
 class Kept(NamedTuple):
@@ -19,7 +17,7 @@ class Kept(NamedTuple):
     moving: whether velocities are in its place, for a matrix in ``Σ M Nᵀ − N Mᵀ``, N being those of
     M. factor: what it has in front. beside: what velocities are multiplied by that it is added to,
     in Python; there are none if it is empty. rate: what it is divided by. metrics: by arrays, those
-    that enter as functions. factors: of two kernels; of two vectors each of which is paired with
+    that enter as functions. numbers: of two kernels; of two vectors each of which is paired with
     the velocities of the other.
     """
 
@@ -33,15 +31,9 @@ class Kept(NamedTuple):
     beside: str = ""
     rate: Fraction = Fraction(1)
     metrics: tuple[tuple[str, Metric], ...] = ()
-    factors: tuple[int, ...] = ()
+    numbers: tuple[int, ...] = ()
 
-
-@runtime_checkable
-class Keeping(Protocol):
-    """A flow that says which laws are known, from those of gradient flow, without listing them."""
-
-    def kept(self, model: Model, families: Sequence[Family]) -> Sequence[Family]:
-        """Return the families of its known laws, in the order in which it lists them; families:
-        those of gradient flow.
-        """
-        ...
+    @property
+    def factors(self) -> Products:
+        """The arrays of the factors of all terms, of those of gradient flow."""
+        return self.base.factors

@@ -154,13 +154,13 @@ class Momentum:
         gradients = model.fields()
         if not isinstance(gradients, GradientFields):
             return
-        scales, uses = self._scales(model), gradients.graph.uses
+        arrays, scales, uses = Arrays.of(model), self._scales(model), gradients.graph.uses
         rates = {name: rate for name, (_, rate) in scales.items()}
         for form in rotating(gradients.forms()):
             if all(scales[part.array][0].constant for part in form.parts):
-                yield rotations(form, self.friction)
+                yield rotations(form, arrays, self.friction)
                 if all(uses[part.array] == 1 for part in form.parts):
-                    yield from exchanges(form, rates, self.friction)
+                    yield from exchanges(form, arrays, rates, self.friction)
 
     def _scales(self, model: Model) -> Mapping[str, Scale]:
         metric = self.metric if isinstance(self.metric, Mirror) else Mirror()

@@ -26,7 +26,7 @@ from conslaw_cli.flows.charts import Chart, Scale
 from conslaw_cli.flows.friction import Formula
 from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.metrics import EUCLIDEAN, Metric
-from conslaw_cli.flows.names import Arrays, Index, latex
+from conslaw_cli.flows.names import Arrays, Index
 from conslaw_cli.networks.known_laws import (
     Correlations,
     Family,
@@ -37,6 +37,7 @@ from conslaw_cli.networks.known_laws import (
     Sums,
     join,
 )
+from conslaw_cli.networks.tex import symbol
 
 PLAIN: Scale = (EUCLIDEAN, Fraction(1))
 LARGEST = 10**6
@@ -121,11 +122,11 @@ def kept(family: Family, arrays: Arrays, scales: Mapping[str, Scale]) -> Kept | 
         factors = _whole([1 / scales[name][1] for name in family.names])
         pairs = zip((factors[0], -factors[1]), family.summands, strict=True)
         text, tex = _sum(list(pairs))
-        return given._replace(text=text, latex=tex, factors=factors)
+        return given._replace(text=text, latex=tex, numbers=factors)
     if not isinstance(family, Sums) or scales[family.array][0].constant:
         return given
     metric, _ = scales[family.array]
-    text, tex = metric.shifted((family.array, latex(family.array)))
+    text, tex = metric.shifted((family.array, symbol(family.array)))
     metrics = ((family.array, metric),)
     return given._replace(text=f"{text}·1", latex=rf"{tex} \mathbf{{1}}", metrics=metrics)
 
@@ -168,7 +169,7 @@ def _diagonal(part: Part) -> Callable[[], Index]:
 
 def _summand(part: Part, kind: str, metric: Metric, vectors: Container[str]) -> Formula:
     """Return what a part adds to the formula of a matrix, without its factor."""
-    text, tex = part.array, latex(part.array)
+    text, tex = part.array, symbol(part.array)
     if part.linear:
         if part.array not in vectors:
             text, tex = f"diag({text})", rf"\operatorname{{diag}}({tex})"
@@ -276,13 +277,13 @@ def _of_variables(
 def _variable(left: int, right: int, arrays: Arrays, metric: Metric) -> Formula:
     """Return what becomes of ``θ_left θ_right``, of θ_left alone if right is −1."""
     name = arrays.at(left).name
-    text, tex = name, latex(name)
+    text, tex = name, symbol(name)
     if not metric.constant:
         return (metric.squared if left == right else metric.shifted)((text, tex))
     if left == right:
         return f"{text}²", f"{tex}^2"
     other = "" if right < 0 else arrays.at(right).name
-    return (f"{text}·{other}", rf"{tex} {latex(other)}") if other else (text, tex)
+    return (f"{text}·{other}", rf"{tex} {symbol(other)}") if other else (text, tex)
 
 
 def _sum(terms: Sequence[tuple[int, Formula]]) -> Formula:

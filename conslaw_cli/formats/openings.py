@@ -1,5 +1,5 @@
-"""How the reports of this program begin, whatever their format: only such a file is overwritten by
-another report.
+"""How the reports and pictures of this program begin, whatever their format: only such a file is
+overwritten by another one.
 """
 
 from __future__ import annotations
@@ -28,3 +28,11 @@ def is_report(head: bytes) -> bool:
     text = head.decode("utf-8", "replace").replace("\r\n", "\n")
     first = "\n".join(text.split("\n", _LINES)[:_LINES])
     return _COUNT.match(text) is not None or _LAWS.search(first) is not None
+
+
+def is_picture(head: bytes) -> bool:
+    """Whether a file with these first bytes is a picture: PNG, PDF, or SVG as matplotlib writes
+    it.
+    """
+    drawn = head.startswith(b"<?xml") and b"<svg" in head
+    return drawn or head.startswith((b"\x89PNG", b"%PDF"))

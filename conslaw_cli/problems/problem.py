@@ -14,7 +14,6 @@ from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Flow, VectorFields
 from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.flows.kept import Keeping
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Family, Laws
@@ -294,9 +293,34 @@ class Problem:
 
     def families(self) -> Sequence[Family] | None:
         """Return the families of the known laws, without listing their entries; None for a φ or
-        fields given by formulas, and under a flow that does not say.
+        fields given by formulas.
         """
         fields = self.architecture.fields() if self.graph is not None else None
-        if not (isinstance(fields, GradientFields) and isinstance(self.flow, Keeping)):
+        if not isinstance(fields, GradientFields):
             return None
         return self.flow.kept(self.architecture, fields.families())
+
+    def _shown(self) -> Sequence[Family]:
+        """Return the families of the known laws, where they are soon found."""
+        families = self.families()
+        if families is not None:
+            return families
+        return self.laws().families if self.most_listed <= LISTED_SOON else ()
+
+    def _repr_html_(self) -> str:
+        from conslaw_cli.problems.notebook import table
+
+        moved = self.flow != GRADIENT
+        rows = [
+            ("D", self.parameters),
+            ("flow", self.flow.describe() if moved else None),
+            ("state", self.state if moved else None),
+            ("loss", self.loss.value),
+            *(("known laws", f"{each.text} ({each.shape})") for each in self._shown()),
+        ]
+        return table(self.name, rows)
+
+    def _repr_latex_(self) -> str | None:
+        from conslaw_cli.problems.notebook import constant, display
+
+        return display(constant(each.latex, each.shape) for each in self._shown())

@@ -1,5 +1,5 @@
 """The grammar of ``phi:``, ``fields:`` and ``random_fields:``: nodes → maps and vector fields
-(families/custom.py).
+(families/formulas).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from conslaw_cli.errors import SpecError
 from conslaw_cli.specs import readers
 
 if TYPE_CHECKING:
-    from conslaw_cli.families.formulas.custom import CustomFields, CustomMap, RandomFields
+    from conslaw_cli.families.formulas.custom import CustomMap
+    from conslaw_cli.families.formulas.fields import CustomFields, RandomFields
     from conslaw_cli.specs.yaml_nodes import Node
 
 Texts = tuple[str, ...]
@@ -52,7 +53,7 @@ def fields(node: Node) -> Mapping[str, Any]:
 
 def random_fields(node: Node) -> Mapping[str, int]:
     """Read ``{dimension: 5, count: 1, degree: 3, seed: 0}``."""
-    from conslaw_cli.families.formulas.custom import RANDOM_LIMITS
+    from conslaw_cli.families.formulas.fields import RANDOM_LIMITS
 
     keys = {key: readers.integer(*limits) for key, limits in RANDOM_LIMITS.items()}
     return readers.mapping(node, keys, ("dimension", "count", "degree"))
@@ -67,14 +68,14 @@ def map_of(phi: Mapping[str, Any], name: str = "", loss: str = "mse") -> CustomM
 
 def fields_of(fields: Mapping[str, Any], name: str = "") -> CustomFields:
     """Return the vector fields of the keys ``fields`` and ``name``."""
-    from conslaw_cli.families.formulas.custom import CustomFields
+    from conslaw_cli.families.formulas.fields import CustomFields
 
     return CustomFields(**{"variables": (), **fields}, name=name)
 
 
 def random_of(random_fields: Mapping[str, int], name: str = "") -> RandomFields:
     """Return the vector fields of the keys ``random_fields`` and ``name``."""
-    from conslaw_cli.families.formulas.custom import RandomFields
+    from conslaw_cli.families.formulas.fields import RandomFields
 
     return RandomFields(**{"seed": 0, **random_fields}, name=name)
 
@@ -92,14 +93,14 @@ def _expression(node: Node) -> str:
 
 
 def _components(node: Node) -> Texts:
-    from conslaw_cli.families.formulas.custom import listed
+    from conslaw_cli.families.formulas.inputs import listed
 
     components: Texts = _written(node, listed, _expressions)
     return components
 
 
 def _fields(node: Node) -> tuple[Texts, ...]:
-    from conslaw_cli.families.formulas.custom import listed_fields
+    from conslaw_cli.families.formulas.inputs import listed_fields
 
     each = readers.list_of(_expressions, "vector fields such as [[x2*x3, x1*x3, x1*x2]]")
     every: tuple[Texts, ...] = _written(node, listed_fields, each)

@@ -36,7 +36,8 @@ from conslaw_cli.specs import custom_spec, layer_spec, readers
 from conslaw_cli.specs.readers import Reader
 
 if TYPE_CHECKING:
-    from conslaw_cli.families.formulas.custom import CustomFields, CustomMap
+    from conslaw_cli.families.formulas.custom import CustomMap
+    from conslaw_cli.families.formulas.fields import CustomFields
     from conslaw_cli.specs.yaml_nodes import Node
 
 MAX_BYTES = 1_000_000
@@ -131,7 +132,9 @@ def formula(
     name: str | None,
 ) -> CustomMap | CustomFields:
     """Return the φ or the fields of flags such as "W2*W1" with the arrays "W1=3x2,W2=2x3"."""
-    from conslaw_cli.families.formulas.custom import CustomFields, CustomMap, listed, listed_fields
+    from conslaw_cli.families.formulas.custom import CustomMap
+    from conslaw_cli.families.formulas.fields import CustomFields
+    from conslaw_cli.families.formulas.inputs import listed, listed_fields
 
     label = "" if name is None else name
     given = () if variables is None else tuple(each.strip() for each in variables.split(","))

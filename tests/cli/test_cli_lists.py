@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from conslaw_cli.cli import main
 from conslaw_cli.families.attention import Attention
-from conslaw_cli.families.formulas.custom import CustomFields
+from conslaw_cli.families.formulas.fields import CustomFields
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.flows.momentum import Momentum
 from conslaw_cli.formats.bibtex import PAPERS, quoted, render_bibtex

@@ -213,7 +213,7 @@ def test_a_file_that_came_meanwhile_is_not_overwritten() -> None:
     outfile.check("out", "s.yaml")
     Path("out").write_text("mine\n")
     with pytest.raises(SpecError, match="out: expected no file or an earlier report"):
-        outfile.save("out", "text")
+        outfile.save("out", b"text")
     assert Path("out").read_text() == "mine\n"
 
 

@@ -13,7 +13,7 @@ import pytest
 import sympy
 from graphs import Given
 
-from conslaw_cli import MLP, Problem, count_laws, find_laws
+from conslaw_cli import MLP, CustomMap, Problem, count_laws, find_laws
 from conslaw_cli.families.layers import Branch, Layers
 from conslaw_cli.flows import Asked
 from conslaw_cli.flows.decay import Decay
@@ -51,7 +51,7 @@ CASES: list[tuple[MLP, Asked, str, int]] = [
 IDS = [f"{network.name} {flow}" for network, flow, _, _ in CASES]
 
 
-def result_of(network: MLP, flow: Asked) -> Result:
+def result_of(network: MLP | CustomMap, flow: Asked) -> Result:
     problem = Problem(network, flow.of(network))
     return Result(find_laws(problem, 2), count_laws(problem))
 
@@ -192,3 +192,20 @@ def test_rotations_of_groups_beside_products_and_behind_skips(
     row = count_laws(problem)
     assert (row.verdict, row.unknown_laws) == ("proved", 0)
     assert row.known_listed == sum(family.size for family in problem.laws().families)
+
+
+def test_velocities_have_names_that_no_array_and_no_variable_has() -> None:
+    """V1 would be that of U1."""
+    phi = CustomMap((), ("U1*V1",), arrays={"U1": (2, 2), "V1": (2, 2)})
+    result = result_of(phi, Momentum())
+    assert result.search.coordinates.names[8:12] == tuple(f"U1_dot[{i},{j}]" for i, j in PLACES)
+    code = scripted(render("python", [result]))["laws"]
+    u, v, du, dv = state = np.random.default_rng(0).normal(size=(4, 2, 2))
+    (law,) = code(state[:2].ravel(), state[2:].ravel(), 0.5, 2.0)
+    charge = u.T @ du - du.T @ u + v @ dv.T - dv @ v.T
+    assert law == pytest.approx(np.exp(1) * charge[0, 1])
+    dotted = result_of(CustomMap((), ("x*x_dot",)), Momentum()).search.coordinates.names
+    assert dotted[:4] == ("x", "x_dot", "x_dot_dot", "x_dot_dot_dot")
+
+
+PLACES = [(1, 1), (1, 2), (2, 1), (2, 2)]

@@ -12,7 +12,8 @@ import sympy
 
 from conslaw_cli import count_laws, find_laws
 from conslaw_cli.families.formulas.algebraic import AlgebraicFields, Complexity
-from conslaw_cli.families.formulas.custom import CustomFields, CustomMap
+from conslaw_cli.families.formulas.custom import CustomMap
+from conslaw_cli.families.formulas.fields import CustomFields
 from conslaw_cli.formats.laws import Result, render
 from conslaw_cli.laws import polynomials
 from conslaw_cli.laws.plan import MAX_FIELD, Plan

@@ -24,7 +24,8 @@ from reference import laws_of_chain
 from conslaw_cli.algebra.field import random_prime
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError
 from conslaw_cli.families.attention import Attention
-from conslaw_cli.families.formulas.custom import CustomFields, CustomMap, RandomFields
+from conslaw_cli.families.formulas.custom import CustomMap
+from conslaw_cli.families.formulas.fields import CustomFields, RandomFields
 from conslaw_cli.families.layers import Branch, Layer, Layers
 from conslaw_cli.families.mlp import BIASES, LOSSES, MLP
 from conslaw_cli.lie import budget, closure, count, ranks, trials

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from conslaw_cli.algebra.expansion import NotPolynomialError
 from conslaw_cli.families.formulas import expansion
-from conslaw_cli.families.formulas.custom import CustomFields, CustomMap
+from conslaw_cli.families.formulas.custom import CustomMap
+from conslaw_cli.families.formulas.fields import CustomFields
 from conslaw_cli.families.layers import Branch, Layers
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.lie.count import count_laws

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
@@ -26,7 +27,7 @@ from conslaw_cli.flows import Kind, Model, VectorFields
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
 from conslaw_cli.flows.grammar import Choice
-from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.networks.known_laws import Family, Laws
 from conslaw_cli.problems.records import LawCount
 from conslaw_cli.sweeps.sweep import plan
 from conslaw_cli.sweeps.validity import flaw
@@ -62,6 +63,9 @@ class Slower:
 
     def laws(self, model: Model) -> Laws:
         return model.laws()
+
+    def kept(self, model: Model, families: Sequence[Family]) -> Sequence[Family]:
+        return families
 
     def coordinates(self, model: Model) -> Coordinates:
         return GRADIENT.coordinates(model)

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from conslaw_cli.cli import main
 from conslaw_cli.errors import SpecError
-from conslaw_cli.families.formulas.custom import CustomFields
+from conslaw_cli.families.formulas.fields import CustomFields
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.problems.records import LawCount

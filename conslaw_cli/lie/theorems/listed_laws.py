@@ -115,7 +115,7 @@ class _Proved(NamedTuple):
     def of(cls, family: Family) -> _Proved:
         if not isinstance(family, Kept):
             return cls(family.size, family)
-        return cls(family.size, family.base, family.moving, family.moving and bool(family.factors))
+        return cls(family.size, family.base, family.moving, family.moving and bool(family.numbers))
 
 
 def _lost(families: Iterable[_Proved], alike: bool) -> int:

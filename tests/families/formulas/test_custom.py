@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from conslaw_cli.algebra.field import PrimeField
 from conslaw_cli.errors import SpecError
-from conslaw_cli.families.formulas.custom import COEFFICIENTS, CustomFields, CustomMap, RandomFields
+from conslaw_cli.families.formulas.custom import CustomMap
+from conslaw_cli.families.formulas.fields import COEFFICIENTS, CustomFields, RandomFields
 from conslaw_cli.families.formulas.terms import Sum
 from conslaw_cli.families.mlp import BIASES, MLP
 from conslaw_cli.lie.closure import RankTrace, Sampler, close, confirms

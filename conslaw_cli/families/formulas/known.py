@@ -1,0 +1,94 @@
+"""The known laws of a φ given by formulas: symmetric matrices, and sums of squares beside them.
+
+Sums of squares come from the scalings that leave φ alone (scalings.py), symmetric matrices from the
+indices that are summed over (symmetric.py). A sum of squares that follows from the diagonals of the
+matrices, or from sums before it, is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import prod
+
+import numpy as np
+
+from conslaw_cli.algebra.kernel import rank_and_kernel
+from conslaw_cli.families.formulas.expressions import Expression, Names
+from conslaw_cli.families.formulas.scalings import MAX_COEFFICIENT, Square
+from conslaw_cli.families.formulas.symmetric import forms
+from conslaw_cli.networks.known_laws import Form, Laws, Named, join
+from conslaw_cli.networks.tex import symbol
+
+
+def known_laws(expressions: Sequence[Expression], names: Names, squares: Sequence[Square]) -> Laws:
+    """Return the laws of a φ whose scalings have these sums of squares."""
+    matrices = list(forms(expressions, names)) if any(shape for _, shape in names.state) else []
+    if matrices:
+        diagonals = [row for form in matrices for row in _diagonals(form)]
+        squares = tuple(_beyond(diagonals, squares, names.size))
+    return join([*(form.laws() for form in matrices), _squares(names, squares)])
+
+
+def _diagonals(form: Form) -> list[dict[int, int]]:
+    """Return the sums of squares on the diagonal of a matrix of laws."""
+    laws, rows = form.laws(), list[dict[int, int]]()
+    for law in range(form.units):
+        mine = (laws.law == laws.entries.index((law + 1, law + 1))) & (laws.left == laws.right)
+        rows.append(
+            dict(zip(laws.left[mine].tolist(), laws.coefficient[mine].tolist(), strict=True))
+        )
+    return rows
+
+
+def _beyond(
+    known: Sequence[dict[int, int]], squares: Sequence[Square], size: int
+) -> Iterator[Square]:
+    """Yield the sums of squares that are independent of known ones and of those before them."""
+    every = [*known, *map(dict, squares)]
+    rows = [{number: law[e] for number, law in enumerate(every) if e in law} for e in range(size)]
+    _, relations = rank_and_kernel(rows, len(every), MAX_COEFFICIENT)
+    dependent = {max(relation) for relation in relations}
+    yield from (law for i, law in enumerate(squares, start=len(known)) if i not in dependent)
+
+
+def _squares(names: Names, laws: Sequence[Square]) -> Laws:
+    """Return the laws ``Σ c_e θ_e²``."""
+    variables = np.array([e for law in laws for e, _ in law], dtype=np.intp)
+    coefficients = np.array([c for law in laws for _, c in law], dtype=np.int64)
+    law = np.repeat(np.arange(len(laws)), [len(law) for law in laws])
+    named = [list(_blocks(names, law)) for law in laws]
+    families = tuple(
+        Named(_sum(blocks, tex=False), _sum(blocks, tex=True), "sum of squares", 1)
+        for blocks in named
+    )
+    return Laws(families, law, variables, variables, coefficients, ((),) * len(laws))
+
+
+def _blocks(names: Names, law: Square) -> Iterator[tuple[int, str, bool]]:
+    """Yield coefficients with what has them: the name of an entry, or of all entries of an array
+    with some indices fixed, such as ``U[:,1]``, as whether these are several says.
+    """
+    listed, found = names.listed(), dict(law)
+    for name, shape in names.state:
+        entries = names.entries[name]
+        mine = [(int(e), place) for place, e in np.ndenumerate(entries) if int(e) in found]
+        every = {found[e] for e, _ in mine}
+        fixed = [len({place[axis] for _, place in mine}) == 1 for axis in range(len(shape))]
+        free = prod(size for size, each in zip(shape, fixed, strict=True) if not each)
+        if len(every) == 1 and len(mine) == free > 1:
+            index = (str(i + 1) if each else ":" for i, each in zip(mine[0][1], fixed, strict=True))
+            yield every.pop(), name + f"[{','.join(index)}]" * any(fixed), True
+        else:
+            yield from ((found[e], listed[e], False) for e, _ in mine)
+
+
+def _sum(blocks: Sequence[tuple[int, str, bool]], *, tex: bool) -> str:
+    """Return a sum of squares as a formula."""
+    minus, times = ("-", r" \, ") if tex else ("−", "·")
+    norm, square = (r"\lVert {} \rVert^2", "{}^2") if tex else ("‖{}‖²", "{}²")
+    terms = []
+    for c, name, several in blocks:
+        size = f"{abs(c)}{times}" if abs(c) != 1 else ""
+        shown = (norm if several else square).format(symbol(name) if tex else name)
+        terms.append(f"{minus if c < 0 else '+'} {size}{shown}")
+    return " ".join(terms).removeprefix("+ ")

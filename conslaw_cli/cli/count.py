@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _ANOTHER = "conslaw count --widths 3,4,2 --activation relu --bias hidden"
 
 
-@click.command(short_help="Count the conservation laws of an architecture.")
+@click.command()
 @asking
 @click.option("--explain", is_flag=True, help="Say why each row is proved, with its numbers.")
 @click.option("--cite", is_flag=True, help="Name the sources of all that carried the rows.")

@@ -35,7 +35,7 @@ FORMATS = ("text", "json", "latex", "sympy", "python")
 _ANOTHER = "conslaw laws --widths 3,4,2 --activation linear --degree 2"
 
 
-@click.command(short_help="Find polynomial laws of an architecture, as formulas.")
+@click.command()
 @asking
 @click.option("--degree", type=int, default=2, show_default=True, help="Of the polynomials.")
 @click.option("--homogeneous", is_flag=True, help="Of exactly that degree, not up to it.")

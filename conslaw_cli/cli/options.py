@@ -26,7 +26,7 @@ REQUIREMENT = 1
 FAILED = 3
 LOST = 4
 FORMATS = ("table", "json", "csv", "markdown", "latex")
-_SIZE = re.compile(r"(\d+\.?\d*(?:e\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE | re.ASCII)
+_SIZE = r"(?ia)(\d+\.?\d*(?:e\d+)?)\s*([KMGT]?)(?:i?B)?"
 
 IMPORTS = 115 << 20
 """Bytes of address space that the imports of a command take, roughly."""
@@ -53,7 +53,7 @@ class Bytes(click.ParamType[int]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the bytes; K, M, G, T are powers of 1024."""
-        found = _SIZE.fullmatch(str(value).strip())
+        found = re.fullmatch(_SIZE, str(value).strip())
         size = float(found[1]) * 1024.0 ** " KMGT".index(found[2].upper() or " ") if found else 0.0
         if not 1 <= size < 2.0**63:
             self.fail(

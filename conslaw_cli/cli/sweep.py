@@ -42,7 +42,7 @@ SHOWN = 1000
 """Up to so many rows a table shows all of them by default."""
 
 
-@click.command(short_help="Count many architectures, resuming where it stopped.")
+@click.command()
 @click.argument("spec")
 @click.option(
     "-j", "--jobs", "workers", type=click.IntRange(1, 1024), help="[default: one per core]"

@@ -139,7 +139,8 @@ class GradientFields:
     def families(self) -> Sequence[Family]:
         """Return the families of the known laws, without listing their entries."""
         if self.still:
-            return [Named("θ", r"\theta", f"{self.dimension} entries", self.dimension)]
+            every = frozenset((array.name,) for array in self.graph.arrays if array.trainable)
+            return [Named("θ", r"\theta", f"{self.dimension} entries", self.dimension, every)]
         return [
             *self.graph.wiring(self.zero_sum, skips=True).families(),
             *self.graph.correlations,

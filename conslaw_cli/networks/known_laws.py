@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from conslaw_cli.algebra.field import PrimeField
 
 Index = NDArray[np.intp]
+Products = frozenset[tuple[str, ...]]
 
 
 class Family(Protocol):
@@ -42,14 +43,22 @@ class Family(Protocol):
         """Number of laws."""
         ...
 
+    @property
+    def factors(self) -> Products:
+        """The arrays of which the terms of each law are products."""
+        ...
+
 
 class Named(NamedTuple):
-    """A family whose formula is given."""
+    """A family whose formula is given; factors need be only where its laws are those of gradient
+    flow.
+    """
 
     text: str
     latex: str
     shape: str
     size: int
+    factors: Products = frozenset()
 
 
 Kind = Literal["full", "blocks", "diagonal", "scalar"]
@@ -161,6 +170,14 @@ class Form(NamedTuple):
     def latex(self) -> str:
         """The formula in TeX."""
         return self._formula(r"\operatorname{{{}}}\bigl({}\bigr)", tex=True)
+
+    @property
+    def factors(self) -> Products:
+        """Two of an array, and one where it is linear or beside the identity."""
+        squares = {(part.array,) * 2 for part in self.parts if not part.linear}
+        return frozenset(
+            squares.union((part.array,) for part in self.parts if part.linear or part.skip)
+        )
 
     def laws(self) -> Laws:
         """Return the entries (i, j), i ≤ j, or those that are laws."""
@@ -371,6 +388,11 @@ class Sums:
         """Number of terms of the laws."""
         return self.rows * self.columns
 
+    @property
+    def factors(self) -> Products:
+        """The array alone."""
+        return frozenset({(self.array,)})
+
     def laws(self) -> Laws:
         """Return the sums."""
         entries = np.arange(self.start, self.start + self.terms)
@@ -418,6 +440,11 @@ class Correlations:
     def terms(self) -> int:
         """Number of terms of the laws."""
         return self.length * (self.length - 1)
+
+    @property
+    def factors(self) -> Products:
+        """Two of either kernel."""
+        return frozenset((name, name) for name in self.names)
 
     def laws(self) -> Laws:
         """Return the laws, by lag."""

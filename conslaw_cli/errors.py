@@ -21,6 +21,22 @@ class SpecError(ConslawError):
     """The input is wrong: an architecture, a flag, a YAML file, an output path (exit code 2)."""
 
 
+class LayerError(SpecError):
+    """A layer does not fit. ``path`` says which: indices into nested lists of layers."""
+
+    def __init__(self, path: tuple[int, ...], message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class ArrayError(SpecError):
+    """A flow names an array that the model has not. name: that array."""
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
 class OutputError(ConslawError):
     """Output could not be written: closed, full (exit code 4)."""
 

@@ -34,7 +34,7 @@ from conslaw_cli.sweeps import files, signals
 if TYPE_CHECKING:
     from conslaw_cli.formats import Report
     from conslaw_cli.problems.records import LawCount
-    from conslaw_cli.specs.spec import Sweep
+    from conslaw_cli.specs.flags import Sweep
     from conslaw_cli.sweeps.store import RowId, Store
     from conslaw_cli.sweeps.sweep import Job, Limits
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from itertools import accumulate, pairwise
 from math import comb
 
-from conslaw_cli.families.layers import Layers
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.networks.chains import Chain
 from conslaw_cli.networks.operation import Operation
@@ -104,6 +103,8 @@ def network(chain: Chain) -> Architecture:
         bias = ("all" if last else "hidden") if any(chain.biased) else False
         activation = tuple("linear" if linear else "relu" for linear in chain.linear)
         return MLP(chain.widths, activation, bias)  # type: ignore[arg-type]
+    from conslaw_cli.families.layers import Layers  # most parts are of equal layers
+
     return Layers(chain.widths[:1], tuple(_layers(chain)))
 
 

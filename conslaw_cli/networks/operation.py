@@ -4,7 +4,7 @@ A network is a graph of operations (graph.py). Values are arrays (batch, units, 
 operation with vectors at its ends has one position, a convolution one for each place of an image.
 Interpreters are few and fixed (forward, reverse, degrees, wiring, text), operations grow: each says
 here what the interpreters need, once for any ring (algebra/rings.py), and is tested by being listed
-in ``OPERATIONS`` (operations/__init__.py).
+in ``OPERATIONS`` (operations/listed.py).
 """
 
 from __future__ import annotations

@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from conslaw_cli.formats.laws import Known, Result, coefficients, groups
+from conslaw_cli.formats.laws import Known, Result
 from conslaw_cli.formats.laws.known import json_value
+from conslaw_cli.laws.formulas import coefficients, groups
 from conslaw_cli.laws.values import Law, LawSearch
 from conslaw_cli.problems.records import GRADIENT
 

@@ -6,9 +6,10 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.formats.laws import Known, Result, degrees, groups, origin, terms, title
+from conslaw_cli.formats.laws import Known, Result, degrees, origin, title
 from conslaw_cli.formats.laws.known import text_lines, trained, undecided
 from conslaw_cli.formats.words import label, probability
+from conslaw_cli.laws.formulas import groups, terms
 from conslaw_cli.laws.plan import MAX_DEGREE
 from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.values import Law, LawSearch, Polynomial

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from conslaw_cli.cli.options import Text
+from conslaw_cli.cli.options import Text, importing
 
 if TYPE_CHECKING:
     from conslaw_cli.specs.flags import Sweep
@@ -82,9 +82,10 @@ def asked(
     another: a command line for another one, shown with the examples. Raise SpecError or
     click.UsageError on anything wrong.
     """
-    from dataclasses import replace
+    with importing():
+        from dataclasses import replace
 
-    from conslaw_cli.specs.flags import Sweep, flowing, formula, from_flags
+        from conslaw_cli.specs.flags import Sweep, flowing, formula, from_flags
 
     ways = {"a file": spec, "--widths": widths, "--phi": phi, "--fields": fields}
     given = [way for way, value in ways.items() if value is not None]

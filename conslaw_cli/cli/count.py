@@ -15,13 +15,13 @@ from conslaw_cli.cli.options import (
     check_writable,
     counting,
     exit_code,
+    importing,
     interrupted,
     show,
     suggest,
     write,
 )
 from conslaw_cli.cli.progress import progress
-from conslaw_cli.sweeps import signals
 
 if TYPE_CHECKING:
     from conslaw_cli.formats import Report
@@ -64,8 +64,7 @@ def count(
     _check_format(format_, explain, cite)
     sweep = asked(_ANOTHER, **ways)
     check_writable(output, ways["spec"])
-    # Some C extensions turn an interrupt while they are loaded into errors of their own.
-    with signals.held_back():
+    with importing():
         from conslaw_cli.formats import Report
         from conslaw_cli.sweeps.sweep import Limits, plan, run
 

@@ -16,6 +16,7 @@ from conslaw_cli.cli.options import (
     exit_code,
     first_product,
     formatted,
+    importing,
     interrupted,
     say,
     write,
@@ -81,8 +82,7 @@ def laws(
     """
     sweep = asked(_ANOTHER, **ways)
     check_writable(output, ways["spec"])
-    # Some C extensions turn an interrupt while they are loaded into errors of their own.
-    with signals.held_back():
+    with importing():
         from conslaw_cli.formats.laws import render, stream
         from conslaw_cli.laws.plan import check_degree
 

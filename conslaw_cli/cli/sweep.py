@@ -22,6 +22,7 @@ from conslaw_cli.cli.options import (
     Requirements,
     Seconds,
     counting,
+    importing,
     put,
     say,
     screen,
@@ -93,8 +94,7 @@ def sweep(
         raise click.UsageError(f"--rows, --summary: expected --format table, got {format_}")
     if all_rows and summary:
         raise click.UsageError("give either --rows or --summary, not both")
-    # Some C extensions turn an interrupt while they are loaded into errors of their own.
-    with signals.held_back():
+    with importing():
         from conslaw_cli.problems.records import VERSION
         from conslaw_cli.specs.spec import load
         from conslaw_cli.sweeps.store import Store

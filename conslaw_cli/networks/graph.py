@@ -31,7 +31,6 @@ from conslaw_cli.algebra.rings import Ring, Sizes, Values
 from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.known_laws import Correlations, Laws, join
 from conslaw_cli.networks.operation import Growth, Node, Read, Shape, positions
-from conslaw_cli.networks.operations.convolution import Convolution
 from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
 from conslaw_cli.networks.operations.product import Add
 from conslaw_cli.networks.plan import Plan, Planner, Step
@@ -380,7 +379,8 @@ class Graph:
         arrays = {array.name: array for array in self.arrays}
         before, found = dict[str, Node](), list[Correlations]()
         for node in self.nodes:
-            if not self._circular(node) or uses[node.parameters[0]] > 1:
+            circular = node.operation.encircles(self.shapes[node.inputs[0]])
+            if not circular or uses[node.parameters[0]] > 1:
                 continue
             if node.parameters[0] in self.frozen:
                 continue
@@ -394,16 +394,6 @@ class Graph:
                 if pair[0].size > 1:
                     found.append(Correlations(names, starts, pair[0].size))
         return found
-
-    def _circular(self, node: Node) -> bool:
-        """Whether it is a convolution of one channel around a whole circle."""
-        operation, shape = node.operation, self.shapes[node.inputs[0]]
-        return (
-            isinstance(operation, Convolution)
-            and (operation.padding, operation.stride, operation.bias) == ("circular", (1,), False)
-            and shape == (operation.channels, *operation.kernel) == self.shapes[node.name]
-            and (operation.channels, operation.dilation) == (1, (1,))
-        )
 
     def laws(self, zero_sum: bool = False) -> Laws:
         """Return the laws that the wiring gives; a count asks several times."""

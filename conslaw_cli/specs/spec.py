@@ -84,7 +84,7 @@ def _bytes(path: str, name: str) -> bytes:
     """Return the bytes of the file, never reading more than one too many."""
     try:
         if path != "-":
-            with open(path, "rb") as file:
+            with open(path or ".", "rb") as file:
                 data = file.read(MAX_BYTES + 1)
         elif sys.stdin is None:
             raise SpecError("stdin: expected a spec, but standard input is closed")

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from conslaw_cli.errors import ContradictionError
 from conslaw_cli.formats import encodable
 from conslaw_cli.formats.words import has_theory, label, plural
+from conslaw_cli.laws.abelian import AbelianLaws, abelian_laws
 from conslaw_cli.laws.formulas import groups, terms
 from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.values import Law, LawSearch, Polynomial
@@ -47,6 +49,12 @@ class Result:
     def not_polynomial(self) -> int | None:
         """How many of all laws are no functions of those found; None if that is not decided."""
         return None if self.count.laws is None else self.count.laws - self.search.independent
+
+    @property
+    def abelian(self) -> tuple[AbelianLaws, ...]:
+        """Laws that no search finds, Abelian integrals, where they are all that is left to find."""
+        found = abelian_laws(self.search.problem)
+        return found if self.not_polynomial == sum(each.size for each in found) else ()
 
     @property
     def theory(self) -> bool:
@@ -103,6 +111,11 @@ class Known:
         """Number of laws, which need not be independent."""
         return sum(family.size for family in self.families)
 
+    @property
+    def abelian(self) -> tuple[AbelianLaws, ...]:
+        """As for a result."""
+        return abelian_laws(self.problem)
+
 
 @dataclass(frozen=True, slots=True)
 class Members:
@@ -139,6 +152,27 @@ def degrees(search: LawSearch) -> str:
         if search.homogeneous or search.degree == 1
         else f"degree up to {search.degree}"
     )
+
+
+def abelian_size(laws: AbelianLaws) -> str:
+    """Return what they are, and how many."""
+    what = "Abelian integral" if laws.size == 1 else "Abelian integrals"
+    return f"{what} of the first kind, genus {laws.genus}, {plural(laws.size, 'law')}"
+
+
+def abelian_json(every: Sequence[AbelianLaws]) -> dict[str, Any]:
+    """Return them under their key, if there are some."""
+    found = [
+        {
+            "formula": laws.text,
+            "latex": laws.latex,
+            "arrays": list(laws.names),
+            "genus": laws.genus,
+            "laws": laws.size,
+        }
+        for laws in every
+    ]
+    return {"abelian": found} if found else {}
 
 
 def origin(law: Law, result: Result) -> str:

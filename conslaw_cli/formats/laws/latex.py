@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from conslaw_cli.formats.laws import Known, Result, origin, title
+from conslaw_cli.formats.laws import Known, Result, abelian_size, origin, title
 from conslaw_cli.formats.laws.known import latex_display
 from conslaw_cli.laws.formulas import tex_equation, tex_lines
 from conslaw_cli.laws.rational import Quotient
@@ -48,6 +48,8 @@ def _generators(result: Result) -> Iterator[str]:
             rf"{tex_equation(law.polynomial, result.search)} \qquad"
             rf" (\text{{{origin(law, result)}}})"
         )
+    for each in result.abelian:
+        yield rf"{each.latex} = \mathrm{{const}} \qquad (\text{{{abelian_size(each)}}})"
     yield from (_fraction(quotient, result.search) for quotient in result.quotients or ())
 
 

@@ -12,6 +12,7 @@ import dataclasses
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,8 +152,7 @@ class PrimeField:
         return span.nullspace(rows.shape[1])
 
 
-@dataclass(frozen=True, slots=True)
-class Folding:
+class Folding(NamedTuple):
     """Maps rows of D columns to fewer: surplus columns are added, with random factors, into kept
     ones.
 

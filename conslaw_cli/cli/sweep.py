@@ -11,7 +11,6 @@ import contextlib
 import os
 import shlex
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -199,7 +198,7 @@ class _Whole:
 
     def end(self) -> None:
         """Write all of them."""
-        show(replace(self._report, rows=self._rows), self._format)
+        show(self._report._replace(rows=self._rows), self._format)
 
 
 class _Table:

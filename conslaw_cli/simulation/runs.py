@@ -88,8 +88,7 @@ class Watched:
 
     def watches(self) -> Iterator[Watch]:
         """Yield the families."""
-        values = np.array(self._values).reshape(-1, len(self.forms))
-        known = np.array(self._predicted).reshape(-1, len(self.forms))
+        values, known = np.array(self._values), np.array(self._predicted)
         foretold, hurried = len(known) > 0, bool(self._speed.any())
         for family, laws in self.forms.families():
             numbers = (self._moved, self._expected, self._error, self._speed)

@@ -140,7 +140,7 @@ class Simulation:
         run = Run("flow", None, [Watched(What.LAW, laws)])
         self.runs.append(run)
         span = self.training.steps * self.training.lr
-        times = np.linspace(0, span, RECORDS + 1).tolist()
+        times = np.linspace(0, span, min(self.training.steps, RECORDS) + 1).tolist()
         tolerance = self.training.tolerance
         integrated(run, self._motion, self.objective, self._state, times, tolerance, progress)
 

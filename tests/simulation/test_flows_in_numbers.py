@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-import numpy as np
 import pytest
 from trained import NETWORKS, OTHERS
 
-from conslaw_cli.errors import SpecError
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.flows import Asked
 from conslaw_cli.flows.decay import Decay
@@ -19,9 +17,7 @@ from conslaw_cli.flows.mirror import Mirror, Shorthand
 from conslaw_cli.flows.momentum import Momentum
 from conslaw_cli.flows.names import Arrays
 from conslaw_cli.problems.problem import Architecture, Loss, Problem
-from conslaw_cli.simulation.data import objective
-from conslaw_cli.simulation.motions import motion
-from conslaw_cli.simulation.simulate import Simulation, Training, simulate
+from conslaw_cli.simulation.simulate import Training, simulate
 
 pytest.importorskip("scipy")
 

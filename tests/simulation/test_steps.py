@@ -155,7 +155,7 @@ def test_a_wrong_law_is_found_out() -> None:
 
 def test_heavy_ball_keeps_its_charges_up_to_the_factor() -> None:
     network, rng = NETWORKS["full and diagonal, sums"], np.random.default_rng(5)
-    shapes = {"U1": (2, 3), "b1": 3, "U2": (3, 3), "b2": 3, "U3": (3, 2), "b3": 2}
+    shapes = {"U1": (2, 3), "b1": (3,), "U2": (3, 3), "b2": (3,), "U3": (3, 2), "b3": (2,)}
     buffer = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
     for settings, factor in (({}, 0.9), ({"weight_decay": 0.5, "decoupled": True}, 0.9 * 0.99)):
         training = Training(lr=0.02, steps=50, batch=2, samples=5, **settings)  # type: ignore[arg-type]

@@ -71,7 +71,7 @@ def _charges(form: Form, formula: Formula, friction: Friction) -> Kept:
     return Kept(form, text, tex, shape, size, moving=True, factor=friction.written(1, 0, 0)[0])
 
 
-def charges(family: Kept, parameters: int) -> Laws:
+def listed(family: Kept, parameters: int) -> Laws:
     """Return the laws of rotations or exchanges, ``Σ c (θ_i p_j − p_i θ_j)`` over pairs of arrays,
     of so many parameters.
     """
@@ -189,7 +189,7 @@ def _formulas(
     moves; of one parameter its name.
     """
     if isinstance(family, Sums):
-        moving = replace(family, array=arrays.velocity(family.array))
+        moving = family._replace(array=arrays.velocity(family.array))
         return (family.text, family.latex), (moving.text, moving.latex)
     if linear:
         return (family.text, family.latex), ("v", "v")

@@ -37,7 +37,7 @@ from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.series import Series
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Asked, Copied, Kind, Model, Transporting, VectorFields
-from conslaw_cli.flows.charges import charges, exchanges, linear, rotating, rotations, standing
+from conslaw_cli.flows.charges import exchanges, linear, listed, rotating, rotations, standing
 from conslaw_cli.flows.charts import Chart, Scale
 from conslaw_cli.flows.controlled import Controlled
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
@@ -138,18 +138,23 @@ class Momentum:
 
     def laws(self, model: Model) -> Laws:
         """Return Noether's laws (module docstring)."""
-        arrays, found = Arrays.of(model), self._charges(model)
+        arrays, families = Arrays.of(model), self._charges(model, self.friction)
         chart = self.metric.chart(model) if isinstance(self.metric, Mirror) else Chart(())
         moving = linear(model.laws(), arrays, chart.scales(arrays.size), self.friction)
-        return join([*(charges(each, arrays.size) for each in found), *moving])
+        return join([*(listed(each, arrays.size) for each in families), *moving])
+
+    def charges(self, model: Model) -> Sequence[Laws]:
+        """Return the laws ``⟨v, Aθ⟩`` without friction, one family each."""
+        size = Arrays.of(model).size
+        return [listed(each, size) for each in self._charges(model, Friction.NONE)]
 
     def kept(self, model: Model, families: Sequence[Family]) -> Sequence[Family]:
         """Return them as families."""
         arrays, scales = Arrays.of(model), self._scales(model)
         moving = (standing(family, arrays, scales, self.friction) for family in families)
-        return [*self._charges(model), *chain.from_iterable(moving)]
+        return [*self._charges(model, self.friction), *chain.from_iterable(moving)]
 
-    def _charges(self, model: Model) -> Iterator[Kept]:
+    def _charges(self, model: Model, friction: Friction) -> Iterator[Kept]:
         """Yield those of rotations and exchanges, which act where metrics are constant."""
         gradients = model.fields()
         if not isinstance(gradients, GradientFields):
@@ -158,9 +163,9 @@ class Momentum:
         rates = {name: rate for name, (_, rate) in scales.items()}
         for form in rotating(gradients.forms()):
             if all(scales[part.array][0].constant for part in form.parts):
-                yield rotations(form, arrays, self.friction)
+                yield rotations(form, arrays, friction)
                 if all(uses[part.array] == 1 for part in form.parts):
-                    yield from exchanges(form, arrays, rates, self.friction)
+                    yield from exchanges(form, arrays, rates, friction)
 
     def _scales(self, model: Model) -> Mapping[str, Scale]:
         metric = self.metric if isinstance(self.metric, Mirror) else Mirror()

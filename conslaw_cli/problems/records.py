@@ -21,8 +21,7 @@ GRADIENT = "gradient"
 """The flow of rows that name none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(NamedTuple):
     """One bound on ``dim Lie(W_φ)(θ)`` at generic θ and what it rests on.
 
     ``error_bound`` is None for a proof, else the probability that the bound is wrong.
@@ -38,7 +37,7 @@ class Bound:
 
     def to_dict(self) -> dict[str, Any]:
         """Return its fields, ready for ``json.dumps``."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return self._asdict()
 
 
 class Complete(NamedTuple):
@@ -63,8 +62,7 @@ class Complete(NamedTuple):
         return "-".join(map(str, self.units))
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(NamedTuple):
     """Dimensions of ``W_0(θ), W_1(θ), …`` (Prop. 3.1) until they stop.
 
     Each entry is a proved lower bound for its dimension; ``error_bound`` is the probability that

@@ -233,6 +233,10 @@ class Operation:
         """Return the shape of the free factors that the probe gives it, None for none."""
         return None
 
+    def slopes(self, *inputs: Values) -> Values:
+        """Return the state that a network has of itself, at floats: φ leaves it free."""
+        raise NotImplementedError
+
     def forward(self, at: Read) -> Values:
         """Return the output (batch, units, positions)."""
         raise NotImplementedError

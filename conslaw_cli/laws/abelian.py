@@ -28,7 +28,7 @@ from conslaw_cli.errors import SpecError
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.lie.chains import cut
 from conslaw_cli.lie.theorems.structure import chain_of
-from conslaw_cli.networks.known_laws import symbol
+from conslaw_cli.networks.tex import symbol
 from conslaw_cli.problems.problem import Loss, Problem
 
 Floats = NDArray[np.float64]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from conslaw_cli.families.formulas.tex import symbol
 from conslaw_cli.flows.coordinates import Factor
 from conslaw_cli.laws.values import LawSearch, Polynomial
+from conslaw_cli.networks.tex import symbol
 
 FACTORS_PER_LINE = 8
 
@@ -86,7 +86,7 @@ def tex_lines(polynomial: Polynomial, search: LawSearch) -> list[str]:
     lines, room = [""], FACTORS_PER_LINE
     radicals = [radical.latex for radical in search.radicals]
     names = [*search.parameters, *search.coordinates.velocities]
-    symbols = [*map(_symbol, names), *(tex for tex in search.coordinates.extra_latex)]
+    symbols = [*map(symbol, names), *(tex for tex in search.coordinates.extra_latex)]
     for c, factors, monomial in terms(polynomial, radicals, r" \, "):
         size = len(factors) + len(set(monomial))
         if room < size:
@@ -95,15 +95,6 @@ def tex_lines(polynomial: Polynomial, search: LawSearch) -> list[str]:
         room -= size
     lines[0] = lines[0].removeprefix(" +").lstrip()
     return lines
-
-
-def _symbol(name: str) -> str:
-    """Return a parameter, or a velocity that has the name of its parameter, as a formula."""
-    array, bracket, index = name.partition("[")
-    if not array.endswith("_dot"):
-        return symbol(name)
-    dotted = rf"\dot{{{symbol(array.removesuffix('_dot'))}}}"
-    return f"({dotted})_{{{index.removesuffix(']')}}}" if bracket else dotted
 
 
 def _term(

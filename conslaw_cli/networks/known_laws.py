@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conslaw_cli.algebra.field import PrimeField
+from conslaw_cli.networks.tex import symbol
 
 Index = NDArray[np.intp]
 Products = frozenset[tuple[str, ...]]
@@ -65,13 +66,6 @@ Kind = Literal["full", "blocks", "diagonal", "scalar"]
 """Which entries of a symmetric matrix are laws: all, those in blocks on the diagonal, those on the
 diagonal, or their sum alone.
 """
-
-
-def symbol(array: str) -> str:
-    """Return the name of an array in TeX."""
-    letters = array.rstrip("0123456789")
-    number = array[len(letters) :]
-    return f"{letters}_{{{number}}}" if number else letters
 
 
 class Part(NamedTuple):
@@ -189,6 +183,8 @@ class Form(NamedTuple):
         linear = _signed([part for part in self.parts if part.linear], tex)
         if self.blocks:
             return _signed(matrices, tex)
+        if not matrices:
+            return linear
         name, sign = "tr" if self.kind == "scalar" else "diag", ""
         if linear:
             sign = " + "

@@ -250,6 +250,12 @@ def test_sums_under_cross_entropy(text: str, expected: list[str]) -> None:
     orthogonal(fields)
 
 
+def test_biases_that_add_up_differ_by_a_constant() -> None:
+    text = "x[1]\na[2] = dense(x; U1, b1)\nc[2] = dense(x; U2, b2)\ns = add(a, c)\nr = relu(s)"
+    laws = Graph.parse(text).laws()
+    assert [family.text for family in laws.families] == ["2·b1 − 2·b2"]
+
+
 @pytest.mark.parametrize("size", [2, 3, 4, 5])
 def test_full_circular_convolutions_keep_their_autocorrelations(size: int) -> None:
     """Held against the product of the kernels as polynomials modulo z^p − 1, by the definition."""

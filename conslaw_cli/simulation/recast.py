@@ -9,7 +9,7 @@ decide it only locally.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,7 +18,7 @@ import numpy as np
 from conslaw_cli.algebra.field import TERMS
 from conslaw_cli.errors import ConslawError, SpecError
 from conslaw_cli.families.formulas.custom import CustomMap
-from conslaw_cli.families.formulas.terms import Variable
+from conslaw_cli.families.formulas.terms import Graph, Variable
 from conslaw_cli.laws.abelian import AbelianLaws, abelian_laws
 from conslaw_cli.laws.polynomials import find_laws
 from conslaw_cli.laws.values import Polynomial
@@ -31,7 +31,7 @@ from conslaw_cli.simulation.metrics import ClosedForm, Polar, TwoLayers
 
 TOLERANCE = 1e-12
 """Of the integrations."""
-POINTS = 101
+POINTS = 51
 """In time at which the two flows are compared."""
 STEPS = 30
 """Of Newton's method."""
@@ -43,6 +43,9 @@ VANISHING = 1e-8
 """What is left of a singular value where the rank drops."""
 DIFFERENCE = 1e-5
 """Step of the central differences that stand for derivatives of Abelian integrals."""
+NEARBY = 0.02
+"""How far, relative to θ, a point may be for which they do."""
+MAX_COMPONENTS = 300
 SEARCHED = 2
 """Degree of the polynomial laws looked for where the known ones do not suffice."""
 
@@ -69,6 +72,7 @@ class Formulas:
     """A φ of formulas."""
 
     names: Sequence[str]
+    graph: Graph
     formula: Formula
 
     def values(self, theta: Vector) -> Vector:
@@ -87,7 +91,7 @@ class Formulas:
         for term in self.formula.outputs:
             product = list[int]()
             for i, e in term.factors:
-                base = self.formula.graph.bases[i]
+                base = self.graph.bases[i]
                 if not isinstance(base, Variable) or base.sign < 0 or e < 0 or e.denominator > 1:
                     return None
                 product += [base.index] * int(e)
@@ -107,23 +111,28 @@ def reparametrisation(problem: Problem) -> Reparametrisation:
     assert isinstance(phi, CustomMap)
     if phi.names.constants:
         raise SpecError(f"{problem.name}: expected a φ without constants, which have no values")
-    formula = Formula(phi.algebraic().graph)
-    written = len(phi.components) == len(formula.outputs)
-    numbers = range(1, len(formula.outputs) + 1)
-    return Formulas(phi.components if written else [f"φ[{i}]" for i in numbers], formula)
+    graph = phi.algebraic().graph
+    written = len(phi.components) == len(graph.outputs)
+    numbers = range(1, len(graph.outputs) + 1)
+    names = phi.components if written else [f"φ[{i}]" for i in numbers]
+    return Formulas(names, graph, Formula(graph))
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """Both flows from t = 0 on, for f = ½‖z − target‖².
 
-    names: of z; closed: M, if it has a closed form; times (n,); moved: φ(θ(t)), (n, d); direct:
-    z(t), (n, d); metric: M at the start; mismatch: the largest entry of M(z(t)) − ∂φ∂φᵀ(θ(t));
-    dropped: whether they end where the rank of ∂φ drops, between the last of the times and the one
-    that would be next, as Prop. 3.7 does; failed: what else ended them before their time.
+    names: of z; start: θ_init, (D,); target: z*, (d,); closed: M, if it has a closed form; times
+    (n,); moved: φ(θ(t)), (n, d); direct: z(t), (n, d); metric: M at the start; mismatch: the
+    largest entry of M(z(t)) − ∂φ∂φᵀ(θ(t)).
+
+    dropped: whether they end where the rank of ∂φ drops, as Prop. 3.7 does, between the last of the
+    times and the one that would be next; failed: what else ended them before their time.
     """
 
     names: Sequence[str]
+    start: Vector
+    target: Vector
     closed: ClosedForm | None
     times: Vector
     moved: Vector
@@ -140,16 +149,22 @@ class Run:
 
 
 def recast(
-    problem: Problem, phi: Reparametrisation, theta: Vector, target: Vector, time: float
+    problem: Problem,
+    phi: Reparametrisation,
+    theta: Vector,
+    target: Vector,
+    time: float,
+    progress: Callable[[float], object] = lambda part: None,
 ) -> Run:
     """Integrate θ, and z directly, for a problem that meets condition (13).
 
-    theta: the start, (D,); target: z*, (d,). Raise SpecError if SciPy is missing; ConslawError if
-    the laws that are known do not decide M.
+    theta: the start, (D,); target: z*, (d,); progress: is told what part is done.
+
+    Raise SpecError if SciPy is missing; ConslawError if the laws that are known do not decide M.
     """
     closed = closed_form(problem, phi, theta)
     metric = Fibre(phi, _laws(problem, phi, theta), theta) if closed is None else closed
-    start, times = phi.values(theta), np.linspace(0, time, POINTS)
+    at, start, times = theta, phi.values(theta), np.linspace(0, time, POINTS)
 
     def follow(_: float, x: Vector) -> Vector:
         return (target - phi.values(x)) @ phi.jacobian(x)
@@ -167,12 +182,23 @@ def recast(
             theta, z = x, next(zs)
             mismatch = max(mismatch, float(np.abs(metric(z) - _square(phi, x)).max()))
             pairs.append((phi.values(x), z))
+            progress(len(pairs) / POINTS)
     except DivergedError as error:
         failed = str(error)
     moved, straight = np.array(pairs).swapaxes(0, 1)
-    at_start = metric(start)
-    reached = times[: len(pairs)]
-    return Run(phi.names, closed, reached, moved, straight, at_start, mismatch, dropped, failed)
+    return Run(
+        phi.names,
+        at,
+        target,
+        closed,
+        times[: len(pairs)],
+        moved,
+        straight,
+        _square(phi, at),
+        mismatch,
+        dropped,
+        failed,
+    )
 
 
 def _drops(phi: Reparametrisation, before: Vector, after: Vector) -> bool:
@@ -197,6 +223,18 @@ def _drops(phi: Reparametrisation, before: Vector, after: Vector) -> bool:
         place = int(np.argmin(values))
         low, high = parts[max(place - 1, 0)], parts[min(place + 1, 8)]
     return min(values) < VANISHING * ends
+
+
+def check_start(phi: Reparametrisation, theta: Vector, rank: int) -> None:
+    """Raise SpecError if φ is too large to be integrated, or the rank of ∂φ less than near θ."""
+    if len(phi.names) > MAX_COMPONENTS:
+        raise SpecError(
+            f"expected a φ of at most {MAX_COMPONENTS} components to integrate, got"
+            f" {len(phi.names):,}"
+        )
+    found = np.linalg.matrix_rank(phi.jacobian(theta))
+    if found != rank:
+        raise SpecError(f"θ: expected rank ∂φ = {rank}, as near it, got {found}")
 
 
 def closed_form(problem: Problem, phi: Reparametrisation, theta: Vector) -> ClosedForm | None:
@@ -317,18 +355,26 @@ class _Polynomials:
 
 
 class _Integrals:
-    """Abelian integrals, up to periods; their derivatives are central differences."""
+    """Abelian integrals, up to periods. Their derivatives are central differences, which are dear:
+    those of a point nearby stand for them.
+    """
 
     def __init__(self, laws: AbelianLaws, start: Vector) -> None:
         self._laws, self._start = laws, laws.at(start).values
+        self._slopes_at(start)
 
     def gap(self, theta: Vector) -> Vector:
         return self._apart(theta, self._start)
 
     def jacobian(self, theta: Vector) -> Vector:
+        if np.linalg.norm(theta - self._near) > NEARBY * np.linalg.norm(theta):
+            self._slopes_at(theta)
+        return self._slopes
+
+    def _slopes_at(self, theta: Vector) -> None:
         shifts = DIFFERENCE * np.eye(len(theta))
         rows = [self._apart(theta + e, self._laws.at(theta - e).values) for e in shifts]
-        return np.array(rows).T / (2 * DIFFERENCE)
+        self._near, self._slopes = theta, np.array(rows).T / (2 * DIFFERENCE)
 
     def _apart(self, theta: Vector, values: Vector) -> Vector:
         reading = self._laws.at(theta)

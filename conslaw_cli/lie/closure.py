@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -60,8 +60,7 @@ TREES = 2
 """Heights of balanced brackets that are tried in any case."""
 
 
-@dataclass(frozen=True, slots=True)
-class RankTrace:
+class RankTrace(NamedTuple):
     """Ranks after each level of right-nested brackets, at one point modulo one prime.
 
     tail: ranks of V_h for h = LOWEST_TREE, …, if balanced brackets were what ended the iteration.
@@ -180,8 +179,7 @@ def driven(fields: VectorFields) -> VectorFields:
     return Driven(fields) if hasattr(fields, "clock") else fields
 
 
-@dataclass(frozen=True, slots=True)
-class Sampler:
+class Sampler(NamedTuple):
     """Rows of brackets at one point θ (1, D, 1) modulo one prime."""
 
     fields: VectorFields

@@ -57,7 +57,7 @@ def _of_chain(problem: Problem, chain: Chain) -> Lifting | None:
     narrower += [chains.clamped(chain), *chains.cut(chain)] if gradient else []
     if not chain.widths[-1] or any(other.widths != chain.widths for other in narrower):
         return None
-    small = _small(replace(chain, widths=tuple(min(n, 2) for n in chain.widths), unmoved=0))
+    small = _small(chain._replace(widths=tuple(min(n, 2) for n in chain.widths), unmoved=0))
     assert small.graph is not None
     units = (*chain.widths, *(1,) * any(chain.biased))
     ways = dealings(small.graph, given=by_intervals(chain), units=units)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _ANOTHER = "conslaw recast --widths 2,3,2 --activation relu"
 
 
-@click.command(short_help="Recast a gradient flow of θ as one of φ(θ), and integrate both.")
+@click.command()
 @asking
 @click.option("--at", metavar="FILE", help="θ at the start: arrays by name in an .npz file.")
 @click.option("--time", type=Seconds(), default=1.0, show_default=True, help="Of the flows.")

@@ -58,8 +58,9 @@ class Involution:
 def involution(problem: Problem, *, seed: int = 0, memory: int | None = None) -> Involution:
     """Decide condition (13) of a φ under gradient flow.
 
-    Where ∂φ reaches the rank dim Lie modulo a prime, that is a proof if dim Lie is proved. Where it
-    does not, ranks at further points make sure that it has no larger one.
+    Where ∂φ reaches the rank dim Lie modulo a prime, or brackets have added nothing, that is a
+    proof if dim Lie is proved. Where it does not, ranks at further points make sure that it has no
+    larger one.
 
     Raise SpecError for another flow, for fields of one's own and for cross-entropy, under which
     gradients by φ are not free; ConslawError where dim Lie is not known.
@@ -68,11 +69,13 @@ def involution(problem: Problem, *, seed: int = 0, memory: int | None = None) ->
     count = count_laws(problem, seed=seed, memory=memory)
     if count.dim_lie is None:
         raise ConslawError(f"{problem.name}: dim Lie is not known: {count.reason}")
-    fields, rng = problem.fields(), np.random.default_rng(seed)
-    rank = max(_rank(trials.fresh(fields, rng), count.dim_lie) for _ in range(POINTS))
-    if rank == count.dim_lie:
-        return Involution(count, rank, None, count.error_bound)
-    error = 1.0
+    if count.involutive:
+        return Involution(count, count.dim_lie, None, count.error_bound)
+    fields, rng, rank, error = problem.fields(), np.random.default_rng(seed), 0, 1.0
+    for _ in range(POINTS):
+        rank = max(rank, _rank(trials.fresh(fields, rng), count.dim_lie))
+        if rank == count.dim_lie:
+            return Involution(count, rank, None, count.error_bound)
     while error > trials.SURE:
         again = _rank(trials.fresh(fields, rng), rank + 1)
         error = error * trials.miss_probability(fields, rank, 1) if again <= rank else 1.0

@@ -76,7 +76,7 @@ class TwoLayers:
         if len(places) < len(monomials) or len(single) + len(edges) < len(monomials):
             return None
         sides = _sides(edges)
-        if sides is None or any(alone.intersection(u, v) for u, v in sides):
+        if sides is None or any(alone.intersection([*u, *v]) for u, v in sides):
             return None
         if sum(len(u) * len(v) for u, v in sides) != len(edges):
             return None

@@ -163,7 +163,7 @@ def recast(
     Raise SpecError if SciPy is missing; ConslawError if the laws that are known do not decide M.
     """
     closed = closed_form(problem, phi, theta)
-    metric = Fibre(phi, _laws(problem, phi, theta), theta) if closed is None else closed
+    metric = Fibre(phi, laws_of(problem, phi, theta), theta) if closed is None else closed
     at, start, times = theta, phi.values(theta), np.linspace(0, time, POINTS)
 
     def follow(_: float, x: Vector) -> Vector:
@@ -295,7 +295,7 @@ class Fibre:
         return np.concatenate([self._phi.jacobian(theta), *laws])
 
 
-def _laws(problem: Problem, phi: Reparametrisation, theta: Vector) -> Sequence[Constants]:
+def laws_of(problem: Problem, phi: Reparametrisation, theta: Vector) -> Sequence[Constants]:
     """Return laws that decide θ, with φ. Raise ConslawError if none that are known do."""
     laws: list[Constants] = [_Known(problem.laws(), theta)]
     laws += [_Integrals(each, theta) for each in abelian_laws(problem)]

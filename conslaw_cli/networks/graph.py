@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,9 +35,6 @@ from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
 from conslaw_cli.networks.operations.product import Add
 from conslaw_cli.networks.plan import Plan, Planner, Step
 from conslaw_cli.networks.wiring import Array, Junction, Wire, Wiring
-
-if TYPE_CHECKING:
-    from conslaw_cli.networks.chains import Chain
 
 
 class Input(NamedTuple):
@@ -173,13 +170,6 @@ class Graph:
             for node in self.nodes
         ]
         return replace(self, inputs=tuple(inputs), nodes=tuple(nodes))
-
-    @cached_property
-    def chain(self) -> Chain | None:
-        """The chain of dense layers that it is, None if it is none."""
-        from conslaw_cli.networks.chains import chain
-
-        return chain(self)
 
     @cached_property
     def homogeneous(self) -> bool:

@@ -22,6 +22,7 @@ from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.lie import trials
 from conslaw_cli.lie.closure import Sampler
 from conslaw_cli.lie.count import count_laws
+from conslaw_cli.networks.chains import chain
 from conslaw_cli.networks.paths import paths
 from conslaw_cli.problems.problem import Loss, Problem
 from conslaw_cli.problems.records import LawCount
@@ -118,7 +119,7 @@ class _Components:
             assert isinstance(problem.architecture, CustomMap)
             names = _names(problem.architecture)
             return cls(sampler, names, np.eye(len(names))[:, None])
-        if problem.graph.chain is None:
+        if chain(problem.graph) is None:
             return None
         found = paths(problem.graph)
         return cls(sampler, found.names, found.probes)

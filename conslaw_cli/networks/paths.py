@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conslaw_cli.errors import SpecError
+from conslaw_cli.networks.chains import chain
 from conslaw_cli.networks.graph import Graph
 
 MAX_PATHS = 20_000
@@ -102,7 +103,7 @@ def paths(graph: Graph) -> Paths:
 
 
 def _layers(graph: Graph) -> list[_Layer]:
-    if graph.chain is None:
+    if chain(graph) is None:
         raise SpecError("expected a chain of dense layers, whose φ is written out by its paths")
     starts = {array.name: array.entries.start for array in graph.arrays}
     found, gates = list[_Layer](), 0

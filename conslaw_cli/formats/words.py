@@ -39,6 +39,8 @@ def label(text: str) -> str:
     """Return one printable line: control characters, line ends and their like become backslash
     escapes.
     """
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else _escape(char) for char in text)
 
 

@@ -19,6 +19,7 @@ from conslaw_cli.cli.laws import laws
 from conslaw_cli.cli.lists import flows, operations, theorems
 from conslaw_cli.cli.options import FAILED, LOST, USAGE, check_memory, pin_blas, say
 from conslaw_cli.cli.progress import heartbeat
+from conslaw_cli.cli.simulate import simulate
 from conslaw_cli.cli.sweep import sweep
 from conslaw_cli.errors import ConslawError, OutputError, SpecError, one_line
 from conslaw_cli.sweeps import signals
@@ -96,6 +97,7 @@ def main() -> None:
 main.add_command(count)
 main.add_command(describe)
 main.add_command(laws)
+main.add_command(simulate)
 main.add_command(sweep)
 main.add_command(theorems)
 main.add_command(flows)

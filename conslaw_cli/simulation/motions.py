@@ -42,6 +42,11 @@ class Motion(Protocol):
         """The parameters that are to be positive."""
         ...
 
+    @property
+    def constants(self) -> str:
+        """What it leaves open and is chosen here, in words."""
+        ...
+
     def start(self, theta: Vector, rng: np.random.Generator) -> Vector:
         """Return the state at θ."""
         ...
@@ -88,6 +93,11 @@ class Descent:
     begin: ClassVar[float] = 0.0
 
     @property
+    def constants(self) -> str:
+        """None."""
+        return ""
+
+    @property
     def positive(self) -> Index:
         """None."""
         return np.arange(0)
@@ -115,6 +125,11 @@ class Decaying(Descent):
 
     decays: Vector
     rate: float
+
+    @property
+    def constants(self) -> str:
+        """λ."""
+        return f"λ = {self.rate:g}"
 
     def field(self, t: float, state: Vector) -> Vector:
         """Return the negative gradient, and decay."""
@@ -185,6 +200,12 @@ class Moving:
     def begin(self) -> float:
         """1 for 3/t."""
         return float(self.friction is Friction.NESTEROV)
+
+    @property
+    def constants(self) -> str:
+        """τ, the time at which it begins, and where velocities come from."""
+        known = {Friction.CONSTANT: f"τ = {FRICTION:g}, ", Friction.NESTEROV: "from t = 1 on, "}
+        return known.get(self.friction, "") + "velocities drawn from the seed"
 
     @property
     def positive(self) -> Index:

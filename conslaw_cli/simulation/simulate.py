@@ -106,6 +106,8 @@ class Simulation:
         self.problem, self.training = Problem.of(asked), training
         self.optimizers = _checked(self.problem, optimizers)
         _check_size(self.problem, training)
+        if "flow" in self.optimizers:
+            checks.extra("scipy.integrate", "plot")
         rng = np.random.default_rng(training.seed)
         self.objective, self.theta = objective(self.problem, rng, training.samples, data, at)
         self._motion = motion(self.problem, self.objective, training.weight_decay)
@@ -164,6 +166,11 @@ class Simulation:
         heavy = method.momentum and not method.nesterov
         model = self.problem.architecture
         return Forms(join(Momentum(Friction.NONE).charges(model) if heavy else []))
+
+    @property
+    def constants(self) -> str:
+        """What the flow leaves open, in words."""
+        return self._motion.constants
 
     def arrays(self) -> dict[str, Vector]:
         """Return what ``.npz`` files hold of it: θ at the start, constants and data by name, as

@@ -9,7 +9,8 @@ from typing import Any
 from conslaw_cli import __version__
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.flows.names import label
-from conslaw_cli.simulation.runs import Run, Watch, What
+from conslaw_cli.simulation.integrator import HOLDS
+from conslaw_cli.simulation.runs import RECORDS, Run, Watch, What
 from conslaw_cli.simulation.simulate import Simulation
 
 _HEADS = ("optimizer", "steps", "time", "loss", "what", "laws", "moved", "had to", "difference")
@@ -79,6 +80,8 @@ def _remarks(simulation: Simulation) -> Iterator[str]:
     for run in simulation.runs:
         if run.name == "flow":
             yield _integrated(simulation)
+        if run.slides is not None:
+            yield _sliding(simulation, run)
         speeds = [watch.speed for watch in run.watches if watch.speed is not None]
         if speeds:
             yield f"{run.name} keeps no law: one changes at a rate of {max(speeds):.2g} at most."
@@ -98,6 +101,15 @@ def _integrated(simulation: Simulation) -> str:
     known = f", {constants}" if constants else ""
     tolerance = f"tolerance {simulation.training.tolerance:g} a step"
     return f"flow: integrated by DOP853, {tolerance}{known}."
+
+
+def _sliding(simulation: Simulation, run: Run) -> str:
+    """Return what that does to θ, and not to laws."""
+    step = simulation.training.steps * simulation.training.lr / (RECORDS * HOLDS)
+    return (
+        f"flow: from t = {run.slides:.3g} on it slides along borders where gates switch, which are"
+        f" held for {step:.1g} at a time: laws are kept as before, θ is known to about that."
+    )
 
 
 # ---- JSON
@@ -145,6 +157,7 @@ def _run(run: Run) -> dict[str, Any]:
         "loss_before": _number(run.losses[0]) if run.losses else None,
         "loss_after": _number(run.losses[-1]) if run.losses else None,
         "ended": run.ended,
+        **({} if run.slides is None else {"slides_from": run.slides}),
         "families": [_family(watch) for watch in run.watches],
     }
 

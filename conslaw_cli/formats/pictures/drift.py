@@ -78,15 +78,16 @@ def drawn(
 def _lines(run: Run) -> Iterator[Line]:
     for watch in run.watches:
         if watch.what is What.LAW and watch.values.shape[1]:
-            times = np.array(run.times)[: len(watch.values)]
-            yield Line(f"{run.name}: {watch.text}", times, _size(watch.values), _expected(watch))
+            yield changes(f"{run.name}: {watch.text}", run.times, watch)
 
 
-def _expected(watch: Watch) -> NDArray[np.float64] | None:
-    """Return the drift that was predicted, None where it is none at all."""
-    if watch.predicted is None or not watch.expected:
-        return None
-    return _size(watch.predicted)
+def changes(name: str, times: Sequence[float], watch: Watch) -> Line:
+    """Return the line of how far the laws of a family went, after the start; what was predicted
+    with it, if that is more than nothing.
+    """
+    predicted = _size(watch.predicted)[1:] if watch.predicted is not None else None
+    after = np.array(times)[1 : len(watch.values)]
+    return Line(name, after, _size(watch.values)[1:], predicted if watch.expected else None)
 
 
 def _size(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -101,8 +102,8 @@ def _draw(axes: Any, number: int, line: Line) -> None:
     every = max(1, len(line.times) // _MARKED)
     offset = number * every // _MARKED % every  # marks of lines that coincide stand side by side
     axes.plot(
-        line.times[1:],
-        np.maximum(line.seen, FLOOR)[1:],
+        line.times,
+        np.maximum(line.seen, FLOOR),
         color=color,
         marker=mark,
         markevery=(offset, every),
@@ -112,8 +113,8 @@ def _draw(axes: Any, number: int, line: Line) -> None:
         label=line.name,
     )
     if line.predicted is not None:
-        predicted = np.maximum(line.predicted, FLOOR)[1:]
-        axes.plot(line.times[1:], predicted, color="#000000", linestyle=(0, (4, 3)), linewidth=1.0)
+        predicted = np.maximum(line.predicted, FLOOR)
+        axes.plot(line.times, predicted, color="#000000", linestyle=(0, (4, 3)), linewidth=1.0)
 
 
 def _explain(axes: Any, lines: Sequence[Line], left_out: int) -> None:

@@ -22,7 +22,7 @@ def texts(svg: Path) -> str:
     """The comments of an SVG by matplotlib hold what glyphs spell."""
     parser = ET.XMLParser(target=ET.TreeBuilder(insert_comments=True))
     tree = ET.parse(svg, parser)
-    return "\n".join(each.text or "" for each in tree.iter() if each.tag is ET.Comment)
+    return "\n".join(each.text or "" for each in tree.iter() if callable(each.tag))
 
 
 def titles(svg: Path) -> list[str]:

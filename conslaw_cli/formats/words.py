@@ -8,11 +8,9 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from conslaw_cli.flows import names
 from conslaw_cli.formats.tally import SHOWN, Tally
 from conslaw_cli.problems.records import GRADIENT, OPEN, LawCount
 
@@ -27,8 +25,7 @@ class Field(NamedTuple):
     figures: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """One column of a table. ``figures``: its cells are counts, set to the right and as
     mathematics.
     """
@@ -42,6 +39,8 @@ def label(text: str) -> str:
     """Return one printable line: control characters, line ends and their like become backslash
     escapes.
     """
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else _escape(char) for char in text)
 
 
@@ -137,6 +136,8 @@ def flowing(rows: Iterable[LawCount]) -> bool:
 
 def flow_text(row: LawCount) -> str:
     """Return a row's flow on one line."""
+    from conslaw_cli.flows import names  # rows of gradient flow do without
+
     return label(names.label(row.flow))
 
 

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,14 +31,10 @@ from conslaw_cli.algebra.rings import Exact, Ring, Sizes, Values
 from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.known_laws import Correlations, Laws, join
 from conslaw_cli.networks.operation import Growth, Node, Read, Shape, positions
-from conslaw_cli.networks.operations.convolution import Convolution
 from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
 from conslaw_cli.networks.operations.product import Add
 from conslaw_cli.networks.plan import Plan, Planner, Step
 from conslaw_cli.networks.wiring import Array, Junction, Wire, Wiring
-
-if TYPE_CHECKING:
-    from conslaw_cli.networks.chains import Chain
 
 
 class Input(NamedTuple):
@@ -174,13 +170,6 @@ class Graph:
             for node in self.nodes
         ]
         return replace(self, inputs=tuple(inputs), nodes=tuple(nodes))
-
-    @cached_property
-    def chain(self) -> Chain | None:
-        """The chain of dense layers that it is, None if it is none."""
-        from conslaw_cli.networks.chains import chain
-
-        return chain(self)
 
     @cached_property
     def homogeneous(self) -> bool:
@@ -409,7 +398,8 @@ class Graph:
         arrays = {array.name: array for array in self.arrays}
         before, found = dict[str, Node](), list[Correlations]()
         for node in self.nodes:
-            if not self._circular(node) or uses[node.parameters[0]] > 1:
+            circular = node.operation.encircles(self.shapes[node.inputs[0]])
+            if not circular or uses[node.parameters[0]] > 1:
                 continue
             if node.parameters[0] in self.frozen:
                 continue
@@ -423,16 +413,6 @@ class Graph:
                 if pair[0].size > 1:
                     found.append(Correlations(names, starts, pair[0].size))
         return found
-
-    def _circular(self, node: Node) -> bool:
-        """Whether it is a convolution of one channel around a whole circle."""
-        operation, shape = node.operation, self.shapes[node.inputs[0]]
-        return (
-            isinstance(operation, Convolution)
-            and (operation.padding, operation.stride, operation.bias) == ("circular", (1,), False)
-            and shape == (operation.channels, *operation.kernel) == self.shapes[node.name]
-            and (operation.channels, operation.dilation) == (1, (1,))
-        )
 
     def laws(self, zero_sum: bool = False) -> Laws:
         """Return the laws that the wiring gives; a count asks several times."""

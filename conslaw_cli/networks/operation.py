@@ -4,7 +4,7 @@ A network is a graph of operations (graph.py). Values are arrays (batch, units, 
 operation with vectors at its ends has one position, a convolution one for each place of an image.
 Interpreters are few and fixed (forward, reverse, degrees, wiring, text), operations grow: each says
 here what the interpreters need, once for any ring (algebra/rings.py), and is tested by being listed
-in ``OPERATIONS`` (operations/__init__.py).
+in ``OPERATIONS`` (operations/listed.py).
 """
 
 from __future__ import annotations
@@ -214,6 +214,10 @@ class Operation:
     def options(self) -> dict[str, str]:
         """Return what else defines it, as text."""
         return {}
+
+    def encircles(self, shape: Shape) -> bool:
+        """Whether it is a convolution of one channel around a whole circle, the input."""
+        return False
 
     def output(self, *inputs: Shape) -> Shape:
         """Return the shape of the output, that of an input if it is not said otherwise. Raise

@@ -122,6 +122,25 @@ def test_help_loads_nothing_heavy() -> None:
     assert not heavy & set(process.stdout.split())
 
 
+def test_a_count_of_dense_layers_loads_what_it_needs_alone() -> None:
+    code = (
+        "import sys; from conslaw_cli import MLP, count_laws;"
+        "[count_laws(MLP((3, 4, 2), each)) for each in ('linear', 'relu')]; print(*sys.modules)"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    others = {
+        "flint",
+        "psutil",
+        "yaml",
+        "conslaw_cli.families.layers",
+        "conslaw_cli.flows.coordinates",
+        "conslaw_cli.networks.operations.convolution",
+    }
+    assert not others & set(process.stdout.split())
+
+
 def test_version() -> None:
     assert conslaw("--version").output == f"conslaw {__version__}\n"
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.networks.chains import Chain
+from conslaw_cli.networks.chains import Chain, chain
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.problems.problem import Loss, Problem
@@ -29,11 +28,11 @@ def chain_of(problem: Problem) -> Chain | None:
         found = architecture.chain
     else:
         graph = problem.graph
-        found = None if graph is None else graph.chain
+        found = None if graph is None else chain(graph)
     if found is None or problem.loss is not Loss.CROSS_ENTROPY:
         return found
     *inner, outputs = found.widths
-    return replace(found, widths=(*inner, outputs - 1), unmoved=inner[-1] + found.biased[-1])
+    return found._replace(widths=(*inner, outputs - 1), unmoved=inner[-1] + found.biased[-1])
 
 
 def network_of(problem: Problem) -> tuple[Graph, int] | None:

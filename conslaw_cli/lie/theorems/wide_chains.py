@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError
@@ -19,11 +18,19 @@ from conslaw_cli.problems.problem import Problem
 from conslaw_cli.problems.records import Bound, LawCount, Trace
 
 
+def _full(problem: Problem) -> Chain | None:
+    """Return a linear chain with a strand from end to end."""
+    chain = _moving(problem)
+    full = chain is not None and all(chain.linear) and chains.full(chain) > 0
+    return chain if full else None
+
+
 @theorem(
     "full chain",
     title="Linear chains with a strand from end to end",
     source="proved in docs/any-width.md",
     needs=Needs.NARROW,
+    whole=lambda problem: _full(problem) is not None,
 )
 def full_chain(problem: Problem, evidence: Evidence) -> Proof | None:
     """Let ``n_0 + n_q > Σ |n_i − n_{i−1}|`` for the widths of a linear chain. Then the known laws
@@ -39,8 +46,7 @@ def full_chain(problem: Problem, evidence: Evidence) -> Proof | None:
     other kinds; docs/any-width.md gives the points, and brackets that span. Where biases are 0,
     brackets with these fields move them in all directions.
     """
-    chain = _moving(problem)
-    if chain is None or not all(chain.linear) or chains.full(chain) < 1:
+    if (chain := _full(problem)) is None:
         return None
     shown = f"{chains.full(chain)} strands of one unit a layer lead from input to output"
     return _complete(problem, chain, "full chain", shown)
@@ -77,12 +83,12 @@ def wide_linear_layers(problem: Problem, evidence: Evidence) -> Proof | None:
     if (row := _counted(evidence, part)) is None:
         return None
     assert row.trace is not None
-    shown = f"{sum(chain.widths) - sum(narrow.widths)} units to spare; {part.name}"
+    shown = f"{sum(chain.widths) - sum(narrow.widths)} units to spare"
     known = problem.state - part.state + (row.known_independent or 0)
     _agree(problem, known, chains.independent(chain) if gradient else known)
     found = _proof([_bounds(row)], 0, shown, "wide linear layers", known)
     least = None if row.timeless is None else problem.state - part.state + row.timeless
-    return replace(found, listed=listed_of(problem, chain), timeless=least)
+    return found._replace(listed=listed_of(problem, chain), timeless=least)
 
 
 @theorem(
@@ -114,9 +120,9 @@ def wide_gated_layers(problem: Problem, evidence: Evidence) -> Proof | None:
         return None
     _agree(part, row.known_independent, chains.independent(narrow))
     lower, upper, _ = _bounds(row)
-    more = f"{chain.hidden - narrow.hidden} gated units more than of {part.name}"
+    more = f"{chain.hidden - narrow.hidden} gated units more"
     both = dict.fromkeys((lower.shown, upper.shown))
-    shown = f"{more}, whose laws are complete ({'; '.join(both)})"
+    shown = f"{more} than of a chain whose laws are complete: {'; '.join(both)}"
     return _complete(problem, chain, "wide gated layers", shown, lower.prime)
 
 
@@ -217,10 +223,14 @@ def _counted(evidence: Evidence, part: Problem) -> LawCount | None:
 
 
 def _bounds(row: LawCount) -> _Bounds:
-    """Return the proved bounds of a row, which meet."""
+    """Return the proved bounds of a row, which meet, and say of which network they are."""
     upper = [bound for bound in row.upper if bound.kind == "proof"]
     meeting = max(row.lower, key=lambda bound: bound.value)
-    return _Bounds(meeting, min(upper, key=lambda bound: bound.value))
+    lower, upper_ = (
+        replace(each, shown=f"{row.name} by {each.method}: {each.shown}")
+        for each in (meeting, min(upper, key=lambda bound: bound.value))
+    )
+    return _Bounds(lower, upper_)
 
 
 def _piece(problem: Problem, evidence: Evidence, piece: Chain, times: int) -> _Bounds | None:

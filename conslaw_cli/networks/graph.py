@@ -388,13 +388,18 @@ class Graph:
                 found[inner] = step.output
         return found
 
+    @property
+    def uses(self) -> Counter[str]:
+        """How many nodes each array is a parameter of."""
+        return Counter(name for node in self.nodes for name in node.parameters)
+
     @cached_property
     def correlations(self) -> list[Correlations]:
         """The pairs of circular convolutions of full size, of one channel, one right behind the
         other: the kernels of both stand nowhere else.
         """
         readers = Counter(name for node in self.nodes for name in node.inputs)
-        uses = Counter(name for node in self.nodes for name in node.parameters)
+        uses = self.uses
         arrays = {array.name: array for array in self.arrays}
         before, found = dict[str, Node](), list[Correlations]()
         for node in self.nodes:

@@ -163,9 +163,12 @@ class Simulation:
         trainer.train(self.theta, carried, batches, training.steps, progress)
 
     def _charges(self, method: SGD) -> Forms:
-        heavy = method.momentum and not method.nesterov
-        model = self.problem.architecture
-        return Forms(join(Momentum(Friction.NONE).charges(model) if heavy else []))
+        if not method.momentum or method.nesterov:
+            return Forms(join([]))
+        every = Momentum(Friction.NONE).charges(self.problem.architecture)
+        # Decay leaves rotations as they are, not those of I + U, which have a part of degree one.
+        kept = [each for each in every if not (method.decay and (each.right < 0).any())]
+        return Forms(join(kept))
 
     @property
     def constants(self) -> str:

@@ -106,6 +106,8 @@ class Simulation:
         self.problem, self.training = Problem.of(asked), training
         self.optimizers = _checked(self.problem, optimizers)
         _check_size(self.problem, training)
+        if "flow" in self.optimizers:
+            checks.extra("scipy.integrate", "plot")
         rng = np.random.default_rng(training.seed)
         self.objective, self.theta = objective(self.problem, rng, training.samples, data, at)
         self._motion = motion(self.problem, self.objective, training.weight_decay)
@@ -167,6 +169,11 @@ class Simulation:
         # Decay leaves rotations as they are, not those of I + U, which have a part of degree one.
         kept = [each for each in every if not (method.decay and (each.right < 0).any())]
         return Forms(join(kept))
+
+    @property
+    def constants(self) -> str:
+        """What the flow leaves open, in words."""
+        return self._motion.constants
 
     def arrays(self) -> dict[str, Vector]:
         """Return what ``.npz`` files hold of it: θ at the start, constants and data by name, as

@@ -200,7 +200,7 @@ def _bounds(row: LawCount) -> _Bounds:
     upper = [bound for bound in row.upper if bound.kind == "proof"]
     meeting = max(row.lower, key=lambda bound: bound.value)
     lower, upper_ = (
-        replace(each, shown=f"{row.name} by {each.method}: {each.shown}")
+        each._replace(shown=f"{row.name} by {each.method}: {each.shown}")
         for each in (meeting, min(upper, key=lambda bound: bound.value))
     )
     return _Bounds(lower, upper_)

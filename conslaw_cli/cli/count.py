@@ -67,7 +67,8 @@ def count(
     # Some C extensions turn an interrupt while they are loaded into errors of their own.
     with signals.held_back():
         from conslaw_cli.formats import Report
-        from conslaw_cli.sweeps.sweep import Limits, plan, run
+        from conslaw_cli.sweeps.jobs import Limits, plan
+        from conslaw_cli.sweeps.processes import run
 
     jobs = plan(sweep.problems, sweep.seed if seed is None else seed)
     rows: dict[RowId, LawCount] = {}

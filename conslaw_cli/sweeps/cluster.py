@@ -19,6 +19,7 @@ import re
 import threading
 import time
 import uuid
+from asyncio import CancelledError
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -52,6 +53,8 @@ EXPECTED = "local:4, tcp://address:port, or the path of a scheduler file"
 MOST_LOCAL = 1024
 CONNECT = 10.0
 """Seconds within which a scheduler must answer."""
+LOCAL = {"distributed.deploy.lost-worker-timeout": "7 days"}
+"""By default a worker that dies while it is started again is given up."""
 BATCH_SECONDS = 1.0
 """Estimated work of a task; a scheduler takes milliseconds for each."""
 BATCH_JOBS = 500
@@ -85,11 +88,7 @@ class Versions(NamedTuple):
 
 
 PLACES = Versions("conslaw_cli:__version__", "numpy:__version__")
-
-
-def versions() -> Versions:
-    """Return the versions here."""
-    return Versions(*map(resolve_name, PLACES))
+HERE = Versions(*map(resolve_name, PLACES))
 
 
 class Cluster:
@@ -146,7 +145,7 @@ class Cluster:
     def _connected(self) -> _Link:
         with signals.held_back():
             client = _apart(lambda: self._opened.enter_context(self._way()))
-            self._say(f"dashboard: {client.dashboard_link}")
+            self._say(f"dashboard: {_dashboard(client)}")
             return self._opened.enter_context(_Link(client, self._say))
 
 
@@ -172,6 +171,13 @@ def _apart(work: Callable[[], Any]) -> Any:
 
 def _raise(error: BaseException) -> None:
     raise error
+
+
+def _dashboard(client: Any) -> str:
+    try:
+        return str(client.dashboard_link)
+    except LookupError:
+        return "none"
 
 
 # ---- schedulers
@@ -205,6 +211,7 @@ def _local(number: int) -> Iterator[Any]:
 
     distributed = checks.extra("distributed", "dask")
     with (
+        checks.extra("dask", "dask").config.set(LOCAL),
         distributed.LocalCluster(
             n_workers=number,
             threads_per_worker=1,
@@ -266,17 +273,18 @@ class _Link:
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> _Link:
-        self._check_scheduler()
-        self._look()
-        if not self.threads:
-            self.say("the scheduler has no workers yet; waiting for some")
+        try:
+            self._look()
+        except (OSError, AttributeError) as error:
+            what = f"{self.client.scheduler.address}: no scheduler: {error}"
+            raise SpecError(what) from None
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._closing.set()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(CLAIM)
 
     @property
     def lives(self) -> bool:
@@ -301,44 +309,32 @@ class _Link:
     def _watch(self) -> None:
         while self._fault is None and not self._closing.wait(LOOK):
             # What cannot be asked now is asked the next time.
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(Exception, CancelledError):
                 self._look()
 
     def _look(self) -> None:
         threads = self.client.nthreads()
-        for address, fault in self._faults(sorted(threads.keys() - self._checked)):
-            self._fault = self._fault or SpecError(f"{address}: {fault}")
+        if new := sorted(threads.keys() - self._checked):
+            ask = partial(self.client.run, resolve_name, workers=new, on_error="return")
+            found = [ask(place) for place in PLACES]
+            for address in new:
+                self._check(address, [each.get(address) for each in found])
         self.threads = sum(threads.values())
+        if not threads:
+            self.say_once("the scheduler has no workers; waiting for some")
 
-    def _faults(self, addresses: list[str]) -> Iterator[tuple[str, str]]:
-        """Yield the workers that are not as they must be, and what they are; note the others."""
-        if not addresses:
+    def _check(self, address: str, found: list[object]) -> None:
+        """Note the versions of a worker, unless it has left meanwhile."""
+        if any(each is None or isinstance(each, OSError) for each in found):
             return
-        found = [
-            self.client.run(resolve_name, place, workers=addresses, on_error="return")
-            for place in PLACES
-        ]
-        for address in addresses:
-            theirs = Versions(*(each.get(address) for each in found))
-            if not any(isinstance(each, OSError | None) for each in theirs):  # still there
-                self._checked.add(address)
-                if theirs != versions():
-                    yield address, _mismatch(theirs, versions())
-
-    def _check_scheduler(self) -> None:
-        """Raise SpecError if the scheduler has no conslaw of this version: it reads tasks."""
-        try:
-            theirs = self.client.run_on_scheduler(resolve_name, PLACES.conslaw)
-        except (ImportError, AttributeError) as error:
-            theirs = error
-        if theirs != versions().conslaw:
-            found = Versions(theirs, versions().numpy)
-            raise SpecError(f"{self.client.scheduler.address}: {_mismatch(found, versions())}")
+        self._checked.add(address)
+        if tuple(found) != HERE:
+            self._fault = self._fault or _mismatch(address, found)
 
 
-def _mismatch(found: Versions, expected: Versions) -> str:
-    shown = Versions(*("none" if isinstance(each, Exception) else each for each in found))
-    return f"there are {shown}, expected {expected} as where the sweep runs"
+def _mismatch(address: str, found: Sequence[object]) -> SpecError:
+    theirs = Versions(*(each if isinstance(each, str) else "none" for each in found))
+    return SpecError(f"{address}: has {theirs}, expected {HERE} as where the sweep runs")
 
 
 # ---- tasks
@@ -360,7 +356,7 @@ class _Tasks:
         one: bool = False,
     ) -> None:
         self._link, self._unclaimed, self._one = link, unclaimed, one
-        self._given = (count, limits, shared)
+        self._given, self._task = (count, limits, shared), _task()
         self._running: dict[str, _Sent] = {}
         self._again, self._arrived = deque[list[Job]](), deque[Outcome]()
         self._troubles = Counter[RowId]()
@@ -392,9 +388,7 @@ class _Tasks:
                 break
             name = f"conslaw-{uuid.uuid4().hex}"
             parcel = pickle.dumps((batch, *self._given))
-            future = self._link.client.submit(
-                count_batch, name, versions(), parcel, key=name, pure=False
-            )
+            future = self._link.client.submit(self._task, name, parcel, key=name, pure=False)
             self._running[name] = _Sent(future, batch)
             self._completed.add(future)
         return bool(self._running)
@@ -410,9 +404,11 @@ class _Tasks:
         faults = list[BaseException]()
         for future, result in self._completed.next_batch(block=False):
             jobs = self._running.pop(future.key).jobs
-            if future.status == "finished":
+            if future.status == "finished" and isinstance(result, Counted):
                 self._arrived.extend(result.outcomes)
                 self._resend(jobs[len(result.outcomes) :], result.trouble)
+            elif future.status == "finished":
+                faults.append(_mismatch(*result))
             elif future.status == "error" and _killed(result[1]):
                 self._lost(future.key, jobs)
             else:
@@ -481,16 +477,38 @@ class Counted(NamedTuple):
     trouble: str | None = None
 
 
-def count_batch(name: str, expected: Versions, parcel: bytes) -> Counted:
-    """Count the jobs of a parcel, in a worker. Raise SpecError if its versions are others.
+def _task() -> Callable[[str, bytes], Any]:
+    """Return what a task calls. It is sent as code, being no part of a module: a worker that cannot
+    import this one says what it has, where it would break off.
+    """
+    places, here = tuple(PLACES), tuple(HERE)
+
+    def task(name: str, parcel: bytes) -> Any:
+        from pkgutil import resolve_name
+
+        from distributed import get_worker
+
+        found = []
+        for place in places:
+            try:
+                found.append(resolve_name(place))
+            except (ImportError, AttributeError):
+                found.append(None)
+        if tuple(found) != here:
+            return get_worker().address, found
+        return resolve_name("conslaw_cli.sweeps.cluster:count_batch")(name, parcel)
+
+    return task
+
+
+def count_batch(name: str, parcel: bytes) -> Counted:
+    """Count the jobs of a parcel, in a worker.
 
     name: that of the task, and of the Event that is set while it runs.
     """
     from distributed import Event, get_worker
 
     worker = get_worker()
-    if versions() != expected:
-        raise SpecError(f"{worker.address}: {_mismatch(versions(), expected)}")
     begun = Event(name)
     if begun.is_set():
         begun.clear()

@@ -45,7 +45,7 @@ from conslaw_cli.flows.grammar import Choice, Keys
 from conslaw_cli.flows.mirror import Mirror
 from conslaw_cli.flows.names import Arrays
 from conslaw_cli.flows.spaces import spaces
-from conslaw_cli.networks.known_laws import Laws, join
+from conslaw_cli.networks.known_laws import Family, Laws, join
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +136,26 @@ class Momentum:
 
     def laws(self, model: Model) -> Laws:
         """Return Noether's laws (module docstring)."""
-        arrays, found = Arrays.of(model), []
-        chart = self.metric.chart(model) if isinstance(self.metric, Mirror) else Chart(())
+        arrays, chart = Arrays.of(model), self._chart(model)
+        charges = [boosted(laws, self.friction) for laws in self.charges(model)]
         scales = chart.scales(arrays.size)
+        return join([*charges, *linear(model.laws(), arrays, scales, self.friction)])
+
+    def charges(self, model: Model) -> Sequence[Laws]:
+        """Return the laws ``⟨v, Aθ⟩`` without friction, one family each."""
+        arrays, found = Arrays.of(model), list[Laws]()
+        scales = self._chart(model).scales(arrays.size)
         for sides in open_spaces(spaces(model.fields())):
             if all(scales[int(side.rows[0, 0])][0].constant for side in sides):
                 found += [rotations(sides, arrays), *exchanges(sides, arrays, scales)]
-        charges = [boosted(laws, self.friction) for laws in found]
-        return join([*charges, *linear(model.laws(), arrays, scales, self.friction)])
+        return found
+
+    def _chart(self, model: Model) -> Chart:
+        return self.metric.chart(model) if isinstance(self.metric, Mirror) else Chart(())
+
+    def keeps(self, family: Family) -> bool:
+        """None: its laws are other functions."""
+        return False
 
     def timed(self, *, charged: bool, still: bool) -> int:
         """The factor of all that is linear in p is one, where it is not 1; what stands still has s

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from conslaw_cli.problems.records import LawCount
 
 NAMES = ("table", "json", "csv", "markdown", "latex")
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """The rows of one command, in the order they are shown.
 
     ``title``: a sweep's name; ``source``: where it comes from; ``sources``: where a row comes from,
     by its name (Markdown only). ``expected``: the number of laws of a row, by its name, where it is
-    known beforehand. ``explain``: add a paragraph per row; LaTeX has it as comments, while JSON and
-    CSV, whose rows carry their evidence always, stay the same.
+    known beforehand. ``picture``: the name of a picture beside the page (Markdown only).
+    ``explain``: add a paragraph per row; LaTeX has it as comments, while JSON and CSV, whose rows
+    carry their evidence always, stay the same.
     """
 
     command: Literal["count", "sweep"]
@@ -26,8 +25,9 @@ class Report:
     title: str | None = None
     explain: bool = False
     source: str | None = None
-    expected: Mapping[str, int] = field(default_factory=dict)
-    sources: Mapping[str, str] = field(default_factory=dict)
+    expected: Mapping[str, int] = {}
+    sources: Mapping[str, str] = {}
+    picture: str | None = None
 
 
 def render(name: str, report: Report, *, width: int | None = None, color: bool = False) -> str:

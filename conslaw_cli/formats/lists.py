@@ -15,7 +15,7 @@ from conslaw_cli.lie.theorems.direct_sum import direct_sum
 from conslaw_cli.lie.theorems.flows import decays_as_one, homogeneous_decay
 from conslaw_cli.lie.theorems.structure import parts_of
 from conslaw_cli.networks.operation import Operation
-from conslaw_cli.networks.operations import OPERATIONS
+from conslaw_cli.networks.operations.listed import OPERATIONS
 from conslaw_cli.problems.problem import Problem
 from conslaw_cli.problems.records import Bound, LawCount
 

@@ -4,7 +4,7 @@ A network is a graph of operations (graph.py). Values are arrays (batch, units, 
 operation with vectors at its ends has one position, a convolution one for each place of an image.
 Interpreters are few and fixed (forward, reverse, degrees, wiring, text), operations grow: each says
 here what the interpreters need, once for any ring (algebra/rings.py), and is tested by being listed
-in ``OPERATIONS`` (operations/__init__.py).
+in ``OPERATIONS`` (operations/listed.py).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ Shape = tuple[int, ...]
 Gradients = tuple[Any, ...]
 """Cotangents of inputs, then of arrays, None where none was wanted."""
 Index = NDArray[np.intp]
+Flags = NDArray[np.bool_]
 
 
 class ShapeError(SpecError):
@@ -64,6 +65,16 @@ class Growth(NamedTuple):
     def total(cls, growths: Sequence[Growth]) -> Growth:
         """Return the degrees of a product."""
         return cls(sum(g.parameters for g in growths), sum(g.probe for g in growths))
+
+
+class Ways(Enum):
+    """How entries of a value come from marked ones, which are independent of each other
+    (networks/monomial.py).
+    """
+
+    ONCE = "each marked one is in one entry at most, without a weight"
+    APART = "in one at most of the units at a position, without a weight"
+    SINGLE = "in each entry at most once, with one weight or none"
 
 
 class KeyKind(Enum):
@@ -204,6 +215,10 @@ class Operation:
         """Return what else defines it, as text."""
         return {}
 
+    def encircles(self, shape: Shape) -> bool:
+        """Whether it is a convolution of one channel around a whole circle, the input."""
+        return False
+
     def output(self, *inputs: Shape) -> Shape:
         """Return the shape of the output, that of an input if it is not said otherwise. Raise
         ShapeError if the inputs do not fit.
@@ -217,6 +232,10 @@ class Operation:
     def state(self, *inputs: Shape) -> Shape | None:
         """Return the shape of the free factors that the probe gives it, None for none."""
         return None
+
+    def slopes(self, *inputs: Values) -> Values:
+        """Return the state that a network has of itself, at floats: φ leaves it free."""
+        raise NotImplementedError
 
     def forward(self, at: Read) -> Values:
         """Return the output (batch, units, positions)."""
@@ -240,6 +259,19 @@ class Operation:
     def growth(self, *inputs: Growth) -> Growth:
         """Return the degrees of the output."""
         return Growth.largest(inputs)
+
+    def ways(self, read: Ways) -> Ways | None:
+        """Return how the entries of its output come from what those of its inputs come from, gates
+        left aside; None where that is not known, or may be twice to one entry. Biases are no ways
+        from inputs.
+        """
+        return None
+
+    def needed(self, live: Flags, positions: int) -> Flags | None:
+        """Return which positions of its inputs the live ones of its output are made of; None if
+        some weight is in none of these.
+        """
+        return live
 
     def held(self, *inputs: Shape) -> int:
         """Return how many numbers evaluating it holds: its output, and what is as large."""

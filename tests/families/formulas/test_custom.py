@@ -28,7 +28,7 @@ from conslaw_cli.lie.theorems import THEOREMS, Evidence
 from conslaw_cli.lie.theorems.paths import is_monomial
 from conslaw_cli.lie.theorems.structure import parts_of
 from conslaw_cli.problems.problem import Architecture, Problem
-from conslaw_cli.sweeps.sweep import plan
+from conslaw_cli.sweeps.jobs import plan
 
 Custom = CustomMap | CustomFields | RandomFields
 ROTATIONS = (("0", "-z", "y"), ("z", "0", "-x"), ("-y", "x", "0"))

@@ -146,4 +146,10 @@ def _exceeds(what: str, needed: int, budget: int) -> str:
 
 
 def _bytes(size: int) -> str:
-    return f"{size / 2**30:.3g} GiB"
+    """Return a number of bytes in the largest unit of which there is one, with three digits."""
+    power = min(max(0, size.bit_length() - 1) // 10, len(_UNITS) - 1)
+    number = size / 1024**power
+    return f"{number:.{0 if number >= 100 else 3}{'f' if number >= 100 else 'g'}} {_UNITS[power]}"
+
+
+_UNITS = "bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"

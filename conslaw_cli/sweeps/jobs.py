@@ -7,10 +7,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from conslaw_cli.lie.bounded import bounded
+from conslaw_cli.lie import rows
 from conslaw_cli.lie.budget import ENGINE_LIMIT, estimated_seconds
 from conslaw_cli.problems.problem import Architecture, Problem
-from conslaw_cli.problems.records import OPEN, VERSION, LawCount, Trace
+from conslaw_cli.problems.records import OPEN, LawCount, Trace
 
 if TYPE_CHECKING:
     from conslaw_cli.sweeps.store import RowId, Store
@@ -168,7 +168,7 @@ def claim(unclaimed: Unclaimed, outcomes: Iterable[Outcome]) -> None:
 
 def short(job: Job, reason: str, seconds: float) -> LawCount:
     """Return the row of a job for which time or memory did not suffice."""
-    row = bounded(job.problem, reason)
+    row = rows.bounded(job.problem, reason)
     if row is None:
         return failed(job, reason, seconds)
     return replace(row, seed=job.seed, seconds=round(seconds, 6))
@@ -176,13 +176,4 @@ def short(job: Job, reason: str, seconds: float) -> LawCount:
 
 def failed(job: Job, reason: str, seconds: float) -> LawCount:
     """Return the row of a job that has no count."""
-    return LawCount(
-        name=job.problem.name,
-        architecture=job.problem.architecture.describe(),
-        flow=job.problem.flow.describe(),
-        seed=job.seed,
-        version=VERSION,
-        seconds=round(seconds, 6),
-        verdict="failed",
-        reason=reason,
-    )
+    return replace(rows.failed(job.problem, reason), seed=job.seed, seconds=round(seconds, 6))

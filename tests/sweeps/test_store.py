@@ -7,6 +7,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import multiprocessing.connection  # noqa: F401  # holds what os.write is when it is loaded
 import os
 import re
 import shutil

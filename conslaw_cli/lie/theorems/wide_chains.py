@@ -159,33 +159,6 @@ def cut_chain(problem: Problem, evidence: Evidence) -> Proof | None:
     return _proof([each for each in found if each], len(pieces) - 1, shown, "cut chain", known)
 
 
-@theorem(
-    "chain laws",
-    title="Independent known laws of chains, from sizes alone",
-    source="proved in docs/any-width.md",
-    needs=Needs.SIZES,
-)
-def chain_laws(problem: Problem, evidence: Evidence) -> Proof | None:
-    """Let k_i be the units of a linear hidden layer beyond ``n_{i−1} + n_{i+1}``, and beyond one
-    more if it has biases. The gradients of the known laws have rank ``Σ (n_i(n_i + 1)/2 − k_i(k_i +
-    1)/2)`` over the linear hidden layers, and one more for every gated unit: so ``dim Lie(W_φ)(θ)``
-    is at most D less that.
-
-    Hypotheses. A chain under gradient flow and a loss with condition (9), or cross-entropy with one
-    output less.
-
-    Proof. Relations between gradients are symmetric S_i, 0 at input and output, diagonal at gates,
-    with ``U_i S_i = S_{i−1} U_i``. Their eigenspaces split all matrices into blocks, without units
-    at the ends; counting dimensions, generic matrices split off spare units alone, on which S is
-    any symmetric matrix.
-    """
-    if (chain := chain_of(problem)) is None:
-        return None
-    known = chains.independent(chain)
-    bound = Bound(problem.state - known, "chain laws", "proof", None, f"{known} by their sizes")
-    return Proof(upper=(bound,), independent=known)
-
-
 def listed_of(problem: Problem, chain: Chain) -> int | None:
     """Return how many laws are listed, where to list them takes long."""
     if problem.flow.kind is Kind.MOMENTUM:

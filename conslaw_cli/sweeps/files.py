@@ -156,14 +156,20 @@ class Disk:
         try:
             os.fsync(fd)
         except OSError as error:
-            # The file may have been replaced by another one, with all that was in it.
-            self._error = None if error.errno == errno.EBADF else error
+            self._error = error
         self._last = time.monotonic()
+
+    def forget(self) -> bool:
+        """Wait for nothing any more; return whether something was still to be waited for."""
+        if (timer := self._timer) is None:
+            return False
+        timer.cancel()
+        timer.join()
+        return self._timer is not None
 
     def end(self, fd: int) -> None:
         """Wait for all that is written. Raise OSError if some of it is lost."""
-        if (timer := self._timer) is not None:
-            timer.cancel()
+        if self.forget():
             os.fsync(fd)
         self._raise()
 

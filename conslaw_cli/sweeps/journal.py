@@ -190,8 +190,9 @@ class Journal:
 
     def _go_on_in(self, fd: int) -> None:
         if fd != self._fd:
+            self._disk.forget()
             os.close(self._fd)
-            self._fd = fd
+            self._fd, self._disk = fd, files.Disk()
         self._look()
 
     def _write(self, data: bytes) -> None:

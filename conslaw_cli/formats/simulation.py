@@ -15,6 +15,7 @@ from conslaw_cli.simulation.simulate import Simulation
 
 _HEADS = ("optimizer", "steps", "time", "loss", "what", "laws", "moved", "had to", "difference")
 _LEFT = (0, 3, 4)
+ROUNDING = 1e-12
 _REMARKS = {
     What.LAW: "moved: the largest change of a law of the family, at any step, relative to"
     " |θ|ᵀ|S||θ|; had to: as is known beforehand; difference: the largest between the two.",
@@ -56,9 +57,15 @@ def _rows(run: Run) -> Iterator[tuple[str, ...]]:
         yield (*front, "no known laws", "0", "", "", "")
     for watch in run.watches:
         numbers = (watch.moved, watch.expected, watch.error)
-        shown = ("" if number is None else f"{number:.1e}" for number in numbers)
-        yield (*front, _named(watch), str(watch.values.shape[1]), *shown)
+        yield (*front, _named(watch), str(watch.values.shape[1]), *map(_shown, numbers))
         front = ("", "", "", "")
+
+
+def _shown(number: float | None) -> str:
+    """Return a number in two digits; below ROUNDING no digit means anything."""
+    if not number:
+        return "" if number is None else "0"
+    return f"{number:.1e}" if not number <= ROUNDING else f"≤ {ROUNDING:g}"
 
 
 def _named(watch: Watch) -> str:

@@ -19,6 +19,8 @@ ROUNDING = 1e-12
 _REMARKS = {
     What.LAW: "moved: the largest change of a law of the family, at any step, relative to"
     " |θ|ᵀ|S||θ|; had to: as is known beforehand; difference: the largest between the two.",
+    What.INTEGRAL: "Abelian integrals, laws that are no polynomials, are measured by their period;"
+    " where branch points coincide they are not evaluated (docs/abelian.md).",
     What.RESIDUAL: "r = θᵀSm, m Adam's mean of gradients; it is predicted, as no law is.",
     What.CHARGE: "J = ⟨V, Aθ⟩, V the momentum buffer, goes down by the factor μ a step; it is 0"
     " where the first gradient is the first buffer, as PyTorch has it.",
@@ -56,7 +58,7 @@ def _rows(run: Run) -> Iterator[tuple[str, ...]]:
     if not run.watches:
         yield (*front, "no known laws", "0", "", "", "")
     for watch in run.watches:
-        numbers = (watch.moved, watch.expected, watch.error)
+        numbers = map(_number, (watch.moved, watch.expected, watch.error))
         yield (*front, _named(watch), str(watch.values.shape[1]), *map(_shown, numbers))
         front = ("", "", "", "")
 
@@ -69,7 +71,9 @@ def _shown(number: float | None) -> str:
 
 
 def _named(watch: Watch) -> str:
-    before = {What.LAW: "", What.RESIDUAL: "r of ", What.CHARGE: "J = "}[watch.what]
+    before = {What.LAW: "", What.INTEGRAL: "", What.RESIDUAL: "r of ", What.CHARGE: "J = "}[
+        watch.what
+    ]
     return before + watch.text
 
 

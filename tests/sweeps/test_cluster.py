@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -339,6 +340,7 @@ def test_a_worker_of_another_version_that_joins_ends_the_sweep(
         ("local:", "expected local:N with N from 1 to 1,024 processes"),
         ("local:0", "expected local:N with N from 1"),
         ("local:1e3", "expected local:N with N from 1"),
+        ("local:" + "9" * 5000, "expected local:N with N from 1"),
         ("127.0.0.1:8786", "did you mean tcp://127.0.0.1:8786?"),
         ("tcp://127.0.0.1:1", "no scheduler answered within 0.3 s"),
         ("tcp://", "no scheduler answered within 0.3 s"),
@@ -359,6 +361,14 @@ def test_what_is_no_scheduler_is_named(
     Path("list.json").write_text("[1]")
     with pytest.raises(SpecError, match=re.escape(said)):
         rows_of(text, jobs_for(1))
+
+
+def test_what_listens_and_is_no_scheduler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CONNECT", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        where = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(SpecError, match=f"{where}: (what is there is|no) "):
+            rows_of(where, jobs_for(1))
 
 
 def test_a_scheduler_file_may_be_written_late(address: str, tmp_path: Path) -> None:

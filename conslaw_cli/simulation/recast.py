@@ -83,17 +83,17 @@ class Formulas:
     def values(self, theta: Vector) -> Vector:
         """Return φ(θ)."""
         values = self.formula.values(theta)
-        return np.array([self.formula.term(each, values) for each in self.formula.outputs])
+        return np.array(self.formula.components(values))
 
     def jacobian(self, theta: Vector) -> Vector:
         """Return ∂φ(θ)."""
-        values, units = self.formula.values(theta), np.eye(len(self.formula.outputs))
+        values, units = self.formula.values(theta), np.eye(len(self.formula))
         return np.array([self.formula.gradient(values, unit) for unit in units])
 
     def monomials(self) -> list[tuple[int, ...]] | None:
         """Return the variables of each component, if all are products of some."""
         found = list[tuple[int, ...]]()
-        for term in self.formula.outputs:
+        for term in self.graph.outputs:
             product = list[int]()
             for i, e in term.factors:
                 base = self.graph.bases[i]

@@ -20,7 +20,7 @@ from conslaw_cli.networks.known_laws import Family, Laws
 from conslaw_cli.problems.records import job_hash
 
 if TYPE_CHECKING:
-    from conslaw_cli.algebra.expansion import Expansion
+    from conslaw_cli.algebra.expansion import Derivations, Expansion
 
 LISTED_SOON = 10**5
 """Terms of known laws that are listed in no time."""
@@ -138,6 +138,10 @@ class Formula(Protocol):
 
     def expansion(self) -> Expansion:
         """Return the fields as polynomials. Raise NotPolynomialError if that is not possible."""
+        ...
+
+    def derivations(self) -> Derivations:
+        """Return the fields as derivations. Raise NotPolynomialError if that is not possible."""
         ...
 
 

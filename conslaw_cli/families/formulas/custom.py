@@ -29,8 +29,6 @@ from math import prod
 from typing import Any, Self
 
 from conslaw_cli import checks
-from conslaw_cli.algebra.expansion import Expansion
-from conslaw_cli.families.formulas import expansion
 from conslaw_cli.families.formulas.algebraic import AlgebraicFields, components, gradient_fields
 from conslaw_cli.families.formulas.expressions import Names, graph, names
 from conslaw_cli.families.formulas.formula import GivenByFormulas, prove
@@ -121,9 +119,7 @@ class CustomMap(GivenByFormulas):
         if self.graph is not None:
             return
         check_sizes(self.names)
-        fields = self.algebraic()
-        shown = (*self.names.listed(), *self.names.listed(constants=True))
-        prove(fields, shown)
+        prove(self)
 
     def _default_name(self) -> str:
         name = label("φ", [name for name, _ in self.names.state], self.components)
@@ -243,10 +239,6 @@ class CustomMap(GivenByFormulas):
     def laws(self) -> Laws:
         """Return the known laws (module docstring)."""
         return _known(self) if self.graph is None else GradientFields(self.graph).known_laws()
-
-    def expansion(self) -> Expansion:
-        """Return the gradients as polynomials. Raise NotPolynomialError if that is not possible."""
-        return expansion.gradients(self.algebraic().graph, self.parameters)
 
     def path_rank(self) -> int:
         """Return the rank of the exponent matrix; ``monomial`` maps only."""

@@ -106,9 +106,7 @@ class CustomFields(GivenByFormulas):
                     f" {where}"
                 )
                 raise SpecError(f"field {number} has {len(field)} components, but {listed}")
-        fields = self.algebraic()
-        shown = (*self.variables, *self.names.listed(constants=True))
-        prove(fields, shown)
+        prove(self)
 
     @property
     def names(self) -> Names:
@@ -186,6 +184,11 @@ class RandomFields(GivenByFormulas):
         if not self.name:
             about = f"of degree {self.degree} in R^{self.dimension}, seed {self.seed}"
             object.__setattr__(self, "name", f"{self.count} random fields {about}")
+
+    @property
+    def names(self) -> Names:
+        """The names x1, x2, …"""
+        return Names.of(self.parameter_names())
 
     @property
     def parameters(self) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Self
 
 from conslaw_cli import checks
-from conslaw_cli.algebra.expansion import Expansion
+from conslaw_cli.algebra.expansion import Derivations, Expansion
 from conslaw_cli.families.formulas import expansion, functions
 from conslaw_cli.families.formulas.algebraic import AlgebraicFields, prove_independence
 from conslaw_cli.families.formulas.commuting import commuting
+from conslaw_cli.families.formulas.expressions import Names
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws, join
@@ -93,7 +93,25 @@ class GivenByFormulas:
 
     def expansion(self) -> Expansion:
         """Return the fields as polynomials. Raise NotPolynomialError if that is not possible."""
-        return expansion.fields(self.algebraic().graph, self.parameters)
+        fields = self.algebraic()
+        return expansion.expanded(fields.graph, expansion.entries(fields))
+
+    def derivations(self) -> Derivations:
+        """Return the fields as derivations (algebra/expansion.py). Raise NotPolynomialError if that
+        is not possible.
+        """
+        fields = self.algebraic()
+        return expansion.derivations(fields.graph, expansion.entries(fields), self.listed_names)
+
+    @property
+    def names(self) -> Names:
+        """What the names stand for."""
+        raise NotImplementedError
+
+    @property
+    def listed_names(self) -> tuple[str, ...]:
+        """The names of the variables, and of constants."""
+        return (*self.names.listed(), *self.names.listed(constants=True))
 
     @property
     def loss(self) -> str:
@@ -111,7 +129,8 @@ class GivenByFormulas:
         return None
 
 
-def prove(fields: AlgebraicFields, names: Sequence[str]) -> None:
+def prove(formula: GivenByFormulas) -> None:
     """Raise SpecError where roots, or values of functions, are not known to be independent."""
+    fields, names = formula.algebraic(), formula.listed_names
     prove_independence(fields, lambda base: fields.graph.text(base, names))
     functions.prove(fields, lambda base: fields.graph.text(base, names))

@@ -48,7 +48,7 @@ def _result(result: Result | Known) -> dict[str, Any]:
             else {}
         ),
         "generators": [_law(law, search) for law in search.generators],
-        **({} if result.quotients is None else {"rational": _rational(result)}),
+        **({} if result.rational is None else {"rational": _rational(result)}),
         "basis": None if search.basis is None else [_law(law, search) for law in search.basis],
         "seed": search.seed,
         "version": result.count.version,
@@ -60,13 +60,18 @@ def _rational(result: Result) -> list[dict[str, Any]]:
     names = result.search.coordinates.names
     return [
         {
-            "numerator": [
-                {"coefficient": c, "exponents": {names[e]: m.count(e) for e in m}}
-                for c, m in quotient.numerator.terms
-            ],
-            "denominator": {names[e]: quotient.denominator.count(e) for e in quotient.denominator},
+            "factors": [
+                {
+                    "power": power,
+                    "terms": [
+                        {"coefficient": c, "exponents": {names[e]: m.count(e) for e in m}}
+                        for c, m in factor.terms
+                    ],
+                }
+                for factor, power in quotient.factors
+            ]
         }
-        for quotient in result.quotients or ()
+        for quotient in result.quotients
     ]
 
 

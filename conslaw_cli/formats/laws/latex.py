@@ -50,13 +50,21 @@ def _generators(result: Result) -> Iterator[str]:
             rf"{_equation(law.polynomial, result.search)} \qquad"
             rf" (\text{{{origin(law, result)}}})"
         )
-    yield from (_fraction(quotient, result.search) for quotient in result.quotients or ())
+    yield from (_fraction(quotient, result.search) for quotient in result.quotients)
 
 
 def _fraction(quotient: Quotient, search: LawSearch) -> str:
-    above = " ".join(_lines(quotient.numerator, search))
-    below = " ".join(_lines(Polynomial(((1, quotient.denominator),)), search))
-    return rf"\frac{{{above}}}{{{below}}} = \mathrm{{const}} \qquad (\text{{rational}})"
+    above, below = (_side(side, search) for side in quotient.sides)
+    law = rf"\frac{{{above or 1}}}{{{below}}}" if below else above
+    return rf"{law} = \mathrm{{const}} \qquad (\text{{rational}})"
+
+
+def _side(side: Sequence[tuple[Polynomial, int]], search: LawSearch) -> str:
+    texts = [(" ".join(_lines(p, search)), len(p.terms) > 1, e) for p, e in side]
+    if len(texts) == 1 and texts[0][2] == 1:
+        return texts[0][0]
+    grouped = ((f"({text})" if several else text, e) for text, several, e in texts)
+    return " ".join(text + f"^{{{e}}}" * (e > 1) for text, e in grouped)
 
 
 def _equation(polynomial: Polynomial, search: LawSearch) -> str:
@@ -84,7 +92,7 @@ def _lines(polynomial: Polynomial, search: LawSearch) -> list[str]:
             lines, room = [*lines, "{}"], FACTORS_PER_LINE
         lines[-1] += f" {_term(c, factors, monomial, symbols)}"
         room -= size
-    lines[0] = lines[0].removeprefix(" +").lstrip()
+    lines[0] = lines[0].removeprefix(" +").strip()
     return lines
 
 
@@ -105,5 +113,5 @@ def _term(
         *radicals,
         *(symbols[e] + (f"^{{{power}}}" if power > 1 else "") for e, power in powers.items()),
     ]
-    size = "" if abs(coefficient) == 1 else f"{abs(coefficient)} "
+    size = f"{abs(coefficient)} " if abs(coefficient) != 1 or not factors else ""
     return f"{'-' if coefficient < 0 else '+'} {size}{' '.join(factors)}"

@@ -46,7 +46,8 @@ def _lines(result: Result) -> Iterator[str]:
         f"{formula(law.polynomial, result.search)} = const   ({origin(law, result)})"
         for law in result.others
     ]
-    laws += (_fraction(quotient, result.search) for quotient in result.quotients or ())
+    fractions = (_fraction(quotient, result.search) for quotient in result.quotients)
+    laws += (f"{fraction} = const   (rational)" for fraction in fractions)
     if laws:
         yield ""
         if result.search.homogeneous and any(
@@ -61,11 +62,16 @@ def _lines(result: Result) -> Iterator[str]:
 
 
 def _fraction(quotient: Quotient, search: LawSearch) -> str:
-    above = formula(quotient.numerator, search)
-    below = formula(Polynomial(((1, quotient.denominator),)), search)
-    above = f"({above})" if " " in above else above
-    below = f"({below})" if "·" in below else below
-    return f"{above}/{below} = const   (rational)"
+    sides = list(quotient.sides)
+    above, below = ("·".join(_power(p, e, search) for p, e in side) for side in sides)
+    group = len(sides[1]) > 1
+    return f"{above or 1}/({below})" if group else f"{above or 1}{'/' * bool(below)}{below}"
+
+
+def _power(polynomial: Polynomial, power: int, search: LawSearch) -> str:
+    text = formula(polynomial, search)
+    shown = f"({text})" if len(polynomial.terms) > 1 else text
+    return shown + str(power).translate(_POWERS) * (power > 1)
 
 
 def _figures(result: Result) -> Iterator[str]:
@@ -84,11 +90,10 @@ def _figures(result: Result) -> Iterator[str]:
     origins = f"({search.known} known, {new} new)" if result.theory else "found"
     yield f"functionally independent: {search.independent} {origins}"
     yield _comparison(result)
-    if result.not_polynomial and result.quotients is None:
+    if result.not_polynomial and result.rational is None:
         yield _next_step(search)
     elif result.not_polynomial:
-        explained = len(result.quotients or ())
-        yield f"rational laws: {explained} of the {result.not_polynomial} others"
+        yield f"rational laws: {len(result.quotients)} of the {result.not_polynomial} others"
     gradient = search.problem.flow == GRADIENT
     if gradient and is_monomial(search.problem) and not search.homogeneous and search.degree >= 2:
         yield "complete: φ is a monomial map, so all laws are functions of those of degree up to 2"
@@ -216,7 +221,7 @@ def _term(
             for e, power in powers.items()
         ),
     ]
-    size = [str(abs(coefficient))] if abs(coefficient) != 1 else []
+    size = [str(abs(coefficient))] if abs(coefficient) != 1 or not factors else []
     return coefficient < 0, "·".join([*size, *factors])
 
 

@@ -63,6 +63,9 @@ SHOWN = 1000
 )
 @click.option("--rows", "all_rows", is_flag=True, help="Show all rows, however many.")
 @click.option("--summary", is_flag=True, help="Show no rows but the exceptions.")
+@click.option(
+    "--plot", metavar="FILE", help="Draw the numbers of laws as well: a .png, .svg or .pdf."
+)
 @counting
 @click.pass_context
 def sweep(
@@ -75,6 +78,7 @@ def sweep(
     require_proof: bool,
     all_rows: bool,
     summary: bool,
+    plot: str | None,
     seed: int | None,
     memory: int | None,
     format_: str,
@@ -99,10 +103,12 @@ def sweep(
     asked = load(spec)
     jobs = plan(asked.problems, asked.seed if seed is None else seed, asked.degree)
     path = _path(output, asked.name, spec)
-    view = _view(jobs, asked, format_, all_rows or (len(jobs) <= SHOWN and not summary))
+    picture = None if plot is None else _Picture(jobs, asked, plot, spec)
+    shown = all_rows or (len(jobs) <= SHOWN and not summary)
+    view = _view(jobs, asked, format_, shown, plot)
     with Store(path, VERSION, say) as store:
         left = jobs if fresh else missing(jobs, store)
-        held = _Held(view, asked, path, require_proof)
+        held = _Held(view, picture, asked, path, require_proof)
         turns = _Turns(jobs, store, held.add)
         try:
             _say_kept(len(jobs) - len(left), len(jobs), store)
@@ -118,6 +124,8 @@ def sweep(
         what = "row that was" if turns.kept == 1 else "rows that were"
         say(f"{turns.kept} {what} in {store.path} before stayed there, being better")
     view.end()
+    if picture is not None:
+        picture.end()
     if left:
         say(f"{len(jobs)} {'row' if len(jobs) == 1 else 'rows'} in {store.path}")
     code = held.exit_code()
@@ -127,8 +135,12 @@ def sweep(
     ctx.exit(code)
 
 
-def _view(jobs: list[Job], asked: Sweep, format_: str, shown: bool) -> _Whole | _Table:
-    """Return what shows the rows in a format. shown: all of them, in a table."""
+def _view(
+    jobs: list[Job], asked: Sweep, format_: str, shown: bool, plot: str | None
+) -> _Whole | _Table:
+    """Return what shows the rows in a format. shown: all of them, in a table; plot: the path of
+    their picture.
+    """
     from conslaw_cli.formats import Report
 
     report = Report(
@@ -138,6 +150,7 @@ def _view(jobs: list[Job], asked: Sweep, format_: str, shown: bool) -> _Whole | 
         source=asked.source,
         expected=asked.expected,
         sources=asked.sources,
+        picture=None if plot is None else os.path.basename(plot),
     )
     return _Table(jobs, report, shown) if format_ == "table" else _Whole(report, format_)
 
@@ -145,16 +158,24 @@ def _view(jobs: list[Job], asked: Sweep, format_: str, shown: bool) -> _Whole | 
 class _Held:
     """Passes rows on to what shows them, and holds them against what they must be."""
 
-    def __init__(self, view: _Whole | _Table, asked: Sweep, path: str, require_proof: bool) -> None:
+    def __init__(
+        self,
+        view: _Whole | _Table,
+        picture: _Picture | None,
+        asked: Sweep,
+        path: str,
+        require_proof: bool,
+    ) -> None:
         from conslaw_cli.cli.compare import AsPublished
 
-        self._view = view
+        self._shown = [view] if picture is None else [view, picture]
         self._requirements = Requirements(asked.expected, require_proof)
         self._compared = AsPublished(asked.published, path)
 
     def add(self, row: LawCount, outcome: LawCount) -> None:
         """Take the row that is kept of the next job, and how that ended now."""
-        self._view.add(row)
+        for each in self._shown:
+            each.add(row)
         self._compared.add(row)
         self._requirements.add(outcome)
 
@@ -215,6 +236,32 @@ class _Table:
                     put(encodable(text))
             except OutputError as error:
                 self._lost = self._lost or error
+
+
+class _Picture:
+    """A picture of all rows, in a file. Raise SpecError if it cannot be one."""
+
+    def __init__(self, jobs: list[Job], asked: Sweep, path: str, spec: str) -> None:
+        from conslaw_cli.cli import outfile
+        from conslaw_cli.formats import pictures
+
+        pictures.suffix(path)
+        outfile.check(path, spec, outfile.PICTURE)
+        from conslaw_cli.formats.pictures.heat_map import Picture
+
+        self._title, self._path, self._save = asked.name, path, outfile.save
+        self._picture, self._kind = (
+            Picture([job.problem for job in jobs], asked.expected),
+            outfile.PICTURE,
+        )
+
+    def add(self, row: LawCount) -> None:
+        """Take the next row."""
+        self._picture.add(row)
+
+    def end(self) -> None:
+        """Write the picture."""
+        self._save(self._path, self._picture.encoded(self._title, self._path), self._kind)
 
 
 class _Turns:

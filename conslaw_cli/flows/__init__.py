@@ -15,7 +15,7 @@ from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.grammar import Choice
 from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.networks.known_laws import Family, Laws
 
 if TYPE_CHECKING:
     from conslaw_cli.algebra.series import Series
@@ -263,6 +263,12 @@ class Flow(Asked, Protocol):
 
     def laws(self, model: Model) -> Laws:
         """Return its known laws, as functions of the coordinates of :meth:`fields`."""
+        ...
+
+    def keeps(self, family: Family) -> bool:
+        """Whether such laws of gradient flow stay laws, up to a factor of time each, and are among
+        :meth:`laws`.
+        """
         ...
 
     def coordinates(self, model: Model) -> Coordinates:

@@ -10,8 +10,9 @@ import numpy as np
 
 from conslaw_cli.flows.charts import Scale
 from conslaw_cli.flows.friction import Formula, Friction
-from conslaw_cli.flows.names import Arrays, Index, latex, velocity
-from conslaw_cli.networks.known_laws import Family, Laws, Named, linear_laws
+from conslaw_cli.flows.names import Arrays, Index
+from conslaw_cli.networks.known_laws import Family, Laws, Named, Sums, linear_laws
+from conslaw_cli.networks.tex import symbol
 from conslaw_cli.networks.wiring import Space
 
 Pair = tuple[Index, Index]
@@ -73,13 +74,12 @@ def linear(
         inside = np.flatnonzero((laws.law >= start) & (laws.law < start + family.size))
         start += family.size
         members = _members(laws.law[inside], laws.left[inside])
-        sums = (laws.right[inside] == -1).all() and (laws.coefficient[inside] == 1).all()
+        sums = bool((laws.right[inside] == -1).all() and (laws.coefficient[inside] == 1).all())
         squares = (laws.right[inside] == laws.left[inside]).all()
         if not sums and not (squares and len(inside) == family.size):
             continue
-        still = (family.text, family.latex) if sums else _formula(arrays, members[0])
+        still, moving = _formulas(family, arrays, members[0], sums)
         family = family if sums else Named(*still, "1 entry", family.size)
-        moving = _moving(still, arrays, members[0])
         momenta = _named(family, moving[0], moving[1])
         yield boosted(linear_laws(momenta, [member + size for member in members]), friction)
         if all(scales[int(member[0])][0].constant for member in members):
@@ -135,20 +135,21 @@ def _named(family: Family, text: str, latex: str) -> Named:
     return Named(text, latex, family.shape, family.size)
 
 
-def _formula(arrays: Arrays, member: Index) -> Formula:
-    """Return the name of the one parameter of a law."""
-    array = arrays.at(int(member[0]))
-    name = array.label(array.place(int(member[0])))
-    return name, latex(name)
-
-
-def _moving(formula: Formula, arrays: Arrays, member: Index) -> Formula:
-    """Return a formula in the arrays of a law as one in their velocities."""
-    name = arrays.at(int(member[0])).name
-    if formula[0] == "θ":
-        return "v", "v"
-    text, tex = formula
-    return text.replace(name, velocity(name)), tex.replace(latex(name), latex(velocity(name)))
+def _formulas(
+    family: Family, arrays: Arrays, first: Index, linear: bool
+) -> tuple[Formula, Formula]:
+    """Return ⟨c, θ⟩ and ⟨c, v⟩: of sums the family's formula, as of all parameters where none
+    moves; of one parameter its name.
+    """
+    if isinstance(family, Sums):
+        moving = replace(family, array=arrays.velocity(family.array))
+        return (family.text, family.latex), (moving.text, moving.latex)
+    if linear:
+        return (family.text, family.latex), ("v", "v")
+    array = arrays.at(int(first[0]))
+    label = array.label(array.place(int(first[0])))
+    moved = arrays.velocity(array.name) + label.removeprefix(array.name)
+    return (label, symbol(label)), (moved, symbol(moved))
 
 
 def _antisymmetric(
@@ -190,8 +191,8 @@ def _commutator(theta: Side, momentum: Side, arrays: Arrays) -> tuple[str, str]:
     as columns, as text and LaTeX.
     """
     x, y = (arrays.at(int(side.rows[0, 0])).name for side in (theta, momentum))
-    row = [_rows(x, theta), _rows(velocity(x), theta)]
-    column = [_rows(y, momentum, True), _rows(velocity(y), momentum, True)]
+    row = [_rows(x, theta), _rows(arrays.velocity(x), theta)]
+    column = [_rows(y, momentum, True), _rows(arrays.velocity(y), momentum, True)]
     sums = ("Σ ", r"\textstyle\sum ") if _copies(theta, arrays) else ("", "")
     text, tex = (
         f"{sums[k]}{row[0][k]}{gap}{column[1][k]} {minus} {sums[k]}{row[1][k]}{gap}{column[0][k]}"
@@ -205,7 +206,7 @@ def _rows(name: str, side: Side, transposed: bool = False) -> tuple[str, str]:
     them as columns.
     """
     turned = side.writes is not transposed
-    return name + "ᵀ" * turned, latex(name) + r"^\top" * turned
+    return name + "ᵀ" * turned, symbol(name) + r"^\top" * turned
 
 
 def _copies(side: Side, arrays: Arrays) -> bool:

@@ -121,6 +121,13 @@ class Decay:
         weight = decays[laws.left] + np.where(laws.right >= 0, decays[laws.right], 0)
         return _alike(laws, weight)
 
+    def keeps(self, family: Family) -> bool:
+        """Those all of whose terms are of one degree in what decays."""
+        moving = (
+            sum(self.only is None or each in self.only for each in term) for term in family.factors
+        )
+        return len(set(moving)) == 1
+
     def coordinates(self, model: Model) -> Coordinates:
         """Return q and t."""
         names = tuple(model.parameter_names())

@@ -8,7 +8,7 @@ from typing import ClassVar
 from conslaw_cli.flows import Kind, Model, VectorFields
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.grammar import Choice
-from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.networks.known_laws import Family, Laws
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,10 @@ class Gradient:
     def laws(self, model: Model) -> Laws:
         """Return those of gradient flow."""
         return model.laws()
+
+    def keeps(self, family: Family) -> bool:
+        """All."""
+        return True
 
     def coordinates(self, model: Model) -> Coordinates:
         """Return θ."""

@@ -33,7 +33,7 @@ from conslaw_cli.flows.grammar import ByArray, Choice, Keys, Rational
 from conslaw_cli.flows.metrics import ENTROPY, EUCLIDEAN, LARGEST, METRIC, Metric, plain
 from conslaw_cli.flows.names import ArrayError, Arrays
 from conslaw_cli.flows.potentials import potentials
-from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.networks.known_laws import Family, Laws
 
 Chosen = tuple[tuple[str, Metric], ...]
 Rates = tuple[tuple[str, Fraction], ...]
@@ -133,6 +133,10 @@ class Mirror:
     def laws(self, model: Model) -> Laws:
         """Return the scalings' and, where metrics are constant, the mixings' (module docstring)."""
         return potentials(model.laws(), Arrays.of(model), self.chart(model))
+
+    def keeps(self, family: Family) -> bool:
+        """None: its laws are other functions."""
+        return False
 
     def coordinates(self, model: Model) -> Coordinates:
         """Return θ, which the coordinates are for metrics that are powers."""

@@ -45,7 +45,7 @@ from conslaw_cli.flows.grammar import Choice, Keys
 from conslaw_cli.flows.mirror import Mirror
 from conslaw_cli.flows.names import Arrays
 from conslaw_cli.flows.spaces import spaces
-from conslaw_cli.networks.known_laws import Laws, join
+from conslaw_cli.networks.known_laws import Family, Laws, join
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +144,10 @@ class Momentum:
                 found += [rotations(sides, arrays), *exchanges(sides, arrays, scales)]
         charges = [boosted(laws, self.friction) for laws in found]
         return join([*charges, *linear(model.laws(), arrays, scales, self.friction)])
+
+    def keeps(self, family: Family) -> bool:
+        """None: its laws are other functions."""
+        return False
 
     def timed(self, *, charged: bool, still: bool) -> int:
         """The factor of all that is linear in p is one, where it is not 1; what stands still has s

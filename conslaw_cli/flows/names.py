@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,10 +70,26 @@ class Arrays:
         """Return the array of a parameter."""
         return self.every[bisect_right(self._starts, entry) - 1]
 
+    def velocity(self, name: str) -> str:
+        """Return the name of an array's velocity: V1 of U1, c1 of b1, where no array is called so;
+        x_dot of any other x.
+        """
+        letters = name.rstrip("0123456789")
+        other = {"U": "V", "b": "c"}.get(letters if letters != name else "")
+        own = f"{other}{name.removeprefix(letters)}"
+        return own if other and own not in self.entries else name + self._dot
+
+    @cached_property
+    def _dot(self) -> str:
+        dot, names = "_dot", self.entries.keys()
+        while any(name + dot in names for name in names):
+            dot += "_dot"
+        return dot
+
     def velocities(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the names of the velocities of all parameters, whose own are given."""
         return tuple(
-            velocity(array.name) + name.removeprefix(array.name)
+            self.velocity(array.name) + name.removeprefix(array.name)
             for array in self.every
             for name in names[array.entries]
         )
@@ -102,18 +117,3 @@ def _flow_style(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_flow_style, value))}]"
     return str(value)
-
-
-def velocity(name: str) -> str:
-    """Return the name of an array's velocity: V1 of U1, c1 of b1, x_dot of any other x."""
-    letters = name.rstrip("0123456789")
-    known = {"U": "V", "b": "c"}.get(letters) if letters != name else None
-    return f"{known}{name.removeprefix(letters)}" if known else f"{name}_dot"
-
-
-def latex(name: str) -> str:
-    """Return an array's name in LaTeX: ``U_{1}`` for U1, a dot for a velocity without a name."""
-    if name.endswith("_dot"):
-        return rf"\dot{{{latex(name.removesuffix('_dot'))}}}"
-    found = re.fullmatch(r"([A-Za-z]+)_?([0-9]+)", name)
-    return f"{found[1]}_{{{found[2]}}}" if found else name

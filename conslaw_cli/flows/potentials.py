@@ -25,8 +25,9 @@ from conslaw_cli.errors import SpecError
 from conslaw_cli.flows.charts import Chart, Scale
 from conslaw_cli.flows.friction import Formula
 from conslaw_cli.flows.metrics import EUCLIDEAN, Metric
-from conslaw_cli.flows.names import Arrays, latex
+from conslaw_cli.flows.names import Arrays
 from conslaw_cli.networks.known_laws import Laws, Named, join
+from conslaw_cli.networks.tex import symbol
 from conslaw_cli.networks.wiring import Array as Parameters
 
 LARGEST = 10**6
@@ -203,7 +204,7 @@ def _summand(
     """Return the part of a law in the entries of one array that belong to one unit; rows: the rows
     of the array do.
     """
-    text, tex = array.name, latex(array.name)
+    text, tex = array.name, symbol(array.name)
     written, alone = not rows, len(array.shape) < 2
     if metric.constant and not linear:
         if not array.shape:

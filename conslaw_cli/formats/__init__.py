@@ -17,8 +17,9 @@ class Report:
 
     ``title``: a sweep's name; ``source``: where it comes from; ``sources``: where a row comes from,
     by its name (Markdown only). ``expected``: the number of laws of a row, by its name, where it is
-    known beforehand. ``explain``: add a paragraph per row; LaTeX has it as comments, while JSON and
-    CSV, whose rows carry their evidence always, stay the same.
+    known beforehand. ``picture``: the name of a picture beside the page (Markdown only).
+    ``explain``: add a paragraph per row; LaTeX has it as comments, while JSON and CSV, whose rows
+    carry their evidence always, stay the same.
     """
 
     command: Literal["count", "sweep"]
@@ -28,6 +29,7 @@ class Report:
     source: str | None = None
     expected: Mapping[str, int] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    picture: str | None = None
 
 
 def render(name: str, report: Report, *, width: int | None = None, color: bool = False) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from conslaw_cli.formats import Report
 from conslaw_cli.formats.explain import explain
@@ -34,6 +35,8 @@ def render_markdown(report: Report) -> str:
     rows, tally = report.rows, Tally(report.rows, report.expected)
     blocks = _heading(report) if report.title else []
     blocks += _sweep(report, tally) if report.command == "sweep" else []
+    if report.picture:
+        blocks.insert(1, f"![The numbers of laws]({quote(report.picture)})")
     legend = [*verdict_lines(tally), *theory_lines(rows), *failure_lines(rows)]
     blocks += [_table(report, rows), _bullets(legend)]
     blocks += [_escape(explain(row)) for row in rows if report.explain]

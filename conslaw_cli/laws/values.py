@@ -8,7 +8,7 @@ from math import gcd, prod
 
 from conslaw_cli.families.formulas.terms import Radical
 from conslaw_cli.flows.coordinates import Coordinates
-from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.networks.known_laws import Family, Laws
 from conslaw_cli.problems.problem import Architecture, Problem
 
 
@@ -143,6 +143,34 @@ class LawSearch:
     def parameters(self) -> tuple[str, ...]:
         """The names of the parameters, in the order of θ."""
         return self.coordinates.parameters
+
+    def _families(self) -> Iterator[Family]:
+        """Yield the families of known laws of which some are generators."""
+        kept = {law.index for law in self.generators if law.index is not None}
+        start = 0
+        for family in self.listed.families:
+            if not kept.isdisjoint(range(start, start + family.size)):
+                yield family
+            start += family.size
+
+    def _repr_html_(self) -> str:
+        from conslaw_cli.problems.notebook import table
+
+        rows = [
+            *((f"of degree {degree}", number) for degree, number in self.linear.items()),
+            ("independent", self.independent),
+            ("of these known", self.known),
+            *(("known laws", f"{each.text} ({each.shape})") for each in self._families()),
+        ]
+        return table(f"{self.problem.name}: laws of degree up to {self.degree}", rows)
+
+    def _repr_latex_(self) -> str | None:
+        from conslaw_cli.laws.formulas import tex_equation
+        from conslaw_cli.problems.notebook import constant, display
+
+        others = [law.polynomial for law in self.generators if law.index is None]
+        known = [constant(each.latex, each.shape) for each in self._families()]
+        return display([*known, *(tex_equation(each, self) for each in others)])
 
 
 def listed(laws: Laws) -> Iterator[Polynomial]:

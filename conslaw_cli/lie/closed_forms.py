@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import comb
 
 from conslaw_cli.flows import Kind
-from conslaw_cli.lie.theorems.segments import cut
+from conslaw_cli.lie.chains import cut
 from conslaw_cli.lie.theorems.single_field import is_scalar
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
 from conslaw_cli.problems.problem import Problem

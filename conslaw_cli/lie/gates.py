@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.operations.elementwise import Activation
 from conslaw_cli.networks.units import Units
 
 
@@ -59,4 +58,4 @@ def _behind_gates(graph: Graph, name: str) -> bool:
     """Whether a value is no end of the network, and all that read it are gates."""
     readers = [node.operation for node in graph.nodes if name in node.inputs]
     inner = name not in graph.outputs and all(name != each.name for each in graph.inputs)
-    return inner and all(isinstance(each, Activation) and each.gated for each in readers)
+    return inner and all(each.gated for each in readers)

@@ -131,15 +131,16 @@ class GradientFields:
         """Return the known laws: those of the wiring; of one output whose weight is zero all
         parameters.
         """
-        if self._still:
+        if self.still:
             (every,) = self.families()
             return linear_laws(every, list(np.arange(self.dimension)[:, None]))
         return self.graph.laws(self.zero_sum)
 
     def families(self) -> Sequence[Family]:
         """Return the families of the known laws, without listing their entries."""
-        if self._still:
-            return [Named("θ", r"\theta", f"{self.dimension} entries", self.dimension)]
+        if self.still:
+            every = frozenset((array.name,) for array in self.graph.arrays if array.trainable)
+            return [Named("θ", r"\theta", f"{self.dimension} entries", self.dimension, every)]
         return [
             *self.graph.wiring(self.zero_sum, skips=True).families(),
             *self.graph.correlations,
@@ -149,14 +150,14 @@ class GradientFields:
         """Return how many known laws there are, and how many terms they have together, without
         listing them.
         """
-        if self._still:
+        if self.still:
             return self.dimension, self.dimension
         laws, terms = self.graph.wiring(self.zero_sum, skips=True).size()
         more = self.graph.correlations
         return laws + sum(each.size for each in more), terms + sum(each.terms for each in more)
 
     @property
-    def _still(self) -> bool:
+    def still(self) -> bool:
         """Whether no parameter ever moves."""
         return self.zero_sum and self.graph.output_size == 1
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
@@ -35,7 +35,7 @@ from conslaw_cli.networks.operations.convolution import Convolution
 from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
 from conslaw_cli.networks.operations.product import Add
 from conslaw_cli.networks.plan import Plan, Planner, Step
-from conslaw_cli.networks.wiring import Array, Wire, Wiring
+from conslaw_cli.networks.wiring import Array, Junction, Wire, Wiring
 
 if TYPE_CHECKING:
     from conslaw_cli.networks.chains import Chain
@@ -312,6 +312,25 @@ class Graph:
         zero_sum: only output weights with sum zero occur. skips: a matrix beside which what it
         reads is passed on is read as I + U: more passes, but no sign flips of units.
         """
+        return self._wired(zero_sum, skips)[0]
+
+    def junctions(self, zero_sum: bool = False) -> list[Junction]:
+        """Return the spaces of units, with the values, arrays and laws that meet there."""
+        wiring, wires = self._wired(zero_sum, skips=True)
+        found = wiring.junctions({name: wires[at] for name, at in self.plan.places.items()})
+        return [
+            each._replace(families=(*each.families, *self._circular_laws(each))) for each in found
+        ]
+
+    def _circular_laws(self, at: Junction) -> Iterator[Correlations]:
+        """Yield the autocorrelations of the convolutions on the two sides of a space."""
+        for each in self.correlations:
+            before, behind = each.names
+            if before in at.written and behind in at.read:
+                yield each
+
+    def _wired(self, zero_sum: bool, skips: bool) -> tuple[Wiring, list[Wire]]:
+        """Return what passes through the network, and the wires of all values by their places."""
         wiring, plan = Wiring(), self.plan
         wires = [_at(wiring.given(each.shape[0]), each.shape) for each in self.inputs]
         skipped = self._skipped() if skips else {}
@@ -327,7 +346,7 @@ class Graph:
             wires.append(_at(wire, plan.shapes[step.output]))
         for place, _ in plan.outputs:
             wiring.output(wires[place], zero_sum and len(plan.outputs) == 1)
-        return wiring
+        return wiring, wires
 
     def _skipped(self) -> dict[int, int]:
         """Return the outputs of dense layers that nothing reads but their sum with what they read

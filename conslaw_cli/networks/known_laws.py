@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conslaw_cli.algebra.field import PrimeField
+from conslaw_cli.networks.tex import symbol
 
 Index = NDArray[np.intp]
+Products = frozenset[tuple[str, ...]]
 
 
 class Family(Protocol):
@@ -42,27 +44,28 @@ class Family(Protocol):
         """Number of laws."""
         ...
 
+    @property
+    def factors(self) -> Products:
+        """The arrays of which the terms of each law are products."""
+        ...
+
 
 class Named(NamedTuple):
-    """A family whose formula is given."""
+    """A family whose formula is given; factors need be only where its laws are those of gradient
+    flow.
+    """
 
     text: str
     latex: str
     shape: str
     size: int
+    factors: Products = frozenset()
 
 
 Kind = Literal["full", "blocks", "diagonal", "scalar"]
 """Which entries of a symmetric matrix are laws: all, those in blocks on the diagonal, those on the
 diagonal, or their sum alone.
 """
-
-
-def symbol(array: str) -> str:
-    """Return the name of an array in TeX."""
-    letters = array.rstrip("0123456789")
-    number = array[len(letters) :]
-    return f"{letters}_{{{number}}}" if number else letters
 
 
 class Part(NamedTuple):
@@ -162,6 +165,14 @@ class Form(NamedTuple):
         """The formula in TeX."""
         return self._formula(r"\operatorname{{{}}}\bigl({}\bigr)", tex=True)
 
+    @property
+    def factors(self) -> Products:
+        """Two of an array, and one where it is linear or beside the identity."""
+        squares = {(part.array,) * 2 for part in self.parts if not part.linear}
+        return frozenset(
+            squares.union((part.array,) for part in self.parts if part.linear or part.skip)
+        )
+
     def laws(self) -> Laws:
         """Return the entries (i, j), i ≤ j, or those that are laws."""
         return listed([self])
@@ -172,6 +183,8 @@ class Form(NamedTuple):
         linear = _signed([part for part in self.parts if part.linear], tex)
         if self.blocks:
             return _signed(matrices, tex)
+        if not matrices:
+            return linear
         name, sign = "tr" if self.kind == "scalar" else "diag", ""
         if linear:
             sign = " + "
@@ -371,6 +384,11 @@ class Sums:
         """Number of terms of the laws."""
         return self.rows * self.columns
 
+    @property
+    def factors(self) -> Products:
+        """The array alone."""
+        return frozenset({(self.array,)})
+
     def laws(self) -> Laws:
         """Return the sums."""
         entries = np.arange(self.start, self.start + self.terms)
@@ -418,6 +436,11 @@ class Correlations:
     def terms(self) -> int:
         """Number of terms of the laws."""
         return self.length * (self.length - 1)
+
+    @property
+    def factors(self) -> Products:
+        """Two of either kernel."""
+        return frozenset((name, name) for name in self.names)
 
     def laws(self) -> Laws:
         """Return the laws, by lag."""

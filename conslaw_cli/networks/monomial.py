@@ -15,24 +15,16 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.operation import positions
-from conslaw_cli.networks.operations.convolution import Averages, Gather, Grouped
-from conslaw_cli.networks.operations.dense import Linear
-from conslaw_cli.networks.operations.elementwise import Activation
-from conslaw_cli.networks.operations.product import Add
-from conslaw_cli.networks.operations.reshape import Flat
+from conslaw_cli.networks.operation import Flags, Ways, positions
 from conslaw_cli.networks.plan import Step
 from conslaw_cli.networks.units import Units
 
 CONSTANT = -1
 """What biases are ways from."""
-Ways = dict[int, bool]
-"""The marked values that ways lead from, by their places: whether all entries have at most one way
-on, and it has no weight.
-"""
+Marked = dict[int, Ways]
+"""The marked values that ways lead from, by their places, and how."""
 
 
 @lru_cache(maxsize=64)
@@ -55,43 +47,32 @@ def hidden_units(graph: Graph) -> int | None:
 
 def _single(graph: Graph) -> bool:
     """Whether there is at most one way between marked entries."""
-    ways: list[Ways | None] = [{place: True} for place in range(len(graph.inputs))]
+    values: list[Marked] = [{place: Ways.ONCE} for place in range(len(graph.inputs))]
     for step in graph.steps:
-        read = [ways[place] for place in step.inputs]
-        ways.append(_on(step, [each for each in read if each is not None], len(read)))
-    return all(each is not None for each in ways)
+        found = _on(step, [values[place] for place in step.inputs])
+        if found is None:
+            return False
+        values.append(found)
+    return True
 
 
-def _on(step: Step, read: Sequence[Ways], inputs: int) -> Ways | None:
+def _on(step: Step, read: Sequence[Marked]) -> Marked | None:
     """Return the ways to what an operation gives; None if there are two to one entry."""
-    if len(read) < inputs:
-        return None
-    operation, first = step.operation, read[0]
-    if isinstance(operation, Activation):
-        return {step.output: True} if operation.gated else first
-    if isinstance(operation, Add):
-        joined = [place for each in read for place in each]
-        return (
-            None if len(set(joined)) < len(joined) else {k: v for w in read for k, v in w.items()}
-        )
-    if isinstance(operation, Flat):
-        return first
-    if not all(first.values()):
-        return None
-    if isinstance(operation, Gather):
-        return first if operation.even else None
-    if isinstance(operation, Averages):
-        apart = all(map(int.__ge__, operation.stride, operation.kernel))
-        return first if apart else dict.fromkeys(first, False)
-    if isinstance(operation, Linear | Grouped):
-        bias = {CONSTANT: False} if operation.bias else {}
-        return dict.fromkeys(first, False) | bias
-    return None
+    if step.operation.gated:
+        return {step.output: Ways.ONCE}
+    biased = any(len(array.shape) == 1 for array, _ in step.arrays)
+    found = Marked({CONSTANT: Ways.SINGLE} if biased else {})
+    for place, ways in (pair for each in read for pair in each.items()):
+        onward = step.operation.ways(ways)
+        if onward is None or place in found:
+            return None
+        found[place] = onward
+    return found
 
 
 def _used(graph: Graph) -> bool:
     """Whether every value and every weight is on a path to an output."""
-    live: dict[int, NDArray[np.bool_]] = {}
+    live: dict[int, Flags] = {}
     shapes = graph.plan.shapes
     for place, _ in graph.plan.outputs:
         live[place] = np.ones(positions(shapes[place]), np.bool_)
@@ -99,25 +80,8 @@ def _used(graph: Graph) -> bool:
         if step.output not in live:
             return False
         for place in step.inputs:
-            read = _read(step, live[step.output], positions(shapes[place]))
+            read = step.operation.needed(live[step.output], positions(shapes[place]))
             if read is None:
                 return False
             live[place] = read | live.get(place, np.zeros_like(read))
     return all(place in live for place in range(len(graph.inputs)))
-
-
-def _read(step: Step, live: NDArray[np.bool_], count: int) -> NDArray[np.bool_] | None:
-    """Return which positions of what it reads an operation needs for live ones; None if some tap
-    of a window is never needed.
-    """
-    operation = step.operation
-    if isinstance(operation, Flat):
-        return np.ones(count, np.bool_)
-    if not isinstance(operation, Gather | Averages):
-        return live
-    index = operation.index[:, live]
-    if not (index < count).any(axis=1).all():
-        return None
-    read = np.zeros(count + 1, np.bool_)
-    read[index] = True
-    return read[:-1]

@@ -29,6 +29,7 @@ Shape = tuple[int, ...]
 Gradients = tuple[Any, ...]
 """Cotangents of inputs, then of arrays, None where none was wanted."""
 Index = NDArray[np.intp]
+Flags = NDArray[np.bool_]
 
 
 class ShapeError(SpecError):
@@ -64,6 +65,16 @@ class Growth(NamedTuple):
     def total(cls, growths: Sequence[Growth]) -> Growth:
         """Return the degrees of a product."""
         return cls(sum(g.parameters for g in growths), sum(g.probe for g in growths))
+
+
+class Ways(Enum):
+    """How entries of a value come from marked ones, which are independent of each other
+    (networks/monomial.py).
+    """
+
+    ONCE = "each marked one is in one entry at most, without a weight"
+    APART = "in one at most of the units at a position, without a weight"
+    SINGLE = "in each entry at most once, with one weight or none"
 
 
 class KeyKind(Enum):
@@ -240,6 +251,19 @@ class Operation:
     def growth(self, *inputs: Growth) -> Growth:
         """Return the degrees of the output."""
         return Growth.largest(inputs)
+
+    def ways(self, read: Ways) -> Ways | None:
+        """Return how the entries of its output come from what those of its inputs come from, gates
+        left aside; None where that is not known, or may be twice to one entry. Biases are no ways
+        from inputs.
+        """
+        return None
+
+    def needed(self, live: Flags, positions: int) -> Flags | None:
+        """Return which positions of its inputs the live ones of its output are made of; None if
+        some weight is in none of these.
+        """
+        return live
 
     def held(self, *inputs: Shape) -> int:
         """Return how many numbers evaluating it holds: its output, and what is as large."""

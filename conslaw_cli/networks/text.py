@@ -12,7 +12,7 @@ output h, s                     the last node, if there is no such line
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
 from conslaw_cli import checks
@@ -33,13 +33,20 @@ _ARGUMENTS = re.compile(r"([^;|]*)(?:;([^;|]*))?(?:\|([^;|]*))?\Z")
 
 def written(graph: Graph) -> str:
     """Return the text of a graph, without a line end behind it."""
-    lines = [f"{each.name}[{show(each.shape)}]" for each in graph.inputs]
-    lines += map(_line, graph.nodes)
+    text = [line for _, line in lines(graph)]
     if graph.frozen:
-        lines.append(f"frozen {', '.join(sorted(graph.frozen))}")
+        text.append(f"frozen {', '.join(sorted(graph.frozen))}")
     if graph.outputs != tuple(node.name for node in graph.nodes[-1:]):
-        lines.append(f"output {', '.join(graph.outputs)}")
-    return "\n".join(lines)
+        text.append(f"output {', '.join(graph.outputs)}")
+    return "\n".join(text)
+
+
+def lines(graph: Graph) -> Iterator[tuple[str, str]]:
+    """Yield the name and the line of each value, inputs first."""
+    for each in graph.inputs:
+        yield each.name, f"{each.name}[{show(each.shape)}]"
+    for node in graph.nodes:
+        yield node.name, _line(node)
 
 
 def _line(node: Node) -> str:

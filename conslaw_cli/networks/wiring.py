@@ -19,17 +19,18 @@ network and not over their units. So widths cost nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 from math import lcm
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conslaw_cli.networks.known_laws import Form, Kind, Laws, Part, Sums, join, listed
+from conslaw_cli.networks.known_laws import Family, Form, Kind, Laws, Part, Sums, join, listed
 
+T = TypeVar("T")
 Index = NDArray[np.intp]
 Combination = dict[int, int | Fraction]
 """A linear combination of unknowns: coefficients by their numbers."""
@@ -160,6 +161,20 @@ class Space(NamedTuple):
     wired: bool
 
 
+class Junction(NamedTuple):
+    """A space of units and what meets there.
+
+    units: how many; values: those whose rows are its units; written, read: the arrays that write
+    and read it; families: its laws, of which one that acts on several spaces stands at each.
+    """
+
+    units: int
+    values: tuple[str, ...]
+    written: tuple[str, ...]
+    read: tuple[str, ...]
+    families: tuple[Family, ...]
+
+
 class Wiring:
     """Collects the unknowns and equations of a network, then solves them."""
 
@@ -170,6 +185,8 @@ class Wiring:
         self._merged: dict[int, tuple[int, Index | None]] = {}
         self._matrices_used: dict[str, tuple[Wire, Wire]] = {}
         self._biases_used: dict[str, Wire] = {}
+        self._written: list[tuple[str, Combination]] = []
+        self._read: list[tuple[str, Combination]] = []
         self._touched: set[int] = set()
         self._skips: set[str] = set()
         self._off, self._diagonal, self._scalar = Equations(), Equations(), Equations()
@@ -200,6 +217,8 @@ class Wiring:
         perhaps a bias. A shift of what is read does not pass.
         """
         opened = self._fresh(units, shift=len(bias) > 0)
+        self._read.append((matrix.name, wire.charge))
+        self._written += [(array.name, opened.charge) for array in (matrix, *bias)]
         self._touched.update(wire.charge)
         self._vanish(wire.shift)
         self._matrix(matrix, wire, opened)
@@ -312,15 +331,54 @@ class Wiring:
 
     def forms(self) -> Iterator[Form]:
         """Yield the matrices of laws, in the order in which their spaces are opened."""
+        for vector, kind in self._generators():
+            yield self._form(vector, kind)
+
+    def _generators(self) -> Iterator[tuple[Combination, Kind]]:
         vectors = self._diagonal.solutions(len(self._units))
         for vector in vectors:
             if self._has_laws(vector):
-                yield self._form(vector, "full" if self._off.holds(vector) else "diagonal")
+                yield vector, "full" if self._off.holds(vector) else "diagonal"
         if not self._multiples:
             return
         for vector in self._scalar.solutions(len(self._units), beyond=vectors):
             if self._has_laws(vector):
-                yield self._form(vector, "scalar")
+                yield vector, "scalar"
+
+    def junctions(self, wires: Mapping[str, Wire]) -> list[Junction]:
+        """Return the spaces of the values that have these wires, in the order in which they are
+        opened.
+        """
+        families: list[tuple[Family, Combination]] = [
+            (self._form(vector, kind), vector) for vector, kind in self._generators()
+        ]
+        families += [(each, dict(self._written)[each.array]) for each in self._sums]
+        values = self._by_space((name, wire.charge) for name, wire in wires.items())
+        written, read = self._by_space(self._written), self._by_space(self._read)
+        laws = self._by_space(families)
+        return [
+            Junction(
+                self._units[at],
+                tuple(values.get(at, ())),
+                tuple(written.get(at, ())),
+                tuple(read.get(at, ())),
+                tuple(laws.get(at, ())),
+            )
+            for at in sorted({*values, *written, *read})
+        ]
+
+    def _by_space(self, things: Iterable[tuple[T, Combination]]) -> dict[int, dict[T, None]]:
+        """Return what acts on, or is acted on by, some unknowns by their spaces, each once."""
+        found: dict[int, dict[T, None]] = {}
+        for thing, combination in things:
+            for root in self._roots(combination):
+                found.setdefault(root, {})[thing] = None
+        return found
+
+    def _roots(self, combination: Combination) -> list[int]:
+        """Return the spaces of some unknowns, each once; a shift has the space whose it is none."""
+        spaces = sorted(combination.keys() - self._shifts)
+        return list(dict.fromkeys(self._leading(each)[0] for each in spaces))
 
     def spaces(self) -> list[Space] | None:
         """Return all spaces, also those on which nothing acts, in the order in which they are

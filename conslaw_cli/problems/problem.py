@@ -306,3 +306,28 @@ class Problem:
         """
         fields = self.architecture.fields() if self.graph is not None else None
         return fields.families() if isinstance(fields, GradientFields) else None
+
+    def _shown(self) -> Sequence[Family]:
+        """Return the families of the known laws, where they are soon found."""
+        families = self.families() if self.flow == GRADIENT else None
+        if families is not None:
+            return families
+        return self.laws().families if self.most_listed <= LISTED_SOON else ()
+
+    def _repr_html_(self) -> str:
+        from conslaw_cli.problems.notebook import table
+
+        moved = self.flow != GRADIENT
+        rows = [
+            ("D", self.parameters),
+            ("flow", self.flow.describe() if moved else None),
+            ("state", self.state if moved else None),
+            ("loss", self.loss.value),
+            *(("known laws", f"{each.text} ({each.shape})") for each in self._shown()),
+        ]
+        return table(self.name, rows)
+
+    def _repr_latex_(self) -> str | None:
+        from conslaw_cli.problems.notebook import constant, display
+
+        return display(constant(each.latex, each.shape) for each in self._shown())

@@ -128,6 +128,33 @@ class LawCount:
             figures = f"D = {self.parameters}, laws ≥ {self.laws_at_least}, "
         return f"<LawCount {checks.shown(self.name)}: {figures}{self.verdict}>"
 
+    def _repr_html_(self) -> str:
+        from conslaw_cli.problems.notebook import table
+
+        moved = self.flow != GRADIENT
+        known = f"{self.known_independent} of {self.known_listed}"
+        rows = (
+            ("D", self.parameters),
+            ("flow", self.flow if moved else None),
+            ("state", self.state if moved else None),
+            ("dim Lie", self.dim_lie),
+            ("laws", self.laws),
+            ("laws, at least", self.laws_at_least),
+            ("known", None if self.known_independent is None else known),
+            ("unknown", self.unknown_laws),
+            ("verdict", self.verdict),
+            ("reason", self.reason),
+        )
+        return table(self.name, rows)
+
+    def _repr_latex_(self) -> str | None:
+        if self.laws_at_least is not None:
+            return rf"$\#\text{{laws}} \ge {self.laws_at_least}$"
+        if self.laws is None:
+            return None
+        size = f"{self.state} - {self.dim_lie} = {self.laws}"
+        return rf"$\#\text{{laws}} = {size}$"
+
     @property
     def own(self) -> bool:
         """Whether it is of a map or of fields of one's own."""

@@ -349,3 +349,29 @@ def test_text_is_written_as_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None
         assert laws("-", stdin=FOUR).exit_code == 0
     assert written == [0, 1, 2, 3]
     assert "".join(shown) == laws("-", stdin=FOUR).stdout
+
+
+def test_laws_that_no_search_finds_are_named() -> None:
+    network = ("--widths", "1,3,3,1", "--activation", "linear")
+    done = laws(*network)
+    named = "2 laws are Abelian integrals, no algebraic function of θ (docs/abelian.md)"
+    assert f"  {named}\n" in done.stdout
+    assert "  Σᵢ ± ∫ xᵏ dx/2w up to x = sᵢ², w² = x·det(x + P)·det(x + Q), " in done.stdout
+    (result,) = json.loads(laws(*network, "--json").stdout)["results"]
+    (integrals,) = result["abelian"]
+    assert (integrals["genus"], integrals["laws"], integrals["arrays"]) == (
+        3,
+        2,
+        ["U1", "U2", "U3"],
+    )
+    assert result["not_polynomial"] == 2
+    assert "Abelian" not in laws(*network, "--degree", "1").stdout
+    assert rf"{integrals['latex']} = \mathrm{{const}}" in laws(*network, "--format", "latex").stdout
+    wide = laws("--widths", "1,200,3,1", "--activation", "linear", "--memory", "4M")
+    assert named in wide.stdout
+
+
+@pytest.mark.parametrize("bias", ["hidden", "all"])
+def test_with_biases_no_such_laws_are_known(bias: str) -> None:
+    network = ("--widths", "1,2,2,1", "--activation", "linear", "--bias", bias)
+    assert "abelian" not in json.loads(laws(*network, "--json").stdout)["results"][0]

@@ -54,6 +54,14 @@ h8 = add(h2, h7)
 h9 = avg_pool(h8, kernel=2, stride=1×2)
 h10 = flatten(h9)
 h11[10] = dense(h10; U5, b5)
+
+space  units  values                   written by  read by  laws  formulas
+    1      1  x                        -           U1          0
+    2      2  h1, h2, h7, h8, h9, h10  U1, b1, U4  U2, U5      2  \
+diag(U1ᵀU1 + b1ᵀb1 + U4ᵀU4 − U2U2ᵀ − Σ U5U5ᵀ)
+    3      3  h3, h4, h5, h6           U2, U3      U3, U4      3  \
+diag(U2ᵀU2 + U3ᵀU3 − Σ U3U3ᵀ − U4U4ᵀ)
+    4     10  h11                      U5, b5      -          17  U5·1; b5·1
 """
 OTHERS = """
 architectures:
@@ -74,6 +82,12 @@ h1[4] = dense(x; U1, b1)
 z2[5] = dense(h1; U2, b2)
 h2 = relu(z2)
 y[2] = dense(h2; U3)
+
+space  units  values  written by  read by  laws  formulas
+    1      3  x       -           U1          0
+    2      4  h1      U1, b1      U2         10  U1ᵀU1 + b1ᵀb1 − U2U2ᵀ
+    3      5  z2, h2  U2, b2      U3          5  diag(U2ᵀU2 + b2ᵀb2 − U3U3ᵀ)
+    4      2  y       U3          -           0
 
 attention 8-2x4
 layer         shape  parameters
@@ -96,6 +110,20 @@ y3[8] = dense(qk2; K2)
 vo2[4] = dense(x4; V2)
 y4[8] = dense(vo2; O2)
 output y1, y2, y3, y4
+
+space  units  values  written by  read by  laws  formulas
+    1      8  x1      -           Q1          0
+    2      8  x2      -           V1          0
+    3      8  x3      -           Q2          0
+    4      8  x4      -           V2          0
+    5      4  qk1     Q1          K1         10  Q1ᵀQ1 − K1K1ᵀ
+    6      8  y1      K1          -           0
+    7      4  vo1     V1          O1         10  V1ᵀV1 − O1O1ᵀ
+    8      8  y2      O1          -           0
+    9      4  qk2     Q2          K2         10  Q2ᵀQ2 − K2K2ᵀ
+   10      8  y3      K2          -           0
+   11      4  vo2     V2          O2         10  V2ᵀV2 − O2O2ᵀ
+   12      8  y4      O2          -           0
 """
 
 
@@ -112,6 +140,21 @@ def test_layers_are_listed_with_shapes_and_parameters_those_of_branches_indented
 def test_other_families_and_several_architectures() -> None:
     result = describe(OTHERS)
     assert (result.exit_code, result.stdout) == (0, OTHERS_TABLE)
+
+
+SKIP = "(I + U2)"
+
+
+def space(
+    units: int,
+    values: list[str],
+    written: list[str],
+    read: list[str],
+    laws: int = 0,
+    *formulas: str,
+) -> dict[str, object]:
+    sides = {"values": values, "written_by": written, "read_by": read}
+    return {"units": units, **sides, "laws": laws, "formulas": [*formulas]}
 
 
 def test_json_of_a_layered_network() -> None:
@@ -139,6 +182,11 @@ def test_json_of_a_layered_network() -> None:
                     {"layer": "dense 3", "shape": "3", "parameters": 9},
                 ],
                 "graph": "x[2]\nh1[3] = dense(x; U1, b1)\nh2[3] = dense(h1; U2)\nh3 = add(h1, h2)",
+                "spaces": [
+                    space(2, ["x"], [], ["U1"]),
+                    space(3, ["h1"], ["U1", "b1"], ["U2"], 6, f"U1ᵀU1 + b1ᵀb1 − {SKIP}{SKIP}ᵀ"),
+                    space(3, ["h2", "h3"], ["U2"], []),
+                ],
                 "parameters": 18,
             }
         ],
@@ -208,3 +256,40 @@ def test_a_missing_file_and_a_missing_argument(tmp_path: Path) -> None:
     assert (missing.exit_code, missing.stdout) == (2, "")
     assert "none.yaml: cannot be read" in missing.stderr
     assert CliRunner().invoke(main, ["describe"]).exit_code == 2
+
+
+# ---- pictures
+
+
+def drawn(text: str, path: str, *arguments: str) -> Result:
+    return describe(text, "--plot", path, *arguments)
+
+
+def test_a_picture_shows_values_and_laws_beside_the_text(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    result = drawn(NETWORK, str(tmp_path / "net.svg"))
+    assert (result.exit_code, result.stdout) == (0, TABLE)
+    svg = (tmp_path / "net.svg").read_text(encoding="utf-8")
+    for line in ("a small network", "h6 = add(h3, h5)", "2 units, written by U1, b1, U4"):
+        assert f"<!-- {line}" in svg
+    assert drawn(NETWORK, str(tmp_path / "net.svg")).exit_code == 0  # over an earlier one
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "fault"),
+    [
+        (OTHERS, "a.png", "--plot: expected one network to draw, got 2"),
+        (NETWORK, "a.gif", "--plot: expected a file ending in .png, .svg, .pdf, got "),
+        (NETWORK, "mine.png", "expected no file or an earlier picture, found something else"),
+        (NETWORK, "no/where.png", "cannot be written: No such file or directory"),
+        ("phi: [x*y]", "a.png", "--plot: φ(x, y) = (x*y) is no network, and has no graph to draw"),
+        (f"widths: {[2] * 201}", "a.png", "--plot: expected a network of at most 200 values"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(text: str, path: str, fault: str, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    (tmp_path / "mine.png").write_text("mine")
+    result = drawn(text, str(tmp_path / path))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert fault in result.stderr
+    assert (tmp_path / "mine.png").read_text() == "mine"

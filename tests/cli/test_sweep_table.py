@@ -328,3 +328,21 @@ def test_the_suggested_commands_work() -> None:
         "laws --widths 1,2,2,1 --activation linear",
     ):
         assert CliRunner().invoke(main, command.split()).exit_code == 0
+
+
+def test_a_picture_of_the_rows_is_drawn_and_shown_on_the_page(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "a b.svg"
+    result = sweep("s.yaml", "--plot", str(picture), "--format", "markdown")
+    assert result.exit_code == 0
+    assert "\n\n![The numbers of laws](a%20b.svg)\n\n" in result.stdout
+    assert "three" in picture.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", ["a.jpg", "no/where.svg", "spec.svg"])
+def test_a_picture_that_cannot_be_is_refused_before_anything_is_counted(path: str) -> None:
+    pytest.importorskip("matplotlib")
+    Path("spec.svg").write_text("mine")
+    result = sweep("s.yaml", "--plot", path)
+    assert result.exit_code == 2
+    assert not Path("results/three.jsonl").exists()

@@ -21,11 +21,11 @@ from conslaw_cli.families.formulas.fields import CustomFields, RandomFields
 from conslaw_cli.families.layers import Branch, Layers
 from conslaw_cli.families.mlp import BIASES, LOSSES, MLP, Bias
 from conslaw_cli.lie import ranks
+from conslaw_cli.lie.chains import cut
 from conslaw_cli.lie.closed_forms import closed_form
 from conslaw_cli.lie.closure import Sampler, close, confirms
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.lie.theorems import Evidence
-from conslaw_cli.lie.theorems.segments import cut
 from conslaw_cli.lie.theorems.single_field import single_field
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
 from conslaw_cli.networks.chains import scope
@@ -239,7 +239,7 @@ def test_a_scalar_network_has_one_field(mlp: MLP, scalar: bool) -> None:
         assert close(sampler(mlp, 8388593), mlp.parameters).dimensions == (1,)
 
 
-def pieces(mlp: MLP) -> tuple[Chain, ...]:
+def pieces(mlp: MLP | Layers) -> tuple[Chain, ...]:
     chain = chain_of(Problem(mlp))
     assert chain is not None
     return cut(chain)
@@ -253,7 +253,9 @@ def test_segments_are_cut_at_hidden_layers_of_width_one() -> None:
         ((1, 4, 1), (False,)),
         ((1, 2), ()),
     ]
-    assert pieces(MLP((2, 3, 2), "linear", "hidden")) == ()
+    biased = (Linear(1, True), Linear(1), Linear(2, True), Linear(1), Linear(2))
+    assert [piece.widths for piece in pieces(Layers((2,), biased))] == [(2, 1, 1, 2, 1), (1, 2)]
+    assert len(pieces(MLP((2, 1, 2), "linear", "all"))) == 1
     (piece,) = pieces(MLP((1, 2, 2, 2), "linear", loss="cross_entropy"))
     assert piece.widths == (1, 2, 2, 1)
 

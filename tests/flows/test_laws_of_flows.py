@@ -11,7 +11,7 @@ import oracle
 import pytest
 import sympy
 
-from conslaw_cli import MLP, Problem, count_laws, find_laws
+from conslaw_cli import MLP, CustomMap, Problem, count_laws, find_laws
 from conslaw_cli.flows import Asked
 from conslaw_cli.flows.decay import Decay
 from conslaw_cli.flows.friction import Friction
@@ -42,7 +42,7 @@ CASES: list[tuple[MLP, Asked, str, int]] = [
 IDS = [f"{network.name} {flow}" for network, flow, _, _ in CASES]
 
 
-def result_of(network: MLP, flow: Asked) -> Result:
+def result_of(network: MLP | CustomMap, flow: Asked) -> Result:
     problem = Problem(network, flow.of(network))
     return Result(find_laws(problem, 2), count_laws(problem))
 
@@ -133,3 +133,20 @@ def test_latex_and_json_have_the_factor() -> None:
     result = result_of(LINEAR, Momentum())
     assert r"e^{\tau t} \bigl(U_{1}^\top V_{1} - V_{1}^\top U_{1}" in render("latex", [result])
     assert '"factor": "exp(tau*t)"' in render("json", [result])
+
+
+def test_velocities_have_names_that_no_array_and_no_variable_has() -> None:
+    """V1 would be that of U1."""
+    phi = CustomMap((), ("U1*V1",), arrays={"U1": (2, 2), "V1": (2, 2)})
+    result = result_of(phi, Momentum())
+    assert result.search.coordinates.names[8:12] == tuple(f"U1_dot[{i},{j}]" for i, j in PLACES)
+    code = scripted(render("python", [result]))["laws"]
+    u, v, du, dv = state = np.random.default_rng(0).normal(size=(4, 2, 2))
+    (law,) = code(state[:2].ravel(), state[2:].ravel(), 0.5, 2.0)
+    charge = u.T @ du - du.T @ u + v @ dv.T - dv @ v.T
+    assert law == pytest.approx(np.exp(1) * charge[0, 1])
+    dotted = result_of(CustomMap((), ("x*x_dot",)), Momentum()).search.coordinates.names
+    assert dotted[:4] == ("x", "x_dot", "x_dot_dot", "x_dot_dot_dot")
+
+
+PLACES = [(1, 1), (1, 2), (2, 1), (2, 2)]

@@ -26,7 +26,6 @@ from conslaw_cli import __version__
 from conslaw_cli.algebra.rings import Exact
 from conslaw_cli.errors import ContradictionError, SpecError
 from conslaw_cli.families.formulas.custom import CustomMap
-from conslaw_cli.families.formulas.tex import symbol
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.formats.laws import NAMES, Result, render
 from conslaw_cli.formats.laws.arrays import blocks, family_code
@@ -35,6 +34,7 @@ from conslaw_cli.laws.values import Polynomial
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Laws, Named
+from conslaw_cli.networks.tex import symbol
 from conslaw_cli.specs import spec
 
 FAMILIES = spec.load(str(Path(__file__).parents[2] / "configs" / "families.yaml")).architectures

@@ -140,11 +140,12 @@ def test_other_networks_are_no_linear_pair(mlp: MLP) -> None:
         ("paths", MLP((2, 1, 3, 2), ("linear", "relu"), False, "cross_entropy")),
         ("single field", MLP((1, 3, 2, 1), "linear")),
         ("scalar segments", MLP((1, 2, 2, 1, 2), "linear")),
+        ("scalar segments", Layers((2,), (Linear(2, True), Linear(1), Linear(2), Linear(1)))),
     ],
     ids=NAME,
 )
 def test_a_bound_is_that_of_the_engine(
-    name: str, mlp: MLP, monkeypatch: pytest.MonkeyPatch
+    name: str, mlp: MLP | Layers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each of these is sharp, and no row rests on it alone but that of segments."""
     row = count_laws(mlp)

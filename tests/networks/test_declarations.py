@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from itertools import combinations_with_replacement
+from math import prod
 from typing import Any
 
 import numpy as np
 import pytest
 
 from conslaw_cli.algebra.field import Array, PrimeField
-from conslaw_cli.algebra.rings import Residues, ring
+from conslaw_cli.algebra.rings import Exact, Residues, ring
 from conslaw_cli.networks.graph import Graph, Input
-from conslaw_cli.networks.operation import Node, Operation, Read, Shape
+from conslaw_cli.networks.operation import Node, Operation, Read, Shape, Ways
 from conslaw_cli.networks.operations import OPERATIONS
 
 FIELD = PrimeField(8388593)
@@ -123,3 +124,112 @@ def _product(sample: list[float], monomial: tuple[int, ...]) -> float:
     for place in monomial:
         total = total * sample[place] % FIELD.p
     return total
+
+
+PRIMITIVES = {
+    (step.operation, tuple(graph.plan.shapes[place] for place in step.inputs))
+    for graph in (alone(*case) for case in CASES)
+    for step in graph.steps
+}
+every_primitive = pytest.mark.parametrize(
+    ("operation", "shapes"), sorted(PRIMITIVES, key=str), ids=str
+)
+STRICT = [Ways.ONCE, Ways.APART, Ways.SINGLE, None]
+"""From what says most to what says nothing."""
+
+
+def given(operation: Operation, inputs: list[Any], arrays: list[Any]) -> Any:
+    """Return the output at inputs (batch, units, positions) and arrays without a batch; slopes are
+    one.
+    """
+    state = np.ones_like(inputs[0]) if operation.gated else None
+    read = Read(Exact(), inputs, [each[None] for each in arrays], state, [True] * 9)
+    return operation.forward(read)
+
+
+def of_shapes(shapes: tuple[Shape, ...], value: float, batch: int = 1) -> list[Any]:
+    sizes = [(batch, shape[0], prod(shape[1:])) for shape in shapes]
+    return [np.full(size, value, dtype=object if value == 0 else float) for size in sizes]
+
+
+def arrays_of(operation: Operation, shapes: tuple[Shape, ...], weight: int, bias: int) -> list[Any]:
+    each = [shape for _, shape in operation.parameters(*shapes)]
+    return [np.full(s, weight if len(s) > 1 else bias, dtype=object) for s in each]
+
+
+def marked(shape: Shape, ways: Ways, weight: int) -> list[Any]:
+    """Return inputs (marks, units, positions) that come from marks in this way, as often as they
+    can.
+    """
+    units, places = shape[0], prod(shape[1:])
+    if ways is Ways.ONCE:
+        return [np.eye(units * places, dtype=int).reshape(-1, units, places).astype(object)]
+    if ways is Ways.SINGLE:
+        return [np.full((1, units, places), weight, dtype=object)]
+    turned = np.add.outer(np.arange(units), np.arange(places)) % units
+    still = np.broadcast_to(np.arange(units)[:, None], (units, places))
+    return [(np.arange(units)[:, None, None] == each).astype(object) for each in (turned, still)]
+
+
+def measured(operation: Operation, shapes: tuple[Shape, ...], ways: Ways) -> Ways | None:
+    """Return what the output says of inputs of which each in turn is marked in this way: all terms
+    are positive, so that at weights 1 a value is a number of ways, and at weights 2 tells those
+    with weights.
+    """
+    worst: Ways | None = Ways.ONCE
+    for place, shape in enumerate(shapes):
+        pairs = [*zip(marked(shape, ways, 1), marked(shape, ways, 2), strict=True)]
+        for one, two in pairs:
+            found = []
+            for weight, marks in ((1, one), (2, two), (1, 2 * one)):
+                inputs = of_shapes(shapes, 0, len(marks))
+                inputs[place] = marks
+                weights = arrays_of(operation, shapes, weight, 0)
+                found.append(given(operation, inputs, weights) * operation.denominator)
+            worst = max(worst, _told(*found), key=STRICT.index)
+    return worst
+
+
+def _told(once: Any, twice: Any, doubled: Any) -> Ways | None:
+    if (doubled != 2 * once).any() or (once > 1).any() or (twice > 2 * once).any():
+        return None
+    if (twice > once).any() or (np.count_nonzero(once, axis=1) > 1).any():
+        return Ways.SINGLE
+    return Ways.APART if (np.count_nonzero(once, axis=(1, 2)) > 1).any() else Ways.ONCE
+
+
+@every_primitive
+def test_no_more_is_said_of_ways_than_holds(
+    operation: Operation, shapes: tuple[Shape, ...]
+) -> None:
+    if operation.polynomial:
+        for ways in Ways:
+            told = STRICT.index(operation.ways(ways))
+            assert told >= STRICT.index(measured(operation, shapes, ways))
+        if operation.ways(Ways.ONCE) is not None:
+            assert operation.ways(Ways.ONCE) is measured(operation, shapes, Ways.ONCE)
+            bias = given(operation, of_shapes(shapes, 0), arrays_of(operation, shapes, 1, 1))
+            assert (bias <= 1).all()
+    else:
+        assert {operation.ways(ways) for ways in Ways} == {None}
+
+
+@every_primitive
+def test_what_is_needed_of_inputs_is_what_moves_the_output(
+    operation: Operation, shapes: tuple[Shape, ...]
+) -> None:
+    """None is said where some unit is zero at all places that count: weights of it are of none."""
+    inputs, arrays = of_shapes(shapes, 1.0), arrays_of(operation, shapes, 1, 1)
+    before = given(operation, inputs, arrays)
+    for live in [*np.eye(before.shape[2], dtype=bool), np.ones(before.shape[2], bool)]:
+        empty = (before[:, :, live] == 0).all(axis=(0, 2)).any()
+        for number, shape in enumerate(shapes):
+            needed = []
+            for place in range(prod(shape[1:])):
+                changed = of_shapes(shapes, 1.0)
+                changed[number][:, :, place] = 2
+                after = given(operation, changed, arrays)
+                needed.append(bool((after != before)[:, :, live].any()))
+            told = operation.needed(live, len(needed))
+            assert (told is None) == empty
+            assert told is None or told.tolist() == needed

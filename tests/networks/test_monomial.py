@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 from graphs import Given
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from conslaw_cli import count_laws
+from conslaw_cli.errors import SpecError
+from conslaw_cli.lie import count
+from conslaw_cli.lie.count import count_laws
+from conslaw_cli.lie.theorems import THEOREMS
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.monomial import hidden_units
 
@@ -84,16 +89,71 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("name", MONOMIAL)
-def test_a_monomial_map_has_one_law_a_hidden_unit_and_its_fields_need_no_brackets(
-    name: str,
-) -> None:
-    graph = Graph.parse(MONOMIAL[name])
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count without the theorem on paths."""
+    others = tuple(each for each in THEOREMS if each.name != "paths")
+    monkeypatch.setattr(count, "THEOREMS", others)
+
+
+def check(graph: Graph) -> None:
+    """One law a hidden unit, and fields that need no brackets."""
     units, row = hidden_units(graph), count_laws(Given(graph))
     assert units is not None
     assert row.laws == units
     assert row.trace is not None
-    assert row.trace.dimensions == (graph.dimension - units,)
+    assert row.trace.dimensions[0] == graph.dimension - units
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("name", MONOMIAL)
+def test_a_monomial_map_has_one_law_a_hidden_unit_and_its_fields_need_no_brackets(
+    name: str,
+) -> None:
+    check(Graph.parse(MONOMIAL[name]))
+
+
+@st.composite
+def stacks(draw: st.DrawFn) -> Graph:
+    """Draw windows of all kinds over a line, most of them with gates behind them."""
+    lines = [f"x[{draw(st.integers(1, 2))}×{draw(st.integers(2, 5))}]"]
+    value, few = "x", st.integers(1, 3)
+    for i in range(1, draw(st.integers(2, 4))):
+        lines.append(
+            draw(
+                st.sampled_from(
+                    [
+                        f"c{i}[2] = conv({value}, kernel={draw(few)}, padding=same; U{i}, b{i})",
+                        f"c{i}[2] = conv({value}, kernel=2, dilation={draw(few)}; U{i})",
+                        f"c{i}[1] = conv({value}, kernel={draw(few)}, padding=circular; U{i})",
+                        f"c{i}[1] = conv_transpose({value}, kernel=2, stride={draw(few)}; U{i})",
+                        f"c{i} = avg_pool({value}, kernel={draw(few)}, stride={draw(few)})",
+                    ]
+                )
+            )
+        )
+        value = f"c{i}"
+        if draw(st.integers(0, 5)):
+            lines.append(f"r{i} = relu({value})")
+            value = f"r{i}"
+    head = draw(st.sampled_from(["", f"\nv = flatten({value})\ny[1] = dense(v; U)"]))
+    try:
+        graph = Graph.parse("\n".join(lines) + head)
+        graph.plan  # noqa: B018  # the shapes of its pieces are found here
+    except SpecError:
+        return draw(st.nothing())
+    return graph
+
+
+@pytest.mark.usefixtures("engine")
+@given(stacks().filter(lambda graph: bool(hidden_units(graph))))
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.function_scoped_fixture],
+)
+def test_so_it_is_for_any_graph(graph: Graph) -> None:
+    check(graph)
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -250,6 +250,12 @@ def test_sums_under_cross_entropy(text: str, expected: list[str]) -> None:
     orthogonal(fields)
 
 
+def test_biases_that_add_up_differ_by_a_constant() -> None:
+    text = "x[1]\na[2] = dense(x; U1, b1)\nc[2] = dense(x; U2, b2)\ns = add(a, c)\nr = relu(s)"
+    laws = Graph.parse(text).laws()
+    assert [family.text for family in laws.families] == ["2·b1 − 2·b2"]
+
+
 @pytest.mark.parametrize("size", [2, 3, 4, 5])
 def test_full_circular_convolutions_keep_their_autocorrelations(size: int) -> None:
     """Held against the product of the kernels as polynomials modulo z^p − 1, by the definition."""
@@ -269,3 +275,21 @@ def test_full_circular_convolutions_keep_their_autocorrelations(size: int) -> No
     point = list(zip(theta, (3, 1, 4, 15, 9, 2, 6, 5, 35, 8, 97, 93, 23, 84, 62), strict=False))
     gradients = [[int(law.diff(x).evaluate(point)) for x in theta] for law in polynomials]
     assert rank(gradients) == len(polynomials)
+
+
+@pytest.mark.parametrize("text", [*NAMED.values()])
+@pytest.mark.parametrize("zero_sum", [False, True])
+def test_junctions_hold_all_values_ends_and_laws(text: str, zero_sum: bool) -> None:
+    graph = Graph.parse(text)
+    found = graph.junctions(zero_sum)
+    laws = {each.text for space in found for each in space.families}
+    wiring = graph.wiring(zero_sum, skips=True)
+    assert laws == {each.text for each in [*wiring.families(), *graph.correlations]}
+    assert {name for space in found for name in space.values} == set(graph.shapes)
+    matrices = {each.name for each in graph.arrays if len(each.shape) > 1}
+    for node in graph.nodes:
+        for array in node.parameters:
+            assert any(node.name in each.values and array in each.written for each in found)
+            assert array not in matrices or any(
+                {node.inputs[0]} <= set(each.values) and array in each.read for each in found
+            )

@@ -26,7 +26,7 @@ from conslaw_cli.flows import Kind, Model, VectorFields
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
 from conslaw_cli.flows.grammar import Choice
-from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.networks.known_laws import Family, Laws
 from conslaw_cli.problems.records import LawCount
 from conslaw_cli.sweeps.sweep import plan
 from conslaw_cli.sweeps.validity import flaw
@@ -62,6 +62,9 @@ class Slower:
 
     def laws(self, model: Model) -> Laws:
         return model.laws()
+
+    def keeps(self, family: Family) -> bool:
+        return True
 
     def coordinates(self, model: Model) -> Coordinates:
         return GRADIENT.coordinates(model)

@@ -16,8 +16,8 @@ from conslaw_cli.algebra.kernel import rank_and_kernel
 from conslaw_cli.families.formulas.expressions import Expression, Names
 from conslaw_cli.families.formulas.scalings import MAX_COEFFICIENT, Square
 from conslaw_cli.families.formulas.symmetric import forms
-from conslaw_cli.families.formulas.tex import symbol
 from conslaw_cli.networks.known_laws import Form, Laws, Named, join
+from conslaw_cli.networks.tex import symbol
 
 
 def known_laws(expressions: Sequence[Expression], names: Names, squares: Sequence[Square]) -> Laws:

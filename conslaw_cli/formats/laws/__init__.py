@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from typing import Any
 
 from conslaw_cli.errors import ContradictionError
-from conslaw_cli.flows.coordinates import Factor
 from conslaw_cli.formats import encodable
 from conslaw_cli.formats.words import has_theory, label, plural
+from conslaw_cli.laws.abelian import AbelianLaws, abelian_laws
+from conslaw_cli.laws.formulas import groups, terms
 from conslaw_cli.laws.rational import Quotient, Rational
 from conslaw_cli.laws.values import Law, LawSearch, Polynomial
 from conslaw_cli.networks.known_laws import Family
@@ -53,6 +54,12 @@ class Result:
     def not_polynomial(self) -> int | None:
         """How many of all laws are no functions of those found; None if that is not decided."""
         return None if self.count.laws is None else self.count.laws - self.search.independent
+
+    @property
+    def abelian(self) -> tuple[AbelianLaws, ...]:
+        """Laws that no search finds, Abelian integrals, where they are all that is left to find."""
+        found = abelian_laws(self.search.problem)
+        return found if self.not_polynomial == sum(each.size for each in found) else ()
 
     @property
     def theory(self) -> bool:
@@ -109,6 +116,11 @@ class Known:
         """Number of laws, which need not be independent."""
         return sum(family.size for family in self.families)
 
+    @property
+    def abelian(self) -> tuple[AbelianLaws, ...]:
+        """As for a result."""
+        return abelian_laws(self.problem)
+
 
 @dataclass(frozen=True, slots=True)
 class Members:
@@ -147,6 +159,27 @@ def degrees(search: LawSearch) -> str:
     )
 
 
+def abelian_size(laws: AbelianLaws) -> str:
+    """Return what they are, and how many."""
+    what = "Abelian integral" if laws.size == 1 else "Abelian integrals"
+    return f"{what} of the first kind, genus {laws.genus}, {plural(laws.size, 'law')}"
+
+
+def abelian_json(every: Sequence[AbelianLaws]) -> dict[str, Any]:
+    """Return them under their key, if there are some."""
+    found = [
+        {
+            "formula": laws.text,
+            "latex": laws.latex,
+            "arrays": list(laws.names),
+            "genus": laws.genus,
+            "laws": laws.size,
+        }
+        for laws in every
+    ]
+    return {"abelian": found} if found else {}
+
+
 def origin(law: Law, result: Result) -> str:
     """Return what a generator that is not among the known laws has to do with these."""
     if not result.theory:
@@ -157,60 +190,6 @@ def origin(law: Law, result: Result) -> str:
 def suffixes(results: Sequence[Result | Known]) -> list[str]:
     """Return what tells the names of several results apart in code."""
     return [""] if len(results) == 1 else [f"_{i}" for i in range(1, len(results) + 1)]
-
-
-def groups(polynomial: Polynomial, search: LawSearch) -> list[tuple[Factor, Polynomial]]:
-    """Return a law as a sum of polynomials in θ, velocities and time, each with a factor."""
-    written = search.coordinates.written(polynomial.terms)
-    return [(factor, Polynomial(tuple(own))) for factor, own in written]
-
-
-def terms(
-    polynomial: Polynomial, radicals: Sequence[str], times: str = "*", minus: str = "-"
-) -> Iterator[tuple[int, list[str], tuple[int, ...]]]:
-    """Yield the terms of a polynomial in θ: an integer, what else the coefficient is made of, and
-    the monomial.
-
-    radicals: how these are written.
-    """
-    for summands, monomial in _collected(polynomial, radicals):
-        if len(summands) == 1:
-            yield (*summands[0], monomial)
-        else:
-            yield 1, [f"({_total(summands, times, minus)})"], monomial
-
-
-def coefficients(
-    polynomial: Polynomial, radicals: Sequence[str]
-) -> Iterator[tuple[int | str, tuple[int, ...]]]:
-    """Yield the coefficients, integers or text where there are radicals, and the monomials in θ."""
-    for summands, monomial in _collected(polynomial, radicals):
-        (number, factors), *others = summands
-        yield _total(summands, "*", "-") if factors or others else number, monomial
-
-
-Summand = tuple[int, list[str]]
-"""An integer and the radical, if there is one, by which it is multiplied."""
-
-
-def _collected(
-    polynomial: Polynomial, radicals: Sequence[str]
-) -> Iterator[tuple[list[Summand], tuple[int, ...]]]:
-    """Yield the summands of the coefficient of each monomial in θ, integers first."""
-    for monomial, parts in groupby(
-        polynomial.terms, key=lambda t: tuple(e for e in t[1] if e >= 0)
-    ):
-        summands = [(c, [radicals[-e - 1] for e in m if e < 0]) for c, m in parts]
-        yield sorted(summands, key=lambda summand: len(summand[1])), monomial
-
-
-def _total(summands: Sequence[Summand], times: str, minus: str) -> str:
-    sizes = [times.join([str(abs(c))] * (abs(c) != 1 or not r) + r) for c, r in summands]
-    (first, _), *others = summands
-    rest = (
-        f" {minus if c < 0 else '+'} {size}" for (c, _), size in zip(others, sizes[1:], strict=True)
-    )
-    return minus * (first < 0) + sizes[0] + "".join(rest)
 
 
 def law_code(

@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from conslaw_cli.formats.laws import Known, Result, coefficients, groups
+from conslaw_cli.formats.laws import Known, Result, abelian_json
 from conslaw_cli.formats.laws.known import json_value
+from conslaw_cli.laws.formulas import coefficients, groups
 from conslaw_cli.laws.values import Law, LawSearch
 from conslaw_cli.problems.records import GRADIENT
 
@@ -48,6 +49,7 @@ def _result(result: Result | Known) -> dict[str, Any]:
             else {}
         ),
         "generators": [_law(law, search) for law in search.generators],
+        **abelian_json(result.abelian),
         **({} if result.rational is None else {"rational": _rational(result)}),
         "basis": None if search.basis is None else [_law(law, search) for law in search.basis],
         "seed": search.seed,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from conslaw_cli.formats.laws import Known
+from conslaw_cli.formats.laws import Known, abelian_json, abelian_size
 from conslaw_cli.formats.laws.arrays import Block
 from conslaw_cli.formats.words import label, plural, reason
 from conslaw_cli.networks.known_laws import Family, Form, Part, Sums
@@ -38,8 +38,17 @@ def text_lines(known: Known) -> Iterator[str]:
     yield title(known)
     yield f"  known laws: {known.listed} listed, {_independent(known)} independent"
     yield f"  laws in all: {_in_all(known)}"
+    if named := sum(each.size for each in known.abelian):
+        yield f"  {named_elsewhere(named)}"
     yield ""
     yield from (f"  {family.text} = const   ({_size(family)})" for family in known.families)
+    yield from (f"  {each.text} = const   ({abelian_size(each)})" for each in known.abelian)
+
+
+def named_elsewhere(laws: int) -> str:
+    """Return what so many laws are that no search finds."""
+    what = "one law is an Abelian integral" if laws == 1 else f"{laws} laws are Abelian integrals"
+    return f"{what}, no algebraic function of θ (docs/abelian.md)"
 
 
 def _independent(known: Known) -> str:
@@ -99,6 +108,7 @@ def json_value(known: Known) -> dict[str, Any]:
         "complete": None if row.unknown_laws is None else row.unknown_laws == 0,
         "error_bound": row.error_bound,
         "families": families,
+        **abelian_json(known.abelian),
         "seed": row.seed,
         "version": row.version,
         "seconds": row.seconds,

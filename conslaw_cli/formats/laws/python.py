@@ -15,7 +15,6 @@ from conslaw_cli.formats.laws import (
     Members,
     Result,
     calls,
-    groups,
     law_code,
     quotient_code,
     suffixes,
@@ -25,6 +24,7 @@ from conslaw_cli.formats.laws.arrays import Block, blocks, family_code, velociti
 from conslaw_cli.formats.laws.known import code_of, trained
 from conslaw_cli.formats.laws.known import title as known_title
 from conslaw_cli.formats.words import plural
+from conslaw_cli.laws.formulas import groups
 from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.values import Law, Polynomial
 

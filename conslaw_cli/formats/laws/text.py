@@ -6,9 +6,10 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.formats.laws import Known, Result, degrees, groups, origin, terms, title
-from conslaw_cli.formats.laws.known import text_lines, trained, undecided
+from conslaw_cli.formats.laws import Known, Result, abelian_size, degrees, origin, title
+from conslaw_cli.formats.laws.known import named_elsewhere, text_lines, trained, undecided
 from conslaw_cli.formats.words import label, probability
+from conslaw_cli.laws.formulas import groups, terms
 from conslaw_cli.laws.plan import MAX_DEGREE
 from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.values import Law, LawSearch, Polynomial
@@ -46,6 +47,7 @@ def _lines(result: Result) -> Iterator[str]:
         f"{formula(law.polynomial, result.search)} = const   ({origin(law, result)})"
         for law in result.others
     ]
+    laws += [f"{each.text} = const   ({abelian_size(each)})" for each in result.abelian]
     fractions = (_fraction(quotient, result.search) for quotient in result.quotients)
     laws += (f"{fraction} = const   (rational)" for fraction in fractions)
     if laws:
@@ -90,7 +92,9 @@ def _figures(result: Result) -> Iterator[str]:
     origins = f"({search.known} known, {new} new)" if result.theory else "found"
     yield f"functionally independent: {search.independent} {origins}"
     yield _comparison(result)
-    if result.not_polynomial and result.rational is None:
+    if result.abelian:
+        yield named_elsewhere(sum(each.size for each in result.abelian))
+    elif result.not_polynomial and result.rational is None:
         yield _next_step(search)
     elif result.not_polynomial:
         yield f"rational laws: {len(result.quotients)} of the {result.not_polynomial} others"

@@ -54,7 +54,7 @@ def canvas(width: float, height: float) -> Iterator[Any]:
     """Give a matplotlib figure of a size in inches, in the style of all pictures."""
     matplotlib = checks.extra("matplotlib", "plot")
     with matplotlib.rc_context(_STYLE):
-        yield checks.extra("matplotlib.figure", "plot").Figure((width, height), layout="tight")
+        yield checks.extra("matplotlib.figure", "plot").Figure((width, height))
 
 
 def encoded(figure: Any, path: str) -> bytes:

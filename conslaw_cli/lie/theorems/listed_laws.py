@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from conslaw_cli.flows import Flow, Kind
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
 from conslaw_cli.networks.known_laws import Family, Form, Named, Part, Sums
 from conslaw_cli.problems.problem import Problem
@@ -17,7 +16,7 @@ from conslaw_cli.problems.records import Bound
     title="Independent known laws, from sizes alone",
     source="proved in docs/any-width.md",
     needs=Needs.SIZES,
-    flows=(Kind.GRADIENT, Kind.DECAY, Kind.PARTIAL_DECAY),
+    flows=None,
 )
 def listed_laws(problem: Problem, evidence: Evidence) -> Proof | None:
     """Let N known laws be entries of matrices ``H_f = Σ_p c_p M_p M_pᵀ``, one for each space f, and
@@ -28,7 +27,8 @@ def listed_laws(problem: Problem, evidence: Evidence) -> Proof | None:
     likewise where those in blocks on its diagonal are; where those on its diagonal are, or its
     trace alone, it is 0 if an array is free, else all of them.
 
-    Hypotheses. A network under gradient flow, or decay of all arrays or some; every matrix M_p has
+    Hypotheses. A network under a flow that keeps these laws of gradient flow up to a factor of time
+    each, as that flow itself and weight decay do; every matrix M_p has
     all entries of one array, each once, one row for each unit, perhaps with the identity added.
 
     Proof. Let h be the sum of ``tr(S_f H_f)``, S_f symmetric, perhaps in blocks, diagonal or a
@@ -41,10 +41,10 @@ def listed_laws(problem: Problem, evidence: Evidence) -> Proof | None:
     a symmetric matrix that vanishes there has k (k + 1)/2 entries, a diagonal one, no entry of M_p
     being 0, none; in blocks each is by itself, with the rows of M_p of its units. Where all S are
     0, so are all v. Hence dim K ≤ Σ κ_f. The rank at generic θ is largest, so this holds of any
-    order; it is chosen so that κ is small. Under decay a law h becomes ``e^{kλt} h``, with the same
-    gradient by θ up to a factor. ∎
+    order; it is chosen so that κ is small. A factor of time, ``e^{kλt}`` under decay, does not turn
+    the gradient by θ. ∎
     """
-    families = [each for each in problem.families() or () if _stays(each, problem.flow)]
+    families = [each for each in problem.families() or () if problem.flow.keeps(each)]
     listed = sum(family.size for family in families)
     proved = [family for family in families if isinstance(family, Form | Sums | Named)]
     independent = sum(family.size for family in proved) - _lost(proved)
@@ -58,23 +58,6 @@ def listed_laws(problem: Problem, evidence: Evidence) -> Proof | None:
         independent=listed if independent == listed else None,
         listed=listed,
     )
-
-
-def _stays(family: Family, flow: Flow) -> bool:
-    """Whether laws stay laws under a flow: under decay those all of whose terms are of one degree
-    in what decays; a matrix beside the identity gives terms of two.
-    """
-    if flow.kind is Kind.GRADIENT or isinstance(family, Sums):
-        return True
-    from conslaw_cli.flows.decay import Decay
-
-    assert isinstance(flow, Decay)
-    if not isinstance(family, Form):
-        return flow.only is None
-    decays = [flow.only is None or part.array in flow.only for part in family.parts]
-    parts = [*zip(family.parts, decays, strict=True)]
-    degrees = {(2 - part.linear) * moves for part, moves in parts}
-    return len(degrees) == 1 and not any(part.skip and moves for part, moves in parts)
 
 
 def _lost(families: Iterable[Family]) -> int:

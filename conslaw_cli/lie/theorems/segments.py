@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
-from conslaw_cli.families.mlp import MLP
+from conslaw_cli.lie import chains
 from conslaw_cli.lie.closure import Sampler
 from conslaw_cli.lie.ranks import law_rank
 from conslaw_cli.lie.theorems.single_field import is_scalar
@@ -21,12 +19,12 @@ from conslaw_cli.problems.records import Bound
     needs=Needs.RANKS,
 )
 def segments(problem: Problem, evidence: Evidence) -> Proof | None:
-    """Cut a chain without biases at its m hidden layers of width 1 into pieces with maps f_s(θ_s):
-    then ``dim Lie(W_φ)(θ) ≤ Σ_s dim Lie(W_{f_s})(θ_s) − m``. A piece that is one function counts 1;
-    any other counts at most D_s − (rank of its known laws).
+    """Cut a chain at m of its hidden layers of width 1 into pieces with maps f_s(θ_s): then ``dim
+    Lie(W_φ)(θ) ≤ Σ_s dim Lie(W_{f_s})(θ_s) − m``. A piece that is one function counts 1; any other
+    counts at most D_s − (rank of its known laws).
 
-    Hypotheses. No biases, gradient flow, and a piece that is one function and has more than two
-    parameters (elsewhere the known laws say as much).
+    Hypotheses. No biases behind a cut, gradient flow, and a piece that is one function and has more
+    than two parameters (elsewhere the known laws say as much).
 
     Proof. F is a product of the inner pieces' values with the end pieces' probes, so the θ_s-part
     of a field of W_φ is a combination, with functions as coefficients, of fields of W_{f_s}. Hence
@@ -36,7 +34,7 @@ def segments(problem: Problem, evidence: Evidence) -> Proof | None:
     minus that), so the cuts' laws are independent on Δ, and Lie(W_φ) lies in their common kernel.
     """
     chain = chain_of(problem)
-    pieces = () if chain is None else cut(chain)
+    pieces = () if chain is None else chains.cut(chain)
     scalar = [is_scalar(piece) for piece in pieces]
     if not any(one and piece.parameters > 2 for one, piece in zip(scalar, pieces, strict=True)):
         return None
@@ -54,22 +52,8 @@ def segments(problem: Problem, evidence: Evidence) -> Proof | None:
     return Proof(upper=(Bound(total, "scalar segments", "proof", prime, shown),))
 
 
-def cut(chain: Chain) -> tuple[Chain, ...]:
-    """Return the pieces of a chain between its layers of width 1; none if there are biases, or
-    nothing moves.
-    """
-    if any(chain.biased) or not chain.widths[-1]:
-        return ()
-    widths, last = chain.widths, len(chain.widths) - 1
-    cuts = [0, *(i for i in range(1, last) if widths[i] == 1), last]
-    return tuple(
-        Chain(widths[a : b + 1], chain.linear[a : b - 1], chain.biased[a:b])
-        for a, b in pairwise(cuts)
-    )
-
-
 def _dimension(piece: Chain, sampler: Sampler, one: bool) -> int:
     """Bound dim Lie of a piece, which is ``one`` function or not."""
-    network = MLP(piece.widths, tuple("linear" if each else "relu" for each in piece.linear))
+    network = chains.network(piece)
     fresh = Sampler.at_random_point(network.fields(), sampler.field, sampler.rng)
     return 1 if one else network.parameters - law_rank(network.laws(), fresh)

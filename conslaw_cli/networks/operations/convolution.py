@@ -21,6 +21,7 @@ from conslaw_cli.algebra.rings import Ring, Values
 from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.operation import (
     Composite,
+    Flags,
     Gradients,
     Growth,
     Index,
@@ -32,6 +33,7 @@ from conslaw_cli.networks.operation import (
     Read,
     Shape,
     ShapeError,
+    Ways,
     only,
     show,
 )
@@ -358,12 +360,24 @@ class Gather(Operation):
         """
         raise NotImplementedError
 
-    @property
-    def even(self) -> bool:
-        """Whether no place reads a position twice, and some tap reads one at every place."""
-        index, zero = np.sort(self.index, axis=0), prod(self.sizes)
-        twice = (index[1:] == index[:-1]) & (index[1:] < zero)
-        return not twice.any() and bool((self.index < zero).all(axis=1).any())
+    def ways(self, read: Ways) -> Ways | None:
+        """The taps of a place are different units. Some tap has to read at every place, so that
+        what a unit reads and writes is tied together at all positions (docs/any-width.md).
+        """
+        index, inside = self.index, self.index < prod(self.sizes)
+        if not inside.all(axis=1).any():
+            return None
+        if read is not Ways.ONCE:
+            return Ways.SINGLE
+        column = np.sort(index, axis=0)
+        if ((column[1:] == column[:-1]) & (column[1:] < prod(self.sizes))).any():
+            return Ways.SINGLE
+        several = len(np.unique(index[inside])) < np.count_nonzero(inside)
+        return Ways.APART if several else Ways.ONCE
+
+    def needed(self, live: Flags, positions: int) -> Flags | None:
+        """What some tap reads; every tap has weights."""
+        return _needed(self.index, live, positions)
 
     def forward(self, at: Read) -> Values:
         """Gather."""
@@ -519,6 +533,10 @@ class Grouped(Operation):
         """One parameter a term."""
         return Growth(inputs[0].parameters + 1, inputs[0].probe)
 
+    def ways(self, read: Ways) -> Ways | None:
+        """As of a dense layer."""
+        return None if read is Ways.SINGLE else Ways.SINGLE
+
     def wires(self, wiring: Wiring, inputs: Sequence[Wire], arrays: Sequence[Array]) -> Wire:
         """As a dense layer; but only maps within groups pass, on both sides."""
         read = wiring.grouped(inputs[0], self.groups)
@@ -562,6 +580,17 @@ class Averages(Operation):
         counts = _outputs(inputs[0], self.kernel, self.stride, "valid", self.keyword)
         return (inputs[0][0], *counts)
 
+    def ways(self, read: Ways) -> Ways | None:
+        """A window has a marked value twice only if several of its positions do."""
+        if read is not Ways.ONCE:
+            return None
+        overlap = any(s < k for s, k in zip(self.stride, self.kernel, strict=True))
+        return Ways.APART if overlap else Ways.ONCE
+
+    def needed(self, live: Flags, positions: int) -> Flags | None:
+        """The windows."""
+        return _needed(self.index, live, positions)
+
     @property
     def denominator(self) -> int:
         """The taps of a window."""
@@ -587,6 +616,16 @@ class Averages(Operation):
     def wires(self, wiring: Wiring, inputs: Sequence[Wire], arrays: Sequence[Array]) -> Wire:
         """Averages are taken channel by channel."""
         return inputs[0]
+
+
+def _needed(index: Index, live: Flags, positions: int) -> Flags | None:
+    """Return which positions the places that are live read; None if some tap reads nothing."""
+    read = index[:, live]
+    if not (read < positions).any(axis=1).all():
+        return None
+    needed = np.zeros(positions + 1, np.bool_)
+    needed[read] = True
+    return needed[:-1]
 
 
 def _convolution(dimensions: int, stride: Shape | None = None, **values: Any) -> Convolution:

@@ -19,6 +19,7 @@ from conslaw_cli.networks.operation import (
     Read,
     Shape,
     ShapeError,
+    Ways,
     only,
     show,
 )
@@ -106,6 +107,10 @@ class Linear(Operation):
     def growth(self, *inputs: Growth) -> Growth:
         """One parameter a term."""
         return Growth(inputs[0].parameters + 1, inputs[0].probe)
+
+    def ways(self, read: Ways) -> Ways | None:
+        """Every unit at a position has a weight for every one it reads."""
+        return None if read is Ways.SINGLE else Ways.SINGLE
 
     def wires(self, wiring: Wiring, inputs: Sequence[Wire], arrays: Sequence[Array]) -> Wire:
         """``dU = U S'ᵀ − Sᵀ U, db = S' b + t'`` for any S' of the space it opens; a shift of the

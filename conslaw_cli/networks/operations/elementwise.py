@@ -33,6 +33,7 @@ from conslaw_cli.networks.operation import (
     Operation,
     Read,
     Shape,
+    Ways,
     only,
     positions,
 )
@@ -94,6 +95,10 @@ class Activation(Operation):
     def idle(self, *inputs: Shape) -> bool:
         """Without slopes."""
         return not self.gated
+
+    def ways(self, read: Ways) -> Ways | None:
+        """Entries stay where they are."""
+        return read
 
     def state(self, *inputs: Shape) -> Shape | None:
         """One slope for every value."""

@@ -13,6 +13,7 @@ from conslaw_cli.networks.operation import (
     Read,
     Shape,
     ShapeError,
+    Ways,
     show,
 )
 
@@ -44,6 +45,10 @@ class Add(Operation):
     def forward(self, at: Read) -> Values:
         """Add."""
         return at.ring.add(*at.inputs)
+
+    def ways(self, read: Ways) -> Ways | None:
+        """Each branch passes on its own."""
+        return read
 
     def pullback(self, at: Read, delta: Values) -> Gradients:
         """Every branch gets the cotangent."""

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from conslaw_cli.algebra.rings import Values
-from conslaw_cli.networks.operation import Gradients, Operation, Read, Shape
+from conslaw_cli.networks.operation import Flags, Gradients, Operation, Read, Shape, Ways
 
 if TYPE_CHECKING:
     from conslaw_cli.networks.wiring import Array, Wire, Wiring
@@ -41,6 +43,14 @@ class Flat(Operation):
     def pullback(self, at: Read, delta: Values) -> Gradients:
         """Undo it."""
         return (delta.reshape(delta.shape[0], *at.inputs[0].shape[1:3], *delta.shape[3:]),)
+
+    def ways(self, read: Ways) -> Ways | None:
+        """Units at several positions become several at one."""
+        return read if read is Ways.ONCE else Ways.SINGLE
+
+    def needed(self, live: Flags, positions: int) -> Flags | None:
+        """All."""
+        return np.ones(positions, np.bool_)
 
     def wires(self, wiring: Wiring, inputs: Sequence[Wire], arrays: Sequence[Array]) -> Wire:
         """The positions of a channel are copies of one unit."""

@@ -1,0 +1,109 @@
+"""Polynomials written out: their terms and factors, for all formats, and TeX."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from conslaw_cli.flows.coordinates import Factor
+from conslaw_cli.laws.values import LawSearch, Polynomial
+from conslaw_cli.networks.tex import symbol
+
+FACTORS_PER_LINE = 8
+
+
+def groups(polynomial: Polynomial, search: LawSearch) -> list[tuple[Factor, Polynomial]]:
+    """Return a law as a sum of polynomials in θ, velocities and time, each with a factor."""
+    written = search.coordinates.written(polynomial.terms)
+    return [(factor, Polynomial(tuple(own))) for factor, own in written]
+
+
+def terms(
+    polynomial: Polynomial, radicals: Sequence[str], times: str = "*", minus: str = "-"
+) -> Iterator[tuple[int, list[str], tuple[int, ...]]]:
+    """Yield the terms of a polynomial in θ: an integer, what else the coefficient is made of, and
+    the monomial.
+
+    radicals: how these are written.
+    """
+    for summands, monomial in _collected(polynomial, radicals):
+        if len(summands) == 1:
+            yield (*summands[0], monomial)
+        else:
+            yield 1, [f"({_total(summands, times, minus)})"], monomial
+
+
+def coefficients(
+    polynomial: Polynomial, radicals: Sequence[str]
+) -> Iterator[tuple[int | str, tuple[int, ...]]]:
+    """Yield the coefficients, integers or text where there are radicals, and the monomials in θ."""
+    for summands, monomial in _collected(polynomial, radicals):
+        (number, factors), *others = summands
+        yield _total(summands, "*", "-") if factors or others else number, monomial
+
+
+Summand = tuple[int, list[str]]
+"""An integer and the radical, if there is one, by which it is multiplied."""
+
+
+def _collected(
+    polynomial: Polynomial, radicals: Sequence[str]
+) -> Iterator[tuple[list[Summand], tuple[int, ...]]]:
+    """Yield the summands of the coefficient of each monomial in θ, integers first."""
+    for monomial, parts in groupby(
+        polynomial.terms, key=lambda t: tuple(e for e in t[1] if e >= 0)
+    ):
+        summands = [(c, [radicals[-e - 1] for e in m if e < 0]) for c, m in parts]
+        yield sorted(summands, key=lambda summand: len(summand[1])), monomial
+
+
+def _total(summands: Sequence[Summand], times: str, minus: str) -> str:
+    sizes = [times.join([str(abs(c))] * (abs(c) != 1 or not r) + r) for c, r in summands]
+    (first, _), *others = summands
+    rest = (
+        f" {minus if c < 0 else '+'} {size}" for (c, _), size in zip(others, sizes[1:], strict=True)
+    )
+    return minus * (first < 0) + sizes[0] + "".join(rest)
+
+
+def tex_equation(polynomial: Polynomial, search: LawSearch) -> str:
+    """Return that a law is constant, in TeX, on as many lines as it needs."""
+    lines: list[str] = []
+    for factor, own in groups(polynomial, search):
+        part = tex_lines(own, search)
+        if factor.latex:
+            part[0] = rf"{factor.latex} \bigl({part[0]}"
+            part[-1] += r"\bigr)"
+        lines += [f"{'{} + ' * bool(lines)}{part[0]}", *part[1:]]
+    if len(lines) == 1:
+        return rf"{lines[0]} = \mathrm{{const}}"
+    body = " \\\\\n& ".join(lines)
+    return f"\\begin{{aligned}}\n& {body} = \\mathrm{{const}}\n\\end{{aligned}}"
+
+
+def tex_lines(polynomial: Polynomial, search: LawSearch) -> list[str]:
+    """Return a polynomial in the names of a search, in TeX, on lines of bearable length."""
+    lines, room = [""], FACTORS_PER_LINE
+    radicals = [radical.latex for radical in search.radicals]
+    names = [*search.parameters, *search.coordinates.velocities]
+    symbols = [*map(symbol, names), *(tex for tex in search.coordinates.extra_latex)]
+    for c, factors, monomial in terms(polynomial, radicals, r" \, "):
+        size = len(factors) + len(set(monomial))
+        if room < size:
+            lines, room = [*lines, "{}"], FACTORS_PER_LINE
+        lines[-1] += f" {_term(c, factors, monomial, symbols)}"
+        room -= size
+    lines[0] = lines[0].removeprefix(" +").strip()
+    return lines
+
+
+def _term(
+    coefficient: int, radicals: Sequence[str], monomial: Sequence[int], symbols: Sequence[str]
+) -> str:
+    powers = {e: monomial.count(e) for e in monomial}
+    factors = [
+        *radicals,
+        *(symbols[e] + (f"^{{{power}}}" if power > 1 else "") for e, power in powers.items()),
+    ]
+    size = f"{abs(coefficient)} " if abs(coefficient) != 1 or not factors else ""
+    return f"{'-' if coefficient < 0 else '+'} {size}{' '.join(factors)}"

@@ -136,6 +136,19 @@ class Formula(Protocol):
         """Whether one field spans the fields."""
         ...
 
+    @property
+    def doubt(self) -> str | None:
+        """Why ranks modulo primes say nothing, its roots or functions not being known to be
+        independent; None if they do.
+        """
+        ...
+
+    def real_ranks(self, enough: int) -> tuple[int, ...]:
+        """Return lower bounds for the dimensions of W_0(θ), W_1(θ), … from a real point, until
+        they stop or reach ``enough``.
+        """
+        ...
+
     def expansion(self) -> Expansion:
         """Return the fields as polynomials. Raise NotPolynomialError if that is not possible."""
         ...
@@ -249,6 +262,11 @@ class Problem:
     def state(self) -> int:
         """Dimension of the state space: D under gradient flow."""
         return self.flow.state(self.architecture.parameters)
+
+    @property
+    def doubt(self) -> str | None:
+        """Why ranks modulo primes say nothing; None if they do."""
+        return None if self.formula is None else self.formula.doubt
 
     @property
     def commuting(self) -> bool | None:

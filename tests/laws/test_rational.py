@@ -85,6 +85,16 @@ def fields_of(architecture: Any, symbols: list[sympy.Symbol]) -> list[list[sympy
     return [[sympy.diff(each, x) for x in symbols] for each in components]
 
 
+def vanishes(expression: sympy.Expr, symbols: list[sympy.Symbol]) -> bool:
+    """Whether an expression is 0 at points, to 30 digits."""
+    primes = [sympy.Rational(p, 7) for p in (2, 3, 5, 11, 13, 17, 19, 23, 29)]
+    for shift in (0, 1):
+        point = dict(zip(symbols, primes[shift:], strict=False))
+        if abs(sympy.N(expression.subs(point), 30, maxn=200, chop=True)) > 1e-25:
+            return False
+    return True
+
+
 @pytest.mark.parametrize(
     ("architecture", "degree", "number", "laws"), CASES, ids=lambda x: str(x)[:40]
 )
@@ -96,7 +106,7 @@ def test_laws_of_textbooks_are_found(
     for law in found:
         for field in fields_of(architecture, symbols):
             along = sum(sympy.diff(law, x) * entry for x, entry in zip(symbols, field, strict=True))
-            assert sympy.simplify(along) == 0
+            assert vanishes(along, [*symbols, sympy.Symbol("a")])
     assert len(found) == number
     point = dict(zip(symbols, (0.3, 0.7, 1.1, 1.3, 0.9, 1.7), strict=False))
     every = [*polynomials, *found]
@@ -128,8 +138,8 @@ def test_the_law_that_fields_are_made_from_is_found(seed: int) -> None:
     law = written(CustomFields(names, tuple(fields)), 1)
     (found,) = (*law[0], *law[1])
     for x, y in combinations(symbols, 2):
-        slopes = [[sympy.diff(f, each) for each in (x, y)] for f in (found, above / below)]
-        assert sympy.cancel(sympy.Matrix(slopes).det()) == 0
+        rows = [[sympy.diff(f, each) for each in (x, y)] for f in (found, above / below)]
+        assert vanishes(sympy.Matrix(rows).det(), symbols)
 
 
 def test_a_network_has_no_fields_written_out() -> None:

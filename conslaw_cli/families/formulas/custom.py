@@ -31,7 +31,7 @@ from typing import Any, Self
 from conslaw_cli import checks
 from conslaw_cli.families.formulas.algebraic import AlgebraicFields, components, gradient_fields
 from conslaw_cli.families.formulas.expressions import Names, graph, names
-from conslaw_cli.families.formulas.formula import GivenByFormulas, prove
+from conslaw_cli.families.formulas.formula import GivenByFormulas, doubt
 from conslaw_cli.families.formulas.inputs import (
     Arrays,
     Constants,
@@ -119,7 +119,7 @@ class CustomMap(GivenByFormulas):
         if self.graph is not None:
             return
         check_sizes(self.names)
-        prove(self)
+        doubt(self)
 
     def _default_name(self) -> str:
         name = label("φ", [name for name, _ in self.names.state], self.components)

@@ -39,13 +39,13 @@ def entries(fields: AlgebraicFields) -> Entries:
     """Return the entries of fields, gradients written out. Raise NotPolynomialError."""
     graph, size = fields.graph, fields.dimension
     if fields.program.gradients:
-        slopes = _Slopes(graph)
+        slopes = Slopes(graph)
         return [[slopes.of(term, j) for j in range(size)] for term in components(graph)]
     starts = range(0, len(graph.outputs), size)
     return [[[term] for term in graph.outputs[start : start + size]] for start in starts]
 
 
-class _Slopes:
+class Slopes:
     """Partial derivatives of terms, as sums of terms."""
 
     def __init__(self, graph: Graph) -> None:
@@ -56,8 +56,8 @@ class _Slopes:
         """Differentiate a term."""
         slopes = list[Term]()
         for i, e in term.factors:
-            outer = _product(term, Term(e, ((i, Fraction(-1)),)))
-            slopes += (_product(outer, inner) for inner in self._base(i, variable))
+            outer = multiplied(term, Term(e, ((i, Fraction(-1)),)))
+            slopes += (multiplied(outer, inner) for inner in self._base(i, variable))
             if len(slopes) > MAX_TERMS:
                 raise NotPolynomialError
         return slopes
@@ -75,11 +75,12 @@ class _Slopes:
             return []
         if isinstance(base, Function):
             outer = base.derivative(index)
-            return [_product(a, b) for b in self.of(base.argument, variable) for a in outer]
+            return [multiplied(a, b) for b in self.of(base.argument, variable) for a in outer]
         return [slope for term in base.terms for slope in self.of(term, variable)]
 
 
-def _product(*terms: Term) -> Term:
+def multiplied(*terms: Term) -> Term:
+    """Return a product of terms."""
     exponents = dict[int, Fraction]()
     for term in terms:
         for i, e in term.factors:
@@ -104,7 +105,7 @@ def derivations(graph: Graph, rows: Entries, names: Sequence[str]) -> Derivation
     names: those of the graph's variables. Raise NotPolynomialError.
     """
     symbols = _Ring(graph, [term for row in rows for entry in row for term in entry]).symbols
-    slopes, size = _Slopes(graph), len(rows[0]) if rows else 0
+    slopes, size = Slopes(graph), len(rows[0]) if rows else 0
     moved = [[_along(slopes, symbol, row) for symbol in symbols] for row in rows]
     scaled = [_without_poles(row) for row in moved]
     ring = _Ring(graph, [term for row in scaled for entry in row for term in entry])
@@ -118,12 +119,12 @@ def derivations(graph: Graph, rows: Entries, names: Sequence[str]) -> Derivation
     )
 
 
-def _along(slopes: _Slopes, symbol: _Symbol, row: Sequence[Sequence[Term]]) -> list[Term]:
+def _along(slopes: Slopes, symbol: _Symbol, row: Sequence[Sequence[Term]]) -> list[Term]:
     """Return the derivative of a variable of the ring along a field."""
     if isinstance(symbol, int):
         return list(row[symbol]) if symbol < len(row) else []
     return [
-        _product(slope, part)
+        multiplied(slope, part)
         for e, entry in enumerate(row)
         for slope in slopes.of(symbol, e)
         for part in entry
@@ -162,7 +163,7 @@ def _without_poles(row: Sequence[Sequence[Term]]) -> list[list[Term]]:
             for i, e in term.factors:
                 lowest[i] = min(lowest.get(i, Fraction(0)), e)
     factor = Term(Fraction(1), tuple((i, -e) for i, e in lowest.items() if e))
-    return [[_product(term, factor) for term in entry] for entry in row]
+    return [[multiplied(term, factor) for term in entry] for entry in row]
 
 
 _Symbol = Term | int

@@ -25,7 +25,7 @@ from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.formulas.algebraic import AlgebraicFields, vector_fields
 from conslaw_cli.families.formulas.expressions import Expression, Names, graph, names
-from conslaw_cli.families.formulas.formula import GivenByFormulas, prove
+from conslaw_cli.families.formulas.formula import GivenByFormulas, doubt
 from conslaw_cli.families.formulas.inputs import (
     MAX_VARIABLES,
     Constants,
@@ -106,7 +106,7 @@ class CustomFields(GivenByFormulas):
                     f" {where}"
                 )
                 raise SpecError(f"field {number} has {len(field)} components, but {listed}")
-        prove(self)
+        doubt(self)
 
     @property
     def names(self) -> Names:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Self
 
 from conslaw_cli import checks
 from conslaw_cli.algebra.expansion import Derivations, Expansion
 from conslaw_cli.families.formulas import expansion, functions
 from conslaw_cli.families.formulas.algebraic import AlgebraicFields, prove_independence
+from conslaw_cli.families.formulas.balls import ranks
 from conslaw_cli.families.formulas.commuting import commuting
 from conslaw_cli.families.formulas.expressions import Names
+from conslaw_cli.families.formulas.terms import DependentError
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws, join
@@ -80,8 +83,20 @@ class GivenByFormulas:
 
     @property
     def commuting(self) -> bool | None:
-        """Whether the fields commute; None where that is not decided."""
-        return commuting(self.fields())
+        """Whether the fields commute; None where that is not decided. If residues say so it is true
+        of dependent roots and functions as well.
+        """
+        found = commuting(self.fields())
+        return None if found is False and self.doubt else found
+
+    @property
+    def doubt(self) -> str | None:
+        """Why ranks modulo primes say nothing; None if they do."""
+        return doubt(self) if self.graph is None else None
+
+    def real_ranks(self, enough: int) -> tuple[int, ...]:
+        """Return ranks at a real point (balls.py)."""
+        return ranks(self.algebraic(), enough)
 
     def algebraic(self) -> AlgebraicFields:
         """Return the fields as they are written."""
@@ -129,8 +144,15 @@ class GivenByFormulas:
         return None
 
 
-def prove(formula: GivenByFormulas) -> None:
-    """Raise SpecError where roots, or values of functions, are not known to be independent."""
+@lru_cache(maxsize=64)
+def doubt(formula: GivenByFormulas) -> str | None:
+    """Return why roots, or values of functions, are not known to be independent; None if they are.
+    Raise SpecError where there are too many roots.
+    """
     fields, names = formula.algebraic(), formula.listed_names
-    prove_independence(fields, lambda base: fields.graph.text(base, names))
-    functions.prove(fields, lambda base: fields.graph.text(base, names))
+    try:
+        prove_independence(fields, lambda base: fields.graph.text(base, names))
+        functions.prove(fields, lambda base: fields.graph.text(base, names))
+    except DependentError as fault:
+        return str(fault)
+    return None

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from conslaw_cli.networks.operations.reshape import Flat
     from conslaw_cli.problems.problem import Loss, Problem
     from conslaw_cli.problems.records import LawCount
+    from conslaw_cli.simulation.simulate import Training, simulate
 
 __version__ = "0.1.0"
 __all__ = [
@@ -59,10 +60,12 @@ __all__ = [
     "Power",
     "Problem",
     "SpecError",
+    "Training",
     "TransposedConvolution",
     "__version__",
     "count_laws",
     "find_laws",
+    "simulate",
 ]
 
 _HOMES = {
@@ -87,6 +90,7 @@ _HOMES = {
     "networks.operations.reshape": ("Flat",),
     "problems.problem": ("Loss", "Problem"),
     "problems.records": ("LawCount",),
+    "simulation.simulate": ("Training", "simulate"),
 }
 """The modules of the public names."""
 

@@ -4,6 +4,7 @@ whatever happens in between is one line on stderr and a documented exit code.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -20,6 +21,7 @@ def main() -> None:
 
 def _run() -> int | str | None:
     signals.leave()
+    gc.disable()  # until the command has imported what it needs
     try:
         # Only now, as imports take time, and may fail where there is little memory.
         from conslaw_cli.cli import main as program
@@ -37,6 +39,7 @@ def _run() -> int | str | None:
         return _failed(error)
     finally:
         signals.ignore()
+        gc.freeze()  # what there is goes with the process
     return 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import traceback
 from collections.abc import Iterator
 
 
@@ -20,6 +19,22 @@ class ConslawError(Exception):
 
 class SpecError(ConslawError):
     """The input is wrong: an architecture, a flag, a YAML file, an output path (exit code 2)."""
+
+
+class LayerError(SpecError):
+    """A layer does not fit. ``path`` says which: indices into nested lists of layers."""
+
+    def __init__(self, path: tuple[int, ...], message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class ArrayError(SpecError):
+    """A flow names an array that the model has not. name: that array."""
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class OutputError(ConslawError):
@@ -54,9 +69,16 @@ def reason(error: Exception) -> str:
     if (known := lack(error)) is not None:
         return known
     *_, first = _causes(error)
-    place = traceback.extract_tb(first.__traceback__)[-1]
-    what = one_line(f"{type(first).__name__}: {first}")
-    return f"{what} ({os.path.basename(place.filename)}:{place.lineno})"
+    return one_line(f"{type(first).__name__}: {first}") + f" ({origin(first)})"
+
+
+def origin(error: BaseException) -> str:
+    """Return the file and the line in which an error was raised."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    assert place is not None
+    return f"{os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno}"
 
 
 def lack(error: BaseException) -> str | None:

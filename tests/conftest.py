@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from conslaw_cli.families import layers
 from conslaw_cli.networks.graph import Graph
+
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+    # Hundreds of programs are started, each of which would compile all that it imports again.
+    sys.pycache_prefix = str(Path(__file__).parents[1] / ".pytest_cache" / "bytecode")
+    sys.dont_write_bytecode = False
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
 
 SUITE = settings(deadline=None)  # the machine may be busy with others
 settings.register_profile("suite", SUITE, derandomize=True)  # one commit, one verdict

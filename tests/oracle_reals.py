@@ -26,15 +26,18 @@ def ranks(components: Sequence[str], names: Sequence[str], point: Sequence[str])
     stop.
     """
     symbols = sympy.symbols(list(names), real=True)
-    values = dict(zip(symbols, (sympy.Rational(x) for x in point), strict=True))
     scope = dict(zip(names, symbols, strict=True))
     maps = [sympy.sympify(text, locals=scope, rational=True) for text in components]
     first = [tuple(sympy.diff(phi, symbol) for symbol in symbols) for phi in maps]
-    span, level, dimensions = _independent(first, values), first, list[int]()
-    while not dimensions or len(span) > dimensions[-1]:
-        dimensions.append(len(span))
-        level = [_bracket(a, b, symbols) for a in first for b in level]
-        span = _independent([*span, *level], values)
+    with mpmath.workdps(DIGITS):
+        rationals = [sympy.Rational(x) for x in point]
+        at = Point({s: _rational(x) for s, x in zip(symbols, rationals, strict=True)})
+        level, dimensions = first, list[int]()
+        grown = at.add(first)
+        while not dimensions or grown:
+            dimensions.append(len(at.basis))
+            level = [_bracket(a, b, symbols) for a in first for b in level]
+            grown = at.add(level)
     return tuple(dimensions)
 
 
@@ -50,30 +53,59 @@ def _bracket(a: Field, b: Field, symbols: Sequence[sympy.Symbol]) -> Field:
     )
 
 
-def _independent(
-    fields: Sequence[Field], values: dict[sympy.Symbol, sympy.Rational]
-) -> list[Field]:
-    """Return fields whose values are independent and span those of all (Gram-Schmidt)."""
-    kept, basis = list[Field](), list[list[mpmath.mpf]]()
-    with mpmath.workdps(DIGITS):
+class Point:
+    """Where fields are evaluated, to all digits; basis: an orthonormal one of their values."""
+
+    def __init__(self, values: dict[sympy.Expr, mpmath.mpf]) -> None:
+        self.values, self.basis = values, list[list[mpmath.mpf]]()
+
+    def add(self, fields: Sequence[Field]) -> bool:
+        """Take in the values of fields (Gram-Schmidt); return whether some are new."""
+        before = len(self.basis)
         for field in fields:
-            vector = [_number(entry, values) for entry in field]
+            vector = [self.number(entry) for entry in field]
             size = _norm(vector)
-            for other in basis * 2:
+            for other in self.basis * 2:
                 along = mpmath.fdot(vector, other)
                 vector = [x - along * y for x, y in zip(vector, other, strict=True)]
             rest = _norm(vector)
             if size > ZERO and rest > ZERO * size:
-                basis.append([x / rest for x in vector])
-                kept.append(field)
-    return kept
+                self.basis.append([x / rest for x in vector])
+        return len(self.basis) > before
+
+    def number(self, entry: sympy.Expr) -> mpmath.mpf:
+        try:
+            value = mpmath.mpmathify(self.of(entry))
+        except ZeroDivisionError:
+            raise UndefinedError from None
+        if abs(value.imag) > ZERO:
+            raise UndefinedError
+        return value.real
+
+    def of(self, node: sympy.Expr) -> mpmath.mpf | mpmath.mpc:
+        """Return the value of an expression, each part of which is evaluated once."""
+        if node not in self.values:
+            self.values[node] = self._made(node)
+        return self.values[node]
+
+    def _made(self, node: sympy.Expr) -> mpmath.mpf | mpmath.mpc:
+        if isinstance(node, sympy.Rational):
+            return _rational(node)
+        if not node.args:
+            return sympy.N(node, DIGITS)
+        parts = [self.of(each) for each in node.args]
+        if isinstance(node, sympy.Add):
+            return mpmath.fsum(parts)
+        if isinstance(node, sympy.Mul):
+            return mpmath.fprod(parts)
+        if isinstance(node, sympy.Pow):
+            return mpmath.power(*parts)
+        name = type(node).__name__
+        return getattr(mpmath, {"Abs": "fabs"}.get(name, name))(*parts)
 
 
-def _number(entry: sympy.Expr, values: dict[sympy.Symbol, sympy.Rational]) -> mpmath.mpf:
-    value = sympy.N(entry, DIGITS, subs=values, strict=False)
-    if not value.is_real:
-        raise UndefinedError
-    return mpmath.mpf(sympy.Float(value, DIGITS)._mpf_)
+def _rational(x: sympy.Rational) -> mpmath.mpf:
+    return mpmath.mpf(int(x.p)) / int(x.q)
 
 
 def _norm(vector: Sequence[mpmath.mpf]) -> mpmath.mpf:

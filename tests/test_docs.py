@@ -56,7 +56,7 @@ def test_what_is_added_works(title: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 LISTED = """
 import sys, types, pytest
-import conslaw_cli.networks.operations as operations
+import conslaw_cli.networks.operations.listed as operations
 added = sys.modules["added"] = types.ModuleType("added")
 exec(sys.stdin.read(), vars(added))
 operations.OPERATIONS += (added.Flip,)

@@ -15,7 +15,15 @@ ROOT = Path(__file__).resolve().parents[1]
 PROGRAMS = sorted((ROOT / "examples").glob("*.py"))
 PARTS = {"Activation", "Branch", "Convolution", "Flat", "Linear", "Pool"}
 """What an example of Layers is made of."""
-WITHOUT = PARTS | {"Friction", "Gradient", "Hypentropy", "LawSearch", "Power", "__version__"}
+WITHOUT = PARTS | {
+    "Friction",
+    "Gradient",
+    "Hypentropy",
+    "LawSearch",
+    "Power",
+    "Training",
+    "__version__",
+}
 """Other names without an example of their own: those of others show them."""
 SHOWN = [name for name in conslaw_cli.__all__ if name not in WITHOUT and not name.endswith("Error")]
 

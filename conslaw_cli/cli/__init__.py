@@ -1,5 +1,5 @@
-"""The command ``conslaw``: one click command per file; each parses, calls the library, prints and
-exits.
+"""The command ``conslaw``: one click command per file, imported when it is run; each parses, calls
+the library, prints and exits.
 
 Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 requirement not met, 2 usage
 or spec, 3 some job failed, 4 output lost, 130 interrupted.
@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import click
 
-from conslaw_cli.cli.count import count
-from conslaw_cli.cli.describe import describe
-from conslaw_cli.cli.laws import laws
-from conslaw_cli.cli.lists import flows, operations, theorems
-from conslaw_cli.cli.options import FAILED, LOST, USAGE, check_memory, pin_blas, say
+from conslaw_cli.cli.options import FAILED, LOST, USAGE, check_memory, pin_blas, say, screen
 from conslaw_cli.cli.progress import heartbeat
-from conslaw_cli.cli.sweep import sweep
 from conslaw_cli.errors import ConslawError, OutputError, SpecError, one_line
 from conslaw_cli.sweeps import signals
 
@@ -35,11 +31,33 @@ fish_source are for the other shells.
 _CODES: dict[type[ConslawError], int] = {SpecError: USAGE, OutputError: LOST}
 
 
+COMMANDS = {
+    "count": ("count", "Count the conservation laws of an architecture."),
+    "describe": ("describe", "Show the layers of an architecture, their shapes and parameters."),
+    "flows": ("lists", "List the flows: what moves the parameters."),
+    "laws": ("laws", "Find polynomial laws of an architecture, as formulas."),
+    "operations": ("lists", "List the operations that networks are made of."),
+    "sweep": ("sweep", "Count many architectures, resuming where it stopped."),
+    "theorems": ("lists", "List the theorems that counts rest on, with their proofs."),
+}
+"""The module of each command, and what it is in a few words."""
+
+
 class _Program(click.Group):
     """A group whose commands may raise ConslawError or be interrupted."""
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and command is not None:
+            command = getattr(import_module(f"{__name__}.{COMMANDS[name][0]}"), name)
+        return name, command, rest
+
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        # Where --help and --version write.
+        # Where --help and --version write. As wide as click would have it, which loads shutil, and
+        # with it what compresses files, to find out.
+        kwargs.setdefault("terminal_width", max(min(screen()[0] or 80, 80) - 2, 50))
         with _reported():
             return super().make_context(*args, **kwargs)
 
@@ -93,10 +111,5 @@ def main() -> None:
     """
 
 
-main.add_command(count)
-main.add_command(describe)
-main.add_command(laws)
-main.add_command(sweep)
-main.add_command(theorems)
-main.add_command(flows)
-main.add_command(operations)
+for _name, (_, _help) in COMMANDS.items():
+    main.add_command(click.Command(_name, short_help=_help))

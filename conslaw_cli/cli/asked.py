@@ -7,15 +7,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from conslaw_cli.cli.options import Text
+from conslaw_cli.cli.options import Text, importing
 
 if TYPE_CHECKING:
-    from conslaw_cli.specs.spec import Sweep
+    from conslaw_cli.specs.flags import Sweep
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -83,7 +82,10 @@ def asked(
     another: a command line for another one, shown with the examples. Raise SpecError or
     click.UsageError on anything wrong.
     """
-    from conslaw_cli.specs.spec import Sweep, flowing, formula, from_flags, load
+    with importing():
+        from dataclasses import replace
+
+        from conslaw_cli.specs.flags import Sweep, flowing, formula, from_flags
 
     ways = {"a file": spec, "--widths": widths, "--phi": phi, "--fields": fields}
     given = [way for way, value in ways.items() if value is not None]
@@ -102,6 +104,8 @@ def asked(
         ("--variables", variables, "--phi or --fields"),
     )
     if spec is not None:
+        from conslaw_cli.specs.spec import load
+
         return load(spec)
     if widths is None and phi is None and fields is None:
         click.echo(f"The paper's two running examples. Another one: {another}\n", err=True)
@@ -110,10 +114,11 @@ def asked(
         words = {"activation": activation, "bias": bias, "loss": loss}
         asked_for = {key: word for key, word in words.items() if word is not None}
         architecture: Any = from_flags(widths, **asked_for)
-        architecture = architecture if name is None else replace(architecture, name=name)
+        if name is not None:
+            architecture = replace(architecture, name=name)
     else:
         architecture = formula(phi, fields, variables, array, loss, name)
-    return Sweep("flags", (flowing(architecture, flow, named=name is not None),))
+    return Sweep("flags", (flowing(architecture, flow, with_name=name is not None),))
 
 
 def _check_homes(way: str | None, *flags: tuple[str, object, str]) -> None:
@@ -144,7 +149,7 @@ def _flags(text: str) -> str:
     """
     from conslaw_cli.families.mlp import LOSSES
     from conslaw_cli.networks.operations.elementwise import ACTIVATIONS
-    from conslaw_cli.specs.spec import width_list
+    from conslaw_cli.specs.flags import width_list
 
     biases = {"bias": "hidden", "bias=all": "all"}
     found: dict[str, list[str]] = {"widths": [], "activation": [], "bias": [], "loss": []}
@@ -169,7 +174,7 @@ def _examples() -> Sweep:
     """Return the paper's Examples 3.5 and 3.6 with n = 2, m = 3, r = 4."""
     from conslaw_cli.families.mlp import MLP
     from conslaw_cli.problems.problem import Problem
-    from conslaw_cli.specs.spec import Sweep
+    from conslaw_cli.specs.flags import Sweep
 
     relu = MLP((3, 4, 2), "relu", name="Example 3.5 (two-layer ReLU)")
     linear = MLP((3, 4, 2), "linear", name="Example 3.6 (two-layer linear)")

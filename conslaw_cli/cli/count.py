@@ -15,13 +15,13 @@ from conslaw_cli.cli.options import (
     check_writable,
     counting,
     exit_code,
+    importing,
     interrupted,
     show,
     suggest,
     write,
 )
 from conslaw_cli.cli.progress import progress
-from conslaw_cli.sweeps import signals
 
 if TYPE_CHECKING:
     from conslaw_cli.formats import Report
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _ANOTHER = "conslaw count --widths 3,4,2 --activation relu --bias hidden"
 
 
-@click.command(short_help="Count the conservation laws of an architecture.")
+@click.command()
 @asking
 @click.option("--explain", is_flag=True, help="Say why each row is proved, with its numbers.")
 @click.option("--cite", is_flag=True, help="Name the sources of all that carried the rows.")
@@ -64,8 +64,7 @@ def count(
     _check_format(format_, explain, cite)
     sweep = asked(_ANOTHER, **ways)
     check_writable(output, ways["spec"])
-    # Some C extensions turn an interrupt while they are loaded into errors of their own.
-    with signals.held_back():
+    with importing():
         from conslaw_cli.formats import Report
         from conslaw_cli.sweeps.sweep import Limits, plan, run
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _ANOTHER = "conslaw describe --widths 3,4,2 --activation relu --bias hidden"
 
 
-@click.command(short_help="Show the layers of an architecture, their shapes and parameters.")
+@click.command()
 @asking
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option(

@@ -16,6 +16,7 @@ from conslaw_cli.cli.options import (
     exit_code,
     first_product,
     formatted,
+    importing,
     interrupted,
     say,
     write,
@@ -35,7 +36,7 @@ FORMATS = ("text", "json", "latex", "sympy", "python")
 _ANOTHER = "conslaw laws --widths 3,4,2 --activation linear --degree 2"
 
 
-@click.command(short_help="Find polynomial laws of an architecture, as formulas.")
+@click.command()
 @asking
 @click.option("--degree", type=int, default=2, show_default=True, help="Of the polynomials.")
 @click.option("--homogeneous", is_flag=True, help="Of exactly that degree, not up to it.")
@@ -81,8 +82,7 @@ def laws(
     """
     sweep = asked(_ANOTHER, **ways)
     check_writable(output, ways["spec"])
-    # Some C extensions turn an interrupt while they are loaded into errors of their own.
-    with signals.held_back():
+    with importing():
         from conslaw_cli.formats.laws import render, stream
         from conslaw_cli.laws.plan import check_degree
 

@@ -6,11 +6,12 @@ import re
 
 import click
 
+from conslaw_cli.cli import COMMANDS
 from conslaw_cli.errors import SpecError
 
 
-def _command(kind: str, help_: str) -> click.Command:
-    @click.command(kind, short_help=help_, help=f"{help_} NAME shows all of one.")
+def _command(kind: str) -> click.Command:
+    @click.command(kind, help=f"{COMMANDS[kind][1]} NAME shows all of one.")
     @click.argument("name", required=False, metavar="[NAME]")
     def command(name: str | None) -> None:
         from conslaw_cli import checks
@@ -39,6 +40,6 @@ def _plain(name: str) -> str:
     return " ".join(re.split(r"[-_\s]+", name.strip().lower()))
 
 
-theorems = _command("theorems", "List the theorems that counts rest on, with their proofs.")
-flows = _command("flows", "List the flows: what moves the parameters.")
-operations = _command("operations", "List the operations that networks are made of.")
+theorems = _command("theorems")
+flows = _command("flows")
+operations = _command("operations")

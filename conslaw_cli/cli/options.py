@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import math
 import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -26,7 +28,7 @@ REQUIREMENT = 1
 FAILED = 3
 LOST = 4
 FORMATS = ("table", "json", "csv", "markdown", "latex")
-_SIZE = re.compile(r"(\d+\.?\d*(?:e\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE | re.ASCII)
+_SIZE = r"(?ia)(\d+\.?\d*(?:e\d+)?)\s*([KMGT]?)(?:i?B)?"
 
 IMPORTS = 115 << 20
 """Bytes of address space that the imports of a command take, roughly."""
@@ -53,7 +55,7 @@ class Bytes(click.ParamType[int]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the bytes; K, M, G, T are powers of 1024."""
-        found = _SIZE.fullmatch(str(value).strip())
+        found = re.fullmatch(_SIZE, str(value).strip())
         size = float(found[1]) * 1024.0 ** " KMGT".index(found[2].upper() or " ") if found else 0.0
         if not 1 <= size < 2.0**63:
             self.fail(
@@ -127,6 +129,22 @@ def _json(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         ctx.params["format_"] = "json"
 
 
+@contextlib.contextmanager
+def importing() -> Iterator[None]:
+    """Import in the block what a command needs.
+
+    Interrupts wait: some C extensions turn one while they are loaded into errors of their own. So
+    does the collector of garbage, and what is imported it never looks through: that stays.
+    """
+    with signals.held_back():
+        gc.disable()
+        try:
+            yield
+        finally:
+            gc.freeze()
+            gc.enable()
+
+
 def show(report: Report, format_: str, file: str | None = None) -> None:
     """Write a report to a file, or to stdout for None and "-"."""
     from conslaw_cli.formats import render
@@ -142,16 +160,16 @@ def write(render: Callable[[int | None, bool], str], file: str | None, whole: bo
     whole: nothing failed; else an earlier report stays in the file, and stdout gets this one. It
     does too if the file cannot be written.
     """
-    from conslaw_cli.cli import outfile
-
-    if file is not None and file != "-" and (whole or not outfile.is_kept(file)):
-        try:
-            outfile.save(file, render(None, False).encode("utf-8"))
-        except ConslawError:
-            _show(render)
-            raise
-        return
     if file is not None and file != "-":
+        from conslaw_cli.cli import outfile
+
+        if whole or not outfile.is_kept(file):
+            try:
+                outfile.save(file, render(None, False).encode("utf-8"))
+            except ConslawError:
+                _show(render)
+                raise
+            return
         click.echo(
             f"{label(file)}: the earlier report stays, for not all was counted this time; the new"
             " one is on standard output",
@@ -195,9 +213,9 @@ def check_writable(file: str | None, spec: str | None) -> None:
     """Raise SpecError if :func:`show` could not write there or must not, before anything is
     computed for it: over the spec, rows of a sweep, or anything else that is no report.
     """
-    from conslaw_cli.cli import outfile
-
     if file is not None and file != "-":
+        from conslaw_cli.cli import outfile
+
         outfile.check(file, spec)
 
 

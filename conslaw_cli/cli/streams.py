@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import io
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, TextIO
@@ -78,5 +77,7 @@ _ESCAPE = "conslaw.escape"
 
 def _escape(error: UnicodeError) -> tuple[str, int]:
     r"""Write what an encoding does not have as ``\u00e9``, which JSON reads as well."""
+    import json  # dear, and hardly ever needed
+
     assert isinstance(error, UnicodeEncodeError)
     return json.dumps(error.object[error.start : error.end])[1:-1], error.end

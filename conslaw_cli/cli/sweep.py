@@ -11,7 +11,6 @@ import contextlib
 import os
 import shlex
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from conslaw_cli.cli.options import (
     Requirements,
     Seconds,
     counting,
+    importing,
     put,
     say,
     screen,
@@ -34,7 +34,7 @@ from conslaw_cli.sweeps import files, signals
 if TYPE_CHECKING:
     from conslaw_cli.formats import Report
     from conslaw_cli.problems.records import LawCount
-    from conslaw_cli.specs.spec import Sweep
+    from conslaw_cli.specs.flags import Sweep
     from conslaw_cli.sweeps.store import RowId, Store
     from conslaw_cli.sweeps.sweep import Job, Limits
 
@@ -42,7 +42,7 @@ SHOWN = 1000
 """Up to so many rows a table shows all of them by default."""
 
 
-@click.command(short_help="Count many architectures, resuming where it stopped.")
+@click.command()
 @click.argument("spec")
 @click.option(
     "-j", "--jobs", "workers", type=click.IntRange(1, 1024), help="[default: one per core]"
@@ -93,8 +93,7 @@ def sweep(
         raise click.UsageError(f"--rows, --summary: expected --format table, got {format_}")
     if all_rows and summary:
         raise click.UsageError("give either --rows or --summary, not both")
-    # Some C extensions turn an interrupt while they are loaded into errors of their own.
-    with signals.held_back():
+    with importing():
         from conslaw_cli.problems.records import VERSION
         from conslaw_cli.specs.spec import load
         from conslaw_cli.sweeps.store import Store
@@ -199,7 +198,7 @@ class _Whole:
 
     def end(self) -> None:
         """Write all of them."""
-        show(replace(self._report, rows=self._rows), self._format)
+        show(self._report._replace(rows=self._rows), self._format)
 
 
 class _Table:

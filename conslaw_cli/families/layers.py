@@ -18,7 +18,7 @@ from math import prod
 from typing import Any, Self, cast
 
 from conslaw_cli import checks
-from conslaw_cli.errors import SpecError
+from conslaw_cli.errors import LayerError, SpecError
 from conslaw_cli.families.mlp import LOSSES, Loss
 from conslaw_cli.networks.chains import scope
 from conslaw_cli.networks.gradients import GradientFields
@@ -32,14 +32,6 @@ from conslaw_cli.networks.operations.product import Add
 
 MAX_NESTING = 50
 """Levels of residual branches inside one another."""
-
-
-class LayerError(SpecError):
-    """A layer does not fit. ``path`` says which: indices into nested lists of layers."""
-
-    def __init__(self, path: tuple[int, ...], message: str) -> None:
-        super().__init__(message)
-        self.path = path
 
 
 class Piece(ABC):

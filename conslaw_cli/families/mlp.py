@@ -136,7 +136,7 @@ class MLP:
         """Whether all activations are linear or positively homogeneous of degree one, so that φ is
         made of paths.
         """
-        return set(self.activations) <= set(ACTIVATIONS)
+        return all(activation in ACTIVATIONS for activation in self.activations)
 
     @property
     def rank_guess(self) -> int:
@@ -182,14 +182,7 @@ class MLP:
     @property
     def chain(self) -> Chain | None:
         """What ``graph.chain`` is, from the sizes alone."""
-        if not self.paths:
-            return None
-        biased = {False: 0, "hidden": self.depth - 1, "all": self.depth}[self.bias]
-        return Chain(
-            self.widths,
-            tuple(activation in LINEAR for activation in self.activations),
-            (True,) * biased + (False,) * (self.depth - biased),
-        )
+        return _chain(self.widths, self.activations, self.bias) if self.paths else None
 
     @property
     def formula(self) -> None:
@@ -201,7 +194,7 @@ class MLP:
         """What section 2.4 of the paper leaves open, and where its condition on the neurons never
         holds.
         """
-        return scope(self.graph) if self.chain is None else scope_of_chain(self.chain)
+        return scope(self.graph) if (found := self.chain) is None else scope_of_chain(found)
 
     def fields(self) -> GradientFields:
         """Return the gradients ``∇_θ F(θ; a)``."""
@@ -237,6 +230,15 @@ class MLP:
         bias = {False: "", "hidden": " bias", "all": " bias=all"}[self.bias]
         loss = "" if self.loss == "mse" else f" {self.loss}"
         return f"{activation} {'-'.join(map(str, self.widths))}{bias}{loss}".lstrip()
+
+
+@lru_cache(maxsize=16)
+def _chain(widths: tuple[int, ...], activations: tuple[str, ...], bias: Bias) -> Chain:
+    """A count asks several times."""
+    depth = len(widths) - 1
+    biased = {False: 0, "hidden": depth - 1, "all": depth}[bias]
+    linear = tuple(activation in LINEAR for activation in activations)
+    return Chain(widths, linear, (True,) * biased + (False,) * (depth - biased))
 
 
 @lru_cache(maxsize=4)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_c
 import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField
-from conslaw_cli.flows.coordinates import Coordinates
-from conslaw_cli.flows.grammar import Choice
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Family, Laws
 
 if TYPE_CHECKING:
     from conslaw_cli.algebra.series import Series
+    from conslaw_cli.flows.coordinates import Coordinates
+    from conslaw_cli.flows.grammar import Choice
 
 
 class VectorFields(Protocol):

@@ -142,7 +142,7 @@ def _formulas(
     moves; of one parameter its name.
     """
     if isinstance(family, Sums):
-        moving = replace(family, array=arrays.velocity(family.array))
+        moving = family._replace(array=arrays.velocity(family.array))
         return (family.text, family.latex), (moving.text, moving.latex)
     if linear:
         return (family.text, family.latex), ("v", "v")

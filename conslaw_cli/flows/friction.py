@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from math import exp
 
 from conslaw_cli.flows.coordinates import ONE, Factor, exponential, power
 
@@ -25,6 +26,14 @@ class Friction(Enum):
             Friction.NONE: ("", ""),
             Friction.NESTEROV: ("t³", "t^3"),
         }[self]
+
+    def at(self, t: float, rate: float) -> tuple[float, float, float]:
+        """Return τ, ``e^{∫τ}`` and s at a time, for a rate where it is constant."""
+        return {
+            Friction.CONSTANT: lambda: (rate, exp(rate * t), -exp(-rate * t) / rate),
+            Friction.NONE: lambda: (0.0, 1.0, t),
+            Friction.NESTEROV: lambda: (3 / t, t**3, -1 / (2 * t**2)),
+        }[self]()
 
     @property
     def turns(self) -> bool:

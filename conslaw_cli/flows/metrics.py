@@ -17,12 +17,15 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.rings import derivative, value
 from conslaw_cli.flows.friction import Formula
 from conslaw_cli.flows.grammar import Choice, Rational, Whole
+
+Floats = NDArray[np.float64]
 
 LARGEST = 10**6
 """Largest numerator and denominator of a rate and of a hypentropy's β: no prime that is computed
@@ -87,6 +90,15 @@ class Metric(Protocol):
 
     def speed(self, field: PrimeField, x: Array) -> Array:
         """Return dx/dt for ``∂_e L = −1`` and rate 1."""
+        ...
+
+    @property
+    def positive(self) -> bool:
+        """Whether it is meant for positive θ."""
+        ...
+
+    def at(self, theta: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return m, and what :meth:`squared` and :meth:`shifted` write, at floats θ."""
         ...
 
 
@@ -157,6 +169,18 @@ class Power:
             power = product(field, power, x)
         return power
 
+    @property
+    def positive(self) -> bool:
+        """All but the Euclidean one."""
+        return self.exponent > 0
+
+    def at(self, theta: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return θ^p, and powers or logarithms."""
+        square, shift = (
+            theta**e if e else np.log(theta) for e in (2.0 - self.exponent, 1.0 - self.exponent)
+        )
+        return theta**self.exponent, square, shift
+
 
 @dataclass(frozen=True, slots=True)
 class Hypentropy:
@@ -226,6 +250,17 @@ class Hypentropy:
     def speed(self, field: PrimeField, x: Array) -> Array:
         """Return x."""
         return x
+
+    @property
+    def positive(self) -> bool:
+        """It is not."""
+        return False
+
+    def at(self, theta: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return ``√(θ² + β²)`` twice, and ``arsinh(θ/β)``."""
+        beta = float(self.beta)
+        root = np.hypot(theta, beta)
+        return root, root, np.arcsinh(theta / beta)
 
 
 def _power(name: Formula, exponent: int) -> Formula:

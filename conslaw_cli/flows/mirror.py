@@ -23,7 +23,7 @@ import numpy as np
 
 from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
-from conslaw_cli.errors import SpecError
+from conslaw_cli.errors import ArrayError, SpecError
 from conslaw_cli.flows import Copied, Kind, Model, VectorFields
 from conslaw_cli.flows.charts import Chart
 from conslaw_cli.flows.controlled import Controlled
@@ -31,7 +31,7 @@ from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
 from conslaw_cli.flows.grammar import ByArray, Choice, Keys, Rational
 from conslaw_cli.flows.metrics import ENTROPY, EUCLIDEAN, LARGEST, METRIC, Metric, plain
-from conslaw_cli.flows.names import ArrayError, Arrays
+from conslaw_cli.flows.names import Arrays
 from conslaw_cli.flows.potentials import potentials
 from conslaw_cli.networks.known_laws import Family, Laws
 

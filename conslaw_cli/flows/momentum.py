@@ -136,14 +136,22 @@ class Momentum:
 
     def laws(self, model: Model) -> Laws:
         """Return Noether's laws (module docstring)."""
-        arrays, found = Arrays.of(model), []
-        chart = self.metric.chart(model) if isinstance(self.metric, Mirror) else Chart(())
+        arrays, chart = Arrays.of(model), self._chart(model)
+        charges = [boosted(laws, self.friction) for laws in self.charges(model)]
         scales = chart.scales(arrays.size)
+        return join([*charges, *linear(model.laws(), arrays, scales, self.friction)])
+
+    def charges(self, model: Model) -> Sequence[Laws]:
+        """Return the laws ``⟨v, Aθ⟩`` without friction, one family each."""
+        arrays, found = Arrays.of(model), list[Laws]()
+        scales = self._chart(model).scales(arrays.size)
         for sides in open_spaces(spaces(model.fields())):
             if all(scales[int(side.rows[0, 0])][0].constant for side in sides):
                 found += [rotations(sides, arrays), *exchanges(sides, arrays, scales)]
-        charges = [boosted(laws, self.friction) for laws in found]
-        return join([*charges, *linear(model.laws(), arrays, scales, self.friction)])
+        return found
+
+    def _chart(self, model: Model) -> Chart:
+        return self.metric.chart(model) if isinstance(self.metric, Mirror) else Chart(())
 
     def keeps(self, family: Family) -> bool:
         """None: its laws are other functions."""

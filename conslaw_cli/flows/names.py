@@ -12,19 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conslaw_cli import checks
-from conslaw_cli.errors import SpecError
+from conslaw_cli.errors import ArrayError
 from conslaw_cli.flows import Model
 from conslaw_cli.networks.wiring import Array
 
 Index = NDArray[np.intp]
-
-
-class ArrayError(SpecError):
-    """A flow names an array that the model has not. name: that array."""
-
-    def __init__(self, message: str, name: str) -> None:
-        super().__init__(message)
-        self.name = name
 
 
 @dataclass(frozen=True)

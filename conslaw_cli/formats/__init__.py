@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from conslaw_cli.problems.records import LawCount
 
 NAMES = ("table", "json", "csv", "markdown", "latex")
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """The rows of one command, in the order they are shown.
 
     ``title``: a sweep's name; ``source``: where it comes from; ``sources``: where a row comes from,
@@ -27,8 +25,8 @@ class Report:
     title: str | None = None
     explain: bool = False
     source: str | None = None
-    expected: Mapping[str, int] = field(default_factory=dict)
-    sources: Mapping[str, str] = field(default_factory=dict)
+    expected: Mapping[str, int] = {}
+    sources: Mapping[str, str] = {}
     picture: str | None = None
 
 

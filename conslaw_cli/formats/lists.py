@@ -15,7 +15,7 @@ from conslaw_cli.lie.theorems.direct_sum import direct_sum
 from conslaw_cli.lie.theorems.flows import decays_as_one, homogeneous_decay
 from conslaw_cli.lie.theorems.structure import parts_of
 from conslaw_cli.networks.operation import Operation
-from conslaw_cli.networks.operations import OPERATIONS
+from conslaw_cli.networks.operations.listed import OPERATIONS
 from conslaw_cli.problems.problem import Problem
 from conslaw_cli.problems.records import Bound, LawCount
 
@@ -23,14 +23,20 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 class Entry(NamedTuple):
-    """One of a list. name: what it is asked for by; place: file and line."""
+    """One of a list. name: what it is asked for by; code: its class or function."""
 
     name: str
     title: str
     statement: str
     source: str
-    place: str
+    code: Any
     others: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """File and line."""
+        file = Path(inspect.getsourcefile(self.code) or "").relative_to(_PACKAGE.parent)
+        return f"{file.as_posix()}:{inspect.findsource(self.code)[1] + 1}"
 
     @property
     def short(self) -> str:
@@ -122,13 +128,12 @@ def distinct(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def _of_theorem(theorem: Theorem) -> Entry:
-    place = _place(theorem.prove)
-    return Entry(theorem.name, theorem.title, theorem.statement, theorem.source, place)
+    return Entry(theorem.name, theorem.title, theorem.statement, theorem.source, theorem.prove)
 
 
 def _of_flow(flow: Any) -> Entry:
     name, *others = flow.written().names
-    return Entry(name, flow.title, flow.statement, flow.source, _place(flow), tuple(others))
+    return Entry(name, flow.title, flow.statement, flow.source, flow, tuple(others))
 
 
 def _of_operation(operation: type[Operation]) -> Entry:
@@ -138,11 +143,6 @@ def _of_operation(operation: type[Operation]) -> Entry:
         operation.title,
         statement,
         operation.source,
-        _place(operation),
+        operation,
         operation.words(),
     )
-
-
-def _place(what: Any) -> str:
-    file = Path(inspect.getsourcefile(what) or "").relative_to(_PACKAGE.parent)
-    return f"{file.as_posix()}:{inspect.getsourcelines(what)[1]}"

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from rich.cells import cell_len
 
 from conslaw_cli.formats import Report
-from conslaw_cli.formats.explain import explain
 from conslaw_cli.formats.tally import Tally
 from conslaw_cli.formats.words import (
     Column,
@@ -42,13 +41,19 @@ def render_table(report: Report, width: int | None, color: bool) -> str:
     color: mark headers and verdicts with ANSI sequences.
     """
     tally = Tally(report.rows, report.expected)
-    explained = [_wrap([explain(row)], width) for row in report.rows if report.explain]
+    explained = _explained(report, width) if report.explain else []
     if report.command == "sweep":
         blocks = _summary(tally, report.title, report.expected, width, color)
         return _text([*blocks, *explained])
     blocks = _rows(report.rows, report.expected, width, color)
     legend = [*verdict_lines(tally), *theory_lines(report.rows), *failure_lines(report.rows)]
     return _text([*blocks, _wrap(legend, width), *explained])
+
+
+def _explained(report: Report, width: int | None) -> list[list[str]]:
+    from conslaw_cli.formats.explain import explain
+
+    return [_wrap([explain(row)], width) for row in report.rows]
 
 
 class SweepTable:

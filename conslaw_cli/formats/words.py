@@ -8,11 +8,9 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from conslaw_cli.flows import names
 from conslaw_cli.formats.tally import SHOWN, Tally
 from conslaw_cli.problems.records import GRADIENT, OPEN, LawCount
 
@@ -27,8 +25,7 @@ class Field(NamedTuple):
     figures: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """One column of a table. ``figures``: its cells are counts, set to the right and as
     mathematics.
     """
@@ -137,6 +134,8 @@ def flowing(rows: Iterable[LawCount]) -> bool:
 
 def flow_text(row: LawCount) -> str:
     """Return a row's flow on one line."""
+    from conslaw_cli.flows import names  # rows of gradient flow do without
+
     return label(names.label(row.flow))
 
 

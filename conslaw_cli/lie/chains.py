@@ -5,11 +5,9 @@ which narrower chains have the same count (docs/any-width.md has the proofs).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import accumulate, pairwise
 from math import comb
 
-from conslaw_cli.families.layers import Layers
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.networks.chains import Chain
 from conslaw_cli.networks.operation import Operation
@@ -52,7 +50,7 @@ def narrowed(chain: Chain, times: int = 1) -> Chain:
     """
     less = (0, *spare(chain, times), 0)
     widths = tuple(n - k for n, k in zip(chain.widths, less, strict=True))
-    return replace(chain, widths=widths, unmoved=0)
+    return chain._replace(widths=widths, unmoved=0)
 
 
 def clamped(chain: Chain) -> Chain:
@@ -65,7 +63,7 @@ def clamped(chain: Chain) -> Chain:
     behind = accumulate(zip(chain.widths[::-1], linear[::-1], strict=True), _nearest)
     around = zip(before, reversed([*behind]), strict=True)
     most = [max(a, b) + (not free) for ((a, _), (b, _)), free in zip(around, linear, strict=True)]
-    return replace(chain, widths=tuple(map(min, chain.widths, most)), unmoved=0)
+    return chain._replace(widths=tuple(map(min, chain.widths, most)), unmoved=0)
 
 
 def _nearest(last: tuple[int, bool], layer: tuple[int, bool]) -> tuple[int, bool]:
@@ -104,6 +102,8 @@ def network(chain: Chain) -> Architecture:
         bias = ("all" if last else "hidden") if any(chain.biased) else False
         activation = tuple("linear" if linear else "relu" for linear in chain.linear)
         return MLP(chain.widths, activation, bias)  # type: ignore[arg-type]
+    from conslaw_cli.families.layers import Layers  # most parts are of equal layers
+
     return Layers(chain.widths[:1], tuple(_layers(chain)))
 
 

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -60,8 +60,7 @@ TREES = 2
 """Heights of balanced brackets that are tried in any case."""
 
 
-@dataclass(frozen=True, slots=True)
-class RankTrace:
+class RankTrace(NamedTuple):
     """Ranks after each level of right-nested brackets, at one point modulo one prime.
 
     tail: ranks of V_h for h = LOWEST_TREE, …, if balanced brackets were what ended the iteration.
@@ -180,8 +179,7 @@ def driven(fields: VectorFields) -> VectorFields:
     return Driven(fields) if hasattr(fields, "clock") else fields
 
 
-@dataclass(frozen=True, slots=True)
-class Sampler:
+class Sampler(NamedTuple):
     """Rows of brackets at one point θ (1, D, 1) modulo one prime."""
 
     fields: VectorFields
@@ -213,6 +211,14 @@ class Sampler:
             lambda n: self._nested(self.theta, [self._draw(n) for _ in range(level + 1)]),
         )
 
+    def ladder(self, level: int, count: int) -> list[Array]:
+        """Return ``count`` random right-nested brackets of 1, 2, …, ``level + 1`` fields at θ, one
+        matrix each: the inner ones of the longest cost no evaluation more.
+        """
+        found = list[Array]()
+        self._nested(self.theta, [self._draw(count) for _ in range(level + 1)], found)
+        return found
+
     def balanced(self, height: int, count: int) -> Iterator[Array]:
         """Yield ``count`` random elements of V_height at θ, in (at most TERMS, D) matrices."""
         return self._parts(height, count, lambda n: self._balanced(n, height)(self.theta))
@@ -242,13 +248,20 @@ class Sampler:
     def _draw(self, count: int) -> Array:
         return self.fields.sample(self.field, self.rng, count)
 
-    def _nested(self, theta: Array, probes: Sequence[Array]) -> Array:
-        first = self.fields.evaluate(self.field, theta, probes[0])
-        if len(probes) == 1:
-            return first
-        rest = self._nested(lift(theta, first), probes[1:])
-        moved = self.fields.evaluate(self.field, lift(theta, value(rest)), probes[0])
-        return self.field.reduce(derivative(moved) - derivative(rest))
+    def _nested(
+        self, theta: Array, probes: Sequence[Array], inner: list[Array] | None = None
+    ) -> Array:
+        """Return brackets at jets θ. inner: gets the values of those they are made of, and their
+        own, shortest first.
+        """
+        bracket = self.fields.evaluate(self.field, theta, probes[0])
+        if len(probes) > 1:
+            rest = self._nested(lift(theta, bracket), probes[1:], inner)
+            moved = self.fields.evaluate(self.field, lift(theta, value(rest)), probes[0])
+            bracket = self.field.reduce(derivative(moved) - derivative(rest))
+        if inner is not None:
+            inner.append(bracket[..., 0])
+        return bracket
 
     def _balanced(self, count: int, height: int) -> Callable[[Array], Array]:
         """Draw elements of V_height: the function that evaluates them at jets θ."""

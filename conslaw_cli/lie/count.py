@@ -63,7 +63,7 @@ def _counted(problem: Problem, seed: int, memory: int | None) -> LawCount:
         counted = theorem.needs is not Needs.STRUCTURE
         if proof.settles and (counted or not budget.engine_fits(problem, memory)):
             assert proof.trace is not None
-            return _row(problem, {theorem: replace(proof, spare=False)}, proof.trace)
+            return _row(problem, {theorem: proof._replace(spare=False)}, proof.trace)
         proofs[theorem] = proof
     if (excess := budget.excess(problem, memory)) is not None:
         return _bounded(problem, excess, proofs)

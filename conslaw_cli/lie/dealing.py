@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice, pairwise, product
+from dataclasses import dataclass, replace
+from itertools import chain, islice, pairwise, product
 
 from conslaw_cli.errors import ContradictionError
 from conslaw_cli.lie.strands import Strand
 from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.units import Units
+from conslaw_cli.networks.units import Sizes, Units
 
 ATTEMPTS = 4
 """Ways of dealing that are tried."""
@@ -36,14 +36,26 @@ class Dealing:
 
 
 def dealings(
-    graph: Graph, sizes: range = range(LARGE + 1), given: Iterable[Dealing] = ()
+    graph: Graph,
+    sizes: range = range(LARGE + 1),
+    given: Iterable[Dealing] = (),
+    units: Sizes | None = None,
 ) -> Iterator[Dealing]:
-    """Yield ways to deal out the units of a graph, those with small witnesses first; with large
-    ones only where there are no others. sizes: numbers of parameters that these may have. given:
-    further ways.
+    """Yield ways to deal out the units of a graph: first what is ``given``, and then those with
+    small witnesses first; with large ones only where there are no others. sizes: numbers of
+    parameters that witnesses may have. units: numbers of units, if not those of the graph.
     """
-    shape = _Shape.of(graph)
-    found = {frozenset(each.strands.items()): each for each in given}
+    shape = _Shape.of(graph, units)
+    known = [(shape.largest(dealing), dealing) for dealing in given]
+    first = sorted((each for each in known if each[0] in sizes), key=lambda each: each[0])
+    for dealing in chain((each for _, each in first), _spread(shape, sizes)):
+        shape.check(dealing)
+        yield dealing
+
+
+def _spread(shape: _Shape, sizes: range) -> Iterator[Dealing]:
+    """Yield ways in which every space is spread evenly."""
+    found = dict[frozenset[tuple[Strand, int]], Dealing]()
     for number, late, spread in product(shape.numbers(), (True, False), (True, False)):
         strands = shape.dealt(number, late, spread)
         if strands.total() > 1:
@@ -53,9 +65,7 @@ def dealings(
     admissible = [each for each in ordered if all(map(shape.admissible, each[1].strands))]
     inside = {shape.inside(each[1]): each for each in reversed(admissible)}
     different = [each for each in admissible if inside[shape.inside(each[1])] is each]
-    for dealing in islice(_fitting(different, sizes), ATTEMPTS):
-        shape.check(dealing)
-        yield dealing
+    yield from islice(_fitting(different, sizes), ATTEMPTS)
 
 
 def _fitting(sized: Iterable[tuple[int, Dealing]], sizes: range) -> Iterator[Dealing]:
@@ -80,14 +90,15 @@ class _Shape:
     weights: tuple[tuple[int, int, int], ...]
 
     @classmethod
-    def of(cls, graph: Graph) -> _Shape:
+    def of(cls, graph: Graph, sizes: Sizes | None) -> _Shape:
         units = Units.of(graph)
         weights = [
             (read, written, array.size // (units.sizes[read] * units.sizes[written]))
             for array, (read, written) in zip(graph.arrays, units.arrays, strict=True)
         ]
         constant = (i for i, openers in enumerate(units.openers) if not openers)
-        return cls(units, frozenset((*units.inputs, *units.outputs, *constant)), tuple(weights))
+        ends = frozenset((*units.inputs, *units.outputs, *constant))
+        return cls(replace(units, sizes=sizes or units.sizes), ends, tuple(weights))
 
     def check(self, dealing: Dealing) -> None:
         """Raise ContradictionError unless all units are dealt out."""

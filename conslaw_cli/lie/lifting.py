@@ -5,17 +5,17 @@ It is imported only where a network is large: small ones are counted without.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 
 from conslaw_cli.errors import ContradictionError
 from conslaw_cli.flows import Kind, Timed
 from conslaw_cli.lie import chains
-from conslaw_cli.lie.dealing import LARGE, SMALL, Dealing, dealings
+from conslaw_cli.lie.dealing import LARGE, SMALL, dealings
 from conslaw_cli.lie.gates import enough
 from conslaw_cli.lie.intervals import by_intervals
 from conslaw_cli.lie.strands import Lifting, Strand, Witness, lifted, listed
-from conslaw_cli.lie.theorems.structure import Chain, chain_of
+from conslaw_cli.lie.theorems.structure import Chain, chain_of, network_of
 from conslaw_cli.lie.theorems.theorem import Proof
 from conslaw_cli.lie.theorems.wide_chains import listed_of
 from conslaw_cli.networks.graph import Graph
@@ -24,36 +24,53 @@ from conslaw_cli.problems.problem import Problem
 from conslaw_cli.problems.records import Bound, Trace
 
 
-def lifting(problem: Problem, graph: Graph) -> Lifting | None:
-    """Return what block lifting says of a network, under a loss whose output gradients are free."""
+def lifting(problem: Problem) -> tuple[Lifting, int] | None:
+    """Return what block lifting says of a network, under a loss whose output gradients are free,
+    and how many linear functions of θ stand still besides.
+    """
     if (chain := chain_of(problem)) is not None:
-        return _of_chain(problem, graph, chain)
+        found, still = _of_chain(problem, chain), chain.unmoved
+    elif (network := network_of(problem)) is not None:
+        found, still = _of_graph(problem, network[0]), network[1]
+    else:
+        return None
+    return None if found is None else (found, still)
+
+
+def _of_graph(problem: Problem, graph: Graph) -> Lifting | None:
     small, large = range(SMALL + 1), range(SMALL + 1, LARGE + 1)
     return _dealt(problem, graph, small) or _gated(problem, graph) or _dealt(problem, graph, large)
 
 
-def _dealt(
-    problem: Problem, graph: Graph, sizes: range, given: Iterable[Dealing] = ()
-) -> Lifting | None:
+def _dealt(problem: Problem, graph: Graph, sizes: range) -> Lifting | None:
     """Return what some way of dealing out the units of a graph proves, with witnesses of some
     sizes.
     """
-    found = (lifted(problem, each.strands, each.core) for each in dealings(graph, sizes, given))
+    found = (lifted(problem, each.strands, each.core) for each in dealings(graph, sizes))
     return next(filter(None, found), None)
 
 
-def _of_chain(problem: Problem, graph: Graph, chain: Chain) -> Lifting | None:
-    """Return the same of a chain that is not to be narrowed by other theorems."""
+def _of_chain(problem: Problem, chain: Chain) -> Lifting | None:
+    """Return the same of a chain that moves and is not to be narrowed by other theorems."""
     gradient = problem.flow.kind is Kind.GRADIENT
     narrower = [chains.narrowed(chain, 2 if problem.flow.kind is Kind.MOMENTUM else 1)]
     narrower += [chains.clamped(chain), *chains.cut(chain)] if gradient else []
-    if any(other.widths != chain.widths for other in narrower):
+    if not chain.widths[-1] or any(other.widths != chain.widths for other in narrower):
         return None
-    found = _dealt(problem, graph, range(LARGE + 1), by_intervals(chain))
+    small = _small(chain._replace(widths=tuple(min(n, 2) for n in chain.widths), unmoved=0))
+    assert small.graph is not None
+    units = (*chain.widths, *(1,) * any(chain.biased))
+    ways = dealings(small.graph, given=by_intervals(chain), units=units)
+    asked = Problem(small, problem.flow)
+    found = next(filter(None, (lifted(asked, each.strands, each.core) for each in ways)), None)
     known = chains.independent(chain) - chain.unmoved
     if gradient and found is not None and found.laws != known:
         raise ContradictionError(f"{problem.name}: {found.laws} laws by strands, {known} by sizes")
     return found
+
+
+_small = lru_cache(maxsize=256)(chains.network)
+"""The same chain with few units, of which nothing but their number is asked."""
 
 
 def _gated(problem: Problem, graph: Graph) -> Lifting | None:

@@ -19,9 +19,8 @@ and there is no level to choose: steps are added until they add nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -69,8 +68,7 @@ class Steps(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Orbit:
+class Orbit(NamedTuple):
     """A point (n,) of an orbit and tangent vectors (rank, n) there."""
 
     field: PrimeField

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations_with_replacement
 from math import comb
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,13 +41,19 @@ from conslaw_cli.problems.problem import Problem
 Strand = Sizes
 """How many units of each space a strand has (networks/units.py); of the constant unit, 1 or 0."""
 Pair = tuple[int, int]
+Kinds = tuple[Strand, ...]
+"""Of one strand, or of two."""
 
 MORE = 1
 """Strands that are added, one by one, to a witness that is not found complete."""
 IDLE = 2
 """Levels in a row that may add nothing."""
-LEVELS = 6
-"""Levels of nested brackets."""
+SEVERAL = 4
+"""Strands of a kind that witnesses are chosen from."""
+LADDER, LEVELS = 3, 6
+"""Levels of nested brackets that are drawn together, and all of them."""
+FEW = 64
+"""Brackets of each level that are drawn together."""
 HEIGHTS = (4, 5)
 """Heights of balanced brackets that are tried after them."""
 
@@ -146,17 +153,46 @@ def lifted(
 
     core: strands that every witness contains; more are added where that is not enough.
     """
-    if not lifts(problem) or not _hopeful(problem):
+    if problem.graph is None or not lifts(problem) or not _hopeful(problem):
         return None
-    dealt, least = Counter(strands), Counter(core) | Counter(_constant(problem, strands))
-    witnesses, blocks = list[Witness](), dict[tuple[Strand, ...], int]()
+    few = tuple(sorted((strand, min(n, SEVERAL)) for strand, n in strands.items()))
+    found = _witnesses(_skeleton(problem.graph), problem.flow, few, tuple(core))
+    return None if found is None else found.lifting(strands)
+
+
+class _Found(NamedTuple):
+    """Witnesses, and the ranks of the laws' gradients in blocks, by the kinds of their strands."""
+
+    witnesses: tuple[Witness, ...]
+    blocks: Mapping[Kinds, int]
+
+    def lifting(self, strands: Mapping[Strand, int]) -> Lifting:
+        """Return what they prove: the sum over all strands and pairs."""
+        dealt = Counter(strands)
+        own = sum(times * self.blocks[(strand,)] for strand, times in dealt.items())
+        pairs = (pair for pair in _pairs(dealt) if pair[1:])
+        laws = own + sum(_times(dealt, pair) * self.blocks[pair] for pair in pairs)
+        return Lifting(strands, self.witnesses, laws)
+
+
+@lru_cache(maxsize=4096)
+def _witnesses(
+    skeleton: Graph, flow: Flow, few: tuple[tuple[Strand, int], ...], core: tuple[Strand, ...]
+) -> _Found | None:
+    """Return a complete witness for every pair of strands: it depends on their kinds alone, as long
+    as there are some of each; None if one has none.
+    """
+    dealt = Counter(dict(few))
+    least = Counter(core) | Counter(_constant(skeleton, dealt))
+    witnesses, blocks = list[Witness](), dict[Kinds, int]()
     for pair in _pairs(dealt):
         if pair not in blocks:
-            if (witness := _containing(problem, dealt, least | Counter(pair))) is None:
+            witness = _containing(skeleton, flow, dealt, least | Counter(pair))
+            if witness is None:
                 return None
             witnesses.append(witness)
             _note(witness, blocks)
-    return Lifting(strands, tuple(witnesses), _total(dealt, blocks))
+    return _Found(tuple(witnesses), blocks)
 
 
 def _hopeful(problem: Problem) -> bool:
@@ -168,14 +204,13 @@ def _hopeful(problem: Problem) -> bool:
     return problem.flow.kind is not Kind.MOMENTUM or complete(problem, [small]) is not None
 
 
-def _constant(problem: Problem, strands: Iterable[Strand]) -> list[Strand]:
+def _constant(skeleton: Graph, strands: Iterable[Strand]) -> list[Strand]:
     """Return the strand that the constant unit is in, if there is one."""
-    assert problem.graph is not None
-    biased = not Units.of(problem.graph).openers[-1]
+    biased = not Units.of(skeleton).openers[-1]
     return [strand for strand in strands if biased and strand[-1]]
 
 
-def _pairs(dealt: Counter[Strand]) -> list[tuple[Strand, ...]]:
+def _pairs(dealt: Counter[Strand]) -> list[Kinds]:
     """Return the kinds of two strands that there are; of one strand itself."""
     kinds = sorted(dealt, reverse=True)
     pairs = [
@@ -186,11 +221,13 @@ def _pairs(dealt: Counter[Strand]) -> list[tuple[Strand, ...]]:
     return [*pairs] or [(kinds[0],)]
 
 
-def _containing(problem: Problem, dealt: Counter[Strand], least: Counter[Strand]) -> Witness | None:
+def _containing(
+    skeleton: Graph, flow: Flow, dealt: Counter[Strand], least: Counter[Strand]
+) -> Witness | None:
     """Return a complete witness that contains some strands, as far as there are such."""
     chosen = _filled(dealt & least, dealt)
     for _ in range(1 + MORE):
-        if (witness := complete(problem, [*chosen.elements()])) is not None:
+        if (witness := _complete(skeleton, flow, _ordered(chosen.elements()))) is not None:
             return witness
         if not (rest := dealt - chosen):
             return None
@@ -215,7 +252,7 @@ def _sizes(strands: Iterable[Strand]) -> Sizes:
     return tuple(map(sum, zip(*strands, strict=True)))
 
 
-def _note(witness: Witness, blocks: dict[tuple[Strand, ...], int]) -> None:
+def _note(witness: Witness, blocks: dict[Kinds, int]) -> None:
     """Note the ranks of blocks by the kinds of their strands, of one strand or two."""
     count = len(witness.strands)
     for i, j in combinations_with_replacement(range(count), 2):
@@ -225,13 +262,7 @@ def _note(witness: Witness, blocks: dict[tuple[Strand, ...], int]) -> None:
             raise ContradictionError(f"blocks of {kinds} have ranks {blocks[kinds]} and {rank}")
 
 
-def _total(dealt: Counter[Strand], blocks: Mapping[tuple[Strand, ...], int]) -> int:
-    """Return the number of laws: the sum over all strands and pairs."""
-    own = sum(times * blocks[(strand,)] for strand, times in dealt.items())
-    return own + sum(_times(dealt, pair) * blocks[pair] for pair in _pairs(dealt) if pair[1:])
-
-
-def _times(dealt: Counter[Strand], pair: tuple[Strand, ...]) -> int:
+def _times(dealt: Counter[Strand], pair: Kinds) -> int:
     first, second = pair
     return comb(dealt[first], 2) if first == second else dealt[first] * dealt[second]
 
@@ -245,7 +276,11 @@ def complete(problem: Problem, strands: Sequence[Strand]) -> Witness | None:
     graph, sizes = problem.graph, _sizes(strands)
     if graph is None or not all(sizes):
         return None
-    return _complete(_skeleton(graph), problem.flow, tuple(sorted(strands, reverse=True)))
+    return _complete(_skeleton(graph), problem.flow, _ordered(strands))
+
+
+def _ordered(strands: Iterable[Strand]) -> tuple[Strand, ...]:
+    return tuple(sorted(strands, reverse=True))
 
 
 @lru_cache(maxsize=256)
@@ -263,7 +298,7 @@ def _kinds(graph: Graph, flow: Flow) -> frozenset[str]:
     return frozenset(family.text for family in flow.laws(Network(graph)).families)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 14)
 def _complete(skeleton: Graph, flow: Flow, strands: tuple[Strand, ...]) -> Witness | None:
     """Return the witness if its laws are complete at a point drawn from what it is."""
     graph = Units.of(skeleton).resized(skeleton, _sizes(strands))
@@ -327,23 +362,35 @@ def _reached(sampler: Sampler, enough: int) -> int:
     """Return a rank of nested brackets, then of covectors carried along curves or of balanced
     brackets, as soon as it is ``enough``, or has not risen for some levels.
     """
-    span, idle, fields = Span(sampler.field), 0, sampler.fields
+    span, idle, fields = _climbed(sampler, enough), 0, sampler.fields
     carries = isinstance(fields, Transporting) and fields.transports
     for draw, order in _steps(sampler, () if carries else HEIGHTS):
+        if span.rank >= enough or idle > IDLE:
+            return span.rank
         before = span.rank
         for rows in draw(order, enough + 1 - span.rank):
             if span.add(rows) < len(rows):
                 break
         idle = 0 if span.rank > before else idle + 1
-        if span.rank >= enough or idle > IDLE:
-            return span.rank
-    if not isinstance(fields, Transporting) or not carries:
+    if span.rank >= enough or not isinstance(fields, Transporting) or not carries:
         return span.rank
     return transported(fields, sampler.field, sampler.theta, sampler.rng, enough).rank
+
+
+def _climbed(sampler: Sampler, enough: int) -> Span:
+    """Return the span of nested brackets of up to LADDER levels, a few of all levels at a time."""
+    span, before = Span(sampler.field), -1
+    while before < span.rank < enough:
+        before = span.rank
+        for rows in sampler.ladder(LADDER, min(enough + 1 - span.rank, FEW)):
+            span.add(rows)
+            if span.rank >= enough:
+                break
+    return span
 
 
 def _steps(
     sampler: Sampler, heights: Sequence[int]
 ) -> Iterator[tuple[Callable[[int, int], Iterator[Array]], int]]:
-    yield from ((sampler.nested, level) for level in range(LEVELS))
+    yield from ((sampler.nested, level) for level in range(LADDER + 1, LEVELS))
     yield from ((sampler.balanced, height) for height in heights)

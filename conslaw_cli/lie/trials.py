@@ -12,7 +12,7 @@ the base 2^22 of the primes in the range do), or the probability is at most (r +
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,8 +30,7 @@ TRACE_SURE = 2.0**-20
 MAX_TRIALS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """The ranks at one point. folded: they may have lost some; image: dim W_0(θ), where a theorem
     gives it; error: the probability that one of them is too small, None if all are proved. doubt:
     why they were taken at a real point, without a prime.
@@ -115,7 +114,7 @@ def settle(fields: VectorFields, best: Run, rng: np.random.Generator, enough: in
             if _order(other.ranks) > _order(best.ranks):
                 best, passes, attempts, first = other, 0, 0, 1.0
         error = min(1.0, first * math.comb(attempts, passes) * miss**passes)
-    return replace(best, error=None if best.proved else error)
+    return best._replace(error=None if best.proved else error)
 
 
 def _order(ranks: RankTrace) -> tuple[int, tuple[int, ...], tuple[int, ...]]:

@@ -10,8 +10,8 @@ covers cross-entropy as well.
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.operation import Node
@@ -35,8 +35,7 @@ GENERIC = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """Dense layers, each with parameters of its own, under a loss whose output gradients are free.
 
     widths: ``n_0, …, n_q`` from input to output; the output has width 0 where nothing moves.

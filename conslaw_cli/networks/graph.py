@@ -18,20 +18,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from conslaw_cli import checks
-from conslaw_cli.algebra.rings import Ring, Sizes, Values
+from conslaw_cli.algebra.rings import Exact, Ring, Sizes, Values
 from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.known_laws import Correlations, Laws, join
 from conslaw_cli.networks.operation import Growth, Node, Read, Shape, positions
-from conslaw_cli.networks.operations.convolution import Convolution
 from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
 from conslaw_cli.networks.operations.product import Add
 from conslaw_cli.networks.plan import Plan, Planner, Step
@@ -236,6 +235,24 @@ class Graph:
         output_size); the rest as for :meth:`forward`.
         """
         _, reads = self._evaluated(ring, theta, probe, constants)
+        return self._pulled(theta, reads, weights)
+
+    def realised(
+        self, theta: Values, inputs: Values, constants: Values | None = None
+    ) -> tuple[Values, Callable[[Values], Values]]:
+        """Return the outputs (batch, output_size) at floats θ (1, D) and inputs (batch,
+        input_size), and what takes gradients of a loss by them to its gradients by θ (batch, D).
+
+        Slopes are not free here: this is the network itself, with the gates that its own values set
+        (:meth:`Operation.slopes`).
+        """
+        values, reads = self._evaluated(Exact(), theta, inputs, constants, free=False)
+        outputs = [values[place].reshape(len(inputs), -1) for place, _ in self.plan.outputs]
+        return np.concatenate(outputs, axis=1), partial(self._pulled, theta, reads)
+
+    def _pulled(self, theta: Values, reads: Sequence[Read], weights: Values) -> Values:
+        """Return the gradient by θ of the outputs' sum with weights, by what the steps read."""
+        ring, batch = reads[0].ring, len(weights)
         cotangents, moved = dict[int, Values](), dict[str, Values]()
         for place, entries in self.plan.outputs:
             _accumulate(ring, cotangents, place, entries.of(ring, weights))
@@ -247,7 +264,7 @@ class Graph:
                     _accumulate(ring, cotangents, place, back[number])
                 for number, name in step.moved:
                     _accumulate(ring, moved, name, back[number])
-        batch, axis = len(probe), theta.shape[2:]  # the ring's, if it has one
+        axis = theta.shape[2:]  # the ring's, if it has one
         parts = [np.zeros((batch, 0, *axis), theta.dtype)]
         for array in self.plan.arrays:
             if array.name in moved:
@@ -380,7 +397,8 @@ class Graph:
         arrays = {array.name: array for array in self.arrays}
         before, found = dict[str, Node](), list[Correlations]()
         for node in self.nodes:
-            if not self._circular(node) or uses[node.parameters[0]] > 1:
+            circular = node.operation.encircles(self.shapes[node.inputs[0]])
+            if not circular or uses[node.parameters[0]] > 1:
                 continue
             if node.parameters[0] in self.frozen:
                 continue
@@ -394,16 +412,6 @@ class Graph:
                 if pair[0].size > 1:
                     found.append(Correlations(names, starts, pair[0].size))
         return found
-
-    def _circular(self, node: Node) -> bool:
-        """Whether it is a convolution of one channel around a whole circle."""
-        operation, shape = node.operation, self.shapes[node.inputs[0]]
-        return (
-            isinstance(operation, Convolution)
-            and (operation.padding, operation.stride, operation.bias) == ("circular", (1,), False)
-            and shape == (operation.channels, *operation.kernel) == self.shapes[node.name]
-            and (operation.channels, operation.dilation) == (1, (1,))
-        )
 
     def laws(self, zero_sum: bool = False) -> Laws:
         """Return the laws that the wiring gives; a count asks several times."""
@@ -419,15 +427,23 @@ class Graph:
     # ---- how they read the plan
 
     def _evaluated(
-        self, ring: Ring, theta: Values, probe: Values, constants: Values | None
+        self,
+        ring: Ring,
+        theta: Values,
+        probe: Values,
+        constants: Values | None,
+        free: bool = True,
     ) -> tuple[list[Values], list[Read]]:
-        """Return all values, and what every step read."""
+        """Return all values, and what every step read. free: states are those of the probe."""
         values, reads = [part.of(ring, probe) for part in self.plan.inputs], list[Read]()
         frozen = None if constants is None else ring.constant(constants)
         for step in self.plan.steps:
             inputs = [values[place] for place in step.inputs]
             arrays = [used.of(theta, frozen) for used in step.arrays]
-            state = None if step.state is None else step.state.of(ring, probe)
+            state = None
+            if step.state is not None:
+                of = step.operation.slopes
+                state = step.state.of(ring, probe) if free else of(*inputs)
             at = Read(ring, inputs, arrays, state, step.wanted)
             values.append(step.operation.forward(at))
             reads.append(at)

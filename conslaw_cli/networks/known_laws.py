@@ -347,8 +347,7 @@ def listed(forms: Sequence[Form]) -> Laws:
     return Laws(tuple(forms), *terms, coefficient, tuple(entries))
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
+class Sums(NamedTuple):
     """The laws ``Σ_j θ_ij``: sums of the rows of an array's matrix, from its place in θ on; of a
     bias, which is one row, all of it.
     """
@@ -395,8 +394,7 @@ class Sums:
         return linear_laws(self, list(entries.reshape(self.rows, self.columns)))
 
 
-@dataclass(frozen=True, slots=True)
-class Correlations:
+class Correlations(NamedTuple):
     """Differences of the autocorrelations of two kernels U_l, U_{l+1} with one entry for each place
     of a circle of length p, one convolution behind the other, at the lags τ = 1, …, ⌊p/2⌋:
     ``Σ_t U_l[t] U_l[t+τ] − Σ_t U_{l+1}[t] U_{l+1}[t+τ]``.

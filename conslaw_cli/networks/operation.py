@@ -4,7 +4,7 @@ A network is a graph of operations (graph.py). Values are arrays (batch, units, 
 operation with vectors at its ends has one position, a convolution one for each place of an image.
 Interpreters are few and fixed (forward, reverse, degrees, wiring, text), operations grow: each says
 here what the interpreters need, once for any ring (algebra/rings.py), and is tested by being listed
-in ``OPERATIONS`` (operations/__init__.py).
+in ``OPERATIONS`` (operations/listed.py).
 """
 
 from __future__ import annotations
@@ -215,6 +215,10 @@ class Operation:
         """Return what else defines it, as text."""
         return {}
 
+    def encircles(self, shape: Shape) -> bool:
+        """Whether it is a convolution of one channel around a whole circle, the input."""
+        return False
+
     def output(self, *inputs: Shape) -> Shape:
         """Return the shape of the output, that of an input if it is not said otherwise. Raise
         ShapeError if the inputs do not fit.
@@ -228,6 +232,10 @@ class Operation:
     def state(self, *inputs: Shape) -> Shape | None:
         """Return the shape of the free factors that the probe gives it, None for none."""
         return None
+
+    def slopes(self, *inputs: Values) -> Values:
+        """Return the state that a network has of itself, at floats: φ leaves it free."""
+        raise NotImplementedError
 
     def forward(self, at: Read) -> Values:
         """Return the output (batch, units, positions)."""

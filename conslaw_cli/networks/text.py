@@ -19,7 +19,7 @@ from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.graph import Graph, Input
 from conslaw_cli.networks.operation import Node, show
-from conslaw_cli.networks.operations import OPERATIONS
+from conslaw_cli.networks.operations.listed import OPERATIONS
 from conslaw_cli.networks.plan import Planner
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from conslaw_cli import __version__, checks
 
@@ -21,8 +21,7 @@ GRADIENT = "gradient"
 """The flow of rows that name none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(NamedTuple):
     """One bound on ``dim Lie(W_φ)(θ)`` at generic θ and what it rests on.
 
     ``error_bound`` is None for a proof, else the probability that the bound is wrong.
@@ -38,11 +37,10 @@ class Bound:
 
     def to_dict(self) -> dict[str, Any]:
         """Return its fields, ready for ``json.dumps``."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return self._asdict()
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(NamedTuple):
     """Dimensions of ``W_0(θ), W_1(θ), …`` (Prop. 3.1) until they stop.
 
     Each entry is a proved lower bound for its dimension; ``error_bound`` is the probability that

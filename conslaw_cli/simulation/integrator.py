@@ -22,8 +22,15 @@ TOLERANCE = 1e-10
 """Absolute and relative, of one step."""
 
 
+MOST_STEPS = 3000
+"""Steps from one of the times that are asked for to the next. Where a gate of a network pushes its
+unit back from either side the flow slides along the border (Filippov), and steps become as small as
+the tolerance.
+"""
+
+
 class DivergedError(ConslawError):
-    """Numbers have become infinite, or no numbers (exit code 3)."""
+    """Numbers have become infinite, or no numbers; or steps too small to go on (exit code 3)."""
 
 
 def integrate(
@@ -37,7 +44,8 @@ def integrate(
     tolerance: of the error of a step, absolute and relative to each coordinate. Where the field
     jumps, as a network's does when a gate switches, steps are shortened until they meet it.
 
-    Raise SpecError if SciPy is missing, DivergedError where the solution ends before a time.
+    Raise SpecError if SciPy is missing, DivergedError where the solution ends before a time, or
+    takes more than MOST_STEPS to come to the next one.
     """
     method = checks.extra("scipy.integrate", "plot").DOP853
     bound = times[-1]
@@ -51,9 +59,14 @@ def _advanced(solver: Any, time: float) -> Vector:
     """Return the solution at a time ahead."""
     solver.t_bound, solver.status = time, "running"
     with np.errstate(all="ignore"):
-        while solver.status == "running":
+        for _ in range(MOST_STEPS):
             solver.step()
             if solver.status == "failed" or not np.isfinite(solver.y).all():
                 raise DivergedError(f"no finite solution beyond t = {solver.t:.6g}")
-    solution: Vector = solver.y.copy()
-    return solution
+            if solver.status == "finished":
+                solution: Vector = solver.y.copy()
+                return solution
+    raise DivergedError(
+        f"{MOST_STEPS:,} steps led no further than t = {solver.t:.6g}: the flow is stiff there, or"
+        " slides along the border where a gate switches"
+    )

@@ -7,10 +7,9 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from conslaw_cli.errors import SpecError
+from conslaw_cli.errors import ArrayError, SpecError
 from conslaw_cli.flows import Asked, listed
 from conslaw_cli.flows.grammar import ByArray, Choice, Keys, Names, Rational, Value, Whole
-from conslaw_cli.flows.names import ArrayError
 from conslaw_cli.specs import readers
 from conslaw_cli.specs.readers import Reader
 

@@ -9,21 +9,20 @@ convolutions and to the kernel for pooling. ``attention`` stands alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from conslaw_cli.errors import SpecError
-from conslaw_cli.families.attention import MAX_HEADS, Attention
-from conslaw_cli.families.layers import Branch, Layer, LayerError, Layers
+from conslaw_cli.errors import LayerError, SpecError
 from conslaw_cli.networks.operation import Key, KeyKind, Operation
 from conslaw_cli.networks.operation import Layer as LayerKind
-from conslaw_cli.networks.operations import OPERATIONS
 from conslaw_cli.networks.operations.dense import MAX_WIDTH
 from conslaw_cli.networks.operations.elementwise import ACTIVATIONS, activation
-from conslaw_cli.networks.operations.reshape import Flat
 from conslaw_cli.specs import readers
 from conslaw_cli.specs.readers import Reader
 
 if TYPE_CHECKING:
+    from conslaw_cli.families.attention import Attention
+    from conslaw_cli.families.layers import Branch, Layer, Layers
     from conslaw_cli.specs.yaml_nodes import Node
 
 _size = readers.integer(1, MAX_WIDTH)
@@ -61,6 +60,9 @@ def network(
     input: tuple[int, ...], layers: tuple[Any, ...], loss: Any = "mse", name: str = ""
 ) -> Layers | Attention:
     """Return the architecture of the keys ``input``, ``layers``, ``loss`` and ``name``."""
+    from conslaw_cli.families.attention import Attention
+    from conslaw_cli.families.layers import Layers
+
     for i, layer in enumerate(layers):
         if isinstance(layer, Mapping):
             if len(layers) > 1 or len(input) != 1 or loss != "mse":
@@ -75,12 +77,14 @@ def network(
 
 def attention(attention: Mapping[str, int], name: str = "") -> Attention:
     """Return the architecture of the keys ``attention`` and ``name``."""
+    from conslaw_cli.families.attention import Attention
+
     return Attention(**attention, name=name)
 
 
 def attention_sizes(node: Node) -> Mapping[str, int]:
     """Read ``{dim: 64, heads: 4, head_dim: 16}``."""
-    sizes = readers.mapping(node, {"dim": _size, **_HEADS}, ("dim", "heads", "head_dim"))
+    sizes = readers.mapping(node, {"dim": _size, **_heads()}, ("dim", "heads", "head_dim"))
     return {key: value for key, value in sizes.items() if key != "bias"}
 
 
@@ -103,16 +107,16 @@ def _layer(node: Node) -> Layer | Mapping[str, int]:
     if not isinstance(node.value, dict) or len(node.value) != 1:
         raise node.fault("one layer: a word such as relu, or one key such as dense: 8")
     (kind, inner), *_ = node.value.items()
-    if kind in _WORDS:
+    if kind in _words():
         raise node.fault(f"the word {kind} alone")
-    if kind not in _KINDS:
-        raise readers.unknown_key(node, kind, [*_KINDS, *_WORDS])
-    layer: Layer | Mapping[str, int] = _KINDS[kind](inner)
+    if kind not in _kinds():
+        raise readers.unknown_key(node, kind, [*_kinds(), *_words()])
+    layer: Layer | Mapping[str, int] = _kinds()[kind](inner)
     return layer
 
 
 def _word(node: Node) -> Layer:
-    layer: Layer = readers.one_of(_WORDS)(node)
+    layer: Layer = readers.one_of(_words())(node)
     return layer
 
 
@@ -158,6 +162,8 @@ def _spread(node: Node, key: str, sizes: tuple[int, ...], dimensions: int) -> tu
 
 
 def _residual(node: Node) -> Branch:
+    from conslaw_cli.families.layers import Branch
+
     inner = layers(node)
     for layer, child in zip(inner, node.value, strict=True):
         if isinstance(layer, Mapping):
@@ -168,24 +174,34 @@ def _residual(node: Node) -> Branch:
 
 
 def _attention(node: Node) -> Mapping[str, int]:
-    sizes = readers.mapping(node, _HEADS, ("heads", "head_dim"))
+    sizes = readers.mapping(node, _heads(), ("heads", "head_dim"))
     return {key: value for key, value in sizes.items() if key != "bias"}
 
 
-_HEADS: dict[str, Reader] = {
-    "heads": readers.integer(1, MAX_HEADS),
-    "head_dim": _size,
-    "bias": _none,
-}
-_WORDS: dict[str, Operation] = {
-    **{name: activation(name) for name in (*ACTIVATIONS, "exp", "smooth")},
-    "flatten": Flat(),
-}
-_KINDS: dict[str, Reader] = {
-    **{kind.name: _reader(kind) for operation in OPERATIONS for kind in operation.layers()},
-    "residual": _residual,
-    "attention": _attention,
-}
-"""The layers, each under its key; those of single operations say themselves how they are
-written.
-"""
+# Made when the first network of layers is read: most are of widths.
+
+
+def _heads() -> dict[str, Reader]:
+    from conslaw_cli.families.attention import MAX_HEADS
+
+    return {"heads": readers.integer(1, MAX_HEADS), "head_dim": _size, "bias": _none}
+
+
+@cache
+def _words() -> dict[str, Operation]:
+    from conslaw_cli.networks.operations.reshape import Flat
+
+    names = (*ACTIVATIONS, "exp", "smooth")
+    return {**{name: activation(name) for name in names}, "flatten": Flat()}
+
+
+@cache
+def _kinds() -> dict[str, Reader]:
+    """Return the layers, each under its key; those of single operations say themselves how they
+    are written.
+    """
+    from conslaw_cli.networks.operations.listed import OPERATIONS
+
+    kinds = (kind for operation in OPERATIONS for kind in operation.layers())
+    single = {kind.name: _reader(kind) for kind in kinds}
+    return {**single, "residual": _residual, "attention": _attention}

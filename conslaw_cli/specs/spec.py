@@ -1,4 +1,4 @@
-"""YAML and flags → problems.
+"""YAML → problems.
 
 A file is one architecture or a sweep. The tables at the end of this module are its grammar: each
 maps a key to the reader of its value. A new family of architectures is one entry of ``_FAMILIES``.
@@ -12,32 +12,29 @@ anything is built. Equal architectures of equal name are kept once.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from math import prod
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conslaw_cli import checks
-from conslaw_cli.errors import SpecError
-from conslaw_cli.families.layers import LayerError
-from conslaw_cli.families.mlp import LOSSES, MAX_DEPTH, MLP, Bias
-from conslaw_cli.flows import Asked, Flow
+from conslaw_cli.errors import ArrayError, LayerError, SpecError
+from conslaw_cli.families.mlp import LOSSES, MAX_DEPTH, MLP
+from conslaw_cli.flows import Asked
 from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.flows.names import ArrayError, label
 from conslaw_cli.networks.operations.dense import MAX_WIDTH
 from conslaw_cli.networks.operations.elementwise import MAX_POWER, NAMES, activation
 from conslaw_cli.problems.problem import Architecture, Problem
 from conslaw_cli.specs import custom_spec, layer_spec, readers
+from conslaw_cli.specs.flags import BIASES, Sweep, named
 from conslaw_cli.specs.readers import Reader
 
 if TYPE_CHECKING:
-    from conslaw_cli.families.formulas.custom import CustomMap
-    from conslaw_cli.families.formulas.fields import CustomFields
     from conslaw_cli.specs.yaml_nodes import Node
 
 MAX_BYTES = 1_000_000
@@ -49,35 +46,6 @@ memory.
 MAX_POLYNOMIAL_DEGREE = 40
 _COUNTED_UP_TO = 10**30
 _FAULTS_SHOWN = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """What a spec asks for.
-
-    name: the ``name`` of a sweep, else the stem of the file ("stdin" for standard input).
-    problems: in the order of the spec, no two of the same name.
-    seed: of the engine's random choices.
-    expected: known numbers of laws, by the names of their problems.
-    source: where the sweep comes from, in words.
-    sources: where a problem or its expected number of laws comes from, by its name.
-    degree: also look for polynomial laws up to it (key ``laws: {degree: 2}``).
-    published: the file of the rows that these are to be as, as a path that can be opened.
-    """
-
-    name: str
-    problems: tuple[Problem, ...]
-    seed: int = 0
-    expected: Mapping[str, int] = field(default_factory=dict)
-    source: str | None = None
-    degree: int | None = None
-    sources: Mapping[str, str] = field(default_factory=dict)
-    published: str | None = None
-
-    @property
-    def architectures(self) -> tuple[Architecture, ...]:
-        """Those of the problems."""
-        return tuple(problem.architecture for problem in self.problems)
 
 
 def load(path: str) -> Sweep:
@@ -94,8 +62,9 @@ def parse(text: str, filename: str) -> Sweep:
     from conslaw_cli.specs.yaml_nodes import compose
 
     try:
-        asked = _document(compose(text, filename), Path(filename).stem)
-        return replace(asked, published=_beside(filename, asked.published))
+        stem, _ = os.path.splitext(os.path.basename(filename))
+        asked = _document(compose(text, filename), stem)
+        return asked._replace(published=_beside(filename, asked.published))
     except SpecError as fault:
         lines = [*fault.args]
         if len(lines) > _FAULTS_SHOWN:
@@ -105,108 +74,7 @@ def parse(text: str, filename: str) -> Sweep:
 
 def _beside(filename: str, path: str | None) -> str | None:
     """Return a path of a spec, which starts from the folder of the spec, from where we are."""
-    return None if path is None else str(Path(filename).parent / path)
-
-
-def flowing(architecture: Architecture, flow: str | None, named: bool = False) -> Problem:
-    """Return the problem of an architecture and the flow of a command line, which its name says
-    unless it has one of its own.
-    """
-    if flow is None:
-        return Problem(architecture)
-    try:
-        from conslaw_cli.specs import flow_spec
-
-        moved = flow_spec.parsed(flow).of(architecture)
-    except ArrayError as fault:
-        raise SpecError(f"--{fault}") from None
-    return _named(architecture, moved, named)
-
-
-def formula(
-    phi: str | None,
-    fields: str | None,
-    variables: str | None,
-    arrays: str | None,
-    loss: str | None,
-    name: str | None,
-) -> CustomMap | CustomFields:
-    """Return the φ or the fields of flags such as "W2*W1" with the arrays "W1=3x2,W2=2x3"."""
-    from conslaw_cli.families.formulas.custom import CustomMap
-    from conslaw_cli.families.formulas.fields import CustomFields
-    from conslaw_cli.families.formulas.inputs import listed, listed_fields
-
-    label = "" if name is None else name
-    given = () if variables is None else tuple(each.strip() for each in variables.split(","))
-    if phi is None:
-        assert fields is not None
-        return CustomFields(given, _split("--fields", listed_fields, fields), label)
-    components = _split("--phi", listed, phi)
-    shapes = tuple(_shapes(arrays).items()) if arrays is not None else ()
-    word = "mse" if loss is None else _word(loss, LOSSES)
-    return CustomMap(given, components, label, shapes, loss=word)
-
-
-def _split(flag: str, split: Callable[[str], Any], text: str) -> Any:
-    try:
-        return split(text)
-    except SpecError as fault:
-        raise SpecError(f"{flag}: {fault}") from None
-
-
-def _shapes(texts: str) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of "W1=3x2,W2=2x3" by name."""
-    found = dict[str, tuple[int, ...]]()
-    for text in texts.split(","):
-        name, _, sizes = text.partition("=")
-        shape = width_list(sizes)
-        if not name.strip().isidentifier() or not shape:
-            raise SpecError(f"--array: expected a name and a shape such as W1=3x2, got {text!r}")
-        if name.strip() in found:
-            raise SpecError(f"--array: {name.strip()!r} is given twice")
-        found[name.strip()] = shape
-    return found
-
-
-def from_flags(
-    widths: str, activation: str = "relu", bias: str = "false", loss: str = "mse"
-) -> MLP:
-    """Return the network of flags such as "3,4,2", "relu" or "relu,linear", "hidden", "mse"; also
-    in the forms that tables print, "3-4-2" and "relu/linear".
-    """
-    numbers = width_list(widths)
-    if not numbers:
-        raise SpecError(f"--widths: expected positive integers such as 3,4,2, got {widths[:80]!r}")
-    if bias.lower() not in _BIASES:
-        meant = checks.near(bias, _BIASES)
-        raise SpecError(f"--bias: expected one of {', '.join(_BIASES)}, got {bias!r}{meant}")
-    names = tuple(_word(part.strip(), NAMES) for part in re.split("[,/]", activation))
-    values = {
-        "activation": names[0] if len(names) == 1 else names,
-        "bias": _BIASES[bias.lower()],
-        "loss": _word(loss, LOSSES),
-    }
-    try:
-        return MLP(numbers, **values)  # type: ignore[arg-type]  # checked by MLP
-    except SpecError as fault:
-        raise SpecError(f"--{fault}") from None
-
-
-def width_list(text: str) -> tuple[int, ...]:
-    """Return the widths of a text such as 3,4,2 or 3-4-2, 3x4x2, [3, 4, 2]; () if it is none."""
-    inner = text.strip()
-    if inner[:1] + inner[-1:] in ("[]", "()"):
-        inner = inner[1:-1]
-    separator = next((each for each in ",-x×" if each in inner), None)
-    parts = [part.strip() for part in inner.split(separator)]
-    right = all(re.fullmatch(r"[0-9]{1,300}", part) for part in parts)
-    return tuple(map(int, parts)) if right else ()
-
-
-def _word(word: str, known: Sequence[str]) -> str:
-    """Return a word as it is known, where capital letters are all that differs; of power:3 too."""
-    lower = word.lower()
-    return lower if lower in known or lower.partition(":")[0] == "power" else word
+    return None if path is None else os.path.join(os.path.dirname(filename), path)
 
 
 # ---- the file
@@ -216,7 +84,7 @@ def _bytes(path: str, name: str) -> bytes:
     """Return the bytes of the file, never reading more than one too many."""
     try:
         if path != "-":
-            with Path(path).open("rb") as file:
+            with open(path or ".", "rb") as file:
                 data = file.read(MAX_BYTES + 1)
         elif sys.stdin is None:
             raise SpecError("stdin: expected a spec, but standard input is closed")
@@ -254,8 +122,7 @@ class _Row(NamedTuple):
     source: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(NamedTuple):
     """Architectures of a sweep, counted but not yet built.
 
     rows, widths: how many architectures, and how many widths they have together, at most.
@@ -298,8 +165,7 @@ def _sweep(root: Node, stem: str) -> Sweep:
     _check_draws(parts)
     rows = (row for part in parts for row in part.build())
     merged = _merged(values.get("name", stem), values.get("seed", 0), rows)
-    return replace(
-        merged,
+    return merged._replace(
         source=values.get("source"),
         degree=values.get("laws", {}).get("degree"),
         published=values.get("published"),
@@ -353,8 +219,7 @@ def _merged(name: str, seed: int, rows: Iterable[_Row]) -> Sweep:
 # ---- explicit architectures
 
 
-@dataclass(frozen=True, slots=True)
-class _Family:
+class _Family(NamedTuple):
     """How a family is written: its keys, and what makes an architecture of their values.
 
     ``build`` raises SpecError with a message that begins with the key at fault.
@@ -383,7 +248,7 @@ def _architecture(node: Node, ignored: Mapping[str, Reader] | None = None) -> _R
     return _Row(problem, values.get("expect"), node, values.get("source"))
 
 
-def _problem(node: Node, architecture: Any, flow: Asked, named: bool) -> Problem:
+def _problem(node: Node, architecture: Any, flow: Asked, with_name: bool) -> Problem:
     """Return the architecture under a flow, which its name says unless it has one of its own."""
     try:
         moved = flow.of(architecture)
@@ -392,15 +257,7 @@ def _problem(node: Node, architecture: Any, flow: Asked, named: bool) -> Problem
 
         place = flow_spec.place(node.value.get("flow", node), fault)
         raise SpecError(f"{place}: {fault}") from None
-    return _named(architecture, moved, named)
-
-
-def _named(architecture: Any, flow: Flow, named: bool) -> Problem:
-    """Return the problem; the name that was made for it says its flow."""
-    if flow == GRADIENT or named:
-        return Problem(architecture, flow)
-    name = f"{architecture.name} {label(flow.describe())}"
-    return Problem(replace(architecture, name=name), flow)
+    return named(architecture, moved, with_name)
 
 
 def _built(node: Node, build: Callable[..., Any], values: Mapping[str, Any]) -> Any:
@@ -530,8 +387,8 @@ def _draws(node: Node, name: str, values: Mapping[str, Any]) -> Iterator[_Row]:
         widths = tuple(integer(values["widths"]) for _ in range(depth + 1))
         bias = "hidden" if bias_probability is not None and uniform() < bias_probability else False
         network = _built(node, MLP, {"widths": widths, "bias": bias, **fixed})
-        named = replace(network, name=f"{name} {number:0{digits}}: {network.name}")
-        yield _Row(_problem(node, named, flow, False), None, node)
+        network = replace(network, name=f"{name} {number:0{digits}}: {network.name}")
+        yield _Row(_problem(node, network, flow, False), None, node)
 
 
 def _generator(rng: str, seed: int) -> tuple[Callable[[range], int], Callable[[], float]]:
@@ -558,14 +415,6 @@ def _file_name(node: Node) -> str:
     raise node.fault("a name of letters, digits, '.', '_' and '-', for the file of results")
 
 
-_BIASES: dict[str, Bias] = {
-    "false": False,
-    "none": False,
-    "true": "hidden",
-    "hidden": "hidden",
-    "all": "all",
-}
-
 _seed = readers.integer(0, checks.MAX_SEED)
 _width = readers.integer(1, MAX_WIDTH)
 _widths = readers.list_of(_width, "widths such as [3, 4, 2]")
@@ -590,7 +439,7 @@ def _activation_name(node: Node) -> str:
 
 
 _activation_names = readers.list_of(_activation_name, "activations, one per hidden layer")
-_bias = readers.one_of(_BIASES)
+_bias = readers.one_of(BIASES)
 _loss = readers.one_of({name: name for name in LOSSES})
 
 

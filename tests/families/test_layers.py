@@ -25,7 +25,8 @@ from sympy import QQ
 
 from conslaw_cli.algebra.field import PrimeField
 from conslaw_cli.algebra.rings import Exact
-from conslaw_cli.families.layers import Branch, Layer, LayerError, Layers, Step
+from conslaw_cli.errors import LayerError
+from conslaw_cli.families.layers import Branch, Layer, Layers, Step
 from conslaw_cli.families.mlp import BIASES, LOSSES, MLP, Bias, Loss
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.lie.theorems.structure import chain_of

@@ -339,7 +339,7 @@ def patched(monkeypatch: pytest.MonkeyPatch, name: str, change: Callable[[Proof]
 
 
 def lowered(proof: Proof) -> Proof:
-    return replace(proof, upper=tuple(replace(b, value=b.value - 1) for b in proof.upper))
+    return proof._replace(upper=tuple(b._replace(value=b.value - 1) for b in proof.upper))
 
 
 def test_a_wrong_theorem_is_a_contradiction(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -361,7 +361,7 @@ def test_a_wrong_upper_bound_is_a_contradiction(name: str, monkeypatch: pytest.M
 
 def test_a_wrong_lower_bound_is_a_contradiction(monkeypatch: pytest.MonkeyPatch) -> None:
     def raised(proof: Proof) -> Proof:
-        return replace(proof, lower=(replace(proof.lower[0], value=3),))
+        return proof._replace(lower=(proof.lower[0]._replace(value=3),))
 
     patched(monkeypatch, "linear pair", raised)
     with pytest.raises(ContradictionError, match=r"lower bound 3 above upper bound 2"):
@@ -463,7 +463,7 @@ def unlucky_at_first(
     def attempt(*args: Any) -> Any:
         calls.append(args)
         run = honest(*args)
-        return replace(run, ranks=RankTrace(dimensions, closed)) if len(calls) == 1 else run
+        return run._replace(ranks=RankTrace(dimensions, closed)) if len(calls) == 1 else run
 
     monkeypatch.setattr(trials, "attempt", attempt)
 
@@ -551,7 +551,7 @@ def test_the_error_of_a_direct_sum_is_that_of_its_counts_not_of_their_traces() -
     part = count_laws(root)
     assert part.trace is not None
     assert part.error_bound is not None
-    unsure = replace(part, trace=replace(part.trace, error_bound=2.0**-20))
+    unsure = replace(part, trace=part.trace._replace(error_bound=2.0**-20))
     row = added_up(root, [(unsure, 1)])
     assert (row.verdict, row.error_bound) == ("computed", part.error_bound)
     assert row.trace is not None

@@ -13,7 +13,7 @@ from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.rings import Exact, Residues, ring
 from conslaw_cli.networks.graph import Graph, Input
 from conslaw_cli.networks.operation import Node, Operation, Read, Shape, Ways
-from conslaw_cli.networks.operations import OPERATIONS
+from conslaw_cli.networks.operations.listed import OPERATIONS
 
 FIELD = PrimeField(8388593)
 CASES = [(each, shapes) for kind in OPERATIONS for each, shapes in kind.examples()]

@@ -19,10 +19,10 @@ from conslaw_cli.families.layers import Branch, Layers
 from conslaw_cli.networks.degrees import scaling
 from conslaw_cli.networks.graph import Graph, Input
 from conslaw_cli.networks.operation import Node, Operation, Shape
-from conslaw_cli.networks.operations import OPERATIONS
 from conslaw_cli.networks.operations.convolution import Convolution
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import Activation
+from conslaw_cli.networks.operations.listed import OPERATIONS
 
 FIELD = PrimeField(8388593)
 CASES = [(each, shapes) for kind in OPERATIONS for each, shapes in kind.examples()]

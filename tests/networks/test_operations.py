@@ -32,7 +32,6 @@ from conslaw_cli.networks.operation import (
     ShapeError,
     positions,
 )
-from conslaw_cli.networks.operations import OPERATIONS
 from conslaw_cli.networks.operations.convolution import (
     Averages,
     Convolution,
@@ -41,6 +40,7 @@ from conslaw_cli.networks.operations.convolution import (
     Windows,
 )
 from conslaw_cli.networks.operations.dense import Linear
+from conslaw_cli.networks.operations.listed import OPERATIONS
 
 Mask = NDArray[np.bool_]
 P = 8388593

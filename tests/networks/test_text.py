@@ -12,10 +12,10 @@ from conslaw_cli.families.attention import Attention
 from conslaw_cli.families.layers import Branch, Layers
 from conslaw_cli.families.mlp import BIASES, MLP
 from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.operations import OPERATIONS
 from conslaw_cli.networks.operations.convolution import Convolution, Pool
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import Activation
+from conslaw_cli.networks.operations.listed import OPERATIONS
 from conslaw_cli.networks.operations.reshape import Flat
 
 FAMILIES = [

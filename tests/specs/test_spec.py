@@ -23,7 +23,8 @@ from conslaw_cli.families.mlp import BIASES, LOSSES, MLP
 from conslaw_cli.networks.operations.elementwise import ACTIVATIONS
 from conslaw_cli.problems.problem import Problem
 from conslaw_cli.specs import spec
-from conslaw_cli.specs.spec import Sweep, from_flags, load, parse
+from conslaw_cli.specs.flags import Sweep, from_flags
+from conslaw_cli.specs.spec import load, parse
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -829,7 +830,7 @@ def test_what_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr("builtins.open", refuse)
     assert fault("secret.yaml") == "secret.yaml: cannot be read: Permission denied"
 
 
@@ -850,7 +851,7 @@ def test_bytes_that_are_not_text(tmp_path: Path, data: bytes, expected: str) -> 
 
 def test_flags_need_no_yaml() -> None:
     code = (
-        "import sys; from conslaw_cli.specs.spec import from_flags;"
+        "import sys; from conslaw_cli.specs.flags import from_flags;"
         "from_flags('1,2', 'relu', 'none', 'mse'); assert 'yaml' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=CONFIGS.parent)

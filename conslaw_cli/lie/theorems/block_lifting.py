@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conslaw_cli.flows import Kind
-from conslaw_cli.lie.theorems.structure import network_of, parts_of
+from conslaw_cli.lie.theorems.structure import parts_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
 from conslaw_cli.problems.problem import Problem
 
@@ -30,10 +30,9 @@ def block_lifting(problem: Problem, evidence: Evidence) -> Proof | None:
     Proof. docs/any-width.md. Each witness is a rank modulo a prime at the point named, a lower
     bound, that meets the upper bound of the laws there.
     """
-    if parts_of(problem) != [(problem, 1)] or (network := network_of(problem)) is None:
+    if parts_of(problem) != [(problem, 1)]:
         return None
-    from conslaw_cli.lie.lifting import lifting, proof
+    from conslaw_cli.lie.lifting import lifting, proof  # most networks do without
 
-    graph, still = network
-    found = lifting(problem, graph)
-    return None if found is None else proof(problem, found, still)
+    found = lifting(problem)
+    return None if found is None else proof(problem, *found)

@@ -196,7 +196,7 @@ def homogeneous_decay(problem: Problem, evidence: Evidence) -> Proof | None:
         tuple(map(_with_time, row.lower)),
         tuple(map(_with_time, row.upper)),
         row.known_independent or 0,
-        replace(row.trace, dimensions=tuple(d + 1 for d in row.trace.dimensions)),
+        row.trace._replace(dimensions=tuple(d + 1 for d in row.trace.dimensions)),
         timeless=_timeless(row),
     )
 
@@ -216,8 +216,8 @@ def _timeless(row: LawCount) -> int | None:
 
 
 def _with_time(bound: Bound) -> Bound:
-    return replace(
-        bound, value=bound.value + 1, shown=f"under gradient flow: {bound.shown}; time is one more"
+    return bound._replace(
+        value=bound.value + 1, shown=f"under gradient flow: {bound.shown}; time is one more"
     )
 
 

@@ -11,10 +11,8 @@ from math import lcm
 from typing import Any
 
 import numpy as np
-from flint import Ordering, fmpq, fmpq_mpoly_ctx
 
 from conslaw_cli.algebra.expansion import MAX_TERMS, Expansion, NotPolynomialError, Polynomial
-from conslaw_cli.algebra.kernel import rank_and_kernel
 from conslaw_cli.algebra.rings import Exact, Values
 from conslaw_cli.lie.ranks import law_rank
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
@@ -90,6 +88,8 @@ class _Symbols(Exact):
 
     def scale(self, x: Values, factor: Fraction) -> Values:
         """Multiply coefficients."""
+        from flint import fmpq  # dear: few counts look for laws
+
         scaled: Values = x * fmpq(factor.numerator, factor.denominator)
         return scaled
 
@@ -98,6 +98,8 @@ def _of_network(fields: GradientFields) -> Expansion | None:
     """Return ``∇_θ F(θ; a)`` as a polynomial in θ, the probe and frozen parameters; None where it
     is none, or too long.
     """
+    from flint import Ordering, fmpq_mpoly_ctx
+
     graph = fields.graph
     if not graph.polynomial or fields.bits() + math.log2(graph.dimension) > math.log2(MAX_TERMS):
         return None
@@ -116,6 +118,8 @@ def _laws(exact: Expansion, degree: int) -> Laws | None:
     """Return a basis of the polynomial laws of degree up to ``degree``, constants excluded; None
     where that would take too long.
     """
+    from conslaw_cli.algebra.kernel import rank_and_kernel
+
     size = len(exact.coordinates)
     monomials = [m for d in range(1, degree + 1) for m in _monomials(size, d)]
     terms = sum(len(entry) for field in exact.fields for entry in field)

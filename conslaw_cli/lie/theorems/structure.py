@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.flows.gradient import GRADIENT
@@ -33,7 +32,7 @@ def chain_of(problem: Problem) -> Chain | None:
     if found is None or problem.loss is not Loss.CROSS_ENTROPY:
         return found
     *inner, outputs = found.widths
-    return replace(found, widths=(*inner, outputs - 1), unmoved=inner[-1] + found.biased[-1])
+    return found._replace(widths=(*inner, outputs - 1), unmoved=inner[-1] + found.biased[-1])
 
 
 def network_of(problem: Problem) -> tuple[Graph, int] | None:

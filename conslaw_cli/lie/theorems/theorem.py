@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from conslaw_cli.flows import Kind
 from conslaw_cli.lie.closure import Sampler
@@ -29,8 +30,7 @@ class Needs(Enum):
     SIZES = "nothing else, and it is only asked where ranks cannot be had"
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(NamedTuple):
     """What a theorem says of a problem.
 
     lower, upper: bounds on dim Lie(W_φ)(θ) at generic θ, each with what it rests on.

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError
@@ -82,7 +81,7 @@ def wide_linear_layers(problem: Problem, evidence: Evidence) -> Proof | None:
     _agree(problem, known, chains.independent(chain) if gradient else known)
     found = _proof([_bounds(row)], 0, shown, "wide linear layers", known)
     least = None if row.timeless is None else problem.state - part.state + row.timeless
-    return replace(found, listed=listed_of(problem, chain), timeless=least)
+    return found._replace(listed=listed_of(problem, chain), timeless=least)
 
 
 @theorem(

@@ -45,6 +45,8 @@ LINEAR = ("linear", "identity")
 HOMOGENEOUS = ("relu", "leaky_relu", "abs", "homogeneous")
 """Positively homogeneous activations of degree one; they share φ_ReLU."""
 ACTIVATIONS = LINEAR + HOMOGENEOUS
+BELOW = {"relu": 0.0, "leaky_relu": 0.01, "abs": -1.0, "homogeneous": -0.5}
+"""Their slopes below 0, where numbers are asked for; above it is 1. Any would do for the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,11 @@ class Activation(Operation):
         """One slope for every value."""
         (shape,) = inputs
         return (shape[0], positions(shape)) if self.gated else None
+
+    def slopes(self, *inputs: Values) -> Values:
+        """Return the slope on the side of 0 where a value is; at 0 the one below."""
+        (z,) = inputs
+        return np.where(z > 0, 1.0, BELOW[self.name])
 
     def forward(self, at: Read) -> Values:
         """Multiply every value by its slope."""

@@ -50,6 +50,18 @@ def asking(command: F) -> F:
             help='An array in --phi: "W2*W1" with --array W1=3x2 and --array W2=2x3.',
         ),
         click.option(
+            "--constant",
+            type=Text(),
+            multiple=True,
+            callback=lambda _, __, each: ";".join(each) if each else None,
+            metavar="NAME[=SHAPE]",
+            help="A generic number in --phi or --fields, no part of the state; W=2x2: an array, "
+            'W="[[1,2],[3,5]]": a given one.',
+        ),
+        click.option(
+            "--outputs", help="Which components of --phi the loss reads: 1,2. [default: all]"
+        ),
+        click.option(
             "--fields",
             type=Text(),
             help='Vector fields of your own, such as "y, -x, 0; 0, z, -y".',
@@ -73,6 +85,8 @@ def asked(
     flow: str | None,
     phi: str | None,
     array: str | None,
+    constant: str | None,
+    outputs: str | None,
     fields: str | None,
     variables: str | None,
     name: str | None,
@@ -101,6 +115,8 @@ def asked(
         ("--flow", flow, "--widths, --phi or --fields"),
         ("--name", name, "--widths, --phi or --fields"),
         ("--array", array, "--phi"),
+        ("--constant", constant, "--phi or --fields"),
+        ("--outputs", outputs, "--phi"),
         ("--variables", variables, "--phi or --fields"),
     )
     if spec is not None:
@@ -117,7 +133,9 @@ def asked(
         if name is not None:
             architecture = replace(architecture, name=name)
     else:
-        architecture = formula(phi, fields, variables, array, loss, name)
+        architecture = formula(
+            phi, fields, variables, array, loss, name, constants=constant, outputs=outputs
+        )
     return Sweep("flags", (flowing(architecture, flow, with_name=name is not None),))
 
 

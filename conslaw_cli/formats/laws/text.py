@@ -105,7 +105,9 @@ def _figures(result: Result) -> Iterator[str]:
         yield "known laws, not searched, as they need not be polynomials:"
         families = search.listed.families
         yield from (f"  {family.text} = const   ({family.shape})" for family in families)
-    if search.error_bound:
+    if search.error_bound == 1:
+        yield f"laws may be missing: {search.problem.doubt}"
+    elif search.error_bound:
         chance = probability(search.error_bound)
         yield (
             "the numbers of polynomial laws rest on random trials: one is wrong with a probability"
@@ -117,11 +119,9 @@ def _comparison(result: Result) -> str:
     row = result.count
     if row.laws is None:
         return f"laws in all: {undecided(row)}"
-    sure = (
-        "proved"
-        if row.error_bound is None
-        else f"computed, error probability {probability(row.error_bound)}"
-    )
+    sure = "proved" if row.error_bound is None else "computed, its error is not bounded"
+    if row.error_bound is not None and row.error_bound < 1:
+        sure = f"computed, error probability {probability(row.error_bound)}"
     if result.not_polynomial == 0:
         return f"laws in all: {row.laws} ({sure}); all of them are found"
     verb = "is no polynomial" if result.not_polynomial == 1 else "are no polynomials"

@@ -117,7 +117,7 @@ def test_laws_of_textbooks_are_found(
         assert np.linalg.matrix_rank(gradients, tol=1e-9) == len(every)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_the_law_that_fields_are_made_from_is_found(seed: int) -> None:
     """Fields that span the kernel of the gradient of a random quotient of quadratic polynomials."""
     draw = random.Random(seed)
@@ -138,8 +138,8 @@ def test_the_law_that_fields_are_made_from_is_found(seed: int) -> None:
     law = written(CustomFields(names, tuple(fields)), 1)
     (found,) = (*law[0], *law[1])
     for x, y in combinations(symbols, 2):
-        rows = [[sympy.diff(f, each) for each in (x, y)] for f in (found, above / below)]
-        assert vanishes(sympy.Matrix(rows).det(), symbols)
+        (a, b), (c, d) = ([sympy.diff(f, each) for each in (x, y)] for f in (found, above / below))
+        assert vanishes(a * d - b * c, symbols)
 
 
 def test_a_network_has_no_fields_written_out() -> None:

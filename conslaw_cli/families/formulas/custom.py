@@ -199,11 +199,10 @@ class CustomMap(GivenByFormulas):
         return [*rows, *((f"component {shortened(text)}", "1", 0) for text in self.components)]
 
     def parts(self) -> Sequence[tuple[CustomMap, int]]:
-        """Return the maps of components that share variables, renamed so that copies are equal, and
-        of idle variables.
+        """Return the maps of components that share variables, renamed so that copies are equal
+        unless they have arrays or constants, and of idle variables.
         """
-        plain = not (self.arrays or self.constants or self.loss == "cross_entropy")
-        return _parts(self) if plain else ((self, 1),)
+        return ((self, 1),) if self.loss == "cross_entropy" else _parts(self)
 
     def fields(self) -> AlgebraicFields | GradientFields:
         """Return the gradients of the components."""
@@ -254,19 +253,34 @@ def _gradients(
 
 @lru_cache(maxsize=64)
 def _parts(phi: CustomMap) -> tuple[tuple[CustomMap, int], ...]:
-    groups = list[tuple[set[str], list[int]]]()
-    for place, text in enumerate(phi.components):
-        used, places = set(_NAME.findall(text)), [place]
+    groups, sizes = list[tuple[set[str], list[int]]](), dict(phi.names.state)
+    for place, expression in enumerate(expressions(phi.components)):
+        used, places = sizes.keys() & names([expression]), [place]
         for group in [group for group in groups if group[0] & used]:
             groups.remove(group)
             used, places = used | group[0], group[1] + places
         groups += [(used, places)] if used else []
-    idle = len(phi.variables) - sum(len(used) for used, _ in groups)
+    idle = sum(
+        prod(sizes[name]) for name in sizes.keys() - set[str]().union(*(u for u, _ in groups))
+    )
     if len(groups) + idle < 2:
         return ((phi, 1),)
-    ordered = sorted(sorted(places) for _, places in groups)
-    copies = Counter(_renamed([phi.components[place] for place in places]) for places in ordered)
+    ordered = sorted((sorted(places), used) for used, places in groups)
+    copies = Counter(_part(phi, places, used) for places, used in ordered)
     return (*copies.items(), *([(CustomMap(("x1",), ("1",)), idle)] if idle else []))
+
+
+def _part(phi: CustomMap, places: Sequence[int], used: set[str]) -> CustomMap:
+    """Return the map of some components and what they are made of."""
+    texts = [phi.components[place] for place in places]
+    if not (phi.arrays or phi.constants):
+        return _renamed(texts)
+    return CustomMap(
+        tuple(name for name in phi.variables if name in used),
+        tuple(texts),
+        arrays=tuple((name, shape) for name, shape in phi.arrays if name in used),
+        constants=phi.constants,
+    )
 
 
 def _renamed(texts: Sequence[str]) -> CustomMap:

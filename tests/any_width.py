@@ -1,5 +1,5 @@
-"""Counts of theorems that hold at any width, against brackets at generic points of the whole
-network: a check to be run at length.
+"""Counts of theorems that hold at any width, and what sizes say of the known laws, against ranks at
+generic points of the whole network: a check to be run at length.
 
     python tests/any_width.py [NETWORKS] [SEED]
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable
+from fractions import Fraction
 from math import gcd
 from pathlib import Path
 from random import Random
@@ -27,11 +28,17 @@ from conslaw_cli import (
     Linear,
     Momentum,
     Pool,
+    Power,
     Problem,
     TransposedConvolution,
     count_laws,
 )
 from conslaw_cli.families.layers import Branch, Layer
+from conslaw_cli.flows.friction import Friction
+from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.flows.metrics import Hypentropy, Metric
+from conslaw_cli.flows.mirror import Mirror, Shorthand
+from conslaw_cli.lie.rows import bounded
 from conslaw_cli.lie.theorems import THEOREMS, Evidence, Needs
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.operation import Operation
@@ -104,7 +111,32 @@ def products(draw: Random) -> Given:
 
 FAMILIES: tuple[Callable[[Random], MLP | Layers | Given], ...]
 FAMILIES = (chain, residual, convolutional, products)
-FLOWS = (None, None, None, Momentum(), Decay())
+FLOWS: tuple[Callable[[Random, Any], Any], ...]
+
+
+def some(draw: Random, network: Any) -> Decay:
+    """Decay of some arrays."""
+    names = [array.name for array in network.graph.arrays]
+    return Decay(tuple(draw.sample(names, draw.randint(1, len(names)))))
+
+
+def mirror(draw: Random, network: Any) -> Mirror:
+    """Metrics and rates of some arrays."""
+    names = [array.name for array in network.graph.arrays]
+    metrics: list[Metric] = [Power(0), Power(0), Power(1), Power(3), Hypentropy(Fraction(1, 2))]
+    rates = {name: Fraction(draw.randint(1, 2), draw.randint(1, 3)) for name in names}
+    return Mirror(tuple((name, draw.choice(metrics)) for name in names), tuple(rates.items()))
+
+
+FLOWS = (
+    *3 * (lambda draw, network: GRADIENT,),
+    lambda draw, network: Momentum(draw.choice([*Friction])),
+    lambda draw, network: Decay(),
+    some,
+    mirror,
+    lambda draw, network: Shorthand(draw.choice(["nmf", "icnn"])),
+    lambda draw, network: Momentum(metric=mirror(draw, network)),
+)
 
 
 def problem(seed: int) -> Problem:
@@ -113,8 +145,7 @@ def problem(seed: int) -> Problem:
     architecture = draw.choice(FAMILIES)(draw)
     while architecture.parameters > LARGEST:
         architecture = draw.choice(FAMILIES)(draw)
-    flow = draw.choice(FLOWS)
-    return Problem(architecture) if flow is None else Problem(architecture, flow)
+    return Problem(architecture, draw.choice(FLOWS)(draw, architecture))
 
 
 def decided(asked: Problem) -> dict[str, int]:
@@ -137,11 +168,16 @@ def check(seed: int) -> list[str]:
     says something else than brackets do.
     """
     asked = problem(seed)
-    if not (counts := decided(asked)):
-        return ["none"]
-    row = count_laws(asked)
-    assert set(counts.values()) == {row.laws}, (seed, str(asked.graph), asked.flow, counts, row)
-    return [*counts]
+    counts, row = decided(asked), count_laws(asked)
+    assert {*counts.values(), row.laws} == {row.laws}, (seed, str(asked), counts, row)
+    open_ = bounded(asked, "a test")
+    least = 0 if open_ is None else open_.laws_at_least or 0
+    assert least <= (row.known_independent or 0), (seed, str(asked), open_, row)
+    if open_ is not None:
+        assert open_.known_listed == row.known_listed, (seed, str(asked), open_, row)
+        assert open_.known_independent in (None, row.known_independent), (seed, str(asked), row)
+    kind = "fewer" if least < (row.known_independent or 0) else "all"
+    return [*counts, f"{kind} known laws by sizes" if row.known_listed else "no known laws"]
 
 
 def _dense(draw: Random, units: int) -> list[Operation]:

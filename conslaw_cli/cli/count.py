@@ -12,6 +12,7 @@ import click
 from conslaw_cli.cli.asked import asked, asking
 from conslaw_cli.cli.options import (
     FORMATS,
+    Seconds,
     check_writable,
     counting,
     exit_code,
@@ -37,6 +38,7 @@ _ANOTHER = "conslaw count --widths 3,4,2 --activation relu --bias hidden"
 @click.option("--explain", is_flag=True, help="Say why each row is proved, with its numbers.")
 @click.option("--cite", is_flag=True, help="Name the sources of all that carried the rows.")
 @click.option("-o", "--output", metavar="FILE", help="Write there instead of stdout.")
+@click.option("--timeout", type=Seconds(), help="Time limit for each architecture.")
 @partial(counting, formats=(*FORMATS, "bibtex"))
 @click.pass_context
 def count(
@@ -45,6 +47,7 @@ def count(
     explain: bool,
     cite: bool,
     output: str | None,
+    timeout: float | None,
     seed: int | None,
     memory: int | None,
     format_: str,
@@ -72,7 +75,7 @@ def count(
     rows: dict[RowId, LawCount] = {}
     whole = True
     try:
-        for job, row in progress(run(jobs, Limits(memory=memory), workers=1), jobs):
+        for job, row in progress(run(jobs, Limits(timeout, memory), workers=1), jobs):
             rows[job.id] = row
     except KeyboardInterrupt:
         whole = False

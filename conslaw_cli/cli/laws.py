@@ -23,11 +23,12 @@ from conslaw_cli.cli.options import (
     write_pieces,
 )
 from conslaw_cli.cli.progress import search_progress
-from conslaw_cli.errors import ConslawError, MemoryBudgetError
+from conslaw_cli.errors import ConslawError, MemoryBudgetError, SpecError
 from conslaw_cli.sweeps import signals
 
 if TYPE_CHECKING:
     from conslaw_cli.formats.laws import Known, Result
+    from conslaw_cli.laws.abelian import Reading
     from conslaw_cli.networks.known_laws import Family
     from conslaw_cli.problems.problem import Problem
     from conslaw_cli.problems.records import LawCount
@@ -43,6 +44,9 @@ _ANOTHER = "conslaw laws --widths 3,4,2 --activation linear --degree 2"
 @click.option("--all", "basis", is_flag=True, help="List a linear basis as well.")
 @click.option(
     "--rational", is_flag=True, help="Then look for laws that are quotients of polynomials."
+)
+@click.option(
+    "--at", metavar="FILE", help="Evaluate Abelian integrals at θ: arrays by name in an .npz file."
 )
 @click.option("-o", "--output", metavar="FILE", help="Write there instead of stdout.")
 @click.option(
@@ -60,6 +64,7 @@ def laws(
     homogeneous: bool,
     basis: bool,
     rational: bool,
+    at: str | None,
     output: str | None,
     seed: int | None,
     memory: int | None,
@@ -87,10 +92,11 @@ def laws(
         from conslaw_cli.laws.plan import check_degree
 
     first_product()
+    readings = () if at is None else _readings(sweep.problems[0], at)
     check_degree(degree)
     seed = sweep.seed if seed is None else seed
     options = {"degree": degree, "homogeneous": homogeneous, "basis": basis}
-    found = _Found(sweep.problems, {**options, "seed": seed, "memory": memory}, rational)
+    found = _Found(sweep.problems, {**options, "seed": seed, "memory": memory}, rational, readings)
     if format_ == "text" and output in (None, "-"):
         try:
             write_pieces(lambda width: stream(found, width=width))
@@ -113,9 +119,14 @@ class _Found:
     """
 
     def __init__(
-        self, problems: Sequence[Problem], options: dict[str, Any], rational: bool
+        self,
+        problems: Sequence[Problem],
+        options: dict[str, Any],
+        rational: bool,
+        readings: Sequence[Reading],
     ) -> None:
         self._problems, self._options, self._rational = problems, options, rational
+        self._readings = tuple(readings)
         self.counts: list[LawCount] = []
         self.failed, self.interrupted = 0, False
 
@@ -134,7 +145,7 @@ class _Found:
                 self.interrupted = True
                 return
             self.counts.append(result.count)
-            yield result
+            yield replace(result, readings=self._readings)
 
 
 def _found(problem: Problem, name: str, options: dict[str, Any], rational: bool) -> Result | Known:
@@ -165,6 +176,25 @@ def _found(problem: Problem, name: str, options: dict[str, Any], rational: bool)
         return replace(
             result, search=replace(search, coordinates=found.coordinates), rational=found
         )
+
+
+def _readings(problem: Problem, path: str) -> Sequence[Reading]:
+    """Return the values of Abelian integrals at the θ of a file. Raise SpecError if the problem has
+    no such laws, and where they are not evaluated.
+    """
+    import numpy as np
+
+    from conslaw_cli.laws.abelian import abelian_laws
+    from conslaw_cli.simulation.data import objective, read
+
+    laws = abelian_laws(problem)
+    if not laws:
+        raise SpecError(
+            f"--at: {problem.name} has no laws that are Abelian integrals, which alone are"
+            " evaluated; --format python writes others as code"
+        )
+    _, theta = objective(problem, np.random.default_rng(0), 1, None, read(path))
+    return [each.at(theta) for each in laws]
 
 
 def _known(problem: Problem) -> Sequence[Family]:

@@ -181,7 +181,7 @@ class MLP:
 
     @property
     def chain(self) -> Chain | None:
-        """What ``graph.chain`` is, from the sizes alone."""
+        """The chain that its graph is, from the sizes alone."""
         return _chain(self.widths, self.activations, self.bias) if self.paths else None
 
     @property

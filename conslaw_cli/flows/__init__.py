@@ -265,9 +265,9 @@ class Flow(Asked, Protocol):
         """Return its known laws, as functions of the coordinates of :meth:`fields`."""
         ...
 
-    def keeps(self, family: Family) -> bool:
-        """Whether such laws of gradient flow stay laws, up to a factor of time each, and are among
-        :meth:`laws`.
+    def kept(self, model: Model, families: Sequence[Family]) -> Sequence[Family]:
+        """Return the families of the known laws of a network, in the order of :meth:`laws`, their
+        entries not listed; families: those of gradient flow.
         """
         ...
 

@@ -2,64 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
 from conslaw_cli.flows.charts import Scale
 from conslaw_cli.flows.friction import Formula, Friction
+from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.names import Arrays, Index
-from conslaw_cli.networks.known_laws import Family, Laws, Named, Sums, linear_laws
+from conslaw_cli.networks.known_laws import Family, Form, Laws, Named, Part, Sums, linear_laws
 from conslaw_cli.networks.tex import symbol
-from conslaw_cli.networks.wiring import Space
 
 Pair = tuple[Index, Index]
 """Entries of two arrays, one row per unit: those of θ, and those whose p they are paired with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One array of a space: its entries, one row per unit, and whether it writes the units."""
-
-    rows: Index
-    writes: bool
-
-    @property
-    def plain(self) -> bool:
-        """Whether every unit has one entry."""
-        return len(self.rows[0]) == 1
-
-
-def open_spaces(spaces: Sequence[Space]) -> Iterator[list[Side]]:
-    """Yield the arrays of every space of several units that has rotations: without gate, not wired
-    to an input or output, written and read.
+def rotating(forms: Iterable[Form]) -> Iterator[Form]:
+    """Yield the laws of gradient flow on spaces that have rotations: of several units, without
+    gate, not wired to an input or output, written and read.
     """
-    for space in spaces:
-        if space.written and space.read and not (space.wired or space.gated) and space.units > 1:
-            written = [Side(rows, True) for rows in space.written]
-            yield [*written, *(Side(rows, False) for rows in space.read)]
+    for form in forms:
+        plain = all(abs(part.factor) == 1 and not part.linear for part in form.parts)
+        sides = {part.written for part in form.parts}
+        if plain and len(sides) == 2 and max(form.blocks, default=0) > 1:
+            yield form
 
 
-def rotations(sides: Sequence[Side], arrays: Arrays) -> Laws:
-    """Return ``Σ θ_i p_j − p_i θ_j`` for all i < j, summed over the arrays of a space."""
-    texts = [_commutator(side, side, arrays) for side in sides]
-    return _antisymmetric([(side.rows, side.rows) for side in sides], texts, arrays.size)
+def rotations(form: Form, arrays: Arrays, friction: Friction) -> Kept:
+    """Return ``Σ θ_i p_j − p_i θ_j`` for all i < j, in one block, summed over the arrays of a
+    space.
+    """
+    terms = [_commutator(part, part, arrays) for part in form.parts]
+    return _charges(form, _joined(terms), friction)
 
 
-def exchanges(sides: Sequence[Side], arrays: Arrays, scales: Sequence[Scale]) -> Iterator[Laws]:
+def exchanges(
+    form: Form, arrays: Arrays, rates: Mapping[str, Fraction], friction: Friction
+) -> Iterator[Kept]:
     """Yield ``s (u_i q_j − q_i u_j) + r (v_i p_j − p_i v_j)`` for all i < j, p and q the momenta of
     u and v, r and s their rates, where one parameter u_i writes and one, v_i, reads every unit.
     """
-    if len(sides) != 2 or not all(side.plain for side in sides):
+    if len(form.parts) != 2 or form.within or not all(_single(part) for part in form.parts):
         return
-    u, v = sides
-    ratio = scales[int(v.rows[0, 0])][1] / scales[int(u.rows[0, 0])][1]
-    texts = [_commutator(u, v, arrays), _commutator(v, u, arrays)]
-    factors = [ratio.numerator, ratio.denominator]
-    pairs = [(u.rows, v.rows), (v.rows, u.rows)]
-    yield _antisymmetric(pairs, texts, arrays.size, factors)
+    u, v = form.parts
+    factors = _crossed(form, rates)
+    terms = zip(factors, (_commutator(u, v, arrays), _commutator(v, u, arrays)), strict=True)
+    formula = _joined([_times(c, text) for c, text in terms])
+    yield _charges(form, formula, friction)._replace(numbers=factors)
+
+
+def _single(part: Part) -> bool:
+    """Whether every unit has one entry."""
+    return part.width == 1 and not part.skip
+
+
+def _crossed(form: Form, rates: Mapping[str, Fraction]) -> tuple[int, int]:
+    first, second = (rates.get(part.array, Fraction(1)) for part in form.parts)
+    ratio = second / first
+    return ratio.numerator, ratio.denominator
+
+
+def _charges(form: Form, formula: Formula, friction: Friction) -> Kept:
+    text, tex = friction.boosted(formula)
+    shape = form.shape.replace("symmetric", "antisymmetric")
+    size = sum(n * (n - 1) // 2 for n in form.blocks)
+    return Kept(form, text, tex, shape, size, moving=True, factor=friction.written(1, 0, 0)[0])
+
+
+def listed(family: Kept, parameters: int) -> Laws:
+    """Return the laws of rotations or exchanges, ``Σ c (θ_i p_j − p_i θ_j)`` over pairs of arrays,
+    of so many parameters.
+    """
+    form = family.base
+    assert isinstance(form, Form)
+    starts = np.cumsum([0, *form.blocks])
+    within = [
+        np.stack(np.triu_indices(n, 1)) + k for n, k in zip(form.blocks, starts, strict=False)
+    ]
+    i, j = np.concatenate(within, axis=1).astype(np.intp)
+    parts = list[tuple[Index, Index, int]]()
+    rows = [part.matrix() for part in form.parts]
+    others, factors = (rows[::-1], family.numbers) if family.numbers else (rows, [1] * len(rows))
+    for theta, momentum, c in zip(rows, others, factors, strict=True):
+        moved = momentum + parameters
+        parts += [(theta[i], moved[j], c), (theta[j], moved[i], -c)]
+    for matrix, part in zip(rows, form.parts, strict=True):
+        for a, b, c in ((i, j, 1), (j, i, -1)) if part.skip else ():
+            parts.append((matrix[b, a][:, None] + parameters, np.full((len(a), 1), -1), c))
+    return Laws(
+        (family,),
+        np.concatenate([np.repeat(np.arange(len(i)), left.shape[1]) for left, _, _ in parts]),
+        np.concatenate([left.ravel() for left, _, _ in parts]),
+        np.concatenate([right.ravel() for _, right, _ in parts]),
+        np.concatenate([np.full(left.size, sign) for left, _, sign in parts]),
+        tuple(zip((i + 1).tolist(), (j + 1).tolist(), strict=True)),
+    )
 
 
 def linear(
@@ -80,12 +119,29 @@ def linear(
             continue
         still, moving = _formulas(family, arrays, members[0], sums)
         family = family if sums else Named(*still, "1 entry", family.size)
-        momenta = _named(family, moving[0], moving[1])
-        yield boosted(linear_laws(momenta, [member + size for member in members]), friction)
+        momenta = _named(family, *friction.boosted(moving))
+        yield linear_laws(momenta, [member + size for member in members])
         if all(scales[int(member[0])][0].constant for member in members):
             rates = [scales[int(member[0])][1] for member in members]
             text, tex = friction.moved(_divided(still, rates), moving)
             yield _positions(_named(family, text, tex), members, rates, size)
+
+
+def standing(
+    family: Family, arrays: Arrays, scales: Mapping[str, Scale], friction: Friction
+) -> Iterator[Kept]:
+    """Yield the same of linear laws of a network, their entries not listed."""
+    if not isinstance(family, Sums | Named):
+        return
+    of = [a.name for a in arrays.every if isinstance(family, Named) or a.name == family.array]
+    still, moving = _formulas(family, arrays, np.zeros(1, np.intp), True)
+    kept = Kept(family, *friction.boosted(moving), family.shape, family.size, moving=True)
+    yield kept._replace(factor=friction.written(1, 0, 0)[0])
+    if all(scales[name][0].constant for name in of):
+        rates = [scales[name][1] for name in of]
+        text, tex = friction.moved(_divided(still, rates), moving)
+        kept = Kept(family, text, tex, family.shape, family.size, rate=rates[0])
+        yield kept._replace(beside=friction.beside)
 
 
 def _members(law: Index, left: Index) -> list[Index]:
@@ -121,15 +177,6 @@ def _positions(
     )
 
 
-def boosted(laws: Laws, friction: Friction) -> Laws:
-    """Return laws that are linear in p, their formulas, which are in v, with the factor between."""
-    families = []
-    for family in laws.families:
-        text, tex = friction.boosted((family.text, family.latex))
-        families.append(_named(family, text, tex))
-    return replace(laws, families=tuple(families))
-
-
 def _named(family: Family, text: str, latex: str) -> Named:
     """Return the family with another formula."""
     return Named(text, latex, family.shape, family.size)
@@ -152,48 +199,25 @@ def _formulas(
     return (label, symbol(label)), (moved, symbol(moved))
 
 
-def _antisymmetric(
-    pairs: Sequence[Pair],
-    texts: Sequence[Formula],
-    parameters: int,
-    factors: Sequence[int] = (),
-) -> Laws:
-    """Return the laws ``Σ c (θ_i p_j − p_i θ_j)`` over all pairs of arrays, with factors c."""
-    units = len(pairs[0][0])
-    i, j = np.triu_indices(units, 1)
-    parts = [
-        term
-        for (theta, momentum), c in zip(pairs, factors or [1] * len(pairs), strict=True)
-        for term in (
-            (theta[i], momentum[j] + parameters, c),
-            (theta[j], momentum[i] + parameters, -c),
-        )
-    ]
-    scaled = [_times(c, text) for c, text in zip(factors or [1] * len(pairs), texts, strict=True)]
-    text, tex = map(" + ".join, zip(*scaled, strict=True))
-    return Laws(
-        (Named(text, tex, f"{units}×{units} antisymmetric", len(i)),),
-        np.concatenate([np.repeat(np.arange(len(i)), left.shape[1]) for left, _, _ in parts]),
-        np.concatenate([left.ravel() for left, _, _ in parts]),
-        np.concatenate([right.ravel() for _, right, _ in parts]),
-        np.concatenate([np.full(left.size, sign) for left, _, sign in parts]),
-        tuple(zip((i + 1).tolist(), (j + 1).tolist(), strict=True)),
-    )
-
-
 def _times(factor: int, formula: Formula) -> Formula:
     text, tex = formula
     return formula if factor == 1 else (f"{factor}·({text})", rf"{factor} \bigl({tex}\bigr)")
 
 
-def _commutator(theta: Side, momentum: Side, arrays: Arrays) -> tuple[str, str]:
+def _joined(terms: Sequence[Formula]) -> Formula:
+    text, tex = map(" + ".join, zip(*terms, strict=True))
+    return text, tex
+
+
+def _commutator(theta: Part, momentum: Part, arrays: Arrays) -> Formula:
     """Return ``X^T W − V^T Y`` for the matrices X, Y of θ and momenta V, W of two arrays with units
     as columns, as text and LaTeX.
     """
-    x, y = (arrays.at(int(side.rows[0, 0])).name for side in (theta, momentum))
-    row = [_rows(x, theta), _rows(arrays.velocity(x), theta)]
-    column = [_rows(y, momentum, True), _rows(arrays.velocity(y), momentum, True)]
-    sums = ("Σ ", r"\textstyle\sum ") if _copies(theta, arrays) else ("", "")
+    moving = [arrays.velocity(part.array) for part in (theta, momentum)]
+    row = [_rows(theta.array, theta), _rows(moving[0], theta._replace(skip=False))]
+    column = [_rows(momentum.array, momentum, True)]
+    column.append(_rows(moving[1], momentum._replace(skip=False), True))
+    sums = ("Σ ", r"\textstyle\sum ") if theta.summed else ("", "")
     text, tex = (
         f"{sums[k]}{row[0][k]}{gap}{column[1][k]} {minus} {sums[k]}{row[1][k]}{gap}{column[0][k]}"
         for k, gap, minus in ((0, "", "−"), (1, " ", "-"))
@@ -201,16 +225,10 @@ def _commutator(theta: Side, momentum: Side, arrays: Arrays) -> tuple[str, str]:
     return text, tex
 
 
-def _rows(name: str, side: Side, transposed: bool = False) -> tuple[str, str]:
+def _rows(name: str, part: Part, transposed: bool = False) -> Formula:
     """Return the matrix with one row per unit, or its transpose: an array that writes units has
     them as columns.
     """
-    turned = side.writes is not transposed
-    return name + "ᵀ" * turned, symbol(name) + r"^\top" * turned
-
-
-def _copies(side: Side, arrays: Arrays) -> bool:
-    """Whether a unit has several rows of the array, as behind a convolution."""
-    array = arrays.at(int(side.rows[0, 0]))
-    rows = {array.place(e)[:-1] for e in side.rows[0].tolist()}
-    return not side.writes and len(rows) > 1
+    turned = part.written is not transposed
+    text, tex = (f"(I + {each})" if part.skip else each for each in (name, symbol(name)))
+    return text + "ᵀ" * turned, tex + r"^\top" * turned

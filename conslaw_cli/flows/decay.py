@@ -35,11 +35,14 @@ from conslaw_cli.flows.controlled import Controlled
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
 from conslaw_cli.flows.coordinates import exponential as grown
 from conslaw_cli.flows.grammar import Choice, Keys, Names
+from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.metrics import exponential, product
 from conslaw_cli.flows.names import Arrays
-from conslaw_cli.networks.known_laws import Family, Laws, Named
+from conslaw_cli.networks.known_laws import Family, Laws, Named, Sums
+from conslaw_cli.networks.tex import symbol
+from conslaw_cli.networks.wiring import Array as Parameters
 
-_POWERS = {1: "", 2: "2"}
+_RATE = "λ", r"\lambda", "lam"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +122,21 @@ class Decay:
         laws = model.laws()
         decays = self._decays(model, model.fields().dimension).astype(np.intp)
         weight = decays[laws.left] + np.where(laws.right >= 0, decays[laws.right], 0)
-        return _alike(laws, weight)
+        return _alike(laws, weight, Arrays.of(model))
 
-    def keeps(self, family: Family) -> bool:
-        """Those all of whose terms are of one degree in what decays."""
-        moving = (
-            sum(self.only is None or each in self.only for each in term) for term in family.factors
-        )
-        return len(set(moving)) == 1
+    def kept(self, model: Model, families: Sequence[Family]) -> Sequence[Family]:
+        """Return them as families."""
+        found = list[Family]()
+        for family in families:
+            degrees = {sum(map(self._decaying, term)) for term in family.factors}
+            if len(degrees) == 1:
+                found.append(_grown(family, degrees.pop()))
+            elif isinstance(family, Named):
+                found += (_entries(a, self._decaying(a.name)) for a in Arrays.of(model).every)
+        return found
+
+    def _decaying(self, array: str) -> bool:
+        return self.only is None or array in self.only
 
     def coordinates(self, model: Model) -> Coordinates:
         """Return q and t."""
@@ -152,21 +162,26 @@ class Shrinking(Coordinates):
 
     def written(self, terms: Sequence[Term]) -> list[tuple[Factor, list[Term]]]:
         """Return the terms with ``e^{kλt}``, k their degree in what decays."""
-        size, rate = len(self.decays), ("λ", r"\lambda", "lam")
+        size = len(self.decays)
         weights = [sum(0 <= e < size and self.decays[e] for e in m) for _, m in terms]
-        factors = [grown(rate, weight) for weight in weights]
+        factors = [grown(_RATE, weight) for weight in weights]
         return grouped(list(zip(factors, terms, strict=True)))
 
 
-def _alike(laws: Laws, weight: NDArray[np.intp]) -> Laws:
-    """Return the families all of whose terms have one weight k, as functions of q."""
+def _alike(laws: Laws, weight: NDArray[np.intp], arrays: Arrays) -> Laws:
+    """Return the families all of whose terms have one weight k, as functions of q; where laws are
+    single parameters, array by array.
+    """
     starts = np.cumsum([0, *(family.size for family in laws.families)])
-    families, kept = [], np.zeros(len(laws), dtype=np.bool_)
+    families, kept = list[Family](), np.zeros(len(laws), dtype=np.bool_)
     for family, start in zip(laws.families, starts.tolist(), strict=False):
         inside = (laws.law >= start) & (laws.law < start + family.size)
         found = set(weight[inside].tolist())
-        if len(found) == 1:
-            kept[start : start + family.size] = True
+        alone = len(found) > 1 and len(weight) == arrays.size == len(laws)
+        kept[start : start + family.size] = alone or len(found) == 1
+        if alone:
+            families += (_entries(a, bool(weight[a.entries.start])) for a in arrays.every)
+        elif len(found) == 1:
             families.append(_grown(family, found.pop()))
     terms = kept[laws.law]
     return Laws(
@@ -179,13 +194,20 @@ def _alike(laws: Laws, weight: NDArray[np.intp]) -> Laws:
     )
 
 
-def _grown(family: Family, weight: int) -> Family:
+def _entries(array: Parameters, decays: bool) -> Kept:
+    """Return the family of all entries of an array, none of which moves but by decay."""
+    each = Sums(array.name, array.entries.start, array.size, 1, True)
+    named = Kept(each, array.name, symbol(array.name), f"{array.size} entries", array.size)
+    return _grown(named, int(decays))._replace(base=each)
+
+
+def _grown(family: Family, weight: int) -> Kept:
     """Return the family of ``e^{kλt} h(θ)``."""
-    if not weight:
-        return family
-    k = _POWERS[weight]
-    latex = rf"e^{{{k}\lambda t}} \bigl({family.latex}\bigr)"
-    return Named(f"e^{{{k}λt}}({family.text})", latex, family.shape, family.size)
+    factor = grown(_RATE, weight)
+    text, tex = family.text, family.latex
+    if factor.text:
+        text, tex = f"{factor.text}({text})", rf"{factor.latex} \bigl({tex}\bigr)"
+    return Kept(family, text, tex, family.shape, family.size, factor=factor)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

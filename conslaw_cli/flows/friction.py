@@ -75,6 +75,15 @@ class Friction(Enum):
             Friction.NESTEROV: (f"{text} + (t/2)·{v}", rf"{tex} + \tfrac t2 {v_tex}"),
         }[self]
 
+    @property
+    def beside(self) -> str:
+        """What v is multiplied by in that, in Python."""
+        return {
+            Friction.CONSTANT: "(1/tau)",
+            Friction.NONE: "(-t)",
+            Friction.NESTEROV: "(t/2)",
+        }[self]
+
     def boosted(self, formula: Formula) -> Formula:
         """Return a formula in θ and v, linear in v, as the one in θ and p."""
         (text, tex), (factor, factor_tex) = formula, self.factor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -56,9 +57,9 @@ class Gradient:
         """Return those of gradient flow."""
         return model.laws()
 
-    def keeps(self, family: Family) -> bool:
-        """All."""
-        return True
+    def kept(self, model: Model, families: Sequence[Family]) -> Sequence[Family]:
+        """Return all of them."""
+        return families
 
     def coordinates(self, model: Model) -> Coordinates:
         """Return θ."""

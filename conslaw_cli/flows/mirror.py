@@ -14,7 +14,7 @@ these are all laws where φ is monomial.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -25,14 +25,15 @@ from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.errors import ArrayError, SpecError
 from conslaw_cli.flows import Copied, Kind, Model, VectorFields
-from conslaw_cli.flows.charts import Chart
+from conslaw_cli.flows.charts import Chart, Scale
 from conslaw_cli.flows.controlled import Controlled
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
 from conslaw_cli.flows.grammar import ByArray, Choice, Keys, Rational
 from conslaw_cli.flows.metrics import ENTROPY, EUCLIDEAN, LARGEST, METRIC, Metric, plain
 from conslaw_cli.flows.names import Arrays
-from conslaw_cli.flows.potentials import potentials
+from conslaw_cli.flows.potentials import kept, potentials
+from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Family, Laws
 
 Chosen = tuple[tuple[str, Metric], ...]
@@ -132,11 +133,16 @@ class Mirror:
 
     def laws(self, model: Model) -> Laws:
         """Return the scalings' and, where metrics are constant, the mixings' (module docstring)."""
-        return potentials(model.laws(), Arrays.of(model), self.chart(model))
+        gradients, families = model.fields(), None
+        if isinstance(gradients, GradientFields):
+            families = self.kept(model, gradients.families())
+        return potentials(model.laws(), Arrays.of(model), self.chart(model), families)
 
-    def keeps(self, family: Family) -> bool:
-        """None: its laws are other functions."""
-        return False
+    def kept(self, model: Model, families: Sequence[Family]) -> Sequence[Family]:
+        """Return them as families."""
+        arrays, scales = Arrays.of(model), self.scales(model)
+        found = (kept(family, arrays, scales) for family in families)
+        return [family for family in found if family is not None]
 
     def coordinates(self, model: Model) -> Coordinates:
         """Return θ, which the coordinates are for metrics that are powers."""
@@ -147,6 +153,14 @@ class Mirror:
                 " conslaw count counts them all, and how many of them are known"
             )
         return Coordinates(tuple(model.parameter_names()))
+
+    def scales(self, model: Model) -> Mapping[str, Scale]:
+        """Return the metric and the rate of every array of a model."""
+        metrics, rates = dict(self.metric), dict(self.rates)
+        return {
+            name: (metrics.get(name, EUCLIDEAN), rates.get(name, Fraction(1)))
+            for name in Arrays.of(model).entries
+        }
 
     def chart(self, model: Model) -> Chart:
         """Return the metric of every parameter of a model."""

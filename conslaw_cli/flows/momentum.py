@@ -25,8 +25,9 @@ docs/flows.md has the proofs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, ClassVar
 
 import numpy as np
@@ -36,15 +37,16 @@ from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.series import Series
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Asked, Copied, Kind, Model, Transporting, VectorFields
-from conslaw_cli.flows.charges import boosted, exchanges, linear, open_spaces, rotations
-from conslaw_cli.flows.charts import Chart
+from conslaw_cli.flows.charges import exchanges, linear, listed, rotating, rotations, standing
+from conslaw_cli.flows.charts import Chart, Scale
 from conslaw_cli.flows.controlled import Controlled
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
 from conslaw_cli.flows.friction import Friction
 from conslaw_cli.flows.grammar import Choice, Keys
+from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.mirror import Mirror
 from conslaw_cli.flows.names import Arrays
-from conslaw_cli.flows.spaces import spaces
+from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Family, Laws, join
 
 
@@ -136,26 +138,38 @@ class Momentum:
 
     def laws(self, model: Model) -> Laws:
         """Return Noether's laws (module docstring)."""
-        arrays, chart = Arrays.of(model), self._chart(model)
-        charges = [boosted(laws, self.friction) for laws in self.charges(model)]
-        scales = chart.scales(arrays.size)
-        return join([*charges, *linear(model.laws(), arrays, scales, self.friction)])
+        arrays, families = Arrays.of(model), self._charges(model, self.friction)
+        chart = self.metric.chart(model) if isinstance(self.metric, Mirror) else Chart(())
+        moving = linear(model.laws(), arrays, chart.scales(arrays.size), self.friction)
+        return join([*(listed(each, arrays.size) for each in families), *moving])
 
     def charges(self, model: Model) -> Sequence[Laws]:
         """Return the laws ``⟨v, Aθ⟩`` without friction, one family each."""
-        arrays, found = Arrays.of(model), list[Laws]()
-        scales = self._chart(model).scales(arrays.size)
-        for sides in open_spaces(spaces(model.fields())):
-            if all(scales[int(side.rows[0, 0])][0].constant for side in sides):
-                found += [rotations(sides, arrays), *exchanges(sides, arrays, scales)]
-        return found
+        size = Arrays.of(model).size
+        return [listed(each, size) for each in self._charges(model, Friction.NONE)]
 
-    def _chart(self, model: Model) -> Chart:
-        return self.metric.chart(model) if isinstance(self.metric, Mirror) else Chart(())
+    def kept(self, model: Model, families: Sequence[Family]) -> Sequence[Family]:
+        """Return them as families."""
+        arrays, scales = Arrays.of(model), self._scales(model)
+        moving = (standing(family, arrays, scales, self.friction) for family in families)
+        return [*self._charges(model, self.friction), *chain.from_iterable(moving)]
 
-    def keeps(self, family: Family) -> bool:
-        """None: its laws are other functions."""
-        return False
+    def _charges(self, model: Model, friction: Friction) -> Iterator[Kept]:
+        """Yield those of rotations and exchanges, which act where metrics are constant."""
+        gradients = model.fields()
+        if not isinstance(gradients, GradientFields):
+            return
+        arrays, scales, uses = Arrays.of(model), self._scales(model), gradients.graph.uses
+        rates = {name: rate for name, (_, rate) in scales.items()}
+        for form in rotating(gradients.forms()):
+            if all(scales[part.array][0].constant for part in form.parts):
+                yield rotations(form, arrays, friction)
+                if all(uses[part.array] == 1 for part in form.parts):
+                    yield from exchanges(form, arrays, rates, friction)
+
+    def _scales(self, model: Model) -> Mapping[str, Scale]:
+        metric = self.metric if isinstance(self.metric, Mirror) else Mirror()
+        return metric.scales(model)
 
     def timed(self, *, charged: bool, still: bool) -> int:
         """The factor of all that is linear in p is one, where it is not 1; what stands still has s

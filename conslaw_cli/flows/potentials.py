@@ -12,7 +12,7 @@ which only the derivatives by x are computed: Y_e is number D + e, η_e is numbe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import gcd, lcm
@@ -24,12 +24,22 @@ from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows.charts import Chart, Scale
 from conslaw_cli.flows.friction import Formula
+from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.metrics import EUCLIDEAN, Metric
-from conslaw_cli.flows.names import Arrays
-from conslaw_cli.networks.known_laws import Laws, Named, join
+from conslaw_cli.flows.names import Arrays, Index
+from conslaw_cli.networks.known_laws import (
+    Correlations,
+    Family,
+    Form,
+    Laws,
+    Named,
+    Part,
+    Sums,
+    join,
+)
 from conslaw_cli.networks.tex import symbol
-from conslaw_cli.networks.wiring import Array as Parameters
 
+PLAIN: Scale = (EUCLIDEAN, Fraction(1))
 LARGEST = 10**6
 """Largest coefficient: times a residue, and added up, it is exact."""
 
@@ -67,12 +77,16 @@ class _CurvedOver(CurvedLaws):
             yield by_x
 
 
-def potentials(laws: Laws, arrays: Arrays, chart: Chart) -> Laws:
-    """Return the laws of a mirror flow that come from these of gradient flow."""
+def potentials(
+    laws: Laws, arrays: Arrays, chart: Chart, families: Sequence[Family] | None = None
+) -> Laws:
+    """Return the laws of a mirror flow that come from these of gradient flow. families: what those
+    of a network are called.
+    """
     size = arrays.size
     scales = chart.scales(size)
     starts = np.cumsum([0, *(family.size for family in laws.families)]).tolist()
-    parts = []
+    parts, named = list[Laws](), list[Family]()
     for family, start in zip(laws.families, starts, strict=False):
         terms = (laws.law >= start) & (laws.law < start + family.size)
         entries = laws.entries[start : start + family.size]
@@ -84,13 +98,96 @@ def potentials(laws: Laws, arrays: Arrays, chart: Chart) -> Laws:
             laws.coefficient[terms],
             entries,
         )
-        parts.append(_family(_kept(part, scales), arrays, scales))
-    found = join([part for part in parts if len(part)])
-    curved = len(found) and max(int(found.left.max()), int(found.right.max())) >= size
-    if not curved:
+        if len(kept := _kept(part, scales)):
+            parts.append(_scaled(kept, scales, size))
+            named.append(_of_variables(kept, parts[-1].coefficient, arrays, scales))
+    pairs = zip(parts, named if families is None else families, strict=True)
+    found = join([replace(part, families=(family,)) for part, family in pairs])
+    if not len(found) or max(int(found.left.max()), int(found.right.max())) < size:
         return found
     fields = (found.families, found.law, found.left, found.right, found.coefficient, found.entries)
     return CurvedLaws(*fields, chart)
+
+
+def kept(family: Family, arrays: Arrays, scales: Mapping[str, Scale]) -> Kept | None:
+    """Return the family of laws of a network that come from one of gradient flow's, its entries
+    not listed; None if there are none.
+    """
+    given = Kept(family, family.text, family.latex, family.shape, family.size)
+    if isinstance(family, Form):
+        return _of_form(family, arrays, scales)
+    if isinstance(family, Correlations):
+        if not all(scales[name][0].constant for name in family.names):
+            return None
+        factors = _whole([1 / scales[name][1] for name in family.names])
+        pairs = zip((factors[0], -factors[1]), family.summands, strict=True)
+        text, tex = _sum(list(pairs))
+        return given._replace(text=text, latex=tex, numbers=factors)
+    if not isinstance(family, Sums) or scales[family.array][0].constant:
+        return given
+    metric, _ = scales[family.array]
+    text, tex = metric.shifted((family.array, symbol(family.array)))
+    metrics = ((family.array, metric),)
+    return given._replace(text=f"{text}·1", latex=rf"{tex} \mathbf{{1}}", metrics=metrics)
+
+
+def _of_form(form: Form, arrays: Arrays, scales: Mapping[str, Scale]) -> Kept:
+    """Return what is left of a matrix of laws: products of different parameters where all metrics
+    are constant, else its diagonal.
+    """
+    given = [part for each in form.parts for part in _separate(each, scales[each.array][0])]
+    factors = _whole([_term(0, -part.linear, scales[part.array], 0)[2] for part in given])
+    pairs = zip(given, factors, strict=True)
+    base = form._replace(parts=tuple(part._replace(factor=part.factor * c) for part, c in pairs))
+    metrics = {part.array: scales[part.array][0] for part in given}
+    curved = tuple((name, each) for name, each in metrics.items() if not each.constant)
+    if curved and max(form.blocks, default=0) > 1:
+        base = base._replace(kind="diagonal", within=())
+    text, tex = base.text, base.latex
+    if any(scales[part.array] != PLAIN for part in given):
+        vectors = {array.name for array in arrays.every if len(array.shape) < 2}
+        terms = [(p.factor, _summand(p, base.kind, metrics[p.array], vectors)) for p in base.parts]
+        text, tex = _sum(terms)
+    return Kept(base, text, tex, base.shape, base.size, metrics=curved)
+
+
+def _separate(part: Part, metric: Metric) -> Iterator[Part]:
+    """Yield a matrix beside the identity as its squares and its diagonal, which are functions of
+    their own.
+    """
+    if not part.skip or metric.constant:
+        yield part
+        return
+    yield part._replace(skip=False)
+    units = part.size // part.width
+    yield Part(2 * part.factor, part.array, part.written, False, True, units, 1, _diagonal(part))
+
+
+def _diagonal(part: Part) -> Callable[[], Index]:
+    return lambda: part.matrix().diagonal()[:, None]
+
+
+def _summand(part: Part, kind: str, metric: Metric, vectors: Container[str]) -> Formula:
+    """Return what a part adds to the formula of a matrix, without its factor."""
+    text, tex = part.array, symbol(part.array)
+    if part.linear:
+        if part.array not in vectors:
+            text, tex = f"diag({text})", rf"\operatorname{{diag}}({tex})"
+        return (text, tex) if metric.constant else metric.shifted((text, tex))
+    if metric.constant:
+        text, tex = part.formula(False), part.formula(True)
+        name = {"diagonal": "diag", "scalar": "tr"}.get(kind)
+        return (
+            (text, tex) if name is None else (f"{name}({text})", rf"\operatorname{{{name}}}({tex})")
+        )
+    text, tex = metric.squared((text, tex))
+    if part.array in vectors:
+        return text, tex
+    if kind == "scalar":
+        return f"1ᵀ·{text}·1", rf"\mathbf{{1}}^\top {tex} \mathbf{{1}}"
+    total, tex_total = ("Σ ", r"\textstyle\sum ") if part.summed else ("", "")
+    turned, tex_turned = ("ᵀ", r"^\top") if part.written else ("", "")
+    return f"{total}{text}{turned}·1", rf"{tex_total}{tex}{tex_turned} \mathbf{{1}}"
 
 
 def _kept(laws: Laws, scales: Sequence[Scale]) -> Laws:
@@ -122,30 +219,34 @@ def _kept(laws: Laws, scales: Sequence[Scale]) -> Laws:
     )
 
 
-def _family(laws: Laws, arrays: Arrays, scales: Sequence[Scale]) -> Laws:
-    """Return a family with its terms in Y and η and integer coefficients."""
-    if not len(laws):
+def _scaled(laws: Laws, scales: Sequence[Scale], size: int) -> Laws:
+    """Return a family with its terms in Y and η and integer coefficients. What is one parameter
+    stays.
+    """
+    if len(laws.law) == len(laws) and (laws.right == -1).all():
         return laws
-    size, pairs = arrays.size, zip(laws.left.tolist(), laws.right.tolist(), strict=True)
+    pairs = zip(laws.left.tolist(), laws.right.tolist(), strict=True)
     found = [_term(i, j, scales[i], size) for i, j in pairs]
-    common = lcm(*(factor.denominator for _, _, factor in found))
-    factors = [int(factor * common) for _, _, factor in found]
-    shared = gcd(*factors)
-    factors = [factor // shared for factor in factors]
-    if max(map(abs, factors)) > LARGEST:
+    factors = np.array(_whole([factor for _, _, factor in found]), dtype=np.int64)
+    return replace(
+        laws,
+        left=np.array([left for left, _, _ in found], dtype=np.intp),
+        right=np.array([right for _, right, _ in found], dtype=np.intp),
+        coefficient=laws.coefficient * factors,
+    )
+
+
+def _whole(factors: Sequence[Fraction]) -> tuple[int, ...]:
+    """Return the least integers of the same ratios. Raise SpecError if some are large."""
+    common = lcm(*(factor.denominator for factor in factors))
+    whole = [int(factor * common) for factor in factors]
+    shared = gcd(*whole)
+    if max(map(abs, whole)) > LARGEST * shared:
         raise SpecError(
             "flow: mirror: rates: expected ratios of small numbers, got some whose common"
             f" multiple exceeds {LARGEST:,}"
         )
-    coefficient = laws.coefficient * np.array(factors, dtype=np.int64)
-    text, tex = _formula(laws, coefficient, arrays, scales)
-    return replace(
-        laws,
-        families=(Named(text, tex, laws.families[0].shape, laws.families[0].size),),
-        left=np.array([left for left, _, _ in found], dtype=np.intp),
-        right=np.array([right for _, right, _ in found], dtype=np.intp),
-        coefficient=coefficient,
-    )
+    return tuple(factor // shared for factor in whole)
 
 
 def _term(left: int, right: int, scale: Scale, size: int) -> tuple[int, int, Fraction]:
@@ -159,63 +260,40 @@ def _term(left: int, right: int, scale: Scale, size: int) -> tuple[int, int, Fra
     return 2 * size + left, -1, metric.shift / rate
 
 
-def _formula(
-    laws: Laws, coefficient: NDArray[np.int64], arrays: Arrays, scales: Sequence[Scale]
-) -> Formula:
-    """Return the family's formula, read off its first law: a summand for each array."""
+def _of_variables(
+    laws: Laws, numbers: NDArray[np.int64], arrays: Arrays, scales: Sequence[Scale]
+) -> Family:
+    """Return the family with its formula read off its first law, a summand for each term."""
     (family,) = laws.families
-    first = laws.law == 0
-    entries, numbers = laws.left[first].tolist(), coefficient[first].tolist()
-    if all(scales[e] == (EUCLIDEAN, 1) for e in set(entries)):
-        return family.text, family.latex
-    whole = family.shape.endswith("symmetric")
-    linear = bool((laws.right[first] == -1).all())
-    last = laws.left[laws.law == len(laws) - 1].tolist()
-    summands = {}
-    for e, number in zip(entries, numbers, strict=True):
-        array = arrays.at(e)
-        own, others = ([f for f in each if arrays.at(f) is array] for each in (entries, last))
-        rows = _by_rows(own, others, array, number < 0)
-        summands[array.name] = number, _summand(own, array, scales[e][0], whole, linear, rows)
-    texts = [(number, *formula) for number, formula in summands.values()]
-    return _sum(texts, 1, "−", "·"), _sum(texts, 2, "-", r" \, ")
+    first = np.flatnonzero(laws.law == 0)
+    pairs = list(zip(laws.left[first].tolist(), laws.right[first].tolist(), strict=True))
+    if all(scales[left] == PLAIN for left, _ in pairs):
+        return family
+    terms = [_variable(*pair, arrays, scales[pair[0]][0]) for pair in pairs]
+    text, tex = _sum(list(zip(numbers[first].tolist(), terms, strict=True)))
+    return Named(text, tex, family.shape, family.size)
 
 
-def _sum(terms: Sequence[tuple[int, str, str]], place: int, minus: str, times: str) -> str:
-    parts = []
-    for term in terms:
-        number = abs(int(term[0]))
-        sign = minus if term[0] < 0 else "+"
-        parts.append(f"{sign} {f'{number}{times}' if number != 1 else ''}{term[place]}")
-    return " ".join(parts).removeprefix("+ ")
+def _variable(left: int, right: int, arrays: Arrays, metric: Metric) -> Formula:
+    """Return what becomes of ``θ_left θ_right``, of θ_left alone if right is −1."""
+    name = arrays.at(left).name
+    text, tex = name, symbol(name)
+    if not metric.constant:
+        return (metric.squared if left == right else metric.shifted)((text, tex))
+    if left == right:
+        return f"{text}²", f"{tex}^2"
+    other = "" if right < 0 else arrays.at(right).name
+    return (f"{text}·{other}", rf"{tex} {symbol(other)}") if other else (text, tex)
 
 
-def _by_rows(own: list[int], others: list[int], array: Parameters, reads: bool) -> bool:
-    """Whether the entries of an array in two laws of a family are in different rows, so that its
-    rows belong to units; of a family with one law, whether the array reads the unit.
-    """
-    first, last = ({array.place(e)[:1] for e in each} for each in (own, others))
-    return reads if own == others else not first & last
-
-
-def _summand(
-    entries: list[int], array: Parameters, metric: Metric, whole: bool, linear: bool, rows: bool
-) -> Formula:
-    """Return the part of a law in the entries of one array that belong to one unit; rows: the rows
-    of the array do.
-    """
-    text, tex = array.name, symbol(array.name)
-    written, alone = not rows, len(array.shape) < 2
-    if metric.constant and not linear:
-        if not array.shape:
-            return f"{text}²", f"{tex}^2"
-        gram = (f"{text}ᵀ{text}", rf"{tex}^\top {tex}")
-        gram = gram if written or alone else (f"{text}{text}ᵀ", rf"{tex} {tex}^\top")
-        return gram if whole else (f"diag({gram[0]})", rf"\operatorname{{diag}}({gram[1]})")
-    function = metric.shifted if linear else metric.squared
-    text, tex = function((text, tex))
-    if alone:
-        return (f"{text}·1", rf"{tex} \mathbf{{1}}") if linear and len(entries) > 1 else (text, tex)
-    if written:
-        return f"{text}ᵀ·1", rf"{tex}^\top \mathbf{{1}}"
-    return f"{text}·1", rf"{tex} \mathbf{{1}}"
+def _sum(terms: Sequence[tuple[int, Formula]]) -> Formula:
+    """Return the sum of formulas times numbers."""
+    texts = list[str]()
+    for place, (minus, times) in enumerate((("−", "·"), ("-", r" \, "))):
+        parts = []
+        for number, formula in terms:
+            sign = minus if number < 0 else "+"
+            size = f"{abs(number)}{times}" if abs(number) != 1 else ""
+            parts.append(f"{sign} {size}{formula[place]}")
+        texts.append(" ".join(parts).removeprefix("+ "))
+    return texts[0], texts[1]

@@ -39,6 +39,8 @@ def label(text: str) -> str:
     """Return one printable line: control characters, line ends and their like become backslash
     escapes.
     """
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else _escape(char) for char in text)
 
 
@@ -278,8 +280,11 @@ def failure_lines(rows: Sequence[LawCount]) -> list[str]:
 
 
 def reason(row: LawCount) -> str:
-    """Return why a row has no count, as one line."""
-    return label(row.reason) if row.reason else "no reason was recorded"
+    """Return why a row has no count, and where its known laws are all, as one line."""
+    why = label(row.reason) if row.reason else "no reason was recorded"
+    if row.complete_at is None:
+        return why
+    return f"{why}; completeness is not decided at this width, proved at {row.complete_at.name}"
 
 
 def totals(tally: Tally) -> dict[str, int]:

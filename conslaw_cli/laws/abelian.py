@@ -169,7 +169,7 @@ class _Curve(NamedTuple):
             raise SpecError(
                 "θ: branch points coincide, where the integrals are not evaluated: the eigenvalues"
                 " of P and Q and, where m = n, 0 are expected to differ, got"
-                f" {', '.join(f'{-each:.6g}' for each in roots)}"
+                f" {', '.join(f'{0 - each:.6g}' for each in roots)}"
             )
         near = [_distances(ends[0], s**2, a, wider > 0), _distances(ends[1], s**2, b, wider < 0)]
         near += [s[:, None] ** 2] * (wider == 0)

@@ -6,8 +6,11 @@ from __future__ import annotations
 
 from conslaw_cli.algebra.field import TERMS
 from conslaw_cli.errors import MemoryBudgetError
+from conslaw_cli.flows import Kind
+from conslaw_cli.lie import chains
 from conslaw_cli.lie.closure import CHUNK_BYTES, FEWEST_LEVELS
 from conslaw_cli.lie.theorems import settled_by_structure
+from conslaw_cli.lie.theorems.single_field import is_scalar
 from conslaw_cli.lie.theorems.structure import chain_of, parts_of
 from conslaw_cli.problems.problem import Problem
 
@@ -19,6 +22,10 @@ SMALL_MEMORY = 1 << 29
 """Needs below this are not held against what is free: asking takes longer than most counts."""
 REFUSED = 2 * 10**4
 """Ranks from which few memory budgets suffice: most counts are a theorem's or a refusal."""
+LIFTING = (Kind.GRADIENT, Kind.DECAY, Kind.MOMENTUM)
+"""Flows under which wide chains are counted from narrow ones."""
+LARGE = 700
+"""Parameters of three strands up to which they are probably witnesses."""
 FEWEST_LONG = 30
 """Ranks above which transport is ever noticed."""
 ENGINE_LIMIT = 550
@@ -31,13 +38,27 @@ def estimated_seconds(problem: Problem) -> float:
     """Return a crude guess of what a count takes, from sizes alone: to share out work, never to
     decide a result.
     """
-    if not quick(problem) and settled_by_structure(problem):
-        return 1e-4
+    if not quick(problem):
+        if settled_by_structure(problem):
+            return 1e-4
+        if _lifted(problem):
+            return 5e-3
     parts = [part for part, _ in parts_of(problem)]
     sizes = (part.architecture.rank_guess for part in parts)
     return sum(map(_transport_seconds, parts)) + sum(
         2e-3 + 4e-6 * rank + 4e-11 * float(rank) ** 3 if rank < REFUSED else 1e-3 for rank in sizes
     )
+
+
+def _lifted(problem: Problem) -> bool:
+    """Guess whether theorems for any width decide a chain: whether three strands have few
+    parameters.
+    """
+    if (chain := chain_of(problem)) is None or problem.flow.kind not in LIFTING:
+        return False
+    cut = (each for each in chains.cut(chain) if not is_scalar(each))
+    pieces = map(chains.narrowed, map(chains.clamped, cut))
+    return all(len(each.widths) * (3 * chains.fatness(each)) ** 2 <= LARGE for each in pieces)
 
 
 def _transport_seconds(problem: Problem) -> float:
@@ -125,4 +146,10 @@ def _exceeds(what: str, needed: int, budget: int) -> str:
 
 
 def _bytes(size: int) -> str:
-    return f"{size / 2**30:.3g} GiB"
+    """Return a number of bytes in the largest unit of which there is one, with three digits."""
+    power = min(max(0, size.bit_length() - 1) // 10, len(_UNITS) - 1)
+    number = size / 1024**power
+    return f"{number:.{0 if number >= 100 else 3}{'f' if number >= 100 else 'g'}} {_UNITS[power]}"
+
+
+_UNITS = "bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"

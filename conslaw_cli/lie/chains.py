@@ -95,6 +95,14 @@ def full(chain: Chain) -> int:
     return (chain.widths[0] + chain.widths[-1] - turns) // 2
 
 
+def fatness(chain: Chain) -> int:
+    """Return about how many units a layer strands need that begin at the input or end at the
+    output, if all other units are shared out among them.
+    """
+    ends = max(1, chain.widths[0] + chain.widths[-1] - 1)
+    return 1 - min(0, (full(chain) - 1) // ends)
+
+
 def network(chain: Chain) -> Architecture:
     """Return a network that is this chain, but for what does not move."""
     *hidden, last = chain.biased

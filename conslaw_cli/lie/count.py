@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import chain
@@ -12,16 +11,16 @@ from itertools import chain
 import numpy as np
 
 from conslaw_cli import checks
-from conslaw_cli.errors import ContradictionError, MemoryBudgetError, SpecError
+from conslaw_cli.errors import MemoryBudgetError, SpecError
 from conslaw_cli.flows import Clocked, VectorFields
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.lie import budget, trials
-from conslaw_cli.lie.bounded import bounded
 from conslaw_cli.lie.closure import RankTrace, spanning
 from conslaw_cli.lie.orbit import Orbit, Steps, orbit
+from conslaw_cli.lie.rows import bounded, counted
 from conslaw_cli.lie.theorems import THEOREMS, Evidence, Needs, Proof, Theorem
 from conslaw_cli.problems.problem import Architecture, Problem
-from conslaw_cli.problems.records import VERSION, Bound, LawCount, Trace
+from conslaw_cli.problems.records import LawCount, Trace
 
 LAW_TRIALS = 3
 """Fresh primes and points at which ranks of laws are computed again where laws beyond these seem to
@@ -128,7 +127,7 @@ def _closed(
         run = trials.settle(fields, run, at.sampler.rng, _enough(problem, proofs))
     at = replace(at, run=run)
     proofs = {**proofs, **_proofs(problem, at, Needs.BRACKETS)}
-    if min(_proved(proofs.values()), default=problem.state) > run.ranks.rank:
+    if min(_proved(proofs), default=problem.state) > run.ranks.rank:
         proofs = {**proofs, **_proofs(problem, at, Needs.GAP)}
     return proofs, run.trace, run.ranks
 
@@ -153,6 +152,10 @@ def _improved(
             again = (theorem(problem, replace(at, at=point, check=False)) for point in points)
             better[theorem] = min([proofs[theorem], *filter(None, again)], key=_upper)
     return better
+
+
+def _row(problem: Problem, proofs: Proofs, trace: Trace) -> LawCount:
+    return counted(problem, [proofs[each] for each in THEOREMS if each in proofs], trace)
 
 
 def _timed(row: LawCount, fields: VectorFields, at: Orbit) -> LawCount:
@@ -184,60 +187,6 @@ def _enough(problem: Problem, proofs: Proofs) -> int:
     return min((bound.value for bound in uppers), default=problem.state)
 
 
-def _row(problem: Problem, proofs: Proofs, trace: Trace) -> LawCount:
-    """Assemble the row; raise ContradictionError if bounds contradict each other."""
-    ordered = [proofs[theorem] for theorem in THEOREMS if theorem in proofs]
-    proved = min(_proved(ordered), default=problem.state)
-    dim_lie = max(bound.value for proof in ordered for bound in proof.lower)
-    lower, upper = _shown(ordered)
-    if dim_lie > proved or dim_lie != trace.dimensions[-1]:
-        raise ContradictionError(
-            f"{problem.name}: lower bound {dim_lie} above upper bound {proved}, or not the end of"
-            f" the trace {trace.dimensions}: {lower}, {upper}"
-        )
-    laws = problem.state - dim_lie
-    listed = next((proof.listed for proof in ordered if proof.listed is not None), None)
-    independent = max(proof.independent or 0 for proof in ordered)
-    errors = [bound.error_bound or 0.0 for bound in upper if bound.kind == "random"]
-    return LawCount(
-        name=problem.name,
-        architecture=problem.architecture.describe(),
-        seed=0,
-        version=VERSION,
-        seconds=0.0,
-        verdict="proved" if dim_lie == proved else "computed",
-        parameters=problem.parameters,
-        dim_lie=dim_lie,
-        laws=laws,
-        known_listed=problem.known_listed if listed is None else listed,
-        known_independent=independent,
-        unknown_laws=laws - independent,
-        trace=trace,
-        involutive=trace.involutive,
-        commuting=problem.commuting,
-        error_bound=None if dim_lie == proved else min(errors, default=1.0),
-        lower=lower,
-        upper=upper,
-        flow=problem.flow.describe(),
-        state=problem.state,
-        timeless=next((proof.timeless for proof in ordered if proof.timeless is not None), None),
-        scope=problem.architecture.scope,
-    )
-
-
-def _proved(proofs: Iterable[Proof]) -> list[int]:
-    return [bound.value for proof in proofs for bound in proof.upper if bound.kind == "proof"]
-
-
-def _shown(proofs: Sequence[Proof]) -> tuple[tuple[Bound, ...], tuple[Bound, ...]]:
-    """Return the lower and the upper bounds that a row shows: spare ones where they say more."""
-    main = [proof for proof in proofs if not proof.spare]
-    least = max((bound.value for proof in main for bound in proof.lower), default=-1)
-    most = min(_proved(main), default=math.inf)
-    lower = (
-        bound for proof in proofs for bound in proof.lower if not proof.spare or bound.value > least
-    )
-    upper = (
-        bound for proof in proofs for bound in proof.upper if not proof.spare or bound.value < most
-    )
-    return tuple(lower), tuple(upper)
+def _proved(proofs: Proofs) -> list[int]:
+    every = (bound for proof in proofs.values() for bound in proof.upper)
+    return [bound.value for bound in every if bound.kind == "proof"]

@@ -283,6 +283,25 @@ def _ordered(strands: Iterable[Strand]) -> tuple[Strand, ...]:
     return tuple(sorted(strands, reverse=True))
 
 
+def capped(problem: Problem, graph: Graph, most: int) -> Iterator[Sizes]:
+    """Yield the units of narrower networks in which no space has more than some number of them, the
+    largest first, those whose state has at most so many dimensions.
+    """
+    units, found = Units.of(graph), list[Sizes]()
+    times = [
+        array.size // (units.sizes[read] * units.sizes[written])
+        for array, (read, written) in zip(graph.arrays, units.arrays, strict=True)
+    ]
+    for cap in range(1, max(units.sizes)):
+        sizes = tuple(min(n, cap) for n in units.sizes)
+        joined = (sizes[read] * sizes[written] for read, written in units.arrays)
+        parameters = sum(n * each for n, each in zip(joined, times, strict=True))
+        if problem.flow.state(parameters) > most:
+            break
+        found.append(sizes)
+    yield from reversed(found)
+
+
 @lru_cache(maxsize=256)
 def _skeleton(graph: Graph) -> Graph:
     """Return the graph with two units in every space."""

@@ -47,7 +47,8 @@ def transported(
     as many coefficients as the one before adds nothing.
 
     Short curves are cheap, but only so many of them are independent: where a curve gains less than
-    half of its coefficients, the next one has twice as many.
+    half of its coefficients, the next one has twice as many, unless all that twice as many gained
+    last may come from the first coefficients, the fields themselves.
 
     covectors: (n, m); by default random ones, one more than ``enough``, so that it shows if that is
     no upper bound.
@@ -61,8 +62,9 @@ def transported(
         gained = span.add(rows)
         if longer and not gained:
             break
+        more = not longer or gained > len(rows) // length
         if longer := 2 * gained < len(rows):
-            length *= 2
+            length *= 1 + more
     return span
 
 

@@ -10,6 +10,7 @@ covers cross-entropy as well.
 from __future__ import annotations
 
 import operator
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -61,6 +62,7 @@ class Chain(NamedTuple):
         return sum((a + bias) * b for (a, b), bias in sizes)
 
 
+@lru_cache(maxsize=256)
 def chain(graph: Graph) -> Chain | None:
     """Return the chain that a graph is; None if it is anything else: the activation of a layer
     stands behind it, the last layer has none, no array is used twice or frozen.
@@ -100,7 +102,7 @@ def scope(graph: Graph) -> str | None:
     """Return what is open between φ and the network's own gradients, as a sentence or two; None
     for nothing.
     """
-    if (found := graph.chain) is not None:
+    if (found := chain(graph)) is not None:
         return scope_of_chain(found)
     generic = any(node.operation.generic for node in graph.nodes)
     gated = any(node.operation.gated for node in graph.nodes)

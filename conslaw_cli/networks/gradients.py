@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -14,8 +14,7 @@ from conslaw_cli.algebra.field import Array, PrimeField, random_prime
 from conslaw_cli.algebra.rings import Ring, Values, ring
 from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.known_laws import Family, Laws, Named, linear_laws
-from conslaw_cli.networks.wiring import Space
+from conslaw_cli.networks.known_laws import Family, Form, Laws, Named, linear_laws
 
 if TYPE_CHECKING:
     from conslaw_cli.algebra.series import Series
@@ -49,12 +48,6 @@ class GradientFields:
         """They are polynomials, and complete if no constants are to be drawn."""
         complete = self.graph.constants == 0 or self.constants is not None
         return complete and self.graph.polynomial
-
-    def spaces(self) -> Sequence[Space]:
-        """Return the spaces of units that the parameters write and read, where these are all that
-        acts on them.
-        """
-        return self.graph.wiring(self.zero_sum).spaces() or ()
 
     def prime(self, rng: np.random.Generator) -> int:
         """Draw any prime of the range."""
@@ -145,6 +138,10 @@ class GradientFields:
             *self.graph.wiring(self.zero_sum, skips=True).families(),
             *self.graph.correlations,
         ]
+
+    def forms(self) -> Iterator[Form]:
+        """Yield the matrices of known laws, also where no parameter moves."""
+        return self.graph.wiring(self.zero_sum, skips=True).forms()
 
     def known_size(self) -> tuple[int, int]:
         """Return how many known laws there are, and how many terms they have together, without

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,9 +35,6 @@ from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
 from conslaw_cli.networks.operations.product import Add
 from conslaw_cli.networks.plan import Plan, Planner, Step
 from conslaw_cli.networks.wiring import Array, Junction, Wire, Wiring
-
-if TYPE_CHECKING:
-    from conslaw_cli.networks.chains import Chain
 
 
 class Input(NamedTuple):
@@ -175,13 +172,6 @@ class Graph:
         return replace(self, inputs=tuple(inputs), nodes=tuple(nodes))
 
     @cached_property
-    def chain(self) -> Chain | None:
-        """The chain of dense layers that it is, None if it is none."""
-        from conslaw_cli.networks.chains import chain
-
-        return chain(self)
-
-    @cached_property
     def homogeneous(self) -> bool:
         """Whether scaling all parameters is undone by the probe (degrees.py), so that every
         component of φ is homogeneous.
@@ -244,11 +234,22 @@ class Graph:
         input_size), and what takes gradients of a loss by them to its gradients by θ (batch, D).
 
         Slopes are not free here: this is the network itself, with the gates that its own values set
-        (:meth:`Operation.slopes`).
+        (:meth:`Operation.slopes`); unless they stand behind the inputs (:meth:`gated`).
         """
-        values, reads = self._evaluated(Exact(), theta, inputs, constants, free=False)
+        held = self.state_size > 0 and inputs.shape[1] == self.plan.drawn
+        values, reads = self._evaluated(Exact(), theta, inputs, constants, free=held)
         outputs = [values[place].reshape(len(inputs), -1) for place, _ in self.plan.outputs]
         return np.concatenate(outputs, axis=1), partial(self._pulled, theta, reads)
+
+    def gated(self, theta: Values, inputs: Values, constants: Values | None = None) -> Values:
+        """Return inputs with the slopes at θ behind them, (batch, input_size + state_size)."""
+        _, reads = self._evaluated(Exact(), theta, inputs, constants, free=False)
+        held = np.empty((len(inputs), self.plan.drawn))
+        held[:, : self.input_size] = inputs
+        for step, at in zip(self.steps, reads, strict=True):
+            if step.state is not None:
+                held[:, step.state.entries] = at.state.reshape(len(inputs), -1)
+        return held
 
     def _pulled(self, theta: Values, reads: Sequence[Read], weights: Values) -> Values:
         """Return the gradient by θ of the outputs' sum with weights, by what the steps read."""
@@ -387,13 +388,18 @@ class Graph:
                 found[inner] = step.output
         return found
 
+    @property
+    def uses(self) -> Counter[str]:
+        """How many nodes each array is a parameter of."""
+        return Counter(name for node in self.nodes for name in node.parameters)
+
     @cached_property
     def correlations(self) -> list[Correlations]:
         """The pairs of circular convolutions of full size, of one channel, one right behind the
         other: the kernels of both stand nowhere else.
         """
         readers = Counter(name for node in self.nodes for name in node.inputs)
-        uses = Counter(name for node in self.nodes for name in node.parameters)
+        uses = self.uses
         arrays = {array.name: array for array in self.arrays}
         before, found = dict[str, Node](), list[Correlations]()
         for node in self.nodes:

@@ -418,12 +418,19 @@ class Correlations(NamedTuple):
     @property
     def text(self) -> str:
         """Its formula."""
-        return " − ".join(f"{name}⋆{name}" for name in self.names)
+        return " − ".join(text for text, _ in self.summands)
 
     @property
     def latex(self) -> str:
         """Its formula in TeX."""
-        return " - ".join(rf"{symbol(name)} \star {symbol(name)}" for name in self.names)
+        return " - ".join(tex for _, tex in self.summands)
+
+    @property
+    def summands(self) -> tuple[tuple[str, str], ...]:
+        """The autocorrelation of each kernel, as text and in TeX."""
+        return tuple(
+            (f"{name}⋆{name}", rf"{symbol(name)} \star {symbol(name)}") for name in self.names
+        )
 
     @property
     def shape(self) -> str:

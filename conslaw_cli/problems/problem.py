@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
-from conslaw_cli.flows import Flow, Kind, VectorFields
+from conslaw_cli.flows import Flow, VectorFields
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
@@ -21,6 +21,7 @@ from conslaw_cli.problems.records import job_hash
 
 if TYPE_CHECKING:
     from conslaw_cli.algebra.expansion import Derivations, Expansion
+
 
 LISTED_SOON = 10**5
 """Terms of known laws that are listed in no time."""
@@ -278,21 +279,15 @@ class Problem:
     @property
     def known_listed(self) -> int:
         """Number of functions in :meth:`laws`."""
-        return self.architecture.known_listed if self._keeps_laws else len(self.laws())
-
-    @property
-    def _keeps_laws(self) -> bool:
-        """Whether every law of gradient flow is one, with a factor of time: under decay of all,
-        those are that have one degree, as all have if scaling maps W_φ to itself.
-        """
-        if self.flow.kind is not Kind.DECAY:
-            return self.flow == GRADIENT
-        return self.graph is None or self.graph.homogeneous
+        families = None if self.flow == GRADIENT else self.families()
+        if families is not None:
+            return sum(family.size for family in families)
+        return self.architecture.known_listed if self.flow == GRADIENT else len(self.laws())
 
     @property
     def most_listed(self) -> int:
         """An upper bound of :attr:`known_listed`, soon found: a flow of θ alone has at most one law
-        for each of gradient flow, and with time or velocities at most two.
+        for each of gradient flow, and with time or velocities at most two where something moves.
         """
         if self.state == self.parameters:
             return self.architecture.known_listed
@@ -319,15 +314,17 @@ class Problem:
         return self.flow.laws(self.architecture)
 
     def families(self) -> Sequence[Family] | None:
-        """Return the families of the known laws of gradient flow, without listing their entries;
-        None for a φ or fields given by formulas.
+        """Return the families of the known laws, without listing their entries; None for a φ or
+        fields given by formulas.
         """
         fields = self.architecture.fields() if self.graph is not None else None
-        return fields.families() if isinstance(fields, GradientFields) else None
+        if not isinstance(fields, GradientFields):
+            return None
+        return self.flow.kept(self.architecture, fields.families())
 
     def _shown(self) -> Sequence[Family]:
         """Return the families of the known laws, where they are soon found."""
-        families = self.families() if self.flow == GRADIENT else None
+        families = self.families()
         if families is not None:
             return families
         return self.laws().families if self.most_listed <= LISTED_SOON else ()

@@ -40,6 +40,28 @@ class Bound(NamedTuple):
         return self._asdict()
 
 
+class Complete(NamedTuple):
+    """A network of the same shape whose known laws are complete: ``rank + laws = dimension`` at one
+    point modulo a prime.
+
+    units: how many each space of the network has, inputs first; 1 for that of biases, if there are
+    any. dimension: of the state, rank: of the Lie algebra, laws: of the gradients of the laws, all
+    under a loss whose output gradients are free. seed: what the point is drawn with.
+    """
+
+    units: tuple[int, ...]
+    dimension: int
+    rank: int
+    laws: int
+    prime: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Its sizes."""
+        return "-".join(map(str, self.units))
+
+
 class Trace(NamedTuple):
     """Dimensions of ``W_0(θ), W_1(θ), …`` (Prop. 3.1) until they stop.
 
@@ -78,7 +100,8 @@ class LawCount:
     ``timeless``: how many laws do not depend on time, where some may.
 
     A bounded row has ``laws_at_least`` so many independent laws, and no count: its ``reason`` says
-    why. What it has not is None, as are all counts of a failed row, whose ``reason`` says why.
+    why, ``complete_at`` where in a smaller network these are all. What it has not is None, as are
+    all counts of a failed row, whose ``reason`` says why.
 
     >>> from conslaw_cli import MLP, count_laws
     >>> row = count_laws(MLP((1, 2, 2, 1), "linear"))
@@ -113,6 +136,7 @@ class LawCount:
     timeless: int | None = None
     laws_at_least: int | None = None
     commuting: bool | None = None
+    complete_at: Complete | None = None
 
     def __post_init__(self) -> None:
         if self.state is None:
@@ -198,6 +222,7 @@ class LawCount:
             "lower": [bound.to_dict() for bound in self.lower],
             "upper": [bound.to_dict() for bound in self.upper],
             **({"reason": self.reason} if self.verdict == "bounded" else {"trace": trace}),
+            **({} if self.complete_at is None else {"complete_at": self.complete_at._asdict()}),
             "scope": self.scope,
             **({} if self.timeless is None else {"laws_free_of_time": self.timeless}),
         }
@@ -221,12 +246,17 @@ class LawCount:
             upper=tuple(Bound(**bound) for bound in evidence["upper"]),
             scope=evidence["scope"],
             timeless=evidence.get("laws_free_of_time"),
+            complete_at=_complete(evidence.get("complete_at")),
             **known,
         )
 
 
 def _trace(dimensions: Sequence[int], evidence: Mapping[str, Any]) -> Trace:
     return Trace(tuple(dimensions), evidence["error_bound"], evidence["complete"])
+
+
+def _complete(found: Mapping[str, Any] | None) -> Complete | None:
+    return None if found is None else Complete(**{**found, "units": tuple(found["units"])})
 
 
 def canonical_json(value: Any) -> str:

@@ -7,6 +7,7 @@ II.10; the implementation is SciPy's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,11 @@ TOLERANCE = 1e-10
 
 
 MOST_STEPS = 3000
-"""Steps from one of the times that are asked for to the next. Where a gate of a network pushes its
-unit back from either side the flow slides along the border (Filippov), and steps become as small as
-the tolerance.
-"""
+"""Steps from one of the times that are asked for to the next."""
+PATIENCE = 200
+"""The same before the field is frozen instead, if it can be."""
+HOLDS = 20
+"""How often it is frozen between two times."""
 
 
 class DivergedError(ConslawError):
@@ -34,7 +36,11 @@ class DivergedError(ConslawError):
 
 
 def integrate(
-    field: Field, start: Vector, times: Sequence[float], tolerance: float = TOLERANCE
+    field: Field,
+    start: Vector,
+    times: Sequence[float],
+    tolerance: float = TOLERANCE,
+    frozen: Callable[[Vector], Field | None] = lambda state: None,
 ) -> Iterator[Vector]:
     """Yield the solution at each of the times after the first, at which it is ``start``.
 
@@ -44,29 +50,58 @@ def integrate(
     tolerance: of the error of a step, absolute and relative to each coordinate. Where the field
     jumps, as a network's does when a gate switches, steps are shortened until they meet it.
 
+    frozen: gives the field without its jumps, as it is at a state. Where gates push a network back
+    from either side of a border it slides along it (A. F. Filippov: Differential Equations with
+    Discontinuous Righthand Sides, 1988), and no step is short enough. From the first such place on
+    the field is frozen HOLDS times between two times: solutions are those of Filippov up to an
+    error of that order, while all that every frozen field keeps is kept to the tolerance.
+
     Raise SpecError if SciPy is missing, DivergedError where the solution ends before a time, or
-    takes more than MOST_STEPS to come to the next one.
+    takes too many steps to come to the next one.
     """
+    state, slides = start, False
     method = checks.extra("scipy.integrate", "plot").DOP853
-    bound = times[-1]
     with np.errstate(all="ignore"):
-        solver = method(field, times[0], start, bound, rtol=tolerance, atol=tolerance)
-    for time in times[1:]:
-        yield _advanced(solver, time)
+        solver = method(field, times[0], start, times[-1], rtol=tolerance, atol=tolerance)
+    for begin, end in pairwise(times):
+        found = None if slides else _advanced(solver, end, PATIENCE)
+        if found is None and not slides and frozen(state) is None:
+            found = _advanced(solver, end, MOST_STEPS)
+            if found is None:
+                raise DivergedError(
+                    f"{MOST_STEPS:,} steps led no further than t = {solver.t:.6g}: the flow is"
+                    " stiff there"
+                )
+        if found is None:
+            slides, found = True, _held(frozen, state, begin, end, tolerance)
+        state = found
+        yield state
 
 
-def _advanced(solver: Any, time: float) -> Vector:
-    """Return the solution at a time ahead."""
+def _advanced(solver: Any, time: float, steps: int) -> Vector | None:
+    """Return the solution at a time ahead; None if that takes more steps."""
     solver.t_bound, solver.status = time, "running"
     with np.errstate(all="ignore"):
-        for _ in range(MOST_STEPS):
+        for _ in range(steps):
             solver.step()
             if solver.status == "failed" or not np.isfinite(solver.y).all():
                 raise DivergedError(f"no finite solution beyond t = {solver.t:.6g}")
             if solver.status == "finished":
                 solution: Vector = solver.y.copy()
                 return solution
-    raise DivergedError(
-        f"{MOST_STEPS:,} steps led no further than t = {solver.t:.6g}: the flow is stiff there, or"
-        " slides along the border where a gate switches"
-    )
+    return None
+
+
+def _held(
+    frozen: Callable[[Vector], Field | None],
+    state: Vector,
+    begin: float,
+    end: float,
+    tolerance: float,
+) -> Vector:
+    """Return the solution at the end, the field frozen at the beginning of every part."""
+    for first, last in pairwise(np.linspace(begin, end, HOLDS + 1).tolist()):
+        field = frozen(state)
+        assert field is not None
+        (state,) = integrate(field, state, (first, last), tolerance)
+    return state

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from conslaw_cli.simulation.data import Objective
 from conslaw_cli.simulation.forms import Forms
-from conslaw_cli.simulation.integrator import DivergedError, Vector, integrate
+from conslaw_cli.simulation.integrator import DivergedError, Field, Vector, integrate
 from conslaw_cli.simulation.motions import Motion
 from conslaw_cli.simulation.optimizers import SGD, Adam, Carried, Optimizer, Step
 from conslaw_cli.simulation.predictions import Charge, Drift, Residual
@@ -115,7 +115,8 @@ class Run:
 
     method: the optimizer; None for the flow itself. times: of the records, steps times rate, or the
     flow's own time from its start. thetas, losses: at these. steps: how many were taken. ended: why
-    it stopped before its end, in a sentence; None where it did not.
+    it stopped before its end, in a sentence; None where it did not. slides: from when on a flow
+    slides along borders where gates switch, if it does.
     """
 
     def __init__(self, name: str, method: Optimizer | None, watched: Sequence[Watched]) -> None:
@@ -123,6 +124,7 @@ class Run:
         self.times, self.thetas, self.losses = list[float](), list[Vector](), list[float]()
         self.steps = 0
         self.ended: str | None = None
+        self.slides: float | None = None
 
     @property
     def watches(self) -> list[Watch]:
@@ -148,7 +150,15 @@ def integrated(
     """Integrate a flow to times after its beginning."""
     (laws,) = run.watched
     span = times[-1]
-    solution = integrate(motion.field, state, [motion.begin + t for t in times], tolerance)
+
+    def frozen(state: Vector) -> Field | None:
+        held = motion.frozen(state)
+        if held is not None and run.slides is None:
+            run.slides = run.times[-1]
+        return held
+
+    ends = [motion.begin + t for t in times]
+    solution = integrate(motion.field, state, ends, tolerance, frozen)
     start, _ = laws.forms.values(motion.coordinates(motion.begin, state))
     try:
         for number, time in enumerate(times):

@@ -106,6 +106,8 @@ class Simulation:
         self.problem, self.training = Problem.of(asked), training
         self.optimizers = _checked(self.problem, optimizers)
         _check_size(self.problem, training)
+        if "flow" in self.optimizers:
+            checks.extra("scipy.integrate", "plot")
         rng = np.random.default_rng(training.seed)
         self.objective, self.theta = objective(self.problem, rng, training.samples, data, at)
         self._motion = motion(self.problem, self.objective, training.weight_decay)
@@ -161,9 +163,17 @@ class Simulation:
         trainer.train(self.theta, carried, batches, training.steps, progress)
 
     def _charges(self, method: SGD) -> Forms:
-        heavy = method.momentum and not method.nesterov
-        model = self.problem.architecture
-        return Forms(join(Momentum(Friction.NONE).charges(model) if heavy else []))
+        if not method.momentum or method.nesterov:
+            return Forms(join([]))
+        every = Momentum(Friction.NONE).charges(self.problem.architecture)
+        # Decay leaves rotations as they are, not those of I + U, which have a part of degree one.
+        kept = [each for each in every if not (method.decay and (each.right < 0).any())]
+        return Forms(join(kept))
+
+    @property
+    def constants(self) -> str:
+        """What the flow leaves open, in words."""
+        return self._motion.constants
 
     def arrays(self) -> dict[str, Vector]:
         """Return what ``.npz`` files hold of it: θ at the start, constants and data by name, as

@@ -36,11 +36,11 @@ from conslaw_cli.errors import (
     MemoryBudgetError,
     ResourceError,
 )
-from conslaw_cli.lie.bounded import bounded
 from conslaw_cli.lie.budget import ENGINE_LIMIT, default_memory, estimated_seconds
 from conslaw_cli.lie.count import count_laws
+from conslaw_cli.lie.rows import bounded, failed
 from conslaw_cli.problems.problem import Architecture, Problem
-from conslaw_cli.problems.records import OPEN, VERSION, LawCount, Trace
+from conslaw_cli.problems.records import OPEN, LawCount, Trace
 from conslaw_cli.sweeps import signals
 
 if TYPE_CHECKING:
@@ -613,16 +613,7 @@ def _open(job: Job, reason: str, seconds: float) -> LawCount:
 
 
 def _failed(job: Job, reason: str, seconds: float) -> LawCount:
-    return LawCount(
-        name=job.problem.name,
-        architecture=job.problem.architecture.describe(),
-        flow=job.problem.flow.describe(),
-        seed=job.seed,
-        version=VERSION,
-        seconds=round(seconds, 6),
-        verdict="failed",
-        reason=reason,
-    )
+    return replace(failed(job.problem, reason), seed=job.seed, seconds=round(seconds, 6))
 
 
 def _reason(error: Exception) -> str:

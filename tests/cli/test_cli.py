@@ -35,7 +35,10 @@ architectures:
   - {widths: [3, 2, 2], activation: relu, bias: hidden}
   - {widths: [1, 2, 2, 1], activation: linear}
 """
-TOO_LARGE = "  - {widths: [9000, 9000, 9000, 9], activation: linear, flow: nmf, name: too large}\n"
+TOO_LARGE = (
+    "  - {widths: [9000, 9000, 9000, 9], activation: linear, flow: {momentum: {hessian: nmf}},"
+    " name: too large}\n"
+)
 TOO_SLOW = slow("too slow")
 BOUNDED = "  - {widths: [90, 90, 90, 9], activation: [linear, smooth], name: too wide}\n"
 REPOSITORY = Path(__file__).parents[2]
@@ -120,6 +123,25 @@ def test_help_loads_nothing_heavy() -> None:
         "multiprocessing",
     }
     assert not heavy & set(process.stdout.split())
+
+
+def test_a_count_of_dense_layers_loads_what_it_needs_alone() -> None:
+    code = (
+        "import sys; from conslaw_cli import MLP, count_laws;"
+        "[count_laws(MLP((3, 4, 2), each)) for each in ('linear', 'relu')]; print(*sys.modules)"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    others = {
+        "flint",
+        "psutil",
+        "yaml",
+        "conslaw_cli.families.layers",
+        "conslaw_cli.flows.coordinates",
+        "conslaw_cli.networks.operations.convolution",
+    }
+    assert not others & set(process.stdout.split())
 
 
 def test_version() -> None:
@@ -342,12 +364,12 @@ def test_explanations() -> None:
 
 def test_a_refused_count_is_a_failed_row_and_exit_code_3() -> None:
     result = conslaw(
-        *["count", "--widths", "9000,9000,9000,9", "--activation", "linear", "--flow", "nmf"],
-        *["--memory", "1M", "--json"],
+        *["count", "--widths", "9000,9000,9000,9", "--activation", "linear", "--memory", "1M"],
+        *["--flow", "{momentum: {hessian: nmf}}", "--json"],
     )
     assert result.exit_code == 3
     assert json.loads(result.stdout)["results"][0]["verdict"] == "failed"
-    assert "1 row failed. The first: linear 9000-9000-9000-9 nmf" in result.stderr
+    assert "1 row failed. The first: linear 9000-9000-9000-9 momentum" in result.stderr
     assert "memory" in result.stderr
 
 
@@ -431,6 +453,9 @@ def test_the_time_limit_is_a_failed_row() -> None:
     assert result.exit_code == 3
     assert "1 row failed. The first: too slow: time limit of 0.5 s reached" in result.stderr
     assert json.loads(result.stdout)["summary"]["proved"] == 3
+    counted = conslaw("count", "s.yaml", "--timeout", "0.5")
+    assert counted.exit_code == 3
+    assert "too slow failed: time limit of 0.5 s reached" in counted.stdout
 
 
 def test_rows_for_which_memory_or_time_do_not_suffice_are_bounded_and_exit_code_0() -> None:
@@ -442,6 +467,9 @@ def test_rows_for_which_memory_or_time_do_not_suffice_are_bounded_and_exit_code_
         assert (row["verdict"], row["laws_at_least"]) == ("bounded", 90 * 91 // 2)
         assert [row[key] for key in ("dim_lie", "laws", "unknown_laws", "trace")] == [None] * 4
         assert row["evidence"]["reason"].startswith(("17010 parameters need", "time limit"))
+        counted = conslaw("count", spec, *limit, "--json")
+        assert counted.exit_code == 0
+        assert json.loads(counted.stdout)["results"][-1]["laws_at_least"] == 90 * 91 // 2
     again = conslaw("sweep", spec, "--memory", "1G")
     assert "3 of 4 rows" in again.stderr, "what is open is tried again"
     assert "bounded            1\n" in again.stdout
@@ -510,7 +538,7 @@ def test_the_memory_asked_for_is_the_budget_of_every_count(command: str) -> None
     result = conslaw(command, spec, "--memory", "1K")
     assert result.exit_code == 0
     assert "27 parameters need about" in result.stdout
-    assert "the memory budget is 9.54e-07 GiB" in result.stdout
+    assert "the memory budget is 1 KiB" in result.stdout
 
 
 @pytest.mark.parametrize(

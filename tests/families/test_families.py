@@ -28,7 +28,7 @@ from conslaw_cli.lie.count import count_laws
 from conslaw_cli.lie.theorems import Evidence
 from conslaw_cli.lie.theorems.single_field import single_field
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
-from conslaw_cli.networks.chains import scope
+from conslaw_cli.networks.chains import chain, scope
 from conslaw_cli.networks.operations.convolution import Convolution, Pool
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import HOMOGENEOUS, Activation
@@ -427,5 +427,5 @@ def test_a_chain_from_sizes_is_that_of_the_graph(
 ) -> None:
     hidden = len(widths) - 2
     mlp = MLP(widths, activation if isinstance(activation, str) else activation[:hidden], bias)
-    assert mlp.chain == mlp.graph.chain
+    assert mlp.chain == chain(mlp.graph)
     assert mlp.scope == scope(mlp.graph)

@@ -4,14 +4,17 @@ loss: the whole derivative by time vanishes.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import oracle
 import pytest
 import sympy
+from graphs import Given
 
 from conslaw_cli import MLP, CustomMap, Problem, count_laws, find_laws
+from conslaw_cli.families.layers import Branch, Layers
 from conslaw_cli.flows import Asked
 from conslaw_cli.flows.decay import Decay
 from conslaw_cli.flows.friction import Friction
@@ -19,12 +22,17 @@ from conslaw_cli.flows.metrics import ENTROPY
 from conslaw_cli.flows.mirror import Mirror
 from conslaw_cli.flows.momentum import Momentum
 from conslaw_cli.formats.laws import Result, render
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.operations.convolution import Convolution
+from conslaw_cli.networks.operations.dense import Linear
+from conslaw_cli.networks.operations.reshape import Flat
 
 LINEAR = MLP((1, 2, 1), "linear")
 BIASED = MLP((1, 2, 1), "linear", "all")
 ENTROPIC = MLP((1, 2, 2), "linear", loss="cross_entropy")
 WIDE = MLP((2, 2, 2), "linear", "hidden")
 RELU = MLP((1, 2, 1), "relu", "hidden")
+EXP = MLP((1, 2, 1), "exp", "hidden")
 
 CASES: list[tuple[MLP, Asked, str, int]] = [
     (LINEAR, Decay(), "e^{2λt}(U1ᵀU1 − U2U2ᵀ)", 3),
@@ -38,6 +46,7 @@ CASES: list[tuple[MLP, Asked, str, int]] = [
     (ENTROPIC, Momentum(Friction.NONE), "U2·1 − t·V2·1", 6),
     (ENTROPIC, Momentum(Friction.NESTEROV), "U2·1 + (t/2)·V2·1", 6),
     (LINEAR, Mirror((("U1", ENTROPY), ("U2", ENTROPY))), "U1ᵀ·1 − U2·1", 2),
+    (LINEAR, Mirror(rates=(("U1", Fraction(1, 3)),)), "3·U1ᵀU1 − U2U2ᵀ", 3),
 ]
 IDS = [f"{network.name} {flow}" for network, flow, _, _ in CASES]
 
@@ -86,7 +95,12 @@ def velocity(network: MLP, flow: Asked) -> dict[sympy.Symbol, sympy.Expr]:
             for x, decayed, g in zip(theta, decays, gradient, strict=True)
         }
     if isinstance(flow, Mirror):
-        return {x: -x * g for x, g in zip(theta, gradient, strict=True)}
+        metrics, rates = dict(flow.metric), dict(flow.rates)
+        arrays = [str(x).partition("_")[0] for x in theta]
+        speeds = [
+            rates.get(a, 1) * (x if a in metrics else 1) for x, a in zip(theta, arrays, strict=True)
+        ]
+        return {x: -m * g for x, m, g in zip(theta, speeds, gradient, strict=True)}
     assert isinstance(flow, Momentum)
     friction = {Friction.CONSTANT: tau, Friction.NONE: 0, Friction.NESTEROV: 3 / t}[flow.friction]
     pushed = {v: -friction * v - g for v, g in zip(moving, gradient, strict=True)}
@@ -133,6 +147,51 @@ def test_latex_and_json_have_the_factor() -> None:
     result = result_of(LINEAR, Momentum())
     assert r"e^{\tau t} \bigl(U_{1}^\top V_{1} - V_{1}^\top U_{1}" in render("latex", [result])
     assert '"factor": "exp(tau*t)"' in render("json", [result])
+
+
+GROUPS = Layers(
+    (2, 3), (Convolution(4, (1,), (1,)), Convolution(4, (2,), (1,), groups=2), Flat(), Linear(2))
+)
+PRODUCT = Graph.parse(
+    "x[2]\na[2] = dense(x; U1)\nb[2] = dense(x; U2)\nh = multiply(a, b)\n"
+    "s[3] = dense(h; U3)\ny[2] = dense(s; U4)"
+)
+SKIP = Layers((3,), (Branch((Linear(3),)), Linear(2)))
+
+
+def test_formulas_of_mirror_flows() -> None:
+    """What stands beside exp is a shift, and a skip is I + U; with the entropy that is ln."""
+    texts: dict[tuple[Any, tuple[str, ...], Fraction], str] = {
+        (EXP, (), Fraction(1, 3)): "6·b1 − diag(U2U2ᵀ)",
+        (EXP, ("U2",), Fraction(1, 3)): "6·b1 − 2·U2·1",
+        (EXP, ("b1", "U2"), Fraction(1)): "2·ln(b1) − 2·U2·1",
+        (SKIP, ("U1", "U2"), Fraction(1)): "2·U1ᵀ·1 + 2·ln(diag(U1)) − 2·U2·1",
+    }
+    for (network, arrays, rate), text in texts.items():
+        metrics = tuple((name, ENTROPY) for name in arrays)
+        rates = (("b1", rate),) if network is EXP else ()
+        families = Problem(network, Mirror(metrics, rates)).laws().families
+        assert [family.text for family in families] == [text]
+
+
+@pytest.mark.parametrize(
+    ("network", "families"),
+    [
+        (GROUPS, ["4×4 antisymmetric, in blocks of 2"] * 2),
+        (Given(PRODUCT), ["3×3 antisymmetric"]),
+        (SKIP, ["3×3 antisymmetric"]),
+    ],
+    ids=["groups", "product", "skip"],
+)
+def test_rotations_of_groups_beside_products_and_behind_skips(
+    network: Any, families: list[str]
+) -> None:
+    """Each is held against random fields in the count."""
+    problem = Problem(network, Momentum())
+    assert [family.shape for family in problem.laws().families] == families
+    row = count_laws(problem)
+    assert (row.verdict, row.unknown_laws) == ("proved", 0)
+    assert row.known_listed == sum(family.size for family in problem.laws().families)
 
 
 def test_velocities_have_names_that_no_array_and_no_variable_has() -> None:

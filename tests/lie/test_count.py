@@ -268,7 +268,7 @@ def test_a_network_beyond_the_budget_is_bounded_before_anything_is_allocated() -
     row = count_laws(MLP((10**5, 10**5, 10**5, 10), ("linear", "smooth")))
     assert (row.verdict, row.laws, row.laws_at_least) == ("bounded", None, 10**5 * (10**5 + 1) // 2)
     assert row.reason is not None
-    assert re.match("20001000000 parameters need about .* GiB, the memory budget is ", row.reason)
+    assert re.match("20001000000 parameters need about .* EiB, the memory budget is ", row.reason)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 10**7
@@ -294,6 +294,24 @@ def test_layered_networks_are_bounded_before_anything_is_allocated(
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 100 * network.parameters  # no more than indices of the parameters
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (1, "1 bytes"),
+        (1023, "1023 bytes"),
+        (1024, "1 KiB"),
+        (1010 * 1024, "1010 KiB"),
+        (545259520, "520 MiB"),
+        (2**29 * 3, "1.5 GiB"),
+        (2126008811520, "1.93 TiB"),
+        (2**70, "1024 EiB"),
+    ],
+)
+def test_budgets_are_written_in_the_largest_unit_that_fits(size: int, text: str) -> None:
+    with pytest.raises(MemoryBudgetError, match=f"^these need about {text}, the memory budget is "):
+        budget.check_budget("these", size, 0)
 
 
 def test_the_budget_is_what_was_asked_for() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 from collections.abc import Iterator
 from itertools import product
@@ -15,8 +16,8 @@ from small_networks import LOSSES, SELECTED, small_networks
 from conslaw_cli.families.layers import Branch, Layers
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.flows.decay import Decay
-from conslaw_cli.lie.bounded import bounded
 from conslaw_cli.lie.count import count_laws
+from conslaw_cli.lie.rows import bounded
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.networks.operations.convolution import Convolution, Pool
@@ -147,10 +148,11 @@ def test_autocorrelations_are_not_claimed_to_be_independent() -> None:
 
 
 def test_a_row_is_bounded_at_any_width_at_once() -> None:
+    start = time.process_time()
     tracemalloc.start()
     row = count_laws(MLP((10**6,) * 5, ("linear", "smooth", "linear")), memory=1)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert row.laws_at_least == 2 * (10**6 * (10**6 + 1) // 2)
-    assert row.seconds < 1
+    assert time.process_time() - start < 1
     assert peak < 10**7

@@ -6,6 +6,7 @@ import sys
 from math import comb
 
 import any_width
+import odd_graphs
 import pytest
 from graphs import Given
 
@@ -160,3 +161,10 @@ def test_laws_are_numbered_without_being_listed() -> None:
             numbers.append(len(asked.laws()))
             assert listed(found[0], asked.flow) == numbers[-1]
     assert len(set(numbers)) > 3
+
+
+@pytest.mark.parametrize("tens", range(4))
+def test_theorems_on_odd_graphs_count_what_brackets_count(tens: int) -> None:
+    """Of graphs that nobody would train some are lifted too, and none is counted wrongly."""
+    names = [name for seed in range(10 * tens, 10 * tens + 10) for name in odd_graphs.check(seed)]
+    assert "block lifting" in names

@@ -231,7 +231,20 @@ def test_large_chains_are_proved_at_once(network: MLP, method: str) -> None:
     assert found is not None
     assert row.known_independent == chains.independent(found)
     assert row.seconds < 5
+    assert budget.estimated_seconds(Problem(network)) < 0.01
     assert method == "full chain" or "point" in row.lower[0].shown or row.unknown_laws
+
+
+def test_chains_that_no_few_strands_make_up_are_estimated_by_the_engine() -> None:
+    assert budget.estimated_seconds(Problem(MLP((1, 20, 20, 20, 2), LINEAR))) > 1
+
+
+def test_evidence_names_the_part_and_what_decides_it() -> None:
+    """One reduction after the other: a cut, spare units, strands."""
+    network = MLP((100, 3000, 50, 1, 20, 300, 7), (LINEAR, "relu", LINEAR, LINEAR, LINEAR))
+    shown = count_laws(network).lower[0].shown
+    assert "linear/relu 100-3000-50-1 by wide linear layers: 2850 units to spare" in shown
+    assert "linear/relu 100-150-50-1 by block lifting: strands" in shown
 
 
 @pytest.mark.parametrize("widths", [(5, 6, 4, 2), (10, 300, 20, 10), (200, 150, 140, 30)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
@@ -63,8 +64,8 @@ class Slower:
     def laws(self, model: Model) -> Laws:
         return model.laws()
 
-    def keeps(self, family: Family) -> bool:
-        return True
+    def kept(self, model: Model, families: Sequence[Family]) -> Sequence[Family]:
+        return families
 
     def coordinates(self, model: Model) -> Coordinates:
         return GRADIENT.coordinates(model)

@@ -12,7 +12,7 @@ from typing import Any
 from conslaw_cli.errors import ContradictionError
 from conslaw_cli.formats import encodable
 from conslaw_cli.formats.words import has_theory, label, plural
-from conslaw_cli.laws.abelian import AbelianLaws, abelian_laws
+from conslaw_cli.laws.abelian import AbelianLaws, Reading, abelian_laws
 from conslaw_cli.laws.formulas import groups, terms
 from conslaw_cli.laws.rational import Quotient, Rational
 from conslaw_cli.laws.values import Law, LawSearch, Polynomial
@@ -27,7 +27,8 @@ NAMES = ("text", "json", "latex", "sympy", "python")
 class Result:
     """The polynomial laws of an architecture, and how many laws it has in all.
 
-    rational: rational laws beyond these, None where they were not looked for.
+    rational: rational laws beyond these, None where they were not looked for. readings: the values
+    of Abelian integrals, if a point was given.
 
     Raise ContradictionError if there are more polynomial laws than laws in all.
     """
@@ -35,6 +36,7 @@ class Result:
     search: LawSearch
     count: LawCount
     rational: Rational | None = None
+    readings: tuple[Reading, ...] = ()
 
     @property
     def quotients(self) -> Sequence[Quotient]:
@@ -57,9 +59,12 @@ class Result:
 
     @property
     def abelian(self) -> tuple[AbelianLaws, ...]:
-        """Laws that no search finds, Abelian integrals, where they are all that is left to find."""
+        """Laws that no search finds, Abelian integrals, where they are all that is left to find, or
+        asked for.
+        """
         found = abelian_laws(self.search.problem)
-        return found if self.not_polynomial == sum(each.size for each in found) else ()
+        complete = self.not_polynomial == sum(each.size for each in found)
+        return found if complete or self.readings else ()
 
     @property
     def theory(self) -> bool:
@@ -103,13 +108,14 @@ class Result:
 @dataclass(frozen=True, slots=True)
 class Known:
     """The known laws of a network that is too large to search for others, and how many it has in
-    all. reason: what a search would take.
+    all. reason: what a search would take; readings: as for a result.
     """
 
     problem: Problem
     families: Sequence[Family]
     count: LawCount
     reason: str
+    readings: tuple[Reading, ...] = ()
 
     @property
     def listed(self) -> int:
@@ -165,9 +171,23 @@ def abelian_size(laws: AbelianLaws) -> str:
     return f"{what} of the first kind, genus {laws.genus}, {plural(laws.size, 'law')}"
 
 
-def abelian_json(every: Sequence[AbelianLaws]) -> dict[str, Any]:
+def abelian_text(result: Result | Known) -> Iterator[str]:
+    """Yield them, and their values."""
+    for number, laws in enumerate(result.abelian):
+        yield f"{laws.text} = const   ({abelian_size(laws)})"
+        for values, periods in result.readings[number : number + 1]:
+            yield f"  at θ: {_numbers(values)}"
+            for period in periods:
+                yield f"  up to whole multiples of {_numbers(period)}"
+
+
+def _numbers(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:.16g}" for value in values)
+
+
+def abelian_json(result: Result | Known) -> dict[str, Any]:
     """Return them under their key, if there are some."""
-    found = [
+    found: list[dict[str, Any]] = [
         {
             "formula": laws.text,
             "latex": laws.latex,
@@ -175,8 +195,10 @@ def abelian_json(every: Sequence[AbelianLaws]) -> dict[str, Any]:
             "genus": laws.genus,
             "laws": laws.size,
         }
-        for laws in every
+        for laws in result.abelian
     ]
+    for laws, reading in zip(found, result.readings, strict=False):
+        laws |= {"values": reading.values.tolist(), "periods": reading.periods.tolist()}
     return {"abelian": found} if found else {}
 
 

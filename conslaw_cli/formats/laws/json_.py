@@ -49,7 +49,7 @@ def _result(result: Result | Known) -> dict[str, Any]:
             else {}
         ),
         "generators": [_law(law, search) for law in search.generators],
-        **abelian_json(result.abelian),
+        **abelian_json(result),
         **({} if result.rational is None else {"rational": _rational(result)}),
         "basis": None if search.basis is None else [_law(law, search) for law in search.basis],
         "seed": search.seed,

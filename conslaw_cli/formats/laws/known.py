@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from conslaw_cli.formats.laws import Known, abelian_json, abelian_size
+from conslaw_cli.formats.laws import Known, abelian_json, abelian_text
 from conslaw_cli.formats.laws.arrays import Block
 from conslaw_cli.formats.words import label, plural, reason
 from conslaw_cli.networks.known_laws import Family, Form, Part, Sums
@@ -42,7 +42,7 @@ def text_lines(known: Known) -> Iterator[str]:
         yield f"  {named_elsewhere(named)}"
     yield ""
     yield from (f"  {family.text} = const   ({_size(family)})" for family in known.families)
-    yield from (f"  {each.text} = const   ({abelian_size(each)})" for each in known.abelian)
+    yield from (f"  {line}" for line in abelian_text(known))
 
 
 def named_elsewhere(laws: int) -> str:
@@ -108,7 +108,7 @@ def json_value(known: Known) -> dict[str, Any]:
         "complete": None if row.unknown_laws is None else row.unknown_laws == 0,
         "error_bound": row.error_bound,
         "families": families,
-        **abelian_json(known.abelian),
+        **abelian_json(known),
         "seed": row.seed,
         "version": row.version,
         "seconds": row.seconds,

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.formats.laws import Known, Result, abelian_size, degrees, origin, title
+from conslaw_cli.formats.laws import Known, Result, abelian_text, degrees, origin, title
 from conslaw_cli.formats.laws.known import named_elsewhere, text_lines, trained, undecided
 from conslaw_cli.formats.words import label, probability
 from conslaw_cli.laws.formulas import groups, terms
@@ -47,7 +47,7 @@ def _lines(result: Result) -> Iterator[str]:
         f"{formula(law.polynomial, result.search)} = const   ({origin(law, result)})"
         for law in result.others
     ]
-    laws += [f"{each.text} = const   ({abelian_size(each)})" for each in result.abelian]
+    laws += abelian_text(result)
     fractions = (_fraction(quotient, result.search) for quotient in result.quotients)
     laws += (f"{fraction} = const   (rational)" for fraction in fractions)
     if laws:

@@ -18,13 +18,12 @@ from conslaw_cli.lie.theorems.found_laws import found_laws
 from conslaw_cli.lie.theorems.image import image
 from conslaw_cli.lie.theorems.known_laws import known_laws
 from conslaw_cli.lie.theorems.linear_pair import linear_pair
-from conslaw_cli.lie.theorems.listed_laws import listed_laws
+from conslaw_cli.lie.theorems.listed_laws import chain_laws, listed_laws
 from conslaw_cli.lie.theorems.paths import paths
 from conslaw_cli.lie.theorems.segments import segments
 from conslaw_cli.lie.theorems.single_field import single_field
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, Theorem
 from conslaw_cli.lie.theorems.wide_chains import (
-    chain_laws,
     cut_chain,
     full_chain,
     wide_gated_layers,

@@ -11,6 +11,7 @@ from conslaw_cli.lie import chains
 from conslaw_cli.lie.theorems.paths import is_monomial, path_rank
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
+from conslaw_cli.networks.chains import chain as chain_of_layers
 from conslaw_cli.problems.problem import Problem
 from conslaw_cli.problems.records import Bound, LawCount, Trace
 
@@ -157,9 +158,9 @@ def momentum_paths(problem: Problem, evidence: Evidence) -> Proof | None:
     bound = Bound(value, "momentum paths", "proof", None, shown)
     trace = Trace((value,), complete=False)
     timeless = max(0, laws - _timed(problem, charged=False, still=frozen > 0))
-    assert problem.graph is not None
-    assert problem.graph.chain is not None
-    listed = laws + chains.rotations(problem.graph.chain)  # of linear layers that stand still
+    whole = None if problem.graph is None else chain_of_layers(problem.graph)
+    assert whole is not None
+    listed = laws + chains.rotations(whole)  # of linear layers that stand still
     return Proof((bound,), (bound,), laws, trace, spare=True, listed=listed, timeless=timeless)
 
 

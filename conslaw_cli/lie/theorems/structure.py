@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.networks.chains import Chain
+from conslaw_cli.networks.chains import Chain, chain
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.problems.problem import Loss, Problem
@@ -28,7 +28,7 @@ def chain_of(problem: Problem) -> Chain | None:
         found = architecture.chain
     else:
         graph = problem.graph
-        found = None if graph is None else graph.chain
+        found = None if graph is None else chain(graph)
     if found is None or problem.loss is not Loss.CROSS_ENTROPY:
         return found
     *inner, outputs = found.widths

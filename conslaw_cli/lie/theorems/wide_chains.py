@@ -18,11 +18,19 @@ from conslaw_cli.problems.problem import Problem
 from conslaw_cli.problems.records import Bound, LawCount, Trace
 
 
+def _full(problem: Problem) -> Chain | None:
+    """Return a linear chain with a strand from end to end."""
+    chain = _moving(problem)
+    full = chain is not None and all(chain.linear) and chains.full(chain) > 0
+    return chain if full else None
+
+
 @theorem(
     "full chain",
     title="Linear chains with a strand from end to end",
     source="proved in docs/any-width.md",
     needs=Needs.NARROW,
+    whole=lambda problem: _full(problem) is not None,
 )
 def full_chain(problem: Problem, evidence: Evidence) -> Proof | None:
     """Let ``n_0 + n_q > Σ |n_i − n_{i−1}|`` for the widths of a linear chain. Then the known laws
@@ -38,8 +46,7 @@ def full_chain(problem: Problem, evidence: Evidence) -> Proof | None:
     other kinds; docs/any-width.md gives the points, and brackets that span. Where biases are 0,
     brackets with these fields move them in all directions.
     """
-    chain = _moving(problem)
-    if chain is None or not all(chain.linear) or chains.full(chain) < 1:
+    if (chain := _full(problem)) is None:
         return None
     shown = f"{chains.full(chain)} strands of one unit a layer lead from input to output"
     return _complete(problem, chain, "full chain", shown)
@@ -76,7 +83,7 @@ def wide_linear_layers(problem: Problem, evidence: Evidence) -> Proof | None:
     if (row := _counted(evidence, part)) is None:
         return None
     assert row.trace is not None
-    shown = f"{sum(chain.widths) - sum(narrow.widths)} units to spare; {part.name}"
+    shown = f"{sum(chain.widths) - sum(narrow.widths)} units to spare"
     known = problem.state - part.state + (row.known_independent or 0)
     _agree(problem, known, chains.independent(chain) if gradient else known)
     found = _proof([_bounds(row)], 0, shown, "wide linear layers", known)
@@ -113,9 +120,9 @@ def wide_gated_layers(problem: Problem, evidence: Evidence) -> Proof | None:
         return None
     _agree(part, row.known_independent, chains.independent(narrow))
     lower, upper, _ = _bounds(row)
-    more = f"{chain.hidden - narrow.hidden} gated units more than of {part.name}"
+    more = f"{chain.hidden - narrow.hidden} gated units more"
     both = dict.fromkeys((lower.shown, upper.shown))
-    shown = f"{more}, whose laws are complete ({'; '.join(both)})"
+    shown = f"{more} than of a chain whose laws are complete: {'; '.join(both)}"
     return _complete(problem, chain, "wide gated layers", shown, lower.prime)
 
 
@@ -150,33 +157,6 @@ def cut_chain(problem: Problem, evidence: Evidence) -> Proof | None:
     known = chains.independent(chain)
     shown = f"{len(pieces)} pieces between layers of one unit"
     return _proof([each for each in found if each], len(pieces) - 1, shown, "cut chain", known)
-
-
-@theorem(
-    "chain laws",
-    title="Independent known laws of chains, from sizes alone",
-    source="proved in docs/any-width.md",
-    needs=Needs.SIZES,
-)
-def chain_laws(problem: Problem, evidence: Evidence) -> Proof | None:
-    """Let k_i be the units of a linear hidden layer beyond ``n_{i−1} + n_{i+1}``, and beyond one
-    more if it has biases. The gradients of the known laws have rank ``Σ (n_i(n_i + 1)/2 − k_i(k_i +
-    1)/2)`` over the linear hidden layers, and one more for every gated unit: so ``dim Lie(W_φ)(θ)``
-    is at most D less that.
-
-    Hypotheses. A chain under gradient flow and a loss with condition (9), or cross-entropy with one
-    output less.
-
-    Proof. Relations between gradients are symmetric S_i, 0 at input and output, diagonal at gates,
-    with ``U_i S_i = S_{i−1} U_i``. Their eigenspaces split all matrices into blocks, without units
-    at the ends; counting dimensions, generic matrices split off spare units alone, on which S is
-    any symmetric matrix.
-    """
-    if (chain := chain_of(problem)) is None:
-        return None
-    known = chains.independent(chain)
-    bound = Bound(problem.state - known, "chain laws", "proof", None, f"{known} by their sizes")
-    return Proof(upper=(bound,), independent=known)
 
 
 def listed_of(problem: Problem, chain: Chain) -> int | None:
@@ -216,10 +196,14 @@ def _counted(evidence: Evidence, part: Problem) -> LawCount | None:
 
 
 def _bounds(row: LawCount) -> _Bounds:
-    """Return the proved bounds of a row, which meet."""
+    """Return the proved bounds of a row, which meet, and say of which network they are."""
     upper = [bound for bound in row.upper if bound.kind == "proof"]
     meeting = max(row.lower, key=lambda bound: bound.value)
-    return _Bounds(meeting, min(upper, key=lambda bound: bound.value))
+    lower, upper_ = (
+        each._replace(shown=f"{row.name} by {each.method}: {each.shown}")
+        for each in (meeting, min(upper, key=lambda bound: bound.value))
+    )
+    return _Bounds(lower, upper_)
 
 
 def _piece(problem: Problem, evidence: Evidence, piece: Chain, times: int) -> _Bounds | None:

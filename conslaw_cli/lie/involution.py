@@ -1,0 +1,181 @@
+"""Condition (13) of the paper: W_φ is involutive, ``[χ, ψ](θ) ∈ W_φ(θ)`` for all its fields.
+
+Where it holds at generic θ, dim Lie(W_φ)(θ) is the rank of ∂φ(θ): then a flow of θ is one of φ(θ)
+(Prop. 3.7). Brackets are linear in both fields, so it holds if and only if it does for those of two
+components; where it fails, one of these is looked for: first one whose bracket with a random field
+is not in W_φ(θ), then another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from conslaw_cli.algebra.field import Array, Span
+from conslaw_cli.algebra.rings import derivative, lift
+from conslaw_cli.errors import ConslawError, SpecError
+from conslaw_cli.families.formulas.algebraic import components
+from conslaw_cli.families.formulas.custom import CustomMap
+from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.lie import trials
+from conslaw_cli.lie.closure import Sampler
+from conslaw_cli.lie.count import count_laws
+from conslaw_cli.networks.chains import chain
+from conslaw_cli.networks.paths import paths
+from conslaw_cli.problems.problem import Loss, Problem
+from conslaw_cli.problems.records import LawCount
+
+MAX_COMPONENTS = 1000
+"""Of which a bracket that fails is looked for, at most."""
+POINTS = 3
+"""At which the rank of ∂φ is computed before it is believed to be less than dim Lie."""
+
+Fields = Callable[[Array], Array]
+"""Takes jets of θ (batch or 1, D, 2^k) to values of fields (batch, D, 2^k)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Involution:
+    """Whether condition (13) holds at generic θ.
+
+    count: the row of the problem, with dim Lie. rank: that of ∂φ. bracket: two components whose
+    bracket is not in W_φ, where it fails. error_bound: the probability that the answer is wrong,
+    None if it is proved.
+    """
+
+    count: LawCount
+    rank: int
+    bracket: tuple[str, str] | None
+    error_bound: float | None
+
+    @property
+    def holds(self) -> bool:
+        """The answer."""
+        return self.rank == self.count.dim_lie
+
+
+def involution(problem: Problem, *, seed: int = 0, memory: int | None = None) -> Involution:
+    """Decide condition (13) of a φ under gradient flow.
+
+    Where ∂φ reaches the rank dim Lie modulo a prime, or brackets have added nothing, that is a
+    proof if dim Lie is proved. Where it does not, ranks at further points make sure that it has no
+    larger one.
+
+    Raise SpecError for another flow, for fields of one's own and for cross-entropy, under which
+    gradients by φ are not free; ConslawError where dim Lie is not known.
+    """
+    check(problem)
+    count = count_laws(problem, seed=seed, memory=memory)
+    if count.dim_lie is None:
+        raise ConslawError(f"{problem.name}: dim Lie is not known: {count.reason}")
+    if count.involutive:
+        return Involution(count, count.dim_lie, None, count.error_bound)
+    fields, rng, rank, error = problem.fields(), np.random.default_rng(seed), 0, 1.0
+    for _ in range(POINTS):
+        rank = max(rank, _rank(trials.fresh(fields, rng), count.dim_lie))
+        if rank == count.dim_lie:
+            return Involution(count, rank, None, count.error_bound)
+    while error > trials.SURE:
+        again = _rank(trials.fresh(fields, rng), rank + 1)
+        error = error * trials.miss_probability(fields, rank, 1) if again <= rank else 1.0
+        rank = max(rank, again)
+    return Involution(count, rank, _failing(problem, trials.fresh(fields, rng)), error)
+
+
+def check(problem: Problem) -> None:
+    """Raise SpecError unless it is a φ under gradient flow, all gradients by φ being free."""
+    if problem.flow != GRADIENT:
+        raise SpecError(f"flow: expected gradient, got {problem.flow.describe()}")
+    if problem.loss is Loss.CROSS_ENTROPY:
+        raise SpecError(
+            "loss: expected mse or logistic, got cross_entropy, whose gradients sum to"
+            " zero: its φ has an output less"
+        )
+    if problem.graph is None and not isinstance(problem.architecture, CustomMap):
+        raise SpecError(f"{problem.name}: expected a network or a φ, got vector fields")
+
+
+def _rank(sampler: Sampler, enough: int) -> int:
+    """Return the rank of so many random fields at a point."""
+    return sampler.field.rank(sampler.rows(0, enough))
+
+
+@dataclass(frozen=True, slots=True)
+class _Components:
+    """The gradients of φ's components, by name, at a sampler's prime: probes (d, 1 or 2, ·) give
+    each as a field or the difference of two.
+    """
+
+    sampler: Sampler
+    names: Sequence[str]
+    probes: Array
+
+    @classmethod
+    def of(cls, problem: Problem, sampler: Sampler) -> _Components | None:
+        """Return them; None where φ is not written out."""
+        if problem.graph is None:
+            assert isinstance(problem.architecture, CustomMap)
+            names = _names(problem.architecture)
+            return cls(sampler, names, np.eye(len(names))[:, None])
+        if chain(problem.graph) is None:
+            return None
+        found = paths(problem.graph)
+        return cls(sampler, found.names, found.probes)
+
+    def __call__(self, theta: Array) -> Array:
+        """Return the values (d, D, 2^k) of all at jets of θ (1 or d, D, 2^k)."""
+        return self._evaluated(theta, self.probes)
+
+    def one(self, number: int) -> Fields:
+        """Return one of them as a function of jets (batch, D, 2^k)."""
+        return lambda theta: self._evaluated(theta, self.probes[[number] * len(theta)])
+
+    def _evaluated(self, theta: Array, probes: Array) -> Array:
+        fields, field = self.sampler.fields, self.sampler.field
+        parts = [fields.evaluate(field, theta, each) for each in probes.swapaxes(0, 1)]
+        return parts[0] if len(parts) == 1 else field.reduce(parts[0] - parts[1])
+
+
+def _names(phi: CustomMap) -> Sequence[str]:
+    """Return the names of the components that gradients are taken of: constants, and multiples of
+    earlier ones, are none.
+    """
+    graph = phi.algebraic().graph
+    supports, written = graph.supports(), len(phi.components) == len(graph.outputs)
+    moving = [tuple((i, e) for i, e in term.factors if supports[i]) for term in graph.outputs]
+    places = [moving.index(term.factors) for term in components(graph)]
+    return [phi.components[place] if written else f"φ[{place + 1}]" for place in places]
+
+
+def _failing(problem: Problem, sampler: Sampler) -> tuple[str, str] | None:
+    """Return two components whose bracket is not in W_φ(θ) at the sampler's point; None where they
+    are not written out, or too many.
+    """
+    every = _Components.of(problem, sampler)
+    if every is None or len(every.names) > MAX_COMPONENTS:
+        return None
+    span = Span(sampler.field)
+    span.add(every(sampler.theta)[..., 0])
+    outside = span.nullspace(sampler.fields.dimension).T
+    probe = sampler.fields.sample(sampler.field, sampler.rng, 1)
+
+    def chance(theta: Array) -> Array:
+        rows = np.repeat(probe, len(theta), axis=0)
+        return sampler.fields.evaluate(sampler.field, theta, rows)
+
+    first = _first(sampler, every, chance, outside)
+    second = _first(sampler, every, every.one(first), outside)
+    names = every.names
+    return names[min(first, second)], names[max(first, second)]
+
+
+def _first(sampler: Sampler, every: Fields, one: Fields, outside: Array) -> int:
+    """Return the number of the first of some fields whose bracket with one has a value outside of
+    W_φ(θ), all of which ``outside`` (D, ·) annihilates.
+    """
+    field, theta = sampler.field, sampler.theta
+    moved = derivative(every(lift(theta, one(theta))))
+    brackets = field.reduce(moved - derivative(one(lift(theta, every(theta)))))
+    return int(field.matmul(brackets[..., 0], outside).any(axis=1).argmax())

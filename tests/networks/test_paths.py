@@ -1,0 +1,75 @@
+"""φ of chains, written out: against the network itself, its gradients and plain products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conslaw_cli import MLP, Layers, SpecError
+from conslaw_cli.algebra.rings import Exact
+from conslaw_cli.networks.gradients import GradientFields
+from conslaw_cli.networks.operations.convolution import Convolution
+from conslaw_cli.networks.paths import MAX_PATHS, paths
+
+NETWORKS: list[tuple[Any, ...]] = [
+    ((2, 3, 2), "relu"),
+    ((2, 2, 3, 1), "relu", "all"),
+    ((2, 3, 2), "linear", "all"),
+    ((1, 2, 2, 1), "linear"),
+    ((2, 2, 2, 2), ("linear", "relu"), "hidden"),
+    ((2, 2, 2, 2, 1), ("relu", "linear", "relu"), "all"),
+    ((2, 3), "relu", "all"),
+]
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=str)
+def test_its_gradients_are_those_of_the_probes_and_span_the_fields(
+    network: tuple[Any, ...],
+) -> None:
+    architecture, rng = MLP(*network), np.random.default_rng(0)
+    graph, theta = architecture.graph, rng.normal(size=(1, architecture.parameters))
+    phi, fields = paths(graph), GradientFields(graph)
+    many = fields.gradient(Exact(), theta, rng.normal(size=(60, graph.probe_size)))
+    with_first, without = (fields.gradient(Exact(), theta, phi.probes[:, k]) for k in (0, 1))
+    jacobian = phi.jacobian(theta[0])
+    assert jacobian == pytest.approx(with_first - without)
+    rank = np.linalg.matrix_rank(many)
+    assert np.linalg.matrix_rank(jacobian) == rank
+    assert np.linalg.matrix_rank(np.concatenate([jacobian, many])) == rank
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=str)
+def test_its_jacobian_is_that_of_its_values(network: tuple[Any, ...]) -> None:
+    architecture = MLP(*network)
+    phi, theta = paths(architecture.graph), np.linspace(0.5, 1.5, architecture.parameters)
+    shifts = 1e-5 * np.eye(len(theta))
+    slopes = [(phi.values(theta + e) - phi.values(theta - e)) / 2e-5 for e in shifts]
+    assert phi.jacobian(theta) == pytest.approx(np.array(slopes).T, abs=1e-8)
+    assert len(set(phi.names)) == len(phi.names)
+
+
+def test_a_linear_network_has_the_entries_of_the_product() -> None:
+    rng = np.random.default_rng(1)
+    a, b, c = (rng.normal(size=shape) for shape in ((2, 3), (3, 2), (2, 2)))
+    phi = paths(MLP((2, 3, 2, 2), "linear").graph)
+    theta = np.concatenate([each.ravel() for each in (a, b, c)])
+    assert phi.values(theta) == pytest.approx((a @ b @ c).ravel())
+    assert phi.names == ("x[1]→y[1]", "x[1]→y[2]", "x[2]→y[1]", "x[2]→y[2]")
+    assert phi.monomials() is None
+
+
+def test_a_relu_network_has_a_product_for_every_path() -> None:
+    phi = paths(MLP((1, 2, 1), "relu", "all").graph)
+    assert phi.values(np.array([2.0, 3, 5, 7, 11, 13, 17])).tolist() == [22, 39, 55, 91, 17]
+    assert phi.names[0] == "U1[1,1]·U2[1,1]"
+    assert phi.monomials() == [(0, 4), (1, 5), (2, 4), (3, 5), (6,)]
+
+
+def test_what_is_not_written_out() -> None:
+    convolution = Layers((1, 4), (Convolution(1, (2,), (1,)),))
+    with pytest.raises(SpecError, match="expected a chain of dense layers"):
+        paths(convolution.graph)
+    with pytest.raises(SpecError, match=f"at most {MAX_PATHS:,} paths, got 1,000,000"):
+        paths(MLP((100, 100, 100)).graph)

@@ -47,7 +47,7 @@ def asking(command: F) -> F:
             multiple=True,
             callback=lambda _, __, each: ",".join(each) if each else None,
             metavar="NAME=SHAPE",
-            help='An array in --phi: "W2*W1" with --array W1=3x2 and --array W2=2x3.',
+            help='An array in --phi or --fields: "W2*W1" with --array W1=3x2 and --array W2=2x3.',
         ),
         click.option(
             "--constant",
@@ -114,7 +114,7 @@ def asked(
         ("--loss", loss, "--widths or --phi"),
         ("--flow", flow, "--widths, --phi or --fields"),
         ("--name", name, "--widths, --phi or --fields"),
-        ("--array", array, "--phi"),
+        ("--array", array, "--phi or --fields"),
         ("--constant", constant, "--phi or --fields"),
         ("--outputs", outputs, "--phi"),
         ("--variables", variables, "--phi or --fields"),

@@ -101,12 +101,12 @@ def formula(
 
     label = "" if name is None else name
     given = () if variables is None else tuple(each.strip() for each in variables.split(","))
+    shapes = tuple(_shapes(arrays).items()) if arrays is not None else ()
     if phi is None:
         assert fields is not None
         rows = _split("--fields", listed_fields, fields)
-        return CustomFields(given, rows, label, _constants(constants))
+        return CustomFields(given, rows, label, _constants(constants), shapes)
     components = _split("--phi", listed, phi)
-    shapes = tuple(_shapes(arrays).items()) if arrays is not None else ()
     word = "mse" if loss is None else _word(loss, LOSSES)
     read = () if outputs is None else width_list(outputs)
     if outputs is not None and not read:

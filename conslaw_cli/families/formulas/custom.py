@@ -43,10 +43,12 @@ from conslaw_cli.families.formulas.inputs import (
     checked_names,
     checked_outputs,
     described,
+    described_arrays,
     expressions,
     label,
     listed,
     meanings,
+    outline,
     shortened,
     with_prefix,
 )
@@ -57,7 +59,6 @@ from conslaw_cli.families.mlp import LOSSES
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph as Network
 from conslaw_cli.networks.known_laws import Laws
-from conslaw_cli.networks.operation import show
 
 _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*\b(?!\s*\()")
 """A variable: functions stand before parentheses."""
@@ -179,9 +180,7 @@ class CustomMap(GivenByFormulas):
             "variables": list(self.variables),
             "components": list(self.components),
         }
-        if self.arrays:
-            phi["arrays"] = {name: list(shape) for name, shape in self.arrays}
-        phi |= described(self.constants)
+        phi |= described_arrays(self.arrays) | described(self.constants)
         if self.outputs:
             phi["outputs"] = list(self.outputs)
         return {"phi": phi} if self.loss == "mse" else {"phi": phi, "loss": self.loss}
@@ -192,10 +191,7 @@ class CustomMap(GivenByFormulas):
 
     def outline(self) -> list[tuple[str, str, int]]:
         """Return the arrays, the variables and the components."""
-        rows = [(f"array {name}", show(shape), prod(shape)) for name, shape in self.arrays]
-        if self.variables:
-            size = len(self.variables)
-            rows.append((f"variables {shortened(', '.join(self.variables))}", str(size), size))
+        rows = outline(self.arrays, self.variables)
         return [*rows, *((f"component {shortened(text)}", "1", 0) for text in self.components)]
 
     def parts(self) -> Sequence[tuple[CustomMap, int]]:

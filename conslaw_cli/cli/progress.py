@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from conslaw_cli.problems.records import LawCount
-    from conslaw_cli.sweeps.sweep import Job
+    from conslaw_cli.sweeps.jobs import Job
 
 SHOW_AFTER = 1.0
 """Seconds, estimated or gone by, from which a bar is of use."""

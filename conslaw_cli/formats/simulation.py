@@ -15,9 +15,12 @@ from conslaw_cli.simulation.simulate import Simulation
 
 _HEADS = ("optimizer", "steps", "time", "loss", "what", "laws", "moved", "had to", "difference")
 _LEFT = (0, 3, 4)
+ROUNDING = 1e-12
 _REMARKS = {
     What.LAW: "moved: the largest change of a law of the family, at any step, relative to"
     " |θ|ᵀ|S||θ|; had to: as is known beforehand; difference: the largest between the two.",
+    What.INTEGRAL: "Abelian integrals, laws that are no polynomials, are measured by their period;"
+    " where branch points coincide they are not evaluated (docs/abelian.md).",
     What.RESIDUAL: "r = θᵀSm, m Adam's mean of gradients; it is predicted, as no law is.",
     What.CHARGE: "J = ⟨V, Aθ⟩, V the momentum buffer, goes down by the factor μ a step; it is 0"
     " where the first gradient is the first buffer, as PyTorch has it.",
@@ -55,14 +58,22 @@ def _rows(run: Run) -> Iterator[tuple[str, ...]]:
     if not run.watches:
         yield (*front, "no known laws", "0", "", "", "")
     for watch in run.watches:
-        numbers = (watch.moved, watch.expected, watch.error)
-        shown = ("" if number is None else f"{number:.1e}" for number in numbers)
-        yield (*front, _named(watch), str(watch.values.shape[1]), *shown)
+        numbers = map(_number, (watch.moved, watch.expected, watch.error))
+        yield (*front, _named(watch), str(watch.values.shape[1]), *map(_shown, numbers))
         front = ("", "", "", "")
 
 
+def _shown(number: float | None) -> str:
+    """Return a number in two digits; below ROUNDING no digit means anything."""
+    if not number:
+        return "" if number is None else "0"
+    return f"{number:.1e}" if not number <= ROUNDING else f"≤ {ROUNDING:g}"
+
+
 def _named(watch: Watch) -> str:
-    before = {What.LAW: "", What.RESIDUAL: "r of ", What.CHARGE: "J = "}[watch.what]
+    before = {What.LAW: "", What.INTEGRAL: "", What.RESIDUAL: "r of ", What.CHARGE: "J = "}[
+        watch.what
+    ]
     return before + watch.text
 
 

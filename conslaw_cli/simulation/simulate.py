@@ -13,6 +13,7 @@ from conslaw_cli.errors import MemoryBudgetError, SpecError
 from conslaw_cli.flows.friction import Friction
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.flows.momentum import Momentum
+from conslaw_cli.laws.abelian import abelian_laws
 from conslaw_cli.networks.known_laws import join
 from conslaw_cli.problems.problem import Architecture, Problem
 from conslaw_cli.simulation.data import Given, named, objective, taken
@@ -140,6 +141,7 @@ class Simulation:
 
     def _flow(self, laws: Forms, progress: Progress) -> None:
         run = Run("flow", None, [Watched(What.LAW, laws)])
+        run.integrals = abelian_laws(self.problem)
         self.runs.append(run)
         span = self.training.steps * self.training.lr
         times = np.linspace(0, span, min(self.training.steps, RECORDS) + 1).tolist()
@@ -157,6 +159,7 @@ class Simulation:
             observer = OfSGD(method, laws, self._charges(method), self.theta, buffer)
             carried = Carried(buffer)
         run = Run(name, method, observer.watched)
+        run.integrals = abelian_laws(self.problem)
         self.runs.append(run)
         batches = Batches(self.objective.samples, training.batch, training.seed)
         trainer = Trainer(run, self.objective, observer)

@@ -171,9 +171,10 @@ def integrated(
     state: Vector,
     times: Sequence[float],
     tolerance: float,
+    hold: float,
     progress: Progress,
 ) -> None:
-    """Integrate a flow to times after its beginning."""
+    """Integrate a flow to times after its beginning; hold: see :func:`integrate`."""
     (laws,) = run.watched
     span = times[-1]
 
@@ -184,7 +185,7 @@ def integrated(
         return held
 
     ends = [motion.begin + t for t in times]
-    solution = integrate(motion.field, state, ends, tolerance, frozen)
+    solution = integrate(motion.field, state, ends, tolerance, frozen, hold)
     start, _ = laws.forms.values(motion.coordinates(motion.begin, state))
     try:
         for number, time in enumerate(times):

@@ -76,6 +76,12 @@ class Training:
         if not (math.isfinite(self.lr) and self.lr > 0):
             raise SpecError(f"lr: expected a positive number, got {self.lr}")
 
+    @property
+    def hold(self) -> float:
+        """For how long gates are held where the flow slides along their borders."""
+        span = self.steps * self.lr
+        return min(span / 2000, max(10 * self.lr, span / 50_000))
+
     def optimizer(self, name: str) -> Optimizer:
         """Return the optimizer of a name. Raise SpecError if a number does not fit it."""
         decay = self.weight_decay
@@ -145,8 +151,8 @@ class Simulation:
         self.runs.append(run)
         span = self.training.steps * self.training.lr
         times = np.linspace(0, span, min(self.training.steps, RECORDS) + 1).tolist()
-        tolerance = self.training.tolerance
-        integrated(run, self._motion, self.objective, self._state, times, tolerance, progress)
+        tolerance, hold = self.training.tolerance, self.training.hold
+        integrated(run, self._motion, self.objective, self._state, times, tolerance, hold, progress)
 
     def _steps(self, name: str, method: Optimizer, laws: Forms, progress: Progress) -> None:
         training, buffer = self.training, self._buffer

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Self
 
-from conslaw_cli import checks
 from conslaw_cli.algebra.expansion import Derivations, Expansion
 from conslaw_cli.families.formulas import expansion, functions
 from conslaw_cli.families.formulas.algebraic import AlgebraicFields, prove_independence
@@ -16,9 +15,10 @@ from conslaw_cli.families.formulas.terms import DependentError
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws, join
+from conslaw_cli.problems.losses import Free
 
 
-class GivenByFormulas:
+class GivenByFormulas(Free):
     """Fields that are no network and have no known laws, until a family says otherwise."""
 
     __slots__ = ()
@@ -127,16 +127,6 @@ class GivenByFormulas:
     def listed_names(self) -> tuple[str, ...]:
         """The names of the variables, and of constants."""
         return (*self.names.listed(), *self.names.listed(constants=True))
-
-    @property
-    def loss(self) -> str:
-        """Squared error: every direction of the image of φ is free."""
-        return "mse"
-
-    def under(self, loss: str) -> Self:
-        """Return itself. Raise SpecError for another loss."""
-        checks.choice("loss", loss, (self.loss,))
-        return self
 
     @property
     def scope(self) -> None:

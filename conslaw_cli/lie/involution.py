@@ -23,7 +23,7 @@ from conslaw_cli.lie import trials
 from conslaw_cli.lie.closure import Sampler
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks.chains import chain
-from conslaw_cli.networks.paths import paths
+from conslaw_cli.networks.paths import Entries, Paths, paths
 from conslaw_cli.problems.problem import Loss, Problem
 from conslaw_cli.problems.records import LawCount
 
@@ -115,13 +115,17 @@ class _Components:
     @classmethod
     def of(cls, problem: Problem, sampler: Sampler) -> _Components | None:
         """Return them; None where φ is not written out."""
-        if problem.graph is None:
-            assert isinstance(problem.architecture, CustomMap)
-            names = _names(problem.architecture)
+        graph, architecture = problem.graph, problem.architecture
+        if graph is None:
+            assert isinstance(architecture, CustomMap)
+            names = _names(architecture)
             return cls(sampler, names, np.eye(len(names))[:, None])
-        if chain(problem.graph) is None:
+        if chain(graph) is not None:
+            found: Paths | Entries = paths(graph)
+        elif isinstance(architecture, CustomMap):
+            found = Entries.of(graph)
+        else:
             return None
-        found = paths(problem.graph)
         return cls(sampler, found.names, found.probes)
 
     def __call__(self, theta: Array) -> Array:

@@ -121,6 +121,12 @@ def test_components_of_formulas_have_the_names_they_are_given() -> None:
     assert involution(Problem(matrices)).bracket == ("φ[1]", "φ[2]")
 
 
+def test_formulas_that_are_networks_have_numbered_entries() -> None:
+    shapes = dict.fromkeys("ABCD", (2, 2))
+    found = involution(Problem(CustomMap((), ("A*B + C*D",), arrays=shapes)))
+    assert (found.holds, found.bracket) == (False, ("φ[1]", "φ[2]"))
+
+
 def test_networks_that_are_no_chains_are_decided_but_not_written_out() -> None:
     layers = (Convolution(1, (2,), (1,)), Convolution(2, (2,), (1,)))
     found = involution(Problem(Layers((1, 4), layers)))

@@ -6,15 +6,18 @@ Nothing here has a place for every parameter or entry of a matrix, so that width
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from conslaw_cli.flows.kept import Kept
+from conslaw_cli.flows.metrics import Metric
+from conslaw_cli.flows.names import Arrays
 from conslaw_cli.formats.laws import Known, abelian_json, abelian_text
 from conslaw_cli.formats.laws.arrays import Block
 from conslaw_cli.formats.words import label, plural, reason
-from conslaw_cli.networks.known_laws import Family, Form, Part, Sums
+from conslaw_cli.networks.known_laws import Correlations, Family, Form, Part, Sums
 from conslaw_cli.problems.records import LawCount
 
 
@@ -28,6 +31,14 @@ def trained(known: Known) -> list[Block]:
     assert known.problem.graph is not None
     every = known.problem.graph.arrays
     return [Block(a.name, a.entries.start, a.shape) for a in every if a.trainable]
+
+
+def moving(known: Known) -> list[Block]:
+    """Return the arrays of velocities, if laws are functions of them."""
+    if known.problem.state <= known.problem.parameters + 1:
+        return []
+    arrays = Arrays.of(known.problem.architecture)
+    return [replace(block, name=arrays.velocity(block.name)) for block in trained(known)]
 
 
 # ---- text, TeX, JSON
@@ -165,21 +176,92 @@ def _in_order(lines: np.ndarray[Any, Any]) -> bool:
     return bool((np.diff(lines.ravel()) == 1).all())
 
 
-def _numpy(family: Family, blocks: Mapping[str, Block]) -> str:
-    """Return an expression of a family's laws, a vector."""
+def _numpy(family: Family, blocks: Mapping[str, Block], moved: Mapping[str, Block]) -> str:
+    """Return an expression of a family's laws, a vector. moved: the velocities of each array."""
+    if not isinstance(family, Kept):
+        return _vector(family, blocks)
+    metrics, base = dict(family.metrics), family.base
+    if isinstance(base, Correlations):
+        code = _correlations(base, family.numbers or (1, 1))
+    elif isinstance(base, Form) and family.moving:
+        code = _charges(base, family.numbers, blocks, moved)
+    else:
+        code = _vector(base, moved if family.moving else blocks, metrics)
+    if family.beside:
+        return f"{_divided(family, blocks)} + {family.beside} * {_array(_vector(base, moved))}"
+    return f"{family.factor.code} * ({_array(code)})" if family.factor.code else code
+
+
+def _array(code: str) -> str:
+    """Return the code of a vector as one of an array: lists are not multiplied."""
+    return f"np.array({code})" if code.startswith("[") else code
+
+
+def _divided(family: Kept, blocks: Mapping[str, Block]) -> str:
+    """Return an expression of parameters that do not move, or of sums of them, divided by rates."""
+    rates, base = dict(family.rates), family.base
+    if isinstance(base, Sums) or not rates:
+        rate = f"({1 / rates[base.array]}) * " if rates and isinstance(base, Sums) else ""
+        return rate + _array(_vector(base, blocks))
+    parts = [f"({1 / rates.get(name, 1)}) * {name}.ravel()" for name in blocks]
+    return f"np.concatenate([{', '.join(parts)}])"
+
+
+def _vector(
+    family: Family, blocks: Mapping[str, Block], metrics: Mapping[str, Metric] | None = None
+) -> str:
+    """Return an expression of laws of gradient flow, of functions of what has a metric."""
+    metrics = metrics or {}
     if isinstance(family, Sums):
+        name = blocks[family.array].name
+        name = metrics[family.array].code(name, False) if family.array in metrics else name
+        name = f"({name})" if family.array in metrics else name
         if not family.matrix:
-            return f"[{family.array}.sum()]"
-        return f"{family.array}.reshape({family.rows}, -1).sum(axis=1)"
+            return f"[{name}.sum()]"
+        return f"{name}.reshape({family.rows}, -1).sum(axis=1)"
+    if isinstance(family, Correlations):
+        return _correlations(family, (1, 1))
     if not isinstance(family, Form):
-        return "theta"
+        return "theta" if all(name == block.name for name, block in blocks.items()) else "velocity"
     code = {"diagonal": _squares, "scalar": _total}.get(family.kind, _gram)
-    total = _sum([(part.factor, code(part, blocks[part.array])) for part in family.parts])
+    total = _sum(
+        [
+            (part.factor, code(part, blocks[part.array], metrics.get(part.array)))
+            for part in family.parts
+        ]
+    )
     if family.kind == "full":
         return f"({total})[np.triu_indices({family.units})]"
     if family.within:
         return f"({total})[np.nonzero(np.triu({_mask(family)}))]"
     return f"[{total}]" if family.kind == "scalar" else total
+
+
+def _charges(
+    form: Form, numbers: Sequence[int], blocks: Mapping[str, Block], moved: Mapping[str, Block]
+) -> str:
+    """Return an expression of ``Σ M Nᵀ − N Mᵀ``, the entries above the diagonal."""
+    others = form.parts[::-1] if numbers else form.parts
+    terms = []
+    for number, part, other in zip(numbers or [1] * len(others), form.parts, others, strict=True):
+        own = _view(part, blocks[part.array])
+        velocity = _view(other._replace(skip=False), moved[other.array])
+        code = f"{_rows(own)} @ {_rows(velocity, True)} - {_rows(velocity)} @ {_rows(own, True)}"
+        terms.append((number, code if number == 1 else f"({code})"))
+    mask = f"[np.nonzero(np.triu({_mask(form)}, 1))]" if form.within else ""
+    return f"({_sum(terms)}){mask or f'[np.triu_indices({form.units}, 1)]'}"
+
+
+def _rows(view: _View, transposed: bool = False) -> str:
+    return view.code + ".T" * (view.turned is not transposed)
+
+
+def _correlations(family: Correlations, numbers: Sequence[int]) -> str:
+    """Return an expression of differences of autocorrelations; half of one of half a circle."""
+    codes = [f"{name}.ravel() @ np.roll({name}.ravel(), -lag)" for name in family.names]
+    total = _sum([(numbers[0], codes[0]), (-numbers[1], codes[1])])
+    half = f" / (1 + (2 * lag == {family.length}))"
+    return f"[({total}){half} for lag in range(1, {family.size + 1})]"
 
 
 def _mask(family: Form) -> str:
@@ -190,25 +272,32 @@ def _mask(family: Form) -> str:
     return f"np.equal.outer(*2 * [{labels}])"
 
 
-def _gram(part: Part, array: Block) -> str:
+def _gram(part: Part, array: Block, metric: Metric | None = None) -> str:
     view = _view(part, array)
     if len(array.shape) == 1 and part.width == 1:
         return f"np.outer({array.name}, {array.name})"
     return f"{view.code}.T @ {view.code}" if view.turned else f"{view.code} @ {view.code}.T"
 
 
-def _squares(part: Part, array: Block) -> str:
+def _squares(part: Part, array: Block, metric: Metric | None = None) -> str:
+    if part.linear and len(array.shape) > 1:
+        return _function(f"np.diag({array.name})", metric, False)
     if len(array.shape) == 1 and part.width == 1:
-        return array.name + "**2" * (not part.linear)
+        return _function(array.name, metric, not part.linear)
     view = _view(part, array)
-    power = "" if part.linear else "**2"
-    return f"({view.code}{power}).sum(axis={0 if view.turned else 1})"
+    function = _function(view.code, metric, not part.linear)
+    return f"({function}).sum(axis={0 if view.turned else 1})"
 
 
-def _total(part: Part, array: Block) -> str:
-    if part.linear:
-        return f"{array.name}.sum()"
-    return f"({_view(part, array).code}**2).sum()"
+def _total(part: Part, array: Block, metric: Metric | None = None) -> str:
+    code = array.name if part.linear else _view(part, array).code
+    return f"({_function(code, metric, not part.linear)}).sum()"
+
+
+def _function(code: str, metric: Metric | None, square: bool) -> str:
+    if metric is not None:
+        return metric.code(code, square)
+    return code + "**2" * square
 
 
 def _sum(terms: Sequence[tuple[int, str]]) -> str:
@@ -223,7 +312,8 @@ def _sum(terms: Sequence[tuple[int, str]]) -> str:
 def code_of(known: Known) -> list[str]:
     """Return NumPy expressions of all families."""
     blocks = {block.name: block for block in trained(known)}
-    return [_numpy(family, blocks) for family in known.families]
+    moved = dict(zip(blocks, moving(known), strict=False))
+    return [_numpy(family, blocks, moved) for family in known.families]
 
 
 def sympy_script(known: Known, suffix: str) -> Iterator[str]:

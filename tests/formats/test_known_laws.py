@@ -6,7 +6,6 @@ import json
 import re
 import time
 import tracemalloc
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -20,9 +19,11 @@ from conslaw_cli.families.layers import Branch, Layers
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.flows.decay import Decay
 from conslaw_cli.flows.friction import Friction
+from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.metrics import Power
 from conslaw_cli.flows.mirror import Mirror, Shorthand
 from conslaw_cli.flows.momentum import Momentum
+from conslaw_cli.flows.names import Arrays
 from conslaw_cli.formats.laws import NAMES, Known, render
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks.graph import Graph
@@ -177,12 +178,7 @@ def test_the_function_changes_as_the_laws_of_a_flow_do(network: Any, flow: Any) 
     """In the coordinates of the laws: θ, p and s; q; θ, Y and η. Squares of I + U have a constant
     besides; positions are divided by rates, or multiplied by their denominators.
     """
-    names = [array.name for array in network.graph.arrays]
-    if isinstance(flow, Mirror):
-        flow = replace(flow, metric=tuple(each for each in flow.metric if each[0] in names))
-    if isinstance(flow, Mirror):
-        flow = replace(flow, rates=tuple(each for each in flow.rates if each[0] in names))
-    problem = Problem(network, flow)
+    problem = Problem(network, fitting(flow, network))
     scope: dict[str, Any] = {}
     exec(render("python", [known(problem)]), scope)
     rng, laws = np.random.default_rng(0), problem.laws()
@@ -194,6 +190,62 @@ def test_the_function_changes_as_the_laws_of_a_flow_do(network: Any, flow: Any) 
     if not isinstance(problem.flow, Momentum) or problem.flow.metric is None:
         scale = 2 if getattr(problem.flow, "friction", None) is Friction.NESTEROV else 1
         assert set(np.round(ratios[0], 9)) <= {1, 1 / scale}
+
+
+@pytest.mark.parametrize("flow", FLOWS, ids=str)
+@pytest.mark.parametrize(  # symbols in groups have an order of their own; SymPy fails at (I + U)ᵀV
+    "network",
+    [each for each in MOVING if not re.search("groups|residual", each.name)],
+    ids=lambda each: each.name,
+)
+def test_the_matrices_are_what_the_function_computes(network: Any, flow: Any) -> None:
+    problem = Problem(network, fitting(flow, network))
+    result = known(problem)
+    given, _ = states(problem, np.random.default_rng(0))
+    scope: dict[str, Any] = {}
+    exec(render("python", [result]), scope)
+    function = scope["laws"]
+    wanted, point = function(*given), dict(zip(function.__code__.co_varnames, given, strict=False))
+    exec(render("sympy", [result]), scope)
+    found = []
+    for law, family in zip(scope["laws"], result.families, strict=True):
+        matrix = np.array(_at(law, problem, point).tolist()).astype(float)
+        base = family.base if isinstance(family, Kept) else family
+        picked: Any = ...
+        if isinstance(base, Form) and base.blocks:
+            labels = np.repeat(range(len(base.blocks)), base.blocks)
+            shift = int(isinstance(family, Kept) and family.moving)
+            picked = np.nonzero(np.triu(np.equal.outer(labels, labels), shift))
+        found += matrix[picked].ravel().tolist()
+    np.testing.assert_allclose(found, wanted, rtol=1e-9)
+
+
+def _at(law: Any, problem: Problem, point: dict[str, Any]) -> Any:
+    """Evaluate an expression: symbols stand for arrays, read by rows or by columns."""
+    arrays = Arrays.of(problem.architecture)
+    numbers = {name: value for name, value in point.items() if isinstance(value, float)}
+    given: dict[Any, Any] = {sympy.Symbol(name): value for name, value in numbers.items()}
+    for symbol in law.atoms(sympy.MatrixSymbol):
+        name = re.sub("_(read|written)$", "", symbol.name)
+        flat = point.get(name)
+        for array in arrays.every:
+            if array.name == name:
+                flat = point["theta"][array.entries]
+            elif arrays.velocity(array.name) == name:
+                flat = point["velocity"][array.entries]
+        assert flat is not None
+        given[symbol] = sympy.Matrix(flat.reshape(symbol.shape).tolist())
+    value = law.subs(given).doit()
+    return value if isinstance(value, sympy.MatrixBase) else sympy.Matrix([[value]])
+
+
+def fitting(flow: Any, network: Any) -> Any:
+    """Return a flow without the arrays that a network has not."""
+    if not isinstance(flow, Mirror):
+        return flow
+    names = {array.name for array in network.graph.arrays}
+    metric = tuple(each for each in flow.metric if each[0] in names)
+    return Mirror(metric, tuple(each for each in flow.rates if each[0] in names))
 
 
 def states(problem: Problem, rng: np.random.Generator) -> tuple[list[Any], np.ndarray[Any, Any]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -319,42 +319,134 @@ def code_of(known: Known) -> list[str]:
 def sympy_script(known: Known, suffix: str) -> Iterator[str]:
     """Yield the lines of a script that defines a list of matrix expressions."""
     blocks = {block.name: block for block in trained(known)}
-    symbols = dict[str, tuple[int, int]]()
-    laws = [(_symbolic(family, blocks, symbols), _size(family)) for family in known.families]
+    moved = dict(zip(blocks, moving(known), strict=False))
+    symbols, arguments = _Symbols(blocks, moved, {}), known.coordinates.arguments
+    laws = [(_symbolic(family, symbols), _size(family)) for family in known.families]
     yield f"# {title(known)}"
-    for name, (rows, columns) in symbols.items():
+    if arguments:
+        yield f'{", ".join(arguments)}, = symbols("{" ".join(arguments)},")'
+    for name, (rows, columns) in symbols.shapes.items():
         yield f'{name} = MatrixSymbol("{name}", {rows}, {columns})'
     yield f"laws{suffix} = ["
     yield from (f"    {code},  # {size}" for code, size in laws)
     yield "]"
 
 
-def _symbolic(
-    family: Family, blocks: Mapping[str, Block], symbols: dict[str, tuple[int, int]]
-) -> str:
-    if isinstance(family, Sums):
-        symbols[family.array] = (family.rows, family.columns)
-        return f"{family.array}*OneMatrix({family.columns}, 1)"
-    if not isinstance(family, Form):
-        symbols["theta"] = (family.size, 1)
-        return "theta"
-    terms = [(part.factor, _term(family, part, blocks, symbols)) for part in family.parts]
-    if family.within:
-        labels = [k for k, n in enumerate(family.within) for _ in range(n)]
-        mask = f"Matrix({family.units}, {family.units}, lambda i, j: int(b[i] == b[j]))"
+class _Symbols(NamedTuple):
+    """Arrays, those of velocities by the names of what they are that of, and the shapes of the
+    symbols that occur.
+    """
+
+    blocks: Mapping[str, Block]
+    moved: Mapping[str, Block]
+    shapes: dict[str, tuple[int, int]]
+
+    def matrix(self, part: Part, moving: bool = False) -> tuple[str, str]:
+        """Return the matrix of a part with the units as rows, or that of its velocities, and the
+        transposed one.
+        """
+        part = part._replace(skip=part.skip and not moving)
+        view = _view(part, (self.moved if moving else self.blocks)[part.array])
+        self.shapes[part.array if part.skip else view.name] = view.shape
+        both = view.name, f"{view.name}.T"
+        return both[::-1] if view.turned else both
+
+    def sums(self, family: Family, moving: bool, metric: Metric | None = None) -> str:
+        """Return row sums, or all parameters."""
+        if not isinstance(family, Sums):
+            name, shape = "velocity" if moving else "theta", (family.size, 1)
+            self.shapes[name] = shape
+            return name
+        name = (self.moved if moving else self.blocks)[family.array].name
+        self.shapes[name] = (family.rows, family.columns)
+        return f"{_applied(name, metric, False)}*OneMatrix({family.columns}, 1)"
+
+
+def _symbolic(family: Family, symbols: _Symbols) -> str:
+    kept = family if isinstance(family, Kept) else Kept(family, *_named(family))
+    base, metrics = kept.base, dict(kept.metrics)
+    if isinstance(base, Correlations):
+        code = _symbolic_correlations(base, kept.numbers or (1, 1), symbols)
+    elif isinstance(base, Form):
+        code = _symbolic_form(base, kept, metrics, symbols)
+    else:
+        metric = metrics.get(base.array) if isinstance(base, Sums) else None
+        code = symbols.sums(base, kept.moving, metric)
+    if kept.beside:
+        divided = _divided_symbols(kept, code, symbols)
+        return f"{divided} + {kept.beside}*{symbols.sums(base, True)}"
+    return f"{kept.factor.code}*({code})" if kept.factor.code else code
+
+
+def _divided_symbols(kept: Kept, code: str, symbols: _Symbols) -> str:
+    """Return sums, or all parameters, divided by the rates of their arrays."""
+    rates = dict(kept.rates)
+    if not rates:
+        return code
+    if isinstance(kept.base, Sums):
+        return f"({1 / rates[kept.base.array]})*{code}"
+    parts = [
+        f"[({1 / rates.get(name, 1)})*{code}[i, 0] for i in range({block.start}, {block.stop})]"
+        for name, block in symbols.blocks.items()
+    ]
+    return f"Matrix({' + '.join(parts)})"
+
+
+def _named(family: Family) -> tuple[str, str, str, int]:
+    return family.text, family.latex, family.shape, family.size
+
+
+def _symbolic_form(form: Form, kept: Kept, metrics: Mapping[str, Metric], symbols: _Symbols) -> str:
+    if kept.moving:
+        others = form.parts[::-1] if kept.numbers else form.parts
+        numbers = kept.numbers or [1] * len(others)
+        pairs = zip(numbers, form.parts, others, strict=True)
+        terms = [(n, _commutator(part, other, symbols)) for n, part, other in pairs]
+    else:
+        terms = [
+            (part.factor, _term(form, part, metrics.get(part.array), symbols))
+            for part in form.parts
+        ]
+    if form.within:
+        labels = [k for k, n in enumerate(form.within) for _ in range(n)]
+        mask = f"Matrix({form.units}, {form.units}, lambda i, j: int(b[i] == b[j]))"
         return f"HadamardProduct({_sum(terms)}, (lambda b: {mask})({labels}))"
-    return f"Trace({_sum(terms)})" if family.kind == "scalar" else _sum(terms)
+    return f"Trace({_sum(terms)})" if form.kind == "scalar" else _sum(terms)
 
 
-def _term(
-    family: Form, part: Part, blocks: Mapping[str, Block], symbols: dict[str, tuple[int, int]]
-) -> str:
+def _commutator(part: Part, other: Part, symbols: _Symbols) -> str:
+    rows, columns = symbols.matrix(part)
+    moving_rows, moving_columns = symbols.matrix(other, True)
+    return f"({rows}*{moving_columns} - {moving_rows}*{columns})"
+
+
+def _symbolic_correlations(family: Correlations, numbers: Sequence[int], symbols: _Symbols) -> str:
+    codes = []
+    for name in family.names:
+        symbols.shapes[name] = (1, family.length)
+        codes.append(f"{name}[0, t]*{name}[0, (t + lag) % {family.length}]")
+    total = _sum([(numbers[0], codes[0]), (-numbers[1], codes[1])])
+    places = f"range({family.length} if 2*lag != {family.length} else lag)"
+    return f"Matrix([sum({total} for t in {places}) for lag in range(1, {family.size + 1})])"
+
+
+def _term(form: Form, part: Part, metric: Metric | None, symbols: _Symbols) -> str:
     """Return the matrix that a part adds, on a diagonal the column of its rows' squares."""
-    view = _view(part, blocks[part.array])
-    symbols[part.array if part.skip else view.name] = view.shape
-    rows = f"{view.name}.T" if view.turned else view.name
+    if part.linear and len(symbols.blocks[part.array].shape) > 1:
+        name = part.array
+        symbols.shapes[name] = (form.units, form.units)
+        return f"{_applied(f'DiagonalOf({name})', metric, False)}"
+    rows, columns = symbols.matrix(part)
     if part.linear:
-        return rows
-    if family.kind == "diagonal":
+        return _applied(rows, metric, False)
+    if metric is not None:
+        return f"{_applied(rows, metric, True)}*OneMatrix({part.width}, 1)"
+    if form.kind == "diagonal":
         return f"HadamardProduct({rows}, {rows})*OneMatrix({part.width}, 1)"
-    return f"{rows}*{view.name}" if view.turned else f"{rows}*{rows}.T"
+    return f"{rows}*{columns}"
+
+
+def _applied(code: str, metric: Metric | None, square: bool) -> str:
+    """Return a matrix, or a function of its entries."""
+    function = "x" if metric is None else metric.code("x", square).replace("arcsinh", "asinh")
+    return code if function == "x" else f"{code}.applyfunc(lambda x: {function})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.formats.laws import Known, Result, law_code, origin, quotient_code, suffixes, title
 from conslaw_cli.formats.laws.known import sympy_script
 from conslaw_cli.laws.values import Law
@@ -27,6 +28,9 @@ def render_sympy(results: Sequence[Result | Known]) -> str:
     needs = ["import sympy"] * any(result.search.radicals for result in searched)
     calls = "exp, " * any(result.search.coordinates.arguments for result in searched)
     if len(searched) < len(results):
+        moved = any(isinstance(r, Known) and r.problem.flow != GRADIENT for r in results)
+        calls = "DiagonalOf, asinh, exp, log, sqrt, " if moved else calls
+        calls = "Matrix, " * any(re.search(r"\bMatrix\(", text) for text in scripts) + calls
         calls = f"HadamardProduct, Identity, MatrixSymbol, OneMatrix, Trace, {calls}"
     return "\n\n".join(["\n".join([*needs, f"from sympy import {calls}symbols"]), *scripts]) + "\n"
 

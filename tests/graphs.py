@@ -9,9 +9,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from conslaw_cli.networks.gradients import GradientFields
+from conslaw_cli.lie.strands import Network
 from conslaw_cli.networks.graph import Graph, Input
-from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.networks.operation import Node, Operation, Shape, ShapeError
 from conslaw_cli.networks.operations.convolution import Convolution, Pool
 from conslaw_cli.networks.operations.dense import Linear
@@ -194,17 +193,13 @@ def pruned(graph: Graph) -> Graph:
 
 
 @dataclass(frozen=True)
-class Given:
+class Given(Network):
     """A family of one graph, of which no theorem knows anything (problems.Architecture)."""
 
-    graph: Graph
     name: str = "a graph"
-    monomial: bool = False
     scope: str | None = None
     formula: None = None
     loss: str = "mse"
-    scalar: bool = False
-    image_dimension: int | None = None
 
     @property
     def parameters(self) -> int:
@@ -233,23 +228,5 @@ class Given:
     def describe(self) -> dict[str, Any]:
         return {"graph": str(self.graph)}
 
-    def fields(self) -> GradientFields:
-        return GradientFields(self.graph)
-
-    def laws(self) -> Laws:
-        return self.fields().known_laws()
-
-    def parameter_names(self) -> Sequence[str]:
-        return self.graph.parameter_names()
-
     def outline(self) -> Sequence[tuple[str, str, int]]:
         return []
-
-    def parts(self) -> Sequence[tuple[Given, int]]:
-        return [(self, 1)]
-
-    def path_rank(self) -> int:
-        raise NotImplementedError
-
-    def segments(self) -> Sequence[Given]:
-        return ()

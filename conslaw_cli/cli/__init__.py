@@ -38,6 +38,7 @@ COMMANDS = {
     "laws": ("laws", "Find polynomial laws of an architecture, as formulas."),
     "operations": ("lists", "List the operations that networks are made of."),
     "recast": ("recast", "Recast a gradient flow of θ as one of φ(θ), and integrate both."),
+    "simulate": ("simulate", "Train in numbers, and watch the known laws hold and move."),
     "sweep": ("sweep", "Count many architectures, resuming where it stopped."),
     "theorems": ("lists", "List the theorems that counts rest on, with their proofs."),
 }

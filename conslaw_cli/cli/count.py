@@ -69,7 +69,8 @@ def count(
     check_writable(output, ways["spec"])
     with importing():
         from conslaw_cli.formats import Report
-        from conslaw_cli.sweeps.sweep import Limits, plan, run
+        from conslaw_cli.sweeps.jobs import Limits, plan
+        from conslaw_cli.sweeps.processes import run
 
     jobs = plan(sweep.problems, sweep.seed if seed is None else seed)
     rows: dict[RowId, LawCount] = {}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from conslaw_cli.errors import SpecError
-from conslaw_cli.formats.openings import HEAD, is_picture, is_report
+from conslaw_cli.formats.openings import HEAD, is_arrays, is_picture, is_report
 from conslaw_cli.sweeps import files, signals
 from conslaw_cli.sweeps.lines import resembles_row
 
@@ -30,6 +30,7 @@ class Kind(NamedTuple):
 
 REPORT = Kind("report", is_report)
 PICTURE = Kind("picture", is_picture)
+ARRAYS = Kind("file of arrays", is_arrays)
 
 
 def check(path: str, spec: str | None, kind: Kind = REPORT) -> None:

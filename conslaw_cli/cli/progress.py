@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from conslaw_cli.problems.records import LawCount
-    from conslaw_cli.sweeps.sweep import Job
+    from conslaw_cli.sweeps.jobs import Job
 
 SHOW_AFTER = 1.0
 """Seconds, estimated or gone by, from which a bar is of use."""
@@ -179,14 +179,20 @@ def aside() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def search_progress(name: str) -> Iterator[Callable[[str, float], None]]:
+def search_progress(name: str, timed: bool = False) -> Iterator[Callable[[str, float], None]]:
     """Give what a search calls with its step and how much of it is done; if it takes a while, show
-    that.
+    that. timed: what is done grows evenly with time, and lines say how much is left.
     """
     if not _terminal():
-        latest = [name]
+        latest, start = [name], time.monotonic()
+
+        def told(what: str, done: float) -> None:
+            seconds = (time.monotonic() - start) * (1 / done - 1) if done else 0.0
+            left = f", about {seconds:.0f} s left" if timed and done else ""
+            latest[0] = f"{name}: {what}, {done:.0%}{left}"
+
         with _stage(lambda: latest[0]):
-            yield lambda what, done: latest.__setitem__(0, f"{name}: {what}, {done:.0%}")
+            yield told
         return
     bar = _bar()
     task = bar.add_task("", total=1.0, counts=name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from conslaw_cli.formats import Report
     from conslaw_cli.problems.records import LawCount
     from conslaw_cli.specs.flags import Sweep
+    from conslaw_cli.sweeps.jobs import Backend, Job, Limits
     from conslaw_cli.sweeps.store import RowId, Store
-    from conslaw_cli.sweeps.sweep import Job, Limits
 
 SHOWN = 1000
 """Up to so many rows a table shows all of them by default."""
@@ -46,6 +46,11 @@ SHOWN = 1000
 @click.argument("spec")
 @click.option(
     "-j", "--jobs", "workers", type=click.IntRange(1, 1024), help="[default: one per core]"
+)
+@click.option(
+    "--cluster",
+    metavar="WHERE",
+    help="Count on a dask cluster: local:4, tcp://address:port, or a scheduler file.",
 )
 @click.option(
     "-o", "--output", metavar="FILE", help="Keep the rows there. [default: results/NAME.jsonl]"
@@ -72,6 +77,7 @@ def sweep(
     ctx: click.Context,
     spec: str,
     workers: int | None,
+    cluster: str | None,
     output: str | None,
     fresh: bool,
     timeout: float | None,
@@ -89,29 +95,27 @@ def sweep(
     there. The table shows every row, those that were there before too, in the order of the SPEC,
     and a summary; above 1,000 rows the exceptions and the summary.
     """
-    if (all_rows or summary) and format_ != "table":
-        raise click.UsageError(f"--rows, --summary: expected --format table, got {format_}")
-    if all_rows and summary:
-        raise click.UsageError("give either --rows or --summary, not both")
+    _check_usage(workers, cluster, all_rows, summary, format_)
     with importing():
         from conslaw_cli.problems.records import VERSION
         from conslaw_cli.specs.spec import load
+        from conslaw_cli.sweeps.jobs import Limits, missing, plan
         from conslaw_cli.sweeps.store import Store
-        from conslaw_cli.sweeps.sweep import Limits, missing, plan
 
     asked = load(spec)
     jobs = plan(asked.problems, asked.seed if seed is None else seed, asked.degree)
     path = _path(output, asked.name, spec)
     picture = None if plot is None else _Picture(jobs, asked, plot, spec)
     shown = all_rows or (len(jobs) <= SHOWN and not summary)
-    view = _view(jobs, asked, format_, shown, plot)
-    with Store(path, VERSION, say) as store:
+    view = _view(jobs, asked, path, format_, shown, plot)
+    limits = Limits(timeout, memory)
+    with _backend(workers, cluster, limits) as backend, Store(path, VERSION, say) as store:
         left = jobs if fresh else missing(jobs, store)
         held = _Held(view, picture, asked, path, require_proof)
         turns = _Turns(jobs, store, held.add)
         try:
             _say_kept(len(jobs) - len(left), len(jobs), store)
-            count = partial(_count, ctx, turns, jobs, store, Limits(timeout, memory), workers)
+            count = partial(_count, ctx, turns, jobs, store, backend)
             count(fresh)
             while not turns.over:  # lines of rows turned out to be damaged
                 count(False)
@@ -134,11 +138,36 @@ def sweep(
     ctx.exit(code)
 
 
+def _check_usage(
+    workers: int | None, cluster: str | None, all_rows: bool, summary: bool, format_: str
+) -> None:
+    if (all_rows or summary) and format_ != "table":
+        raise click.UsageError(f"--rows, --summary: expected --format table, got {format_}")
+    if all_rows and summary:
+        raise click.UsageError("give either --rows or --summary, not both")
+    if workers is not None and cluster is not None:
+        raise click.UsageError("give either --jobs or --cluster, not both: a cluster has workers")
+
+
+@contextlib.contextmanager
+def _backend(workers: int | None, cluster: str | None, limits: Limits) -> Iterator[Backend]:
+    """Give what counts: processes of this machine, unless a cluster is asked for."""
+    if cluster is None:
+        from conslaw_cli.sweeps.processes import run
+
+        yield partial(run, limits=limits, workers=workers)
+        return
+    from conslaw_cli.sweeps.cluster import Cluster
+
+    with Cluster(cluster, say) as opened:
+        yield partial(opened.run, limits=limits)
+
+
 def _view(
-    jobs: list[Job], asked: Sweep, format_: str, shown: bool, plot: str | None
-) -> _Whole | _Table:
-    """Return what shows the rows in a format. shown: all of them, in a table; plot: the path of
-    their picture.
+    jobs: list[Job], asked: Sweep, path: str, format_: str, shown: bool, plot: str | None
+) -> _View:
+    """Return what shows the rows in a format. path: where they are kept; shown: all of them, in a
+    table; plot: the path of their picture.
     """
     from conslaw_cli.formats import Report
 
@@ -151,6 +180,8 @@ def _view(
         sources=asked.sources,
         picture=None if plot is None else os.path.basename(plot),
     )
+    if format_ == "json":
+        return _Json(report, os.path.dirname(os.path.abspath(path)))
     return _Table(jobs, report, shown) if format_ == "table" else _Whole(report, format_)
 
 
@@ -159,7 +190,7 @@ class _Held:
 
     def __init__(
         self,
-        view: _Whole | _Table,
+        view: _View,
         picture: _Picture | None,
         asked: Sweep,
         path: str,
@@ -201,6 +232,35 @@ class _Whole:
         show(self._report._replace(rows=self._rows), self._format)
 
 
+class _Json:
+    """All rows, written at the end; meanwhile their texts are held in a file in a folder."""
+
+    def __init__(self, report: Report, folder: str) -> None:
+        from conslaw_cli.formats.tally import Tally
+        from conslaw_cli.sweeps.held import Lines
+
+        self._report, self._texts = report, Lines(folder)
+        self._tally = Tally([], report.expected, kept=None)
+
+    def add(self, row: LawCount) -> None:
+        """Take the next row."""
+        from conslaw_cli.formats import encodable
+        from conslaw_cli.formats.json_ import row_text
+
+        self._tally.add(row)
+        self._texts.append(encodable(row_text(row)).encode())
+
+    def end(self) -> None:
+        """Write all of them."""
+        from conslaw_cli.formats import encodable
+        from conslaw_cli.formats.json_ import pieces
+
+        with contextlib.closing(self._texts):
+            texts = (text.decode() for text in self._texts)
+            for piece in pieces(self._report, self._tally, texts):
+                put(encodable(piece))
+
+
 class _Table:
     """A table of which each row is written as it is given. Rows go on if they cannot be written:
     what is counted is kept, and the error is raised in the end.
@@ -208,7 +268,7 @@ class _Table:
 
     def __init__(self, jobs: list[Job], report: Report, shown: bool) -> None:
         from conslaw_cli.formats.table import SweepTable
-        from conslaw_cli.sweeps.sweep import Widest
+        from conslaw_cli.sweeps.jobs import Widest
 
         widest = Widest(jobs) if len(jobs) > SHOWN else [job.widest() for job in jobs]
         self._table = SweepTable(widest if shown else (), report, *screen())
@@ -261,6 +321,9 @@ class _Picture:
     def end(self) -> None:
         """Write the picture."""
         self._save(self._path, self._picture.encoded(self._title, self._path), self._kind)
+
+
+_View = _Whole | _Json | _Table
 
 
 class _Turns:
@@ -330,18 +393,18 @@ def _count(
     turns: _Turns,
     jobs: list[Job],
     store: Store,
-    limits: Limits,
-    workers: int | None,
+    backend: Backend,
     fresh: bool,
 ) -> None:
     """Count what is missing, and show how far it is."""
     from conslaw_cli.cli.progress import progress
-    from conslaw_cli.sweeps.sweep import missing, resume
+    from conslaw_cli.sweeps.jobs import missing
+    from conslaw_cli.sweeps.sweep import resume
 
     left, done = jobs if fresh else missing(jobs, store), 0
     try:
         turns.wait_for(left)
-        with contextlib.closing(resume(jobs, store, limits, workers, fresh)) as rows:
+        with contextlib.closing(resume(jobs, store, backend, fresh)) as rows:
             for job, row in progress(rows, left):
                 done += 1
                 turns.arrived(job, row)

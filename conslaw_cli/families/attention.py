@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any
 
 from conslaw_cli import checks
 from conslaw_cli.families.mlp import MLP
@@ -23,12 +23,13 @@ from conslaw_cli.networks.graph import Graph, Input
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.networks.operation import Node
 from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
+from conslaw_cli.problems.losses import Free
 
 MAX_HEADS = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Attention:
+class Attention(Free):
     """An attention layer. Raise SpecError if a size is not a positive integer within bounds.
 
     >>> from conslaw_cli import count_laws
@@ -47,16 +48,6 @@ class Attention:
         checks.text("name", self.name)
         if not self.name:
             object.__setattr__(self, "name", f"attention {self.dim}-{self.heads}x{self.head_dim}")
-
-    @property
-    def loss(self) -> str:
-        """Squared error: φ is counted whatever reads it."""
-        return "mse"
-
-    def under(self, loss: str) -> Self:
-        """Return itself. Raise SpecError for another loss."""
-        checks.choice("loss", loss, (self.loss,))
-        return self
 
     def describe(self) -> dict[str, Any]:
         """Return the JSON-ready keys that define the architecture (all but its name)."""

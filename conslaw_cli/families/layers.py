@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
-from typing import Any, Self, cast
+from typing import Any
 
 from conslaw_cli import checks
 from conslaw_cli.errors import LayerError, SpecError
@@ -29,6 +29,7 @@ from conslaw_cli.networks.operations.convolution import MAX_UNITS
 from conslaw_cli.networks.operations.dense import MAX_WIDTH
 from conslaw_cli.networks.operations.elementwise import ACTIVATIONS
 from conslaw_cli.networks.operations.product import Add
+from conslaw_cli.problems.losses import Chosen
 
 MAX_NESTING = 50
 """Levels of residual branches inside one another."""
@@ -186,7 +187,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Layers:
+class Layers(Chosen):
     """A network given by its layers. Raise LayerError where one does not fit what it reads.
 
     input: the shape of the input, (units,), (channels, length) or (channels, height, width).
@@ -214,11 +215,6 @@ class Layers:
             raise SpecError("layers: expected at least one layer with parameters")
         if not self.name:
             object.__setattr__(self, "name", self._default_name())
-
-    def under(self, loss: str) -> Self:
-        """Return it written with another loss, its label too, if that was made from the rest."""
-        name = "" if self.name == self._default_name() else self.name
-        return replace(self, loss=cast(Loss, loss), name=name)
 
     def steps(self) -> list[Step]:
         """Return all layers in order, those of a residual branch before the branch itself."""

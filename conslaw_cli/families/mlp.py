@@ -28,10 +28,10 @@ one output less under squared error.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal
 
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
@@ -43,6 +43,7 @@ from conslaw_cli.networks.operation import Node
 from conslaw_cli.networks.operations import elementwise
 from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
 from conslaw_cli.networks.operations.elementwise import ACTIVATIONS, LINEAR
+from conslaw_cli.problems.losses import Chosen
 
 Bias = Literal[False, "hidden", "all"]
 Loss = Literal["mse", "logistic", "cross_entropy"]
@@ -53,7 +54,7 @@ MAX_DEPTH = 10**4
 
 
 @dataclass(frozen=True, slots=True)
-class MLP:
+class MLP(Chosen):
     """A multi-layer perceptron to be counted.
 
     widths: neurons per layer, input first, output last; at least two of them. A list becomes a
@@ -85,11 +86,6 @@ class MLP:
         checks.text("name", self.name)
         if not self.name:
             object.__setattr__(self, "name", self._default_name())
-
-    def under(self, loss: str) -> Self:
-        """Return it written with another loss, its label too, if that was made from the rest."""
-        name = "" if self.name == self._default_name() else self.name
-        return replace(self, loss=cast(Loss, loss), name=name)
 
     @property
     def depth(self) -> int:

@@ -36,3 +36,8 @@ def is_picture(head: bytes) -> bool:
     """
     drawn = head.startswith(b"<?xml") and b"<svg" in head
     return drawn or head.startswith((b"\x89PNG", b"%PDF"))
+
+
+def is_arrays(head: bytes) -> bool:
+    """Whether a file with these first bytes is an .npz as NumPy writes it."""
+    return head.startswith(b"PK\x03\x04") and b".npy" in head[:200]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd, prod
 
+from conslaw_cli import checks
 from conslaw_cli.families.formulas.terms import Radical
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.networks.known_laws import Family, Laws
@@ -97,7 +98,7 @@ class Law:
     new: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LawSearch:
     """The polynomial laws of some degrees.
 
@@ -143,6 +144,11 @@ class LawSearch:
     def parameters(self) -> tuple[str, ...]:
         """The names of the parameters, in the order of θ."""
         return self.coordinates.parameters
+
+    def __repr__(self) -> str:
+        """Return one line: the name, the degree and how many laws were found."""
+        found = f"{self.independent} independent laws, {self.known} of them known"
+        return f"<LawSearch {checks.shown(self.problem.name)}, degree {self.degree}: {found}>"
 
     def _families(self) -> Iterator[Family]:
         """Yield the families of known laws of which some are generators."""

@@ -234,11 +234,22 @@ class Graph:
         input_size), and what takes gradients of a loss by them to its gradients by θ (batch, D).
 
         Slopes are not free here: this is the network itself, with the gates that its own values set
-        (:meth:`Operation.slopes`).
+        (:meth:`Operation.slopes`); unless they stand behind the inputs (:meth:`gated`).
         """
-        values, reads = self._evaluated(Exact(), theta, inputs, constants, free=False)
+        held = self.state_size > 0 and inputs.shape[1] == self.plan.drawn
+        values, reads = self._evaluated(Exact(), theta, inputs, constants, free=held)
         outputs = [values[place].reshape(len(inputs), -1) for place, _ in self.plan.outputs]
         return np.concatenate(outputs, axis=1), partial(self._pulled, theta, reads)
+
+    def gated(self, theta: Values, inputs: Values, constants: Values | None = None) -> Values:
+        """Return inputs with the slopes at θ behind them, (batch, input_size + state_size)."""
+        _, reads = self._evaluated(Exact(), theta, inputs, constants, free=False)
+        held = np.empty((len(inputs), self.plan.drawn))
+        held[:, : self.input_size] = inputs
+        for step, at in zip(self.steps, reads, strict=True):
+            if step.state is not None:
+                held[:, step.state.entries] = at.state.reshape(len(inputs), -1)
+        return held
 
     def _pulled(self, theta: Values, reads: Sequence[Read], weights: Values) -> Values:
         """Return the gradient by θ of the outputs' sum with weights, by what the steps read."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -56,6 +56,11 @@ class Objective:
         outputs, pull = self.model.evaluated(theta, self.fixed, inputs)
         losses, by_outputs = _LOSSES[self.loss](outputs, targets)
         return float(losses.mean()), pull(by_outputs / len(targets))
+
+    def frozen(self, theta: Vector) -> Objective | None:
+        """Return it with the gates held that samples have at θ; None if there are none."""
+        inputs = self.model.gated(theta, self.fixed, self.inputs)
+        return None if inputs is None else replace(self, inputs=inputs)
 
     def loss_at(self, theta: Vector) -> float:
         """Return the loss of all samples."""

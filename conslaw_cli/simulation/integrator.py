@@ -6,7 +6,9 @@ II.10; the implementation is SciPy's.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,11 +24,10 @@ TOLERANCE = 1e-10
 """Absolute and relative, of one step."""
 
 
-MOST_STEPS = 3000
-"""Steps from one of the times that are asked for to the next. Where a gate of a network pushes its
-unit back from either side the flow slides along the border (Filippov), and steps become as small as
-the tolerance.
-"""
+PATIENCE = 200
+"""Steps that have to lead somewhere."""
+PARTS = 15
+"""Of the time between two records, where it is not said how far."""
 
 
 class DivergedError(ConslawError):
@@ -34,7 +35,12 @@ class DivergedError(ConslawError):
 
 
 def integrate(
-    field: Field, start: Vector, times: Sequence[float], tolerance: float = TOLERANCE
+    field: Field,
+    start: Vector,
+    times: Sequence[float],
+    tolerance: float = TOLERANCE,
+    frozen: Callable[[Vector], Field | None] = lambda state: None,
+    hold: float | None = None,
 ) -> Iterator[Vector]:
     """Yield the solution at each of the times after the first, at which it is ``start``.
 
@@ -44,29 +50,64 @@ def integrate(
     tolerance: of the error of a step, absolute and relative to each coordinate. Where the field
     jumps, as a network's does when a gate switches, steps are shortened until they meet it.
 
+    frozen: gives the field without its jumps, as it is at a state. Where gates push a network back
+    from either side of a border it slides along it (A. F. Filippov: Differential Equations with
+    Discontinuous Righthand Sides, 1988), and no step is short enough. From the first place on where
+    PATIENCE steps do not lead ahead by a time ``hold``, the field is frozen for times not longer
+    than that: solutions are those of Filippov up to an error of that order, while all that every
+    frozen field keeps is kept to the tolerance.
+
     Raise SpecError if SciPy is missing, DivergedError where the solution ends before a time, or
-    takes more than MOST_STEPS to come to the next one.
+    steps lead no further and there are no jumps.
     """
+    state, slides = start, False
     method = checks.extra("scipy.integrate", "plot").DOP853
-    bound = times[-1]
     with np.errstate(all="ignore"):
-        solver = method(field, times[0], start, bound, rtol=tolerance, atol=tolerance)
-    for time in times[1:]:
-        yield _advanced(solver, time)
+        solver = method(field, times[0], start, times[-1], rtol=tolerance, atol=tolerance)
+    for begin, end in pairwise(times):
+        least = (end - begin) / PARTS if hold is None else min(hold, end - begin)
+        found = None if slides else _advanced(solver, end, least)
+        if found is None and not slides and frozen(state) is None:
+            raise DivergedError(
+                f"no finite solution beyond t = {solver.t:.6g}, or it is stiff there: {PATIENCE}"
+                " steps led no further"
+            )
+        if found is None:
+            slides, found = True, _held(frozen, state, begin, end, tolerance, least)
+        state = found
+        yield state
 
 
-def _advanced(solver: Any, time: float) -> Vector:
-    """Return the solution at a time ahead."""
+def _advanced(solver: Any, time: float, least: float) -> Vector | None:
+    """Return the solution at a time ahead; None if PATIENCE steps lead less far than ``least``."""
     solver.t_bound, solver.status = time, "running"
+    before, steps = solver.t, 0
     with np.errstate(all="ignore"):
-        for _ in range(MOST_STEPS):
+        while steps < PATIENCE:
             solver.step()
+            steps += 1
             if solver.status == "failed" or not np.isfinite(solver.y).all():
                 raise DivergedError(f"no finite solution beyond t = {solver.t:.6g}")
             if solver.status == "finished":
                 solution: Vector = solver.y.copy()
                 return solution
-    raise DivergedError(
-        f"{MOST_STEPS:,} steps led no further than t = {solver.t:.6g}: the flow is stiff there, or"
-        " slides along the border where a gate switches"
-    )
+            if solver.t >= before + least:
+                before, steps = solver.t, 0
+    return None
+
+
+def _held(
+    frozen: Callable[[Vector], Field | None],
+    state: Vector,
+    begin: float,
+    end: float,
+    tolerance: float,
+    hold: float,
+) -> Vector:
+    """Return the solution at the end, the field frozen at the beginning of every part."""
+    parts = math.ceil((end - begin) / hold)
+    for first, last in pairwise(np.linspace(begin, end, parts + 1).tolist()):
+        field = frozen(state)
+        assert field is not None
+        (state,) = integrate(field, state, (first, last), tolerance)
+    return state

@@ -66,6 +66,12 @@ class Model(Protocol):
         """
         ...
 
+    def gated(self, theta: Vector, fixed: Vector, inputs: Vector) -> Vector | None:
+        """Return inputs at which its gates are those at θ, whatever θ they are evaluated at; None
+        where it has no gates.
+        """
+        ...
+
 
 def model_of(problem: Problem) -> Model:
     """Return what is trained. Raise SpecError for fields of one's own, which are no gradients."""
@@ -113,6 +119,13 @@ class Network:
         outputs, pulled = self.graph.realised(theta[None], inputs, fixed[None])
         return outputs, lambda weights: pulled(weights).sum(axis=0)
 
+    def gated(self, theta: Vector, fixed: Vector, inputs: Vector) -> Vector | None:
+        """Return inputs with slopes behind them."""
+        if not self.graph.state_size:
+            return None
+        own = inputs[:, : self.graph.input_size]
+        return self.graph.gated(theta[None], own, fixed[None])
+
 
 @dataclass(frozen=True, slots=True)
 class Entries:
@@ -146,6 +159,10 @@ class Entries:
         entries, pulled = self.network.evaluated(theta, fixed, units)
         return entries.reshape(1, -1), lambda weights: pulled(weights.reshape(entries.shape))
 
+    def gated(self, theta: Vector, fixed: Vector, inputs: Vector) -> None:
+        """It has no gates."""
+        return
+
 
 @dataclass(frozen=True, slots=True)
 class Phi:
@@ -172,14 +189,18 @@ class Phi:
     @property
     def outputs(self) -> int:
         """Its components."""
-        return len(self.formula.outputs)
+        return len(self.formula)
 
     def evaluated(self, theta: Vector, fixed: Vector, inputs: Vector) -> tuple[Vector, Pull]:
         """Evaluate the components."""
         point = np.concatenate([theta, fixed])
         values = self.formula.values(point)
-        components = np.array([[self.formula.term(each, values) for each in self.formula.outputs]])
+        components = np.array([self.formula.components(values)])
         return components, lambda w: self.formula.gradient(values, w[0])[: len(theta)]
+
+    def gated(self, theta: Vector, fixed: Vector, inputs: Vector) -> None:
+        """It has no gates."""
+        return
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +242,10 @@ class SelfAttention:
             return np.concatenate([part for head in heads for part in head.gradient(by_output)])
 
         return outputs.reshape(len(x), -1), pull
+
+    def gated(self, theta: Vector, fixed: Vector, inputs: Vector) -> None:
+        """It has no gates."""
+        return
 
     def _matrices(self, theta: Vector) -> Sequence[Sequence[Vector]]:
         ends = np.cumsum([array.size for array in self.arrays])[:-1]

@@ -6,8 +6,8 @@ friction 3/t, begins at t = 1; velocities are drawn, as laws are zero at rest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from conslaw_cli.flows.momentum import Momentum
 from conslaw_cli.flows.names import Arrays, Index
 from conslaw_cli.problems.problem import Problem
 from conslaw_cli.simulation.data import Objective
-from conslaw_cli.simulation.integrator import Vector
+from conslaw_cli.simulation.integrator import Field, Vector
 
 FRICTION = 1.0
 """The constant friction τ."""
@@ -42,12 +42,23 @@ class Motion(Protocol):
         """The parameters that are to be positive."""
         ...
 
+    @property
+    def constants(self) -> str:
+        """What it leaves open and is chosen here, in words."""
+        ...
+
     def start(self, theta: Vector, rng: np.random.Generator) -> Vector:
         """Return the state at θ."""
         ...
 
     def field(self, t: float, state: Vector) -> Vector:
         """Return how the state moves."""
+        ...
+
+    def frozen(self, state: Vector) -> Field | None:
+        """Return how states move while gates are held as they are at this one; None if there are
+        no gates.
+        """
         ...
 
     def theta(self, state: Vector) -> Vector:
@@ -85,7 +96,16 @@ class Descent:
     """``θ' = −∇L``."""
 
     objective: Objective
-    begin: ClassVar[float] = 0.0
+
+    @property
+    def begin(self) -> float:
+        """0."""
+        return 0.0
+
+    @property
+    def constants(self) -> str:
+        """None."""
+        return ""
 
     @property
     def positive(self) -> Index:
@@ -99,6 +119,11 @@ class Descent:
     def field(self, t: float, state: Vector) -> Vector:
         """Return the negative gradient."""
         return -self.objective.gradient(state)
+
+    def frozen(self, state: Vector) -> Field | None:
+        """Return the field with gates held."""
+        held = self.objective.frozen(self.theta(state))
+        return None if held is None else replace(self, objective=held).field
 
     def theta(self, state: Vector) -> Vector:
         """Return the state."""
@@ -115,6 +140,11 @@ class Decaying(Descent):
 
     decays: Vector
     rate: float
+
+    @property
+    def constants(self) -> str:
+        """λ."""
+        return f"λ = {self.rate:g}"
 
     def field(self, t: float, state: Vector) -> Vector:
         """Return the negative gradient, and decay."""
@@ -174,11 +204,9 @@ class Mirrored(Descent):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Moving:
+class Moving(Mirrored):
     """``θ' = M(θ) v, v' = −τ(t) v − ∇L``; the state is (θ, v)."""
 
-    objective: Objective
-    metrics: Metrics
     friction: Friction
 
     @property
@@ -187,9 +215,10 @@ class Moving:
         return float(self.friction is Friction.NESTEROV)
 
     @property
-    def positive(self) -> Index:
-        """Those of powers of θ."""
-        return self.metrics.positive
+    def constants(self) -> str:
+        """τ, the time at which it begins, and where velocities come from."""
+        known = {Friction.CONSTANT: f"τ = {FRICTION:g}, ", Friction.NESTEROV: "from t = 1 on, "}
+        return known.get(self.friction, "") + "velocities drawn from the seed"
 
     def start(self, theta: Vector, rng: np.random.Generator) -> Vector:
         """Return θ with a velocity that is drawn."""

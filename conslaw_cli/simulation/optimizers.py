@@ -7,7 +7,7 @@ Every step is ``θ⁺ = k θ − η d``. PyTorch's SGD has no decoupled decay; h
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -59,6 +59,10 @@ class Optimizer(Protocol):
         """λ, where ``λθ`` is added to the gradient; 0 where decay is decoupled."""
         ...
 
+    def settings(self) -> dict[str, Any]:
+        """Return its numbers by name, ready for JSON."""
+        ...
+
     def step(self, theta: Vector, gradient: Vector, carried: Carried) -> tuple[Step, Carried]:
         """Return the next step."""
         ...
@@ -91,6 +95,15 @@ class SGD:
     def coupled(self) -> float:
         """λ, unless it is decoupled."""
         return 0.0 if self.decoupled else self.decay
+
+    def settings(self) -> dict[str, Any]:
+        """Return momentum and decay."""
+        return {
+            "momentum": self.momentum,
+            "nesterov": self.nesterov,
+            "weight_decay": self.decay,
+            "decoupled": self.decoupled,
+        }
 
     def step(self, theta: Vector, gradient: Vector, carried: Carried) -> tuple[Step, Carried]:
         """Return ``d = g̃``; with momentum ``d = buf``, or ``g̃ + μ buf``."""
@@ -132,6 +145,15 @@ class Adam:
     def coupled(self) -> float:
         """λ, unless it is decoupled."""
         return 0.0 if self.decoupled else self.decay
+
+    def settings(self) -> dict[str, Any]:
+        """Return betas, ε and decay."""
+        return {
+            "betas": list(self.betas),
+            "epsilon": self.epsilon,
+            "weight_decay": self.decay,
+            "decoupled": self.decoupled,
+        }
 
     def step(self, theta: Vector, gradient: Vector, carried: Carried) -> tuple[Step, Carried]:
         """Return ``d = m̂/(√v̂ + ε)``; what is carried is m."""

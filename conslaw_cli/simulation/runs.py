@@ -9,9 +9,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from conslaw_cli.errors import SpecError
+from conslaw_cli.laws.abelian import AbelianLaws
 from conslaw_cli.simulation.data import Objective
 from conslaw_cli.simulation.forms import Forms
-from conslaw_cli.simulation.integrator import DivergedError, Vector, integrate
+from conslaw_cli.simulation.integrator import DivergedError, Field, Vector, integrate
 from conslaw_cli.simulation.motions import Motion
 from conslaw_cli.simulation.optimizers import SGD, Adam, Carried, Optimizer, Step
 from conslaw_cli.simulation.predictions import Charge, Drift, Residual
@@ -27,9 +29,12 @@ Progress = Callable[[str, float], object]
 
 
 class What(Enum):
-    """What is watched: laws h; Adam's ``r = θᵀSm``; heavy ball's ``J = ⟨buffer, Aθ⟩``."""
+    """What is watched: laws h; those that are Abelian integrals; Adam's ``r = θᵀSm``; heavy ball's
+    ``J = ⟨buffer, Aθ⟩``.
+    """
 
     LAW = "law"
+    INTEGRAL = "integral"
     RESIDUAL = "r"
     CHARGE = "J"
 
@@ -41,7 +46,9 @@ class Watch(NamedTuple):
     seen and what had to be, None where nothing says so. moved, expected: the largest change of what
     was seen and of what was predicted; error: the largest difference of the two. All three are over
     all steps, not records alone, and relative to ``|θ|ᵀ|S||θ|``, for r and J to that with m or the
-    buffer in place of one θ. speed: of a law under Adam, the largest ``|dh/dt| = 2|θᵀSu|``.
+    buffer in place of one θ; of Abelian integrals they are over records, and relative to the
+    largest period, nan where branch points coincide. speed: of a law under Adam, the largest
+    ``|dh/dt| = 2|θᵀSu|``.
     """
 
     what: What
@@ -115,7 +122,9 @@ class Run:
 
     method: the optimizer; None for the flow itself. times: of the records, steps times rate, or the
     flow's own time from its start. thetas, losses: at these. steps: how many were taken. ended: why
-    it stopped before its end, in a sentence; None where it did not.
+    it stopped before its end, in a sentence; None where it did not. slides: from when on a flow
+    slides along borders where gates switch, if it does. integrals: laws that are looked at in the
+    end, along the records.
     """
 
     def __init__(self, name: str, method: Optimizer | None, watched: Sequence[Watched]) -> None:
@@ -123,17 +132,36 @@ class Run:
         self.times, self.thetas, self.losses = list[float](), list[Vector](), list[float]()
         self.steps = 0
         self.ended: str | None = None
+        self.slides: float | None = None
+        self.integrals: Sequence[AbelianLaws] = ()
 
     @property
     def watches(self) -> list[Watch]:
         """The families of laws that were watched."""
-        return [watch for each in self.watched for watch in each.watches()]
+        found = [watch for each in self.watched for watch in each.watches()]
+        kept = self.method is None
+        return [*found, *(_integral(each, self.thetas, kept) for each in self.integrals)]
 
     def keep(self, time: float, theta: Vector, loss: float) -> None:
         """Take up a record."""
         self.times.append(time)
         self.thetas.append(theta)
         self.losses.append(loss)
+
+
+def _integral(laws: AbelianLaws, thetas: Sequence[Vector], kept: bool) -> Watch:
+    """Return what became of Abelian integrals along a trajectory; kept: they had to be constant."""
+    text, shape = f"Abelian integrals of {', '.join(laws.names)}", f"genus {laws.genus}"
+    try:
+        values = laws.along(np.array(thetas))
+    except SpecError:
+        none, text = np.empty((0, laws.size)), f"{text}: branch points coincide"
+        return Watch(What.INTEGRAL, text, shape, none, None, np.nan, None, None, None)
+    size = np.abs(laws.at(thetas[0]).periods).max(axis=0)
+    moved = float((np.abs(values - values[0]) / size).max())
+    had = np.repeat(values[:1], len(values), axis=0) if kept else None
+    expected, error = (0.0, moved) if kept else (None, None)
+    return Watch(What.INTEGRAL, text, shape, values, had, moved, expected, error, None)
 
 
 def integrated(
@@ -143,12 +171,21 @@ def integrated(
     state: Vector,
     times: Sequence[float],
     tolerance: float,
+    hold: float,
     progress: Progress,
 ) -> None:
-    """Integrate a flow to times after its beginning."""
+    """Integrate a flow to times after its beginning; hold: see :func:`integrate`."""
     (laws,) = run.watched
     span = times[-1]
-    solution = integrate(motion.field, state, [motion.begin + t for t in times], tolerance)
+
+    def frozen(state: Vector) -> Field | None:
+        held = motion.frozen(state)
+        if held is not None and run.slides is None:
+            run.slides = run.times[-1]
+        return held
+
+    ends = [motion.begin + t for t in times]
+    solution = integrate(motion.field, state, ends, tolerance, frozen, hold)
     start, _ = laws.forms.values(motion.coordinates(motion.begin, state))
     try:
         for number, time in enumerate(times):

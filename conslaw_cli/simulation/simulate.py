@@ -13,6 +13,7 @@ from conslaw_cli.errors import MemoryBudgetError, SpecError
 from conslaw_cli.flows.friction import Friction
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.flows.momentum import Momentum
+from conslaw_cli.laws.abelian import abelian_laws
 from conslaw_cli.networks.known_laws import join
 from conslaw_cli.problems.problem import Architecture, Problem
 from conslaw_cli.simulation.data import Given, named, objective, taken
@@ -75,6 +76,12 @@ class Training:
         if not (math.isfinite(self.lr) and self.lr > 0):
             raise SpecError(f"lr: expected a positive number, got {self.lr}")
 
+    @property
+    def hold(self) -> float:
+        """For how long gates are held where the flow slides along their borders."""
+        span = self.steps * self.lr
+        return min(span / 2000, max(10 * self.lr, span / 50_000))
+
     def optimizer(self, name: str) -> Optimizer:
         """Return the optimizer of a name. Raise SpecError if a number does not fit it."""
         decay = self.weight_decay
@@ -106,6 +113,8 @@ class Simulation:
         self.problem, self.training = Problem.of(asked), training
         self.optimizers = _checked(self.problem, optimizers)
         _check_size(self.problem, training)
+        if "flow" in self.optimizers:
+            checks.extra("scipy.integrate", "plot")
         rng = np.random.default_rng(training.seed)
         self.objective, self.theta = objective(self.problem, rng, training.samples, data, at)
         self._motion = motion(self.problem, self.objective, training.weight_decay)
@@ -138,11 +147,12 @@ class Simulation:
 
     def _flow(self, laws: Forms, progress: Progress) -> None:
         run = Run("flow", None, [Watched(What.LAW, laws)])
+        run.integrals = abelian_laws(self.problem)
         self.runs.append(run)
         span = self.training.steps * self.training.lr
         times = np.linspace(0, span, min(self.training.steps, RECORDS) + 1).tolist()
-        tolerance = self.training.tolerance
-        integrated(run, self._motion, self.objective, self._state, times, tolerance, progress)
+        tolerance, hold = self.training.tolerance, self.training.hold
+        integrated(run, self._motion, self.objective, self._state, times, tolerance, hold, progress)
 
     def _steps(self, name: str, method: Optimizer, laws: Forms, progress: Progress) -> None:
         training, buffer = self.training, self._buffer
@@ -155,6 +165,7 @@ class Simulation:
             observer = OfSGD(method, laws, self._charges(method), self.theta, buffer)
             carried = Carried(buffer)
         run = Run(name, method, observer.watched)
+        run.integrals = abelian_laws(self.problem)
         self.runs.append(run)
         batches = Batches(self.objective.samples, training.batch, training.seed)
         trainer = Trainer(run, self.objective, observer)
@@ -167,6 +178,11 @@ class Simulation:
         # Decay leaves rotations as they are, not those of I + U, which have a part of degree one.
         kept = [each for each in every if not (method.decay and (each.right < 0).any())]
         return Forms(join(kept))
+
+    @property
+    def constants(self) -> str:
+        """What the flow leaves open, in words."""
+        return self._motion.constants
 
     def arrays(self) -> dict[str, Vector]:
         """Return what ``.npz`` files hold of it: θ at the start, constants and data by name, as

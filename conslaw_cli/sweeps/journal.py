@@ -1,8 +1,8 @@
-"""Lines on disk and in memory: a file that one process appends to while it holds a lock on it.
+"""Lines on disk: a file that one process appends to while it holds a lock on it.
 
-Nobody else is to change the file meanwhile, but people and programs do. All lines are held in
-memory too, and before anything is written the file is compared with them: what it lost is written
-again, what others appended stays, and another file in its place is left alone.
+Nobody else is to change the file meanwhile, but people and programs do. All lines are held in a
+file of our own too (held.py), and before anything is written the file is compared with them: what
+it lost is written again, what others appended stays, and another file in its place is left alone.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import blake2b
+from itertools import count, islice
 from typing import NamedTuple
 
 from conslaw_cli.errors import SpecError
 from conslaw_cli.sweeps import files
+from conslaw_cli.sweeps.held import Lines
 
 
 class _State(NamedTuple):
@@ -42,11 +44,12 @@ class Journal:
         self, path: str, warn: Callable[[str], None], is_begun: Callable[[bytes], bool]
     ) -> None:
         self.path = path
-        self.lines: list[bytes] = []
         self._warn = warn
         self._is_begun = is_begun
         self.real_path = files.real_path(path)
+        self._disk = files.Disk()
         self._fd = _open_locked(path, self.real_path, os.O_CREAT)
+        self.lines = Lines(os.path.dirname(self.real_path))
         self._seen = _state(os.fstat(self._fd))
         if not self._seen.size:
             files.sync_directory(self.real_path)
@@ -57,8 +60,12 @@ class Journal:
         return files.label(self.path)
 
     def close(self) -> None:
-        """Give the file and its lock free."""
-        os.close(self._fd)
+        """Give the file and its lock free. Raise OSError if what was written last is lost."""
+        try:
+            self._disk.end(self._fd)
+        finally:
+            os.close(self._fd)
+            self.lines.close()
 
     def in_file(self) -> Iterator[tuple[int, bytes]]:
         """Yield the numbers and the lines, with their ends, that are in the file and not blank."""
@@ -74,15 +81,18 @@ class Journal:
         self._write(b"\n")
 
     def append(self, line: bytes) -> None:
-        """Write a line and wait until it is on the disk."""
+        """Write a line and wait until it is on the disk, or will be soon (files.Disk)."""
         self._write(line + b"\n")
 
-    def replace(self, lines: list[bytes]) -> None:
-        """Put these lines into the place of those that are held, and of the file."""
-        ended = (line + b"\n" for line in lines)
+    def replace(self, order: Sequence[int] | None = None) -> None:
+        """Put the lines that are held, or those of these numbers in this order, into the place of
+        the file, and of all.
+        """
+        ended = self.lines.ended(order)
         fd = files.replace(self.real_path, ended, lambda fd: _lock(fd, self.path))
         self._go_on_in(fd)
-        self.lines = lines
+        if order is not None:
+            self.lines.arrange(order)
 
     def compare(self, thorough: bool = False) -> list[bytes]:
         """Bring the file and what is held together; return the lines that others have added, which
@@ -118,24 +128,26 @@ class Journal:
         whole = [] if fd is None else [line for _, line in _lines(fd)]
         half = whole.pop() if whole and self._is_half(whole[-1]) else b""
         found = [line.removesuffix(b"\n") for line in whole]
-        if fd is None or (found and set(self.lines).isdisjoint(found)):
+        held = set(map(_digest, self.lines))
+        if fd is None or (found and held.isdisjoint(map(_digest, found))):
             if fd is not None and fd != self._fd:
                 os.close(fd)
             self._go_beside()
             return []
         self._go_on_in(fd)
-        return self._merge(found, bool(half), bool(whole) and not whole[-1].endswith(b"\n"))
+        lost = bool(half) or not held.issubset(map(_digest, found))
+        added = [line for line in found if _digest(line) not in held]
+        for line in added:
+            self.lines.append(line)
+        self._mend(lost, bool(whole) and not whole[-1].endswith(b"\n"))
+        return added
 
-    def _merge(self, found: list[bytes], half: bool, unended: bool) -> list[bytes]:
-        held = set(self.lines)
-        added = [line for line in found if line not in held]
-        self.lines = self.lines + added
-        if half or not held.issubset(found):
+    def _mend(self, lost: bool, unended: bool) -> None:
+        if lost:
             self._warn(f"{self.name}: lost lines while in use; they are written again")
-            self.replace(self.lines)
+            self.replace()
         elif unended:
             self.end()
-        return added
 
     def _is_half(self, line: bytes) -> bool:
         return not line.endswith(b"\n") and self._is_begun(line)
@@ -144,8 +156,7 @@ class Journal:
         """Whether a file has the lines that are held, and nothing else."""
         os.lseek(fd, 0, os.SEEK_SET)
         with open(fd, "rb", closefd=False) as file:
-            for start in range(0, len(self.lines), _AT_ONCE):
-                piece = b"".join(line + b"\n" for line in self.lines[start : start + _AT_ONCE])
+            for piece in _pieces(self.lines.ended()):
                 if file.read(len(piece)) != piece:
                     return False
             return not file.read(1)
@@ -168,7 +179,7 @@ class Journal:
             return False
         try:
             _lock(fd, path)
-            files.write_pieces(fd, (line + b"\n" for line in self.lines))
+            files.write_pieces(fd, self.lines.ended())
         except BaseException:
             os.close(fd)
             os.unlink(path)
@@ -179,15 +190,16 @@ class Journal:
 
     def _go_on_in(self, fd: int) -> None:
         if fd != self._fd:
+            self._disk.forget()
             os.close(self._fd)
-            self._fd = fd
+            self._fd, self._disk = fd, files.Disk()
         self._look()
 
     def _write(self, data: bytes) -> None:
         size = os.fstat(self._fd).st_size
         try:
             files.write_all(self._fd, data)
-            os.fsync(self._fd)
+            self._disk.sync(self._fd)
         except OSError:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, size)
@@ -201,6 +213,16 @@ class Journal:
 _AT_ONCE = 1000
 """Lines that are compared at a time."""
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
+
+
+def _digest(line: bytes) -> bytes:
+    return blake2b(line, digest_size=16).digest()
+
+
+def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
+    rest = iter(lines)
+    while piece := b"".join(islice(rest, _AT_ONCE)):
+        yield piece
 
 
 def _state(status: os.stat_result) -> _State:

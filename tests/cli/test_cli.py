@@ -26,7 +26,8 @@ from conslaw_cli.cli.options import FORMATS
 from conslaw_cli.formats import NAMES
 from conslaw_cli.lie.closed_forms import closed_form
 from conslaw_cli.problems.problem import Problem
-from conslaw_cli.sweeps.sweep import Job, Limits, run
+from conslaw_cli.sweeps.jobs import Job, Limits
+from conslaw_cli.sweeps.processes import run
 
 SMALL = """
 name: small
@@ -502,7 +503,7 @@ def test_results_must_be_a_directory() -> None:
 
 
 def test_workers_change_nothing_but_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conslaw_cli.sweeps.sweep.WORTH_A_WORKER", 1e-4)
+    monkeypatch.setattr("conslaw_cli.sweeps.processes.WORTH_A_WORKER", 1e-4)
     out = [
         conslaw(
             "sweep",
@@ -602,7 +603,7 @@ def test_an_interrupted_count_shows_what_is_finished(monkeypatch: pytest.MonkeyP
     for more in ([], ["--json"], ["--format", "csv"], ["-o", "out"]):
         expected = conslaw("count", part, *(more if more != ["-o", "out"] else [])).stdout
         with monkeypatch.context() as patch:
-            patch.setattr("conslaw_cli.sweeps.sweep.run", interrupted)
+            patch.setattr("conslaw_cli.sweeps.processes.run", interrupted)
             result = conslaw("count", whole, *more)
         assert result.exit_code == 130, result.stderr
         assert timeless(result.stdout) == timeless(expected)

@@ -17,7 +17,8 @@ from conslaw_cli.cli import main
 from conslaw_cli.formats.table import SweepTable
 from conslaw_cli.formats.words import shortened
 from conslaw_cli.problems.records import LawCount
-from conslaw_cli.sweeps.sweep import Job, run
+from conslaw_cli.sweeps.jobs import Job
+from conslaw_cli.sweeps.processes import run
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {
@@ -163,7 +164,7 @@ def test_the_order_does_not_depend_on_which_row_is_there_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     expected = sweep("many.yaml", "--rows").stdout
-    monkeypatch.setattr("conslaw_cli.sweeps.sweep.run", in_reverse)
+    monkeypatch.setattr("conslaw_cli.sweeps.processes.run", in_reverse)
     assert sweep("many.yaml", "--rows", "--fresh").stdout == expected
 
 

@@ -42,7 +42,7 @@ from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import Activation
 from conslaw_cli.problems.problem import Problem
 from conslaw_cli.problems.records import Bound, LawCount, Trace
-from conslaw_cli.sweeps.sweep import plan
+from conslaw_cli.sweeps.jobs import plan
 
 PROPERTY = settings(max_examples=40, deadline=None)
 NAME = lambda case: getattr(case, "name", str(case))  # noqa: E731

@@ -29,7 +29,7 @@ from conslaw_cli.flows.gradient import GRADIENT, Gradient
 from conslaw_cli.flows.grammar import Choice
 from conslaw_cli.networks.known_laws import Family, Laws
 from conslaw_cli.problems.records import LawCount
-from conslaw_cli.sweeps.sweep import plan
+from conslaw_cli.sweeps.jobs import plan
 from conslaw_cli.sweeps.validity import flaw
 
 LINEAR = MLP((3, 4, 2), "linear")

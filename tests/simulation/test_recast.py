@@ -44,6 +44,7 @@ NEWTON: list[Architecture] = [
     CustomMap.from_text("x*y, x + y"),
     CustomMap.from_text("x + y, z**2"),  # by a law that is searched
     CustomMap.from_text("exp(x)*y, z"),
+    CustomMap((), ("A*B", "C"), arrays={"A": (1, 2), "B": (2, 1), "C": (1, 1)}),
 ]
 
 

@@ -12,6 +12,7 @@ from conslaw_cli.errors import SpecError
 from conslaw_cli.families.formulas.custom import CustomMap
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.networks.known_laws import Correlations, Form, Named, Sums
+from conslaw_cli.simulation import runs
 from conslaw_cli.simulation.integrator import Vector
 from conslaw_cli.simulation.optimizers import SGD, Adam, Carried, Optimizer
 from conslaw_cli.simulation.runs import Watch, What
@@ -74,6 +75,12 @@ def test_decay_of_sgd_is_decoupled_as_adamw_does_it() -> None:
 
 
 # ---- what is predicted
+
+
+@pytest.fixture(autouse=True)
+def _few_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Laws are looked at after every step all the same."""
+    monkeypatch.setattr(runs, "RECORDS", 10)
 
 
 def trained(name: str, optimizer: str, **settings: object) -> list[Watch]:

@@ -4,16 +4,18 @@ do to it while it is in use costs no row.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
+import multiprocessing.connection  # noqa: F401  # holds what os.write is when it is loaded
 import os
 import re
 import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,8 +30,10 @@ from conslaw_cli.lie.count import count_laws
 from conslaw_cli.problems.problem import Architecture, Problem
 from conslaw_cli.problems.records import VERSION, LawCount
 from conslaw_cli.sweeps import lines, signals
+from conslaw_cli.sweeps.jobs import Job, Limits, Outcome, Unclaimed, plan
+from conslaw_cli.sweeps.processes import run
 from conslaw_cli.sweeps.store import RowId, Store
-from conslaw_cli.sweeps.sweep import Job, Limits, plan, resume, run
+from conslaw_cli.sweeps.sweep import resume
 
 RESULTS = Path(__file__).parents[2] / "results" / "published"
 FAMILIES = Path(__file__).parents[1] / "data" / "families-0.1.0.jsonl"
@@ -617,7 +621,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_row_is_on_the_disk_before_it_is_yielded(store: Store, calls: list[str]) -> None:
-    rows = resume(plan([RELU, DEEP], 0), store, Limits(), workers=1)
+    rows = resume(plan([RELU, DEEP], 0), store, partial(run, limits=Limits(), workers=1))
     next(rows)
     assert calls == ["write s.jsonl", "fsync s.jsonl"]
     rows.close()
@@ -786,18 +790,17 @@ def test_rows_that_are_finished_but_not_taken_are_there_when_a_sweep_is_left(
     assert unclaimed.keys() - {job.id} == {job.id for job in jobs[1:-1]}
 
 
-def test_a_sweep_that_is_left_stores_what_has_finished(
-    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sweep_that_is_left_stores_what_has_finished(store: Store, path: Path) -> None:
     jobs = plan([RELU, DEEP], 0)
 
-    def far_ahead(*_: object, unclaimed: dict[RowId, Any]) -> Iterator[tuple[Job, LawCount]]:
+    def far_ahead(
+        _: Sequence[Job], *, unclaimed: Unclaimed
+    ) -> Generator[tuple[Job, LawCount], None, None]:
         for job in jobs:
-            unclaimed[job.id] = (job, ROWS[job.problem.architecture.name], False)
+            unclaimed[job.id] = Outcome(job, ROWS[job.problem.architecture.name])
         yield jobs[0], ROWS[RELU.name]
 
-    monkeypatch.setattr("conslaw_cli.sweeps.sweep.run", far_ahead)
-    rows = resume(jobs, store, Limits(), workers=1)
+    rows = resume(jobs, store, far_ahead)
     next(rows)
     assert names(path) == [RELU.name]
     rows.close()
@@ -807,7 +810,7 @@ def test_a_sweep_that_is_left_stores_what_has_finished(
 def test_no_row_that_is_finished_is_lost_when_a_sweep_is_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("conslaw_cli.sweeps.sweep.WORTH_A_WORKER", 0.1)
+    monkeypatch.setattr("conslaw_cli.sweeps.processes.WORTH_A_WORKER", 0.1)
     unclaimed: dict[RowId, Any] = {}
     jobs = marked_jobs(2 * CHUNK)
 
@@ -832,3 +835,32 @@ def test_no_row_that_is_finished_is_lost_when_a_sweep_is_interrupted(
     signal.signal(signal.SIGINT, before)
     stuck = {jobs[CHUNK - 1].id, jobs[-1].id}
     assert sorted([*taken, *unclaimed]) == sorted({job.id for job in jobs} - stuck)
+
+
+def test_rows_that_follow_at_once_are_on_the_disk_soon(store: Store, calls: list[str]) -> None:
+    """A row waits for the disk; those of the next tenth of a second do so together."""
+    for _ in range(20):
+        add(store, RELU.name)
+    assert calls.count("write s.jsonl") == 20
+    written = [i for i, call in enumerate(calls) if call.startswith("write")]
+    assert calls.index("fsync s.jsonl") == written[0] + 1
+    deadline = time.monotonic() + 60
+    while calls[-1] != "fsync s.jsonl" and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert calls[-1] == "fsync s.jsonl"
+
+
+def test_a_row_that_never_comes_to_the_disk_is_told_of(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next row says so, where the disk takes no more after some were written."""
+    add(store, RELU.name)
+
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match="No space left"):  # noqa: PT012
+        for _ in range(100):
+            add(store, RELU.name)
+            time.sleep(0.02)

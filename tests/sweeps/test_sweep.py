@@ -39,8 +39,10 @@ from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks.operations.convolution import Convolution
 from conslaw_cli.problems.problem import Architecture, Problem
 from conslaw_cli.problems.records import VERSION, Bound, LawCount, Trace
+from conslaw_cli.sweeps.jobs import Job, Limits, missing, plan
+from conslaw_cli.sweeps.processes import run
 from conslaw_cli.sweeps.store import Store
-from conslaw_cli.sweeps.sweep import Job, Limits, missing, plan, resume, run
+from conslaw_cli.sweeps.sweep import resume
 
 NO_LIMITS = Limits()
 WORTH_WORKERS = 5.0
@@ -169,7 +171,7 @@ def test_a_sweep_that_gets_one_process_goes_on_with_one(monkeypatch: pytest.Monk
     def full() -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr("conslaw_cli.sweeps.sweep._check_room", full)
+    monkeypatch.setattr("conslaw_cli.sweeps.children._check_room", full)
     rows = rows_of(jobs_for(*range(1, 9), cost=WORTH_WORKERS), where, workers=2)
     assert len(rows) == 8
     assert len({row.parameters for row in rows.values()}) == 1
@@ -179,7 +181,7 @@ def test_a_sweep_that_gets_no_process_says_so(monkeypatch: pytest.MonkeyPatch) -
     def full(*_: object) -> None:
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
 
-    monkeypatch.setattr("multiprocessing.popen_fork.Popen._launch", full)
+    monkeypatch.setattr("os.fork", full)
     with pytest.raises(ResourceError, match=r"no process to count in .* Resource temporarily"):
         rows_of(jobs_for(1, 2), fake)
 
@@ -583,7 +585,7 @@ def stored(jobs: list[Job], path: Path, rows: int = 99) -> list[str]:
     """Resume a sweep, for so many rows at most; return the names of the rows that were counted."""
     names = []
     with Store(str(path), VERSION, list[str]().append) as store:
-        running = resume(jobs, store, NO_LIMITS, workers=1)
+        running = resume(jobs, store, partial(run, limits=NO_LIMITS, workers=1))
         for _, counted in running:
             names.append(counted.name)
             if len(names) == rows:

@@ -23,7 +23,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 from typing import Any, Self
@@ -60,13 +60,14 @@ from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph as Network
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.networks.operation import show
+from conslaw_cli.problems.losses import Chosen
 
 _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*\b(?!\s*\()")
 """A variable: functions stand before parentheses."""
 
 
 @dataclass(frozen=True, slots=True)
-class CustomMap(GivenByFormulas):
+class CustomMap(Chosen, GivenByFormulas):
     """A map φ to be counted.
 
     variables: names of numbers in θ; by default those that occur, in natural order (x2 before x10).
@@ -133,13 +134,6 @@ class CustomMap(GivenByFormulas):
     def from_text(cls, text: str) -> CustomMap:
         """Return the map whose components a text gives, separated by commas."""
         return cls((), with_prefix("phi", lambda: listed(text)))
-
-    def under(self, loss: str) -> CustomMap:
-        """Return it under another loss, which its label says, if that was made from the rest."""
-        if loss == self.loss:
-            return self
-        name = "" if self.name == self._default_name() else self.name
-        return replace(self, loss=loss, name=name)
 
     @property
     def names(self) -> Names:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Self
 
-from conslaw_cli import checks
 from conslaw_cli.algebra.expansion import Expansion
 from conslaw_cli.families.formulas import expansion, functions
 from conslaw_cli.families.formulas.algebraic import AlgebraicFields, prove_independence
@@ -13,9 +12,10 @@ from conslaw_cli.families.formulas.commuting import commuting
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws, join
+from conslaw_cli.problems.losses import Free
 
 
-class GivenByFormulas:
+class GivenByFormulas(Free):
     """Fields that are no network and have no known laws, until a family says otherwise."""
 
     __slots__ = ()
@@ -94,16 +94,6 @@ class GivenByFormulas:
     def expansion(self) -> Expansion:
         """Return the fields as polynomials. Raise NotPolynomialError if that is not possible."""
         return expansion.fields(self.algebraic().graph, self.parameters)
-
-    @property
-    def loss(self) -> str:
-        """Squared error: every direction of the image of φ is free."""
-        return "mse"
-
-    def under(self, loss: str) -> Self:
-        """Return itself. Raise SpecError for another loss."""
-        checks.choice("loss", loss, (self.loss,))
-        return self
 
     @property
     def scope(self) -> None:

@@ -7,7 +7,9 @@ matrices, or from sums before it, is left out.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate, groupby
 from math import prod
 
 import numpy as np
@@ -56,7 +58,8 @@ def _squares(names: Names, laws: Sequence[Square]) -> Laws:
     variables = np.array([e for law in laws for e, _ in law], dtype=np.intp)
     coefficients = np.array([c for law in laws for _, c in law], dtype=np.int64)
     law = np.repeat(np.arange(len(laws)), [len(law) for law in laws])
-    named = [list(_blocks(names, law)) for law in laws]
+    listed, starts = names.listed(), [0, *accumulate(prod(shape) for _, shape in names.state)]
+    named = [list(_blocks(names, law, listed, starts)) for law in laws]
     families = tuple(
         Named(_sum(blocks, tex=False), _sum(blocks, tex=True), "sum of squares", 1)
         for blocks in named
@@ -64,22 +67,23 @@ def _squares(names: Names, laws: Sequence[Square]) -> Laws:
     return Laws(families, law, variables, variables, coefficients, ((),) * len(laws))
 
 
-def _blocks(names: Names, law: Square) -> Iterator[tuple[int, str, bool]]:
+def _blocks(
+    names: Names, law: Square, listed: Sequence[str], starts: Sequence[int]
+) -> Iterator[tuple[int, str, bool]]:
     """Yield coefficients with what has them: the name of an entry, or of all entries of an array
-    with some indices fixed, such as ``U[:,1]``, as whether these are several says.
+    with some indices fixed, such as ``U[:,1]``, as whether these are several says. starts: where
+    arrays begin.
     """
-    listed, found = names.listed(), dict(law)
-    for name, shape in names.state:
-        entries = names.entries[name]
-        mine = [(int(e), place) for place, e in np.ndenumerate(entries) if int(e) in found]
-        every = {found[e] for e, _ in mine}
-        fixed = [len({place[axis] for _, place in mine}) == 1 for axis in range(len(shape))]
+    for number, terms in groupby(law, lambda term: bisect_right(starts, term[0]) - 1):
+        (name, shape), mine = names.state[number], list(terms)
+        places = [np.unravel_index(e - starts[number], shape) if shape else () for e, _ in mine]
+        fixed = [len({place[axis] for place in places}) == 1 for axis in range(len(shape))]
         free = prod(size for size, each in zip(shape, fixed, strict=True) if not each)
-        if len(every) == 1 and len(mine) == free > 1:
-            index = (str(i + 1) if each else ":" for i, each in zip(mine[0][1], fixed, strict=True))
-            yield every.pop(), name + f"[{','.join(index)}]" * any(fixed), True
+        if len({c for _, c in mine}) == 1 and len(mine) == free > 1:
+            index = (str(i + 1) if each else ":" for i, each in zip(places[0], fixed, strict=True))
+            yield mine[0][1], name + f"[{','.join(index)}]" * any(fixed), True
         else:
-            yield from ((found[e], listed[e], False) for e, _ in mine)
+            yield from ((c, listed[e], False) for e, c in mine)
 
 
 def _sum(blocks: Sequence[tuple[int, str, bool]], *, tex: bool) -> str:

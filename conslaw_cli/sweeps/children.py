@@ -1,0 +1,281 @@
+"""Children: forked processes that count jobs and may be stopped, or die, at any time.
+
+Every job runs in one, so that the time limit, Ctrl-C and the survival of the sweep do not depend on
+what the job does: C code that does not give up the interpreter, an abort, the system's
+out-of-memory killer. A fork costs 5 to 20 ms; a child counts job after job, and sends each row as
+it is done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import threading
+import time
+import traceback
+import warnings
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+# Loaded late, and by every count: here once, rather than in every child.
+import numpy.random  # noqa: F401
+
+from conslaw_cli import errors
+from conslaw_cli.errors import ConslawError, ContradictionError, MemoryBudgetError
+from conslaw_cli.problems.records import LawCount
+from conslaw_cli.sweeps import signals
+from conslaw_cli.sweeps.jobs import Count, Job, Limits, Outcome, failed, short
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+DESCRIPTORS = 16
+"""What a second child must leave room for: its own, and those of files and imports."""
+
+
+class Worker:
+    """Runs jobs in a forked child, and in a new one after each that was stopped or died.
+
+    stop: a descriptor that can be read from when the worker is to stop.
+    """
+
+    def __init__(self, limits: Limits, count: Count, stop: int | None = None) -> None:
+        self._limits, self._count = limits, count
+        self._stop = [] if stop is None else [stop]
+        self._child: _Child | None = None
+
+    def outcomes(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
+        """Yield the rows of jobs as they finish, none after the stop. Raise OSError if there is no
+        process to be had.
+        """
+        left = list(jobs)
+        while left:
+            if self._child is None:
+                self._child = self._started()
+            child = self._child
+            child.give(left)
+            while child.jobs and not child.over:
+                if child.wait(self._stop):
+                    return
+                yield from child.outcomes()
+            left = []
+            if child.over:
+                self._child = None
+                child.close()
+                yield child.failure()
+                left = [*child.jobs]
+
+    def _started(self) -> _Child:
+        # A child must not hold the pipes of another: their ends would not be heard.
+        with _FORKING:
+            if self._stop:
+                _check_room()
+            return _Child(self._limits, self._count)
+
+    def close(self) -> list[Outcome]:
+        """Stop the process, whatever it is doing; return what it has done besides."""
+        if self._child is None:
+            return []
+        done = list(self._child.outcomes())
+        self._child.close()
+        self._child = None
+        return done
+
+
+_FORKING = threading.Lock()
+
+
+def _check_room() -> None:
+    """Raise OSError unless one more child leaves some descriptors to the rest of the program."""
+    with contextlib.ExitStack() as opened:
+        for _ in range(DESCRIPTORS):
+            opened.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+
+
+class _Child:
+    """A forked process that counts the jobs it is given and sends each row as it is done."""
+
+    def __init__(self, limits: Limits, count: Count) -> None:
+        from multiprocessing import connection  # dear, and a count without a child needs none
+
+        self.jobs: deque[Job] = deque()
+        self._limits, self._since, self._dead = limits, 0.0, False
+        self._exitcode: int | None = None
+        self.pipe, theirs = connection.Pipe()
+        try:
+            with signals.held_back():
+                self._pid = _forked(theirs, limits, count)
+        except OSError:
+            self.pipe.close()
+            raise
+        finally:
+            theirs.close()
+
+    def give(self, jobs: list[Job]) -> None:
+        """Let it count jobs; it must have none."""
+        self.jobs.extend(jobs)
+        self._since = time.monotonic()
+        # One that has died is found out when its rows are waited for.
+        with contextlib.suppress(OSError):
+            self.pipe.send(jobs)
+
+    @property
+    def deadline(self) -> float:
+        """When the first of its jobs reaches the time limit."""
+        return math.inf if self._limits.seconds is None else self._since + self._limits.seconds
+
+    def wait(self, stop: Sequence[int]) -> bool:
+        """Wait until a row is there, it has died, has reached its time limit, or is to stop; return
+        whether it is.
+        """
+        from multiprocessing import connection
+
+        until = self.deadline
+        seconds = None if until == math.inf else max(0.0, until - time.monotonic())
+        # Threads never hear signals: they began with them held back.
+        main = threading.current_thread() is threading.main_thread()
+        with signals.let_through() if main else contextlib.nullcontext():
+            ready = connection.wait([self.pipe, *stop], seconds)
+        return any(each in stop for each in ready)
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Take the rows that it has sent."""
+        try:
+            while self.jobs and self.pipe.poll():
+                row, retry = self.pipe.recv()
+                self._since = time.monotonic()
+                yield Outcome(self.jobs.popleft(), row, retry)
+        except Exception:
+            # The end, or a message that was lost for want of memory: nothing good will follow.
+            self._dead = True
+
+    @property
+    def over(self) -> bool:
+        """Whether the first of its jobs will have no row."""
+        return self._dead or bool(self.jobs and time.monotonic() >= self.deadline)
+
+    def failure(self) -> Outcome:
+        """Take the first of its jobs, with a row that says why there is none."""
+        job, seconds = self.jobs.popleft(), time.monotonic() - self._since
+        if self._dead:
+            reason = _cause_of_death(self._exitcode)
+            return Outcome(job, failed(job, reason, seconds), retry=True)
+        reason = f"time limit of {self._limits.seconds:g} s reached"
+        return Outcome(job, short(job, reason, seconds))
+
+    def close(self) -> None:
+        """Stop the process, whatever it is doing."""
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):  # SIGCHLD is ignored
+            os.kill(self._pid, signal.SIGKILL)
+            self._exitcode = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        self.pipe.close()
+
+
+def _forked(pipe: Connection, limits: Limits, count: Count) -> int:
+    """Start a child at the other end of a pipe; return its number. No Process of multiprocessing:
+    the workers of a cluster are daemons, which may have none.
+    """
+    parent = os.getpid()
+    with warnings.catch_warnings():
+        # Python 3.12 and later warn of threads beside a fork; those here are NumPy's, that of the
+        # progress and those of a cluster's worker, and the child waits for none of them.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        if pid := os.fork():
+            return pid
+    try:
+        _close_all_but(pipe.fileno())
+        _serve(pipe, limits, count, parent)
+    finally:
+        # Whatever it is, the parent sees that the process has ended, and says so.
+        os._exit(1)
+
+
+def _close_all_but(descriptor: int) -> None:
+    """Keep nothing open that is the parent's, such as locks and connections: when it dies, others
+    are to see it.
+    """
+    os.closerange(3, descriptor)
+    os.closerange(descriptor + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def _serve(pipe: Connection, limits: Limits, count: Count, parent: int) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    _end_with(parent)
+    while True:
+        for job in pipe.recv():
+            pipe.send(_outcome(job, limits, count)[1:])
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after ``parent``, its parent: one that is killed cannot stop its
+    children, nor remove its ``folder``.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    # Where no thread can be had, the process ends with its job.
+    with contextlib.suppress(RuntimeError):
+        threading.Thread(target=watch, daemon=True).start()
+
+
+def _outcome(job: Job, limits: Limits, count: Count) -> Outcome:
+    start = time.perf_counter()
+    try:
+        row = count(job.problem, seed=job.seed, memory=limits.memory)
+        if row.verdict == "bounded":
+            return Outcome(job, row, retry=True)
+        return Outcome(job, _with_polynomials(job, row, limits) if job.degree else row)
+    except Exception as error:
+        reason, seconds = _reason(error), time.perf_counter() - start
+        if isinstance(error, MemoryError):
+            return Outcome(job, short(job, reason, seconds), retry=True)
+        retry = isinstance(error, MemoryBudgetError) or errors.lack(error) is not None
+        return Outcome(job, failed(job, reason, seconds), retry)
+
+
+def _with_polynomials(job: Job, row: LawCount, limits: Limits) -> LawCount:
+    from conslaw_cli.laws.polynomials import find_laws
+
+    start = time.perf_counter()
+    found = find_laws(job.problem, job.degree or 1, seed=job.seed, memory=limits.memory)
+    figures = {
+        "degree": found.degree,
+        "linear": sum(found.linear.values()),
+        "independent": found.independent,
+        "known": found.known,
+        "new": found.independent - found.known,
+        "not_polynomial": (row.laws or 0) - found.independent,
+        **({"rational_coefficients": True} if found.rational else {}),
+    }
+    return replace(
+        row, polynomial_laws=figures, seconds=round(row.seconds + time.perf_counter() - start, 6)
+    )
+
+
+def _reason(error: Exception) -> str:
+    """Say what an exception says; of one that is a bug also where it came from."""
+    if isinstance(error, ConslawError) and not isinstance(error, ContradictionError):
+        return str(error)
+    if isinstance(error, MemoryError) and str(error):
+        return f"out of memory: {error}"
+    if (known := errors.lack(error)) is not None:
+        return known
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})"
+
+
+def _cause_of_death(exitcode: int | None) -> str:
+    if exitcode == -signal.SIGKILL:
+        return "worker died (killed by the system, perhaps out of memory)"
+    if exitcode is not None and exitcode < 0:
+        return f"worker died ({signal.strsignal(-exitcode) or f'signal {-exitcode}'})"
+    return f"worker died (exit code {exitcode})"

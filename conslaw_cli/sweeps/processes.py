@@ -1,0 +1,234 @@
+"""Many counts on this machine: one child after another, or several at a time.
+
+Where there is work for several cores, joblib runs several children at a time: each of its threads
+hands chunks of jobs to a child of its own and waits for the rows. (Processes of joblib's own would
+have to fork these children themselves, and leave semaphores behind when they are killed.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from conslaw_cli.errors import ResourceError
+from conslaw_cli.lie.budget import default_memory
+from conslaw_cli.lie.count import count_laws
+from conslaw_cli.problems.records import LawCount
+from conslaw_cli.sweeps import signals
+from conslaw_cli.sweeps.children import Worker
+from conslaw_cli.sweeps.jobs import (
+    Count,
+    Job,
+    Limits,
+    Outcome,
+    Unclaimed,
+    claim,
+    in_chunks,
+    tried_again,
+)
+
+WORTH_A_WORKER = 0.25
+"""Seconds of estimated work for each child that is started."""
+CHUNK_SECONDS = 0.2
+"""Estimated work that a child is given at a time."""
+CHUNK_JOBS = 100
+LISTEN = 0.1
+"""Seconds after which an interrupt is heard that came to another thread."""
+SHARES = 20
+"""A job is long if it takes more than such a part of the time that all of them take."""
+
+
+def run(
+    jobs: Iterable[Job],
+    limits: Limits,
+    workers: int | None = None,
+    count: Count = count_laws,
+    unclaimed: Unclaimed | None = None,
+) -> Generator[tuple[Job, LawCount], None, None]:
+    """Yield each job's row as it finishes. A job that fails has a row that says why; nothing is
+    raised for it.
+
+    workers: processes at most, by default one per core; a row does not depend on it, seconds aside.
+    unclaimed: gets, when the rest is not wanted any more, what has finished and was not yielded.
+    Raise ResourceError if the system gives no process.
+    """
+    rest: Unclaimed = {} if unclaimed is None else unclaimed
+    todo = list({job.id: job for job in jobs}.values())
+    processes = _worth(todo, workers)
+    shared = processes > 1  # so was the memory
+    yield from tried_again(
+        _everywhere(todo, limits, processes, count, rest),
+        lambda outcome: outcome.retry and (shared or outcome.row.verdict == "failed"),
+        lambda left: _in_one(left, limits, count, rest),
+    )
+
+
+def _worth(jobs: Sequence[Job], workers: int | None) -> int:
+    """Return how many processes the jobs are worth, at most ``workers``."""
+    worth = int(min(1000.0, sum(job.cost for job in jobs) / WORTH_A_WORKER))
+    return 1 if worth < 2 else min(worth, _cores() if workers is None else workers)
+
+
+def _cores() -> int:
+    """Return the cores this process may use: a container often gets fewer than there are."""
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        cores = min(cores, -(-int(quota) // int(period)))
+    return max(1, cores)
+
+
+def _everywhere(
+    jobs: Sequence[Job],
+    limits: Limits,
+    workers: int,
+    count: Count,
+    unclaimed: Unclaimed,
+) -> Generator[Outcome, None, None]:
+    """Run jobs in up to so many processes, which share the memory; yield rows as they finish."""
+    left = {job.id: job for job in jobs}
+    if workers > 1:
+        memory = default_memory() if limits.memory is None else limits.memory
+        shared = replace(limits, memory=memory // workers)
+        with contextlib.closing(_in_workers(jobs, shared, workers, count, unclaimed)) as outcomes:
+            for outcome in outcomes:
+                del left[outcome.job.id]
+                yield outcome
+    # What is left had no process.
+    yield from _in_one(list(left.values()), limits, count, unclaimed)
+
+
+def _in_one(
+    jobs: Sequence[Job], limits: Limits, count: Count, unclaimed: Unclaimed
+) -> Generator[Outcome, None, None]:
+    """Run jobs in one process at a time."""
+    worker = Worker(limits, count)
+    # Signals are heard where the process is waited for, and nowhere else.
+    with signals.held_back():
+        try:
+            for chunk in in_chunks(jobs, CHUNK_SECONDS, CHUNK_JOBS):
+                yield from worker.outcomes(chunk)
+        except OSError as error:
+            what = f"no process to count in can be started: {error.strerror}"
+            raise ResourceError(what) from None
+        finally:
+            claim(unclaimed, worker.close())
+
+
+def _in_workers(
+    jobs: Sequence[Job],
+    limits: Limits,
+    workers: int,
+    count: Count,
+    unclaimed: Unclaimed,
+) -> Generator[Outcome, None, None]:
+    """Run jobs in several processes. Jobs for which there is none have no outcome."""
+    chunks = deque(in_chunks(_long_first(jobs, workers), CHUNK_SECONDS, CHUNK_JOBS))
+    with signals.held_back():
+        try:
+            crew = _Crew(chunks, limits, workers, count)
+        except (OSError, RuntimeError, MemoryError):
+            return  # there are no descriptors or threads for it
+        try:
+            more = True
+            while more:
+                more = crew.wait()
+                yield from crew.arrived()
+        finally:
+            claim(unclaimed, crew.close())
+
+
+def _long_first(jobs: Sequence[Job], workers: int) -> list[Job]:
+    """Return the jobs in their order, so that rows come in the order they are shown in, but for
+    long ones, the longest first: the last one to start keeps all other workers waiting, of those
+    in their order for at most 1 / SHARES of the time.
+    """
+    long = sum(job.cost for job in jobs) / workers / SHARES
+    return sorted(jobs, key=lambda job: -job.cost if job.cost > long else 0.0)
+
+
+class _Crew:
+    """Workers, each in a thread of joblib's, which take chunks of jobs while there are any.
+
+    Whatever joblib does, or cannot do, happens beside the main thread: that takes rows as they
+    finish, and hears signals.
+    """
+
+    def __init__(
+        self, chunks: deque[list[Job]], limits: Limits, workers: int, count: Count
+    ) -> None:
+        self._chunks, self._stopping, self._ended = chunks, False, False
+        self._arrived = deque[Outcome]()
+        # No Event: an interrupt may leave its lock taken.
+        self._news = SimpleQueue[None]()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._stopped, self._stop = os.pipe()
+        self._workers = [Worker(limits, count, self._stopped) for _ in range(workers)]
+        try:
+            self._thread.start()
+        except BaseException:
+            self._close_pipe()
+            raise
+
+    def _run(self) -> None:
+        # What is left when there are no threads or memory for it is counted without it.
+        with contextlib.suppress(Exception):
+            from joblib import Parallel, delayed
+
+            pool = Parallel(len(self._workers), "threading", pre_dispatch="all", batch_size=1)
+            pool(delayed(self._work)(worker) for worker in self._workers)
+        self._ended = True
+        self._news.put(None)
+
+    def _work(self, worker: Worker) -> None:
+        """Run jobs, in a thread. Those of a worker that gets no process are left to the others."""
+        while (chunk := self._next()) is not None:
+            left = deque(chunk)
+            try:
+                for outcome in worker.outcomes(chunk):
+                    left.popleft()
+                    self._arrived.append(outcome)
+                    self._news.put(None)
+            except Exception:
+                self._chunks.appendleft([*left])
+                return
+
+    def _next(self) -> list[Job] | None:
+        try:
+            return None if self._stopping else self._chunks.popleft()
+        except IndexError:
+            return None
+
+    def wait(self) -> bool:
+        """Wait for news; return whether there may be more. Rows are taken afterwards, lest an
+        interrupt drops one.
+        """
+        with signals.let_through(), contextlib.suppress(Empty):
+            self._news.get(timeout=LISTEN)
+        return not self._ended
+
+    def arrived(self) -> Iterator[Outcome]:
+        """Take the rows that are there."""
+        while self._arrived:
+            yield self._arrived.popleft()
+
+    def close(self) -> list[Outcome]:
+        """Stop all workers, whatever they are doing; return what they have done besides."""
+        self._stopping = True
+        os.write(self._stop, b".")  # never read: all of them see it
+        self._thread.join()
+        for worker in self._workers:
+            self._arrived.extend(worker.close())
+        self._close_pipe()
+        return list(self._arrived)
+
+    def _close_pipe(self) -> None:
+        os.close(self._stopped)
+        os.close(self._stop)

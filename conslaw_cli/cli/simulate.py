@@ -33,7 +33,7 @@ _NEEDS: dict[str, tuple[str, ...]] = {
 class _Betas(click.ParamType[tuple[float, float]]):
     """Two numbers, 0.9,0.999."""
 
-    name = "β1,β2"
+    name = "B1,B2"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -54,22 +54,24 @@ class _Betas(click.ParamType[tuple[float, float]]):
     help="Among flow,gd,sgd,momentum,adam,adamw; all but flow with gradient flow only."
     " [default: all that go]",
 )
-@click.option("--lr", type=float, help="Rate η of steps; a flow takes the time η × steps.  [0.001]")
-@click.option("--steps", type=int, help="How many of them.  [1000]")
-@click.option("--batch", type=int, help="Samples in a step, but of gd, which sees all.  [8]")
-@click.option("--samples", type=int, help="Samples that are drawn.  [32]")
-@click.option("--momentum", type=float, help="μ of momentum.  [0.9]")
+@click.option("--lr", type=float, help="Rate η of steps; a flow takes η × steps.  [default: 0.001]")
+@click.option("--steps", type=int, help="How many of them.  [default: 1000]")
+@click.option("--batch", type=int, help="Samples in a step; gd sees all.  [default: 8]")
+@click.option("--samples", type=int, help="Samples that are drawn.  [default: 32]")
+@click.option("--momentum", type=float, help="μ of momentum.  [default: 0.9]")
 @click.option("--nesterov", is_flag=True, default=None, help="Of Nesterov's kind.")
 @click.option(
-    "--weight-decay", type=float, help="λ; of --flow decay, too.  [0; of adamw 0.01; of decay 0.1]"
+    "--weight-decay",
+    type=float,
+    help="λ; of --flow decay, too.  [default: 0; of adamw 0.01; of decay 0.1]",
 )
 @click.option(
     "--decoupled", is_flag=True, default=None, help="θ shrinks by 1 − ηλ, as adamw does it."
 )
-@click.option("--betas", type=_Betas(), help="Of adam and adamw.  [0.9,0.999]")
+@click.option("--betas", type=_Betas(), help="Of adam and adamw.  [default: 0.9,0.999]")
 @click.option("--at", metavar="FILE", help="θ to begin with, an .npz with arrays by name.")
 @click.option("--data", metavar="FILE", help="Data: an .npz with the inputs by name (x), and y.")
-@click.option("--seed", type=int, help="Of θ, data and batches.  [the spec's, or 0]")
+@click.option("--seed", type=int, help="Of θ, data and batches.  [default: the spec's, or 0]")
 @click.option("-o", "--output", metavar="FILE", help="Keep the trajectories, in an .npz.")
 @click.option("--plot", metavar="FILE", help="Draw the drift of laws: a .png, .svg or .pdf.")
 @lambda command: formatted(command, ("text", "json"))

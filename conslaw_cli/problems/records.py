@@ -96,8 +96,8 @@ class LawCount:
     is what moves the parameters, its key or that with its values, ``state`` the dimension of its
     state space, which is ``dim_lie + laws``; a row of gradient flow, whose state is θ, does not
     write them. ``commuting``: whether the fields of a φ or of fields of one's own commute, under
-    gradient flow; rows where that is not said do not write it. ``timeless``: how many laws do not
-    depend on time, where some may.
+    gradient flow; None where that is not decided, and rows of networks do not write it.
+    ``timeless``: how many laws do not depend on time, where some may.
 
     A bounded row has ``laws_at_least`` so many independent laws, and no count: its ``reason`` says
     why, ``complete_at`` where in a smaller network these are all. What it has not is None, as are
@@ -195,7 +195,7 @@ class LawCount:
             **({} if least is None else {"laws_at_least": least}),
             "trace": trace,
             "involutive": self.involutive,
-            **({} if self.commuting is None else {"commuting": self.commuting}),
+            **({"commuting": self.commuting} if self.own else {}),
             "verdict": self.verdict,
             "error_bound": self.error_bound,
             "evidence": self._evidence(),

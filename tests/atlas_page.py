@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from conslaw_cli.problems.records import LawCount
+from conslaw_cli.problems.records import VERSION, LawCount
 from conslaw_cli.specs.spec import load
 from conslaw_cli.sweeps import lines
 
@@ -25,11 +25,12 @@ HEAD = """\
 # An atlas of networks of any width
 
 {total:,} networks: dense chains of linear layers, of ReLU layers, and of both, without and with
-biases, under squared error and cross-entropy, drawn at random or enumerated
-([configs/atlas.yaml](../configs/atlas.yaml)). {proved:,} are proved: their number of conservation
-laws is exact. {bounded:,} are bounded: they have at least the known laws, independent and proved;
-whether there are others no theorem here decides, and no machine has the memory for brackets.
-{unknown:,} have laws beyond the known ones. All {exceptions:,} of these two sorts are listed below.
+biases, under squared error and cross-entropy, drawn at random or enumerated, and residual networks;
+under gradient flow, weight decay and momentum ([configs/atlas.yaml](../configs/atlas.yaml)).
+{proved:,} are proved: their number of conservation laws is exact. {bounded:,} are bounded: they
+have at least the known laws, independent and proved; whether there are others no theorem here
+decides, and no machine has the memory for brackets. {unknown:,} have laws beyond the known ones.
+All {exceptions:,} of these two sorts are listed below.
 
 {expected:,} linear networks without biases are held against the closed form of their number of laws
 ([atlas-linear.md](atlas-linear.md) states it), which the program does not use: {agreeing:,} proved
@@ -66,14 +67,22 @@ class Entry(NamedTuple):
 
 def entry(row: LawCount) -> Entry:
     """Return what the page needs of a row."""
-    activation = row.architecture["activation"]
-    layers = activation if isinstance(activation, str) else "linear and relu"
-    bias = {False: "none", True: "hidden"}.get(row.architecture["bias"], row.architecture["bias"])
-    sort = Sort(layers, str(bias), row.architecture["loss"], str(row.flow))
-    depth, method = len(row.architecture["widths"]) - 1, (row.lower or row.upper)[0].method
+    method = (row.lower or row.upper)[0].method
     assert row.parameters is not None
     laws = row.laws if row.laws is not None else row.laws_at_least
+    sort, depth = _sort(row)
     return Entry(row.name, sort, depth, row.parameters, laws, row.verdict, method, row.seconds)
+
+
+def _sort(row: LawCount) -> tuple[Sort, int]:
+    """Return what sort of network a row is of, and its number of matrices."""
+    given, flow = row.architecture, str(row.flow)
+    if "layers" in given:
+        return Sort("residual", "none", given["loss"], flow), str(given["layers"]).count("dense")
+    activation = given["activation"]
+    layers = activation if isinstance(activation, str) else "linear and relu"
+    bias = {False: "none", True: "hidden"}.get(given["bias"], given["bias"])
+    return Sort(layers, str(bias), given["loss"], flow), len(given["widths"]) - 1
 
 
 def exceptional(row: LawCount) -> bool:
@@ -95,7 +104,7 @@ def page(entries: list[Entry], exceptions: list[LawCount], expected: dict[str, i
         expected=len(expected),
         agreeing=agreeing,
         contrary=len(held) - agreeing,
-        version=", ".join(sorted({row.version for row in exceptions})),
+        version=VERSION,
         seconds=sum(each.seconds for each in entries),
     )
     return "\n".join([head, *_sorts(entries), *_methods(entries), *listed(exceptions)])

@@ -9,8 +9,8 @@ from typing import Any
 from conslaw_cli import __version__
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.flows.names import label
-from conslaw_cli.simulation.integrator import HOLDS
-from conslaw_cli.simulation.runs import RECORDS, Run, Watch, What
+from conslaw_cli.problems.problem import Problem
+from conslaw_cli.simulation.runs import Run, Watch, What
 from conslaw_cli.simulation.simulate import Simulation
 
 _HEADS = ("optimizer", "steps", "time", "loss", "what", "laws", "moved", "had to", "difference")
@@ -38,8 +38,13 @@ def text(simulation: Simulation) -> str:
 def _title(simulation: Simulation) -> str:
     problem, training = simulation.problem, simulation.training
     what = f"{problem.name}: {problem.parameters} parameters, {trained_on(simulation)}"
-    flow = "" if problem.flow == GRADIENT else f", flow {label(problem.flow.describe())}"
-    return f"{what}{flow}, rate {training.lr:g}, seed {training.seed}"
+    return f"{what}{_flow(problem)}, rate {training.lr:g}, seed {training.seed}"
+
+
+def _flow(problem: Problem) -> str:
+    """Return the flow, where the name does not say it."""
+    shown = label(problem.flow.describe())
+    return "" if problem.flow == GRADIENT or problem.name.endswith(shown) else f", flow {shown}"
 
 
 def trained_on(simulation: Simulation) -> str:
@@ -116,10 +121,10 @@ def _integrated(simulation: Simulation) -> str:
 
 def _sliding(simulation: Simulation, run: Run) -> str:
     """Return what that does to θ, and not to laws."""
-    step = simulation.training.steps * simulation.training.lr / (RECORDS * HOLDS)
     return (
         f"flow: from t = {run.slides:.3g} on it slides along borders where gates switch, which are"
-        f" held for {step:.1g} at a time: laws are kept as before, θ is known to about that."
+        f" held for {simulation.training.hold:.1g} at a time: laws are kept as before, θ is known"
+        " to about that."
     )
 
 

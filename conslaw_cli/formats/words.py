@@ -65,11 +65,11 @@ def value_text(value: Any) -> str:
 
 
 def probability(bound: float) -> str:
-    """Return ``below 2^-k`` for the largest k that is true of a probability."""
+    """Return ``below 2^-k`` for the largest k that is true of a probability; 1 bounds nothing."""
     # frexp gives bound = m · 2^e with m < 1, so ``below`` holds; 0.0 is a positive number that
     # underflowed.
     exponent = math.frexp(bound)[1] if bound else -1074
-    return f"below 2^{exponent}" if exponent < 0 else f"{bound:.3g}"
+    return f"below 2^{exponent}" if exponent < 0 else f"{bound:.3g}" if bound < 1 else "not bounded"
 
 
 def plural(count: int, noun: str) -> str:

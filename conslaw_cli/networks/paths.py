@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from conslaw_cli.algebra.rings import Exact
 from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.chains import chain
 from conslaw_cli.networks.graph import Graph
@@ -62,6 +63,44 @@ class Paths:
         if len(self.components) > len(self.names):
             return None
         return [tuple(e for e in row if e < self.dimension) for row in self.weights.tolist()]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entries:
+    """The map that a network is which is linear in its inputs, and has no gates: what unit vectors
+    as inputs give at each output.
+
+    names: of the components; probes (d, 1, ·): a unit vector and an output each.
+    """
+
+    graph: Graph
+    names: tuple[str, ...]
+    probes: Floats
+
+    @classmethod
+    def of(cls, graph: Graph) -> Entries:
+        """Return that of a network."""
+        first, last = np.eye(graph.input_size), np.eye(graph.output_size)
+        probes = np.array([[np.concatenate([x, y])] for x in first for y in last])
+        return cls(graph, tuple(f"φ[{i}]" for i in range(1, len(probes) + 1)), probes)
+
+    def values(self, theta: Floats) -> Floats:
+        """Return φ(θ), (d,)."""
+        probes = self.probes[:, 0]
+        outputs = self.graph.forward(Exact(), theta[None], probes)
+        flat = np.concatenate([each.reshape(len(probes), -1) for each in outputs], axis=1)
+        found: Floats = (flat * probes[:, self.graph.plan.drawn :]).sum(axis=1)
+        return found
+
+    def jacobian(self, theta: Floats) -> Floats:
+        """Return ∂φ(θ), (d, D)."""
+        probes = self.probes[:, 0]
+        weights = probes[:, self.graph.plan.drawn :]
+        return self.graph.gradient(Exact(), theta[None], probes, weights)
+
+    def monomials(self) -> None:
+        """Its components are not looked into."""
+        return
 
 
 class _Layer(NamedTuple):

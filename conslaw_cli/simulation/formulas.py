@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from conslaw_cli.families.formulas.terms import (
-    Factors,
+    Base,
     Function,
     Graph,
     Prime,
@@ -32,16 +33,48 @@ slope begins with.
 """
 
 
+class _Product(NamedTuple):
+    """A coefficient times powers of bases, in floats."""
+
+    coefficient: float
+    factors: tuple[tuple[int, float], ...]
+
+    @classmethod
+    def of(cls, term: Term) -> _Product:
+        """Return that of a term."""
+        return cls(float(term.coefficient), tuple((i, float(e)) for i, e in term.factors))
+
+    def value(self, values: Sequence[float]) -> float:
+        """Return its value; nan where it has none."""
+        return self.coefficient * _powers(self.factors, values)
+
+    def pull(self, weight: float, values: Sequence[float], bars: list[float]) -> None:
+        """Add a multiple of its derivatives by the bases."""
+        for place, (i, e) in enumerate(self.factors):
+            rest = (*self.factors[:place], (i, e - 1), *self.factors[place + 1 :])
+            bars[i] += weight * self.coefficient * e * _powers(rest, values)
+
+
 class Formula:
     """The components of a φ, at one point at a time; values are those of all bases."""
 
     def __init__(self, graph: Graph) -> None:
-        self._graph, self.outputs = graph, graph.outputs
+        self._graph = graph
+        self._outputs = [_Product.of(term) for term in graph.outputs]
+        self._inner = [_inner(base) for base in graph.bases]
+        self._slopes = [
+            [_Product.of(each) for each in base.derivative(i)] if isinstance(base, Function) else []
+            for i, base in enumerate(graph.bases)
+        ]
         every = [power for base in graph.bases for power in below_of(base)]
         every += [power for term in graph.outputs for power in term.factors]
         self._positive = {i for i, e in every if e.denominator > 1}
         logarithms = (b for b in graph.bases if isinstance(b, Function) and b.kind == "log")
         self._positive |= {i for base in logarithms for i, _ in base.argument.factors}
+
+    def __len__(self) -> int:
+        """How many components there are."""
+        return len(self._outputs)
 
     @property
     def signs(self) -> Vector:
@@ -56,63 +89,64 @@ class Formula:
         """Whether φ is finite there, and what is under roots and logarithms positive."""
         values = self.values(point)
         under = [values[i] for i in self._positive]
-        ends = [self.term(each, values) for each in self.outputs]
-        return bool(np.isfinite(ends).all() and np.greater(under, 0).all())
+        return bool(np.isfinite(self.components(values)).all() and np.greater(under, 0).all())
 
     def values(self, point: Vector) -> list[float]:
         """Return the values of the bases at a point of variables and constants; nan, or infinite,
         where they are not defined.
         """
         values = list[float]()
-        for base in self._graph.bases:
+        for base, inner in zip(self._graph.bases, self._inner, strict=True):
             if isinstance(base, Variable):
                 values.append(base.sign * float(point[base.index]))
             elif isinstance(base, Prime):
                 values.append(float(base.value))
             elif isinstance(base, Sum):
-                values.append(math.fsum(self.term(each, values) for each in base.terms))
+                values.append(sum(product.value(values) for product in inner))
             else:
-                values.append(base.sign * self._function(base, values))
+                values.append(base.sign * _function(base, inner[0].value(values)))
         return values
 
-    def term(self, term: Term, values: Sequence[float]) -> float:
-        """Return the value of a term."""
-        return float(term.coefficient) * _product(term.factors, values)
+    def components(self, values: Sequence[float]) -> list[float]:
+        """Return the components by the values of bases."""
+        return [product.value(values) for product in self._outputs]
 
     def gradient(self, values: Sequence[float], weights: Vector) -> Vector:
         """Return the gradient of the components' sum with weights by variables and constants."""
         bars = [0.0] * len(values)
-        for weight, term in zip(weights.tolist(), self.outputs, strict=True):
-            self._pull(term, weight, values, bars)
+        for weight, product in zip(weights.tolist(), self._outputs, strict=True):
+            product.pull(weight, values, bars)
         gradient = np.zeros(self._graph.variables)
         for i in range(len(values) - 1, -1, -1):
-            base = self._graph.bases[i]
+            base, weight = self._graph.bases[i], bars[i]
             if isinstance(base, Variable):
-                gradient[base.index] += base.sign * bars[i]
-            elif isinstance(base, Sum):
-                for term in base.terms:
-                    self._pull(term, bars[i], values, bars)
+                gradient[base.index] += base.sign * weight
             elif isinstance(base, Function):
-                slope = sum(self.term(each, values) for each in base.derivative(i))
-                self._pull(base.argument, bars[i] * slope, values, bars)
+                weight *= sum(product.value(values) for product in self._slopes[i])
+            for product in self._inner[i]:
+                product.pull(weight, values, bars)
         return gradient
 
-    def _pull(self, term: Term, weight: float, values: Sequence[float], bars: list[float]) -> None:
-        scaled = weight * float(term.coefficient)
-        for place, (i, e) in enumerate(term.factors):
-            rest = (*term.factors[:place], (i, e - 1), *term.factors[place + 1 :])
-            bars[i] += scaled * float(e) * _product(rest, values)
 
-    def _function(self, base: Function, values: Sequence[float]) -> float:
-        argument, scale = self.term(base.argument, values), float(base.slope.coefficient)
-        try:
-            return _VALUES[base.kind](argument, scale)
-        except (ValueError, OverflowError):
-            return math.nan
+def _inner(base: Base) -> list[_Product]:
+    """Return the terms of a sum, or the argument of a function."""
+    if isinstance(base, Function):
+        return [_Product.of(base.argument)]
+    return [_Product.of(term) for term in base.terms] if isinstance(base, Sum) else []
 
 
-def _product(factors: Factors, values: Sequence[float]) -> float:
+def _function(base: Function, argument: float) -> float:
     try:
-        return math.prod(math.pow(values[i], e) for i, e in factors)
+        return _VALUES[base.kind](argument, float(base.slope.coefficient))
+    except (ValueError, OverflowError):
+        return math.nan
+
+
+def _powers(factors: tuple[tuple[int, float], ...], values: Sequence[float]) -> float:
+    product = 1.0
+    try:
+        for i, e in factors:
+            product *= values[i] if e == 1 else math.pow(values[i], e)
     except (ValueError, OverflowError):  # a root of a negative number, 1/0, too large
         return math.nan
+    return product

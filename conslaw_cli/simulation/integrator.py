@@ -6,6 +6,7 @@ II.10; the implementation is SciPy's.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -23,12 +24,10 @@ TOLERANCE = 1e-10
 """Absolute and relative, of one step."""
 
 
-MOST_STEPS = 3000
-"""Steps from one of the times that are asked for to the next."""
 PATIENCE = 200
-"""The same before the field is frozen instead, if it can be."""
-HOLDS = 20
-"""How often it is frozen between two times."""
+"""Steps that have to lead somewhere."""
+PARTS = 15
+"""Of the time between two records, where it is not said how far."""
 
 
 class DivergedError(ConslawError):
@@ -41,6 +40,7 @@ def integrate(
     times: Sequence[float],
     tolerance: float = TOLERANCE,
     frozen: Callable[[Vector], Field | None] = lambda state: None,
+    hold: float | None = None,
 ) -> Iterator[Vector]:
     """Yield the solution at each of the times after the first, at which it is ``start``.
 
@@ -52,43 +52,47 @@ def integrate(
 
     frozen: gives the field without its jumps, as it is at a state. Where gates push a network back
     from either side of a border it slides along it (A. F. Filippov: Differential Equations with
-    Discontinuous Righthand Sides, 1988), and no step is short enough. From the first such place on
-    the field is frozen HOLDS times between two times: solutions are those of Filippov up to an
-    error of that order, while all that every frozen field keeps is kept to the tolerance.
+    Discontinuous Righthand Sides, 1988), and no step is short enough. From the first place on where
+    PATIENCE steps do not lead ahead by a time ``hold``, the field is frozen for times not longer
+    than that: solutions are those of Filippov up to an error of that order, while all that every
+    frozen field keeps is kept to the tolerance.
 
     Raise SpecError if SciPy is missing, DivergedError where the solution ends before a time, or
-    takes too many steps to come to the next one.
+    steps lead no further and there are no jumps.
     """
     state, slides = start, False
     method = checks.extra("scipy.integrate", "plot").DOP853
     with np.errstate(all="ignore"):
         solver = method(field, times[0], start, times[-1], rtol=tolerance, atol=tolerance)
     for begin, end in pairwise(times):
-        found = None if slides else _advanced(solver, end, PATIENCE)
+        least = (end - begin) / PARTS if hold is None else min(hold, end - begin)
+        found = None if slides else _advanced(solver, end, least)
         if found is None and not slides and frozen(state) is None:
-            found = _advanced(solver, end, MOST_STEPS)
-            if found is None:
-                raise DivergedError(
-                    f"{MOST_STEPS:,} steps led no further than t = {solver.t:.6g}: the flow is"
-                    " stiff there"
-                )
+            raise DivergedError(
+                f"no finite solution beyond t = {solver.t:.6g}, or it is stiff there: {PATIENCE}"
+                " steps led no further"
+            )
         if found is None:
-            slides, found = True, _held(frozen, state, begin, end, tolerance)
+            slides, found = True, _held(frozen, state, begin, end, tolerance, least)
         state = found
         yield state
 
 
-def _advanced(solver: Any, time: float, steps: int) -> Vector | None:
-    """Return the solution at a time ahead; None if that takes more steps."""
+def _advanced(solver: Any, time: float, least: float) -> Vector | None:
+    """Return the solution at a time ahead; None if PATIENCE steps lead less far than ``least``."""
     solver.t_bound, solver.status = time, "running"
+    before, steps = solver.t, 0
     with np.errstate(all="ignore"):
-        for _ in range(steps):
+        while steps < PATIENCE:
             solver.step()
+            steps += 1
             if solver.status == "failed" or not np.isfinite(solver.y).all():
                 raise DivergedError(f"no finite solution beyond t = {solver.t:.6g}")
             if solver.status == "finished":
                 solution: Vector = solver.y.copy()
                 return solution
+            if solver.t >= before + least:
+                before, steps = solver.t, 0
     return None
 
 
@@ -98,9 +102,11 @@ def _held(
     begin: float,
     end: float,
     tolerance: float,
+    hold: float,
 ) -> Vector:
     """Return the solution at the end, the field frozen at the beginning of every part."""
-    for first, last in pairwise(np.linspace(begin, end, HOLDS + 1).tolist()):
+    parts = math.ceil((end - begin) / hold)
+    for first, last in pairwise(np.linspace(begin, end, parts + 1).tolist()):
         field = frozen(state)
         assert field is not None
         (state,) = integrate(field, state, (first, last), tolerance)

@@ -189,13 +189,13 @@ class Phi:
     @property
     def outputs(self) -> int:
         """Its components."""
-        return len(self.formula.outputs)
+        return len(self.formula)
 
     def evaluated(self, theta: Vector, fixed: Vector, inputs: Vector) -> tuple[Vector, Pull]:
         """Evaluate the components."""
         point = np.concatenate([theta, fixed])
         values = self.formula.values(point)
-        components = np.array([[self.formula.term(each, values) for each in self.formula.outputs]])
+        components = np.array([self.formula.components(values)])
         return components, lambda w: self.formula.gradient(values, w[0])[: len(theta)]
 
     def gated(self, theta: Vector, fixed: Vector, inputs: Vector) -> None:

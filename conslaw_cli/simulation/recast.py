@@ -22,8 +22,9 @@ from conslaw_cli.families.formulas.terms import Graph, Variable
 from conslaw_cli.laws.abelian import AbelianLaws, abelian_laws
 from conslaw_cli.laws.polynomials import find_laws
 from conslaw_cli.laws.values import Polynomial
+from conslaw_cli.networks.chains import chain
 from conslaw_cli.networks.known_laws import Laws
-from conslaw_cli.networks.paths import Paths, paths
+from conslaw_cli.networks.paths import Entries, paths
 from conslaw_cli.problems.problem import Problem
 from conslaw_cli.simulation.formulas import Formula
 from conslaw_cli.simulation.integrator import DivergedError, Vector, integrate
@@ -66,6 +67,10 @@ class Reparametrisation(Protocol):
         """Return ∂φ(θ), (d, D)."""
         ...
 
+    def monomials(self) -> Sequence[tuple[int, ...]] | None:
+        """Return the parameters of each component, if all are products of some."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Formulas:
@@ -78,17 +83,17 @@ class Formulas:
     def values(self, theta: Vector) -> Vector:
         """Return φ(θ)."""
         values = self.formula.values(theta)
-        return np.array([self.formula.term(each, values) for each in self.formula.outputs])
+        return np.array(self.formula.components(values))
 
     def jacobian(self, theta: Vector) -> Vector:
         """Return ∂φ(θ)."""
-        values, units = self.formula.values(theta), np.eye(len(self.formula.outputs))
+        values, units = self.formula.values(theta), np.eye(len(self.formula))
         return np.array([self.formula.gradient(values, unit) for unit in units])
 
     def monomials(self) -> list[tuple[int, ...]] | None:
         """Return the variables of each component, if all are products of some."""
         found = list[tuple[int, ...]]()
-        for term in self.formula.outputs:
+        for term in self.graph.outputs:
             product = list[int]()
             for i, e in term.factors:
                 base = self.graph.bases[i]
@@ -105,12 +110,14 @@ def reparametrisation(problem: Problem) -> Reparametrisation:
     """Return φ. Raise SpecError where it is not written out: for networks that are no chains, and
     for generic constants.
     """
-    if problem.graph is not None:
-        return paths(problem.graph)
-    phi = problem.architecture
-    assert isinstance(phi, CustomMap)
+    phi, network = problem.architecture, problem.graph
+    if not isinstance(phi, CustomMap):
+        assert network is not None
+        return paths(network)
     if phi.names.constants:
         raise SpecError(f"{problem.name}: expected a φ without constants, which have no values")
+    if network is not None:
+        return Entries.of(network) if chain(network) is None else paths(network)
     graph = phi.algebraic().graph
     written = len(phi.components) == len(graph.outputs)
     numbers = range(1, len(graph.outputs) + 1)
@@ -239,8 +246,7 @@ def check_start(phi: Reparametrisation, theta: Vector, rank: int) -> None:
 
 def closed_form(problem: Problem, phi: Reparametrisation, theta: Vector) -> ClosedForm | None:
     """Return M as a function of z, from a start, where that is known."""
-    products = phi.monomials() if isinstance(phi, Paths | Formulas) else None
-    if products is not None:
+    if (products := phi.monomials()) is not None:
         return TwoLayers.of(products, theta)
     written = problem.architecture
     return Polar.of(written, theta) if isinstance(written, CustomMap) else None
@@ -364,7 +370,7 @@ class _Integrals:
         self._slopes_at(start)
 
     def gap(self, theta: Vector) -> Vector:
-        return self._apart(theta, self._start)
+        return self._laws.at(theta).near(self._start) - self._start
 
     def jacobian(self, theta: Vector) -> Vector:
         if np.linalg.norm(theta - self._near) > NEARBY * np.linalg.norm(theta):
@@ -373,12 +379,6 @@ class _Integrals:
 
     def _slopes_at(self, theta: Vector) -> None:
         shifts = DIFFERENCE * np.eye(len(theta))
-        rows = [self._apart(theta + e, self._laws.at(theta - e).values) for e in shifts]
-        self._near, self._slopes = theta, np.array(rows).T / (2 * DIFFERENCE)
-
-    def _apart(self, theta: Vector, values: Vector) -> Vector:
-        reading = self._laws.at(theta)
-        apart = reading.values - values
-        whole = np.rint(np.linalg.solve(reading.periods.T, apart))
-        left: Vector = apart - reading.periods.T @ whole
-        return left
+        pairs = [self._laws.along((theta - e, theta + e)) for e in shifts]
+        rows = [(after - before) / (2 * DIFFERENCE) for before, after in pairs]
+        self._near, self._slopes = theta, np.array(rows).T

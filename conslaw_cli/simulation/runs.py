@@ -153,7 +153,7 @@ def _integral(laws: AbelianLaws, thetas: Sequence[Vector], kept: bool) -> Watch:
     """Return what became of Abelian integrals along a trajectory; kept: they had to be constant."""
     text, shape = f"Abelian integrals of {', '.join(laws.names)}", f"genus {laws.genus}"
     try:
-        values = laws.along(np.array(thetas))
+        values = laws.along(thetas)
     except SpecError:
         none, text = np.empty((0, laws.size)), f"{text}: branch points coincide"
         return Watch(What.INTEGRAL, text, shape, none, None, np.nan, None, None, None)
@@ -171,9 +171,10 @@ def integrated(
     state: Vector,
     times: Sequence[float],
     tolerance: float,
+    hold: float,
     progress: Progress,
 ) -> None:
-    """Integrate a flow to times after its beginning."""
+    """Integrate a flow to times after its beginning; hold: see :func:`integrate`."""
     (laws,) = run.watched
     span = times[-1]
 
@@ -184,7 +185,7 @@ def integrated(
         return held
 
     ends = [motion.begin + t for t in times]
-    solution = integrate(motion.field, state, ends, tolerance, frozen)
+    solution = integrate(motion.field, state, ends, tolerance, frozen, hold)
     start, _ = laws.forms.values(motion.coordinates(motion.begin, state))
     try:
         for number, time in enumerate(times):

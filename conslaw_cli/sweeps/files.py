@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
 import stat
+import threading
+import time
 from collections.abc import Callable, Iterable
 
 from conslaw_cli.errors import ConslawError, OutputError, SpecError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE}
 _PIECE = 1 << 20
+SOON = 0.1
+"""Seconds until what is written is on the disk, at most: waiting for it takes as long as a hundred
+short counts, and no longer for a hundred rows.
+"""
 
 
 def label(path: str) -> str:
@@ -115,6 +122,61 @@ def replace(
         raise
     sync_directory(path)
     return fd
+
+
+class Disk:
+    """Waits until what is written to a file is on the disk: at once, but no more than once in SOON
+    seconds; what is written meanwhile is there after these.
+    """
+
+    def __init__(self) -> None:
+        self._last = -math.inf
+        self._timer: threading.Timer | None = None
+        self._error: OSError | None = None
+
+    def sync(self, fd: int) -> None:
+        """Wait, or see to it that what is written by now is on the disk SOON. Raise OSError if what
+        was written before is lost.
+        """
+        self._raise()
+        if self._timer is not None:
+            return
+        if time.monotonic() - self._last < SOON:
+            timer = threading.Timer(SOON, self._late, (fd,))
+            timer.daemon = True
+            with contextlib.suppress(RuntimeError):
+                timer.start()
+                self._timer = timer
+                return
+        os.fsync(fd)
+        self._last = time.monotonic()
+
+    def _late(self, fd: int) -> None:
+        self._timer = None  # what is written from now on may not be on the disk afterwards
+        try:
+            os.fsync(fd)
+        except OSError as error:
+            self._error = error
+        self._last = time.monotonic()
+
+    def forget(self) -> bool:
+        """Wait for nothing any more; return whether something was still to be waited for."""
+        if (timer := self._timer) is None:
+            return False
+        timer.cancel()
+        timer.join()
+        return self._timer is not None
+
+    def end(self, fd: int) -> None:
+        """Wait for all that is written. Raise OSError if some of it is lost."""
+        if self.forget():
+            os.fsync(fd)
+        self._raise()
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
 
 
 def write_pieces(fd: int, pieces: Iterable[bytes]) -> None:

@@ -47,6 +47,7 @@ class Journal:
         self._warn = warn
         self._is_begun = is_begun
         self.real_path = files.real_path(path)
+        self._disk = files.Disk()
         self._fd = _open_locked(path, self.real_path, os.O_CREAT)
         self.lines = Lines(os.path.dirname(self.real_path))
         self._seen = _state(os.fstat(self._fd))
@@ -59,9 +60,12 @@ class Journal:
         return files.label(self.path)
 
     def close(self) -> None:
-        """Give the file and its lock free."""
-        os.close(self._fd)
-        self.lines.close()
+        """Give the file and its lock free. Raise OSError if what was written last is lost."""
+        try:
+            self._disk.end(self._fd)
+        finally:
+            os.close(self._fd)
+            self.lines.close()
 
     def in_file(self) -> Iterator[tuple[int, bytes]]:
         """Yield the numbers and the lines, with their ends, that are in the file and not blank."""
@@ -77,7 +81,7 @@ class Journal:
         self._write(b"\n")
 
     def append(self, line: bytes) -> None:
-        """Write a line and wait until it is on the disk."""
+        """Write a line and wait until it is on the disk, or will be soon (files.Disk)."""
         self._write(line + b"\n")
 
     def replace(self, order: Sequence[int] | None = None) -> None:
@@ -186,15 +190,16 @@ class Journal:
 
     def _go_on_in(self, fd: int) -> None:
         if fd != self._fd:
+            self._disk.forget()
             os.close(self._fd)
-            self._fd = fd
+            self._fd, self._disk = fd, files.Disk()
         self._look()
 
     def _write(self, data: bytes) -> None:
         size = os.fstat(self._fd).st_size
         try:
             files.write_all(self._fd, data)
-            os.fsync(self._fd)
+            self._disk.sync(self._fd)
         except OSError:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, size)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conslaw_cli import MLP, Layers, SpecError
+from conslaw_cli import MLP, CustomMap, Layers, SpecError
 from conslaw_cli.algebra.rings import Exact
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.operations.convolution import Convolution
-from conslaw_cli.networks.paths import MAX_PATHS, paths
+from conslaw_cli.networks.paths import MAX_PATHS, Entries, paths
 
 NETWORKS: list[tuple[Any, ...]] = [
     ((2, 3, 2), "relu"),
@@ -65,6 +65,20 @@ def test_a_relu_network_has_a_product_for_every_path() -> None:
     assert phi.values(np.array([2.0, 3, 5, 7, 11, 13, 17])).tolist() == [22, 39, 55, 91, 17]
     assert phi.names[0] == "U1[1,1]·U2[1,1]"
     assert phi.monomials() == [(0, 4), (1, 5), (2, 4), (3, 5), (6,)]
+
+
+def test_entries_of_a_network_that_is_no_chain() -> None:
+    shapes = {"A": (2, 3), "B": (3, 2), "C": (2, 2)}
+    graph = CustomMap((), ("A*B + C",), arrays=shapes).graph
+    assert graph is not None
+    rng = np.random.default_rng(0)
+    arrays = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    phi, theta = Entries.of(graph), np.concatenate([arrays[a.name].ravel() for a in graph.arrays])
+    assert phi.values(theta) == pytest.approx((arrays["A"] @ arrays["B"] + arrays["C"]).ravel())
+    shifts = 1e-6 * np.eye(len(theta))
+    slopes = [(phi.values(theta + e) - phi.values(theta - e)) / 2e-6 for e in shifts]
+    assert phi.jacobian(theta) == pytest.approx(np.array(slopes).T, abs=1e-8)
+    assert phi.names == ("φ[1]", "φ[2]", "φ[3]", "φ[4]")
 
 
 def test_what_is_not_written_out() -> None:

@@ -50,16 +50,18 @@ def test_a_solution_that_slides_along_a_border() -> None:
         return lambda t, x: np.array([speed, speed + 1])
 
     times = np.linspace(0.0, 4.0, 41).tolist()
-    jumping = integrate(lambda t, x: frozen(x)(t, x), np.array([1.0, 0.0]), times, 1e-9, frozen)
+    jumping = integrate(
+        lambda t, x: frozen(x)(t, x), np.array([1.0, 0.0]), times, 1e-9, frozen, 0.01
+    )
     found = np.array([*jumping])
     after = np.array(times[1:])
     assert np.abs(found[:, 1] - found[:, 0] - after + 1).max() < 1e-12
-    assert np.abs(found[:, 0] - np.maximum(1 - after / 2, 0)).max() < 0.1 / 20
+    assert np.abs(found[:, 0] - np.maximum(1 - after / 2, 0)).max() < 0.02
 
 
 def test_a_stiff_solution_ends_with_a_sentence() -> None:
-    with pytest.raises(DivergedError, match=r"^3,000 steps led no further than t = "):
-        list(integrate(lambda t, x: -1e7 * (x - np.sin(t)), np.ones(1), [0.0, 5.0]))
+    with pytest.raises(DivergedError, match=r"stiff there: 200 steps led no further$"):
+        list(integrate(lambda t, x: -1e6 * (x - np.sin(t)), np.ones(1), [0.0, 5.0]))
 
 
 def test_an_interrupt_is_let_through() -> None:

@@ -12,6 +12,7 @@ from conslaw_cli.errors import SpecError
 from conslaw_cli.families.formulas.custom import CustomMap
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.networks.known_laws import Correlations, Form, Named, Sums
+from conslaw_cli.simulation import runs
 from conslaw_cli.simulation.integrator import Vector
 from conslaw_cli.simulation.optimizers import SGD, Adam, Carried, Optimizer
 from conslaw_cli.simulation.runs import Watch, What
@@ -74,6 +75,12 @@ def test_decay_of_sgd_is_decoupled_as_adamw_does_it() -> None:
 
 
 # ---- what is predicted
+
+
+@pytest.fixture(autouse=True)
+def _few_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Laws are looked at after every step all the same."""
+    monkeypatch.setattr(runs, "RECORDS", 10)
 
 
 def trained(name: str, optimizer: str, **settings: object) -> list[Watch]:
@@ -185,7 +192,7 @@ def test_one_product_in_closed_form() -> None:
     """On u v, L = (u v − y)²/2, C = u² − v²: a step of rate η takes C to C (1 − η² r²)."""
     training = Training(lr=0.1, steps=50)
     at = {"u": np.float64(1.5), "v": np.float64(0.5)}
-    data = {"y": np.array([2.0])}
+    data = {"target": np.array([2.0])}
     simulation = simulate(CustomMap.from_text("u*v"), ("gd",), training, at=at, data=data)  # type: ignore[arg-type]
     u, v = 1.5, 0.5
     for _ in range(50):
@@ -203,8 +210,8 @@ def test_one_product_in_closed_form() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"lr": math.nan}, "^lr: expected a positive number, got nan$"),
-        ({"lr": 0.0}, "^lr: expected a positive number, got 0.0$"),
+        ({"lr": math.nan}, "^lr: expected a positive number up to 1e.06, got nan$"),
+        ({"lr": 0.0}, "^lr: expected a positive number up to 1e.06, got 0.0$"),
         ({"steps": 0}, "^steps: expected an integer from 1"),
         ({"momentum": -1.0}, "^momentum: expected a number from 0"),
         ({"momentum": 0.0, "nesterov": True}, "^nesterov: expected a momentum above 0"),

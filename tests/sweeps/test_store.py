@@ -4,6 +4,7 @@ do to it while it is in use costs no row.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -834,3 +835,39 @@ def test_no_row_that_is_finished_is_lost_when_a_sweep_is_interrupted(
     signal.signal(signal.SIGINT, before)
     stuck = {jobs[CHUNK - 1].id, jobs[-1].id}
     assert sorted([*taken, *unclaimed]) == sorted({job.id for job in jobs} - stuck)
+
+
+def test_rows_that_follow_at_once_are_on_the_disk_soon(store: Store, calls: list[str]) -> None:
+    """A row waits for the disk; those of the next tenth of a second do so together."""
+    for _ in range(20):
+        add(store, RELU.name)
+    assert calls.count("write s.jsonl") == 20
+    written = [i for i, call in enumerate(calls) if call.startswith("write")]
+    assert calls.index("fsync s.jsonl") == written[0] + 1
+    deadline = time.monotonic() + 60
+    while calls[-1] != "fsync s.jsonl" and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert calls[-1] == "fsync s.jsonl"
+
+
+def test_a_row_that_never_comes_to_the_disk_is_told_of(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next row says so, where the disk takes no more after some were written."""
+    add(store, RELU.name)
+
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match="No space left"):  # noqa: PT012
+        for _ in range(100):
+            add(store, RELU.name)
+            time.sleep(0.02)
+
+
+def test_a_bounded_row_that_names_a_smaller_network_is_read_back(store: Store) -> None:
+    row = count_laws(MLP((1, 10000, 10000, 2), "linear"), memory=1 << 30)
+    assert row.complete_at is not None
+    store.append("a" * 64, row)
+    assert store.get(("a" * 64, row.name)) == row

@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from conslaw_cli.formats.laws import Known, Result, law_code, origin, quotient_code, suffixes, title
+from conslaw_cli.formats.laws import (
+    Known,
+    Result,
+    calls,
+    law_code,
+    origin,
+    quotient_code,
+    suffixes,
+    title,
+)
 from conslaw_cli.formats.laws.known import sympy_script
 from conslaw_cli.laws.values import Law
 
@@ -25,10 +34,11 @@ def render_sympy(results: Sequence[Result | Known]) -> str:
     ]
     searched = [result for result in results if isinstance(result, Result)]
     needs = ["import sympy"] * any(result.search.radicals for result in searched)
-    calls = "exp, " * any(result.search.coordinates.arguments for result in searched)
+    called = sorted(set[str]().union(*(calls(result.search) for result in searched)))
     if len(searched) < len(results):
-        calls = f"HadamardProduct, Identity, MatrixSymbol, OneMatrix, Trace, {calls}"
-    return "\n\n".join(["\n".join([*needs, f"from sympy import {calls}symbols"]), *scripts]) + "\n"
+        called = ["HadamardProduct", "Identity", "MatrixSymbol", "OneMatrix", "Trace", *called]
+    imports = f"from sympy import {', '.join([*called, 'symbols'])}"
+    return "\n\n".join(["\n".join([*needs, imports]), *scripts]) + "\n"
 
 
 def _script(result: Result | Known, suffix: str) -> Iterator[str]:
@@ -42,7 +52,7 @@ def _script(result: Result | Known, suffix: str) -> Iterator[str]:
         *coordinates.arguments,
     ]
     names = _names(symbols, coordinates.arguments)
-    factors = [*names[: len(symbols) - len(coordinates.arguments)], *coordinates.extra_code]
+    factors = coordinates.coded(names[: len(symbols) - len(coordinates.arguments)])
     laws = search.generators if search.basis is None else search.basis
     yield f"# {title(result)}"
     yield f"theta{suffix} = symbols("
@@ -64,8 +74,7 @@ def _script(result: Result | Known, suffix: str) -> Iterator[str]:
         for law in laws
     )
     yield from (
-        f"    {quotient_code(quotient, factors)},  # rational"
-        for quotient in result.quotients or ()
+        f"    {quotient_code(quotient, factors)},  # rational" for quotient in result.quotients
     )
     yield "]"
 

@@ -48,7 +48,8 @@ def _lines(result: Result) -> Iterator[str]:
         for law in result.others
     ]
     laws += abelian_text(result)
-    laws += (_fraction(quotient, result.search) for quotient in result.quotients or ())
+    fractions = (_fraction(quotient, result.search) for quotient in result.quotients)
+    laws += (f"{fraction} = const   (rational)" for fraction in fractions)
     if laws:
         yield ""
         if result.search.homogeneous and any(
@@ -63,11 +64,16 @@ def _lines(result: Result) -> Iterator[str]:
 
 
 def _fraction(quotient: Quotient, search: LawSearch) -> str:
-    above = formula(quotient.numerator, search)
-    below = formula(Polynomial(((1, quotient.denominator),)), search)
-    above = f"({above})" if " " in above else above
-    below = f"({below})" if "·" in below else below
-    return f"{above}/{below} = const   (rational)"
+    sides = list(quotient.sides)
+    above, below = ("·".join(_power(p, e, search) for p, e in side) for side in sides)
+    group = len(sides[1]) > 1
+    return f"{above or 1}/({below})" if group else f"{above or 1}{'/' * bool(below)}{below}"
+
+
+def _power(polynomial: Polynomial, power: int, search: LawSearch) -> str:
+    text = formula(polynomial, search)
+    shown = f"({text})" if len(polynomial.terms) > 1 else text
+    return shown + str(power).translate(_POWERS) * (power > 1)
 
 
 def _figures(result: Result) -> Iterator[str]:
@@ -88,11 +94,10 @@ def _figures(result: Result) -> Iterator[str]:
     yield _comparison(result)
     if result.abelian:
         yield named_elsewhere(sum(each.size for each in result.abelian))
-    elif result.not_polynomial and result.quotients is None:
+    elif result.not_polynomial and result.rational is None:
         yield _next_step(search)
     elif result.not_polynomial:
-        explained = len(result.quotients or ())
-        yield f"rational laws: {explained} of the {result.not_polynomial} others"
+        yield f"rational laws: {len(result.quotients)} of the {result.not_polynomial} others"
     gradient = search.problem.flow == GRADIENT
     if gradient and is_monomial(search.problem) and not search.homogeneous and search.degree >= 2:
         yield "complete: φ is a monomial map, so all laws are functions of those of degree up to 2"
@@ -100,7 +105,9 @@ def _figures(result: Result) -> Iterator[str]:
         yield "known laws, not searched, as they need not be polynomials:"
         families = search.listed.families
         yield from (f"  {family.text} = const   ({family.shape})" for family in families)
-    if search.error_bound:
+    if search.error_bound == 1:
+        yield f"laws may be missing: {search.problem.doubt}"
+    elif search.error_bound:
         chance = probability(search.error_bound)
         yield (
             "the numbers of polynomial laws rest on random trials: one is wrong with a probability"
@@ -112,11 +119,9 @@ def _comparison(result: Result) -> str:
     row = result.count
     if row.laws is None:
         return f"laws in all: {undecided(row)}"
-    sure = (
-        "proved"
-        if row.error_bound is None
-        else f"computed, error probability {probability(row.error_bound)}"
-    )
+    sure = "proved" if row.error_bound is None else "computed, its error is not bounded"
+    if row.error_bound is not None and row.error_bound < 1:
+        sure = f"computed, error probability {probability(row.error_bound)}"
     if result.not_polynomial == 0:
         return f"laws in all: {row.laws} ({sure}); all of them are found"
     verb = "is no polynomial" if result.not_polynomial == 1 else "are no polynomials"
@@ -220,7 +225,7 @@ def _term(
             for e, power in powers.items()
         ),
     ]
-    size = [str(abs(coefficient))] if abs(coefficient) != 1 else []
+    size = [str(abs(coefficient))] if abs(coefficient) != 1 or not factors else []
     return coefficient < 0, "·".join([*size, *factors])
 
 

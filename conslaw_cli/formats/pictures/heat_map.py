@@ -230,8 +230,11 @@ def _ticks(axes: Any, across: Axis, up: Axis | None) -> None:
         side.set_ticks([place - shift for place in range(len(axis.labels))], axis.labels)
         axes.tick_params(name, length=0 if not shift else 3, labelsize=8)
         side.set_label_text(axis.key + (" (from … on)" if axis.starts else ""))
-    if max(map(len, across.labels)) * len(across.labels) > 5 * _LABELLED:
-        axes.tick_params("x", rotation=60)
+    longest = max(map(len, across.labels))
+    if longest > 6 or longest * len(across.labels) > 5 * _LABELLED:
+        axes.tick_params("x", rotation=35)
+        for label in axes.get_xticklabels():
+            label.set_horizontalalignment("right")
 
 
 def _marks(axes: Any, cells: Mapping[Place, _Cell]) -> None:

@@ -39,6 +39,8 @@ ADAMW_DECAY = 1e-2
 MAX_NUMBERS = 1 << 27
 """Numbers that a simulation may hold: 1 GiB of them."""
 MAX_STEPS = 10**8
+MAX_GENUS = 20
+"""Of Abelian integrals that are watched: beyond, evaluating them takes longer than training."""
 MAX_SAMPLES = 10**6
 
 
@@ -131,6 +133,8 @@ class Simulation:
         self._methods = [
             None if name == "flow" else training.optimizer(name) for name in self.optimizers
         ]
+        integrals = abelian_laws(self.problem)
+        self._integrals = [each for each in integrals if each.genus <= MAX_GENUS]
         self.runs = list[Run]()
 
     def train(self, progress: Progress = lambda what, done: None) -> None:
@@ -149,7 +153,7 @@ class Simulation:
 
     def _flow(self, laws: Forms, progress: Progress) -> None:
         run = Run("flow", None, [Watched(What.LAW, laws)])
-        run.integrals = abelian_laws(self.problem)
+        run.integrals = self._integrals
         self.runs.append(run)
         span = self.training.steps * self.training.lr
         times = np.linspace(0, span, min(self.training.steps, RECORDS) + 1).tolist()
@@ -167,7 +171,7 @@ class Simulation:
             observer = OfSGD(method, laws, self._charges(method), self.theta, buffer)
             carried = Carried(buffer)
         run = Run(name, method, observer.watched)
-        run.integrals = abelian_laws(self.problem)
+        run.integrals = self._integrals
         self.runs.append(run)
         batches = Batches(self.objective.samples, training.batch, training.seed)
         trainer = Trainer(run, self.objective, observer)

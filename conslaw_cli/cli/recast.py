@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from conslaw_cli.cli.asked import asked, asking
-from conslaw_cli.cli.options import FAILED, Seconds, put
+from conslaw_cli.cli.options import FAILED, USAGE, Seconds, put
 from conslaw_cli.cli.progress import search_progress
-from conslaw_cli.errors import SpecError
+from conslaw_cli.errors import ConslawError, SpecError
 from conslaw_cli.sweeps import signals
 
 if TYPE_CHECKING:
@@ -63,12 +63,19 @@ def recast(
         from conslaw_cli.formats import recast as formats
 
     found: list[Recast] = []
+    wrong = 0
     for number, problem in enumerate(sweep.problems):
         gap = "\n" if number else ""
-        for text in _found(problem, at, time, seed, found):
-            if not as_json:
-                put(gap + text)
-            gap = ""
+        try:
+            for text in _found(problem, at, time, seed, found):
+                if not as_json:
+                    put(gap + text)
+                gap = ""
+        except ConslawError as error:
+            if len(sweep.problems) == 1:
+                raise
+            click.echo(f"Error: {error}", err=True)
+            wrong = wrong or (USAGE if isinstance(error, SpecError) else FAILED)
     if as_json:
         import json
 
@@ -77,7 +84,7 @@ def recast(
         put(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     if plot is not None:
         _draw(found[0], plot)
-    ctx.exit(FAILED if any(each.run and each.run.failed for each in found) else 0)
+    ctx.exit(FAILED if any(each.run and each.run.failed for each in found) else wrong)
 
 
 def _check(at: str | None, plot: str | None, problems: int, spec: str | None) -> None:
@@ -100,16 +107,17 @@ def _found(
     import numpy as np
 
     from conslaw_cli.formats import recast as formats
-    from conslaw_cli.lie.involution import involution
+    from conslaw_cli.lie.involution import check, involution
     from conslaw_cli.simulation import data
     from conslaw_cli.simulation import recast as flows
 
+    check(problem)
+    given, rng, run = None if at is None else data.read(at), np.random.default_rng(seed), None
     condition = involution(problem, seed=seed)
     yield _lines(formats.condition_lines(problem, condition))
-    run = None
     if condition.holds:
-        rng, phi = np.random.default_rng(seed), flows.reparametrisation(problem)
-        _, theta = data.objective(problem, rng, 1, None, None if at is None else data.read(at))
+        phi = flows.reparametrisation(problem)
+        _, theta = data.objective(problem, rng, 1, None, given)
         flows.check_start(phi, theta, condition.rank)
         yield _lines(formats.metric_lines(problem, flows.closed_form(problem, phi, theta)))
         target = rng.standard_normal(len(phi.names))

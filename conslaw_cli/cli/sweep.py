@@ -107,7 +107,7 @@ def sweep(
     path = _path(output, asked.name, spec)
     picture = None if plot is None else _Picture(jobs, asked, plot, spec)
     shown = all_rows or (len(jobs) <= SHOWN and not summary)
-    view = _view(jobs, asked, format_, shown, plot)
+    view = _view(jobs, asked, path, format_, shown, plot)
     limits = Limits(timeout, memory)
     with _backend(workers, cluster, limits) as backend, Store(path, VERSION, say) as store:
         left = jobs if fresh else missing(jobs, store)
@@ -164,10 +164,10 @@ def _backend(workers: int | None, cluster: str | None, limits: Limits) -> Iterat
 
 
 def _view(
-    jobs: list[Job], asked: Sweep, format_: str, shown: bool, plot: str | None
-) -> _Whole | _Table:
-    """Return what shows the rows in a format. shown: all of them, in a table; plot: the path of
-    their picture.
+    jobs: list[Job], asked: Sweep, path: str, format_: str, shown: bool, plot: str | None
+) -> _View:
+    """Return what shows the rows in a format. path: where they are kept; shown: all of them, in a
+    table; plot: the path of their picture.
     """
     from conslaw_cli.formats import Report
 
@@ -180,6 +180,8 @@ def _view(
         sources=asked.sources,
         picture=None if plot is None else os.path.basename(plot),
     )
+    if format_ == "json":
+        return _Json(report, os.path.dirname(os.path.abspath(path)))
     return _Table(jobs, report, shown) if format_ == "table" else _Whole(report, format_)
 
 
@@ -188,7 +190,7 @@ class _Held:
 
     def __init__(
         self,
-        view: _Whole | _Table,
+        view: _View,
         picture: _Picture | None,
         asked: Sweep,
         path: str,
@@ -228,6 +230,35 @@ class _Whole:
     def end(self) -> None:
         """Write all of them."""
         show(self._report._replace(rows=self._rows), self._format)
+
+
+class _Json:
+    """All rows, written at the end; meanwhile their texts are held in a file in a folder."""
+
+    def __init__(self, report: Report, folder: str) -> None:
+        from conslaw_cli.formats.tally import Tally
+        from conslaw_cli.sweeps.held import Lines
+
+        self._report, self._texts = report, Lines(folder)
+        self._tally = Tally([], report.expected, kept=None)
+
+    def add(self, row: LawCount) -> None:
+        """Take the next row."""
+        from conslaw_cli.formats import encodable
+        from conslaw_cli.formats.json_ import row_text
+
+        self._tally.add(row)
+        self._texts.append(encodable(row_text(row)).encode())
+
+    def end(self) -> None:
+        """Write all of them."""
+        from conslaw_cli.formats import encodable
+        from conslaw_cli.formats.json_ import pieces
+
+        with contextlib.closing(self._texts):
+            texts = (text.decode() for text in self._texts)
+            for piece in pieces(self._report, self._tally, texts):
+                put(encodable(piece))
 
 
 class _Table:
@@ -290,6 +321,9 @@ class _Picture:
     def end(self) -> None:
         """Write the picture."""
         self._save(self._path, self._picture.encoded(self._title, self._path), self._kind)
+
+
+_View = _Whole | _Json | _Table
 
 
 class _Turns:

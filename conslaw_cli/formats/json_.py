@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from conslaw_cli.formats import Report
 from conslaw_cli.formats.tally import Tally
+from conslaw_cli.problems.records import LawCount
 
 
 def render_json(report: Report) -> str:
@@ -16,10 +18,31 @@ def render_json(report: Report) -> str:
 
     Raise ValueError for a NaN or an infinity.
     """
+    tally = Tally(report.rows, report.expected, kept=None) if report.command == "sweep" else None
+    return "".join(pieces(report, tally, map(row_text, report.rows)))
+
+
+def row_text(row: LawCount) -> str:
+    """Return the text of a row, as it stands in a report."""
+    return "    " + _dumped(row.to_json()).replace("\n", "\n    ")
+
+
+def pieces(report: Report, tally: Tally | None, rows: Iterable[str]) -> Iterator[str]:
+    """Yield the text of a report piece by piece, so that not all of it is held.
+
+    tally: that of the rows of a sweep; rows: the texts of these.
+    """
     value: dict[str, Any] = {"schema": f"conslaw.{report.command}/1"}
-    if report.command == "sweep":
-        tally = Tally(report.rows, report.expected, kept=None)
+    if tally is not None:
         names = [row.name for row in tally.exceptions()]
         value["summary"] = {**tally.numbers(), "exceptions": names}
-    value["results"] = [row.to_json() for row in report.rows]
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    before, after = _dumped({**value, "results": []}).rsplit("[]", 1)
+    yield before
+    number = 0
+    for number, row in enumerate(rows, 1):
+        yield ("[\n" if number == 1 else ",\n") + row
+    yield ("\n  ]" if number else "[]") + after + "\n"
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)

@@ -61,7 +61,7 @@ def run_lines(run: Run, seed: int) -> Iterator[str]:
         f" {TOLERANCE:g}"
     )
     if run.dropped:
-        yield (f"  rank ∂φ drops behind t = {last:g}: there Prop. 3.7 ends, and so do both flows")
+        yield f"  rank ∂φ drops behind t = {last:g}: there Prop. 3.7 ends, and so do both flows"
     if run.failed is not None:
         yield f"  ended at t = {last:g}: {run.failed}"
     apart = f"{run.difference:.1e}"

@@ -15,9 +15,10 @@ import numpy as np
 
 from conslaw_cli.algebra.field import Array, Span
 from conslaw_cli.algebra.rings import derivative, lift
-from conslaw_cli.errors import ConslawError, SpecError
+from conslaw_cli.errors import ConslawError, MemoryBudgetError, SpecError
 from conslaw_cli.families.formulas.algebraic import components
 from conslaw_cli.families.formulas.custom import CustomMap
+from conslaw_cli.flows import VectorFields
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.lie import trials
 from conslaw_cli.lie.closure import Sampler
@@ -29,6 +30,8 @@ from conslaw_cli.problems.records import LawCount
 
 MAX_COMPONENTS = 1000
 """Of which a bracket that fails is looked for, at most."""
+MAX_PARAMETERS = 3000
+"""Up to which ranks of ∂φ are computed, where no theorem gives them."""
 POINTS = 3
 """At which the rank of ∂φ is computed before it is believed to be less than dim Lie."""
 
@@ -60,11 +63,11 @@ def involution(problem: Problem, *, seed: int = 0, memory: int | None = None) ->
     """Decide condition (13) of a φ under gradient flow.
 
     Where ∂φ reaches the rank dim Lie modulo a prime, or brackets have added nothing, that is a
-    proof if dim Lie is proved. Where it does not, ranks at further points make sure that it has no
-    larger one.
+    proof if dim Lie is proved. Where it does not, a theorem may say so; else ranks at further
+    points make sure that it has no larger one.
 
     Raise SpecError for another flow, for fields of one's own and for cross-entropy, under which
-    gradients by φ are not free; ConslawError where dim Lie is not known.
+    gradients by φ are not free; ConslawError where dim Lie, or the rank of ∂φ, is not known.
     """
     check(problem)
     count = count_laws(problem, seed=seed, memory=memory)
@@ -72,16 +75,44 @@ def involution(problem: Problem, *, seed: int = 0, memory: int | None = None) ->
         raise ConslawError(f"{problem.name}: dim Lie is not known: {count.reason}")
     if count.involutive:
         return Involution(count, count.dim_lie, None, count.error_bound)
-    fields, rng, rank, error = problem.fields(), np.random.default_rng(seed), 0, 1.0
+    small = problem.parameters <= MAX_PARAMETERS
+    fields, rng = problem.fields(), np.random.default_rng(seed)
+    if (known := _known(count)) is not None:
+        rank, error = known, None
+    elif small:
+        rank, error = _image(fields, rng, count)
+    else:
+        raise MemoryBudgetError(
+            f"{problem.name}: rank ∂φ is not known, and is computed for at most"
+            f" {MAX_PARAMETERS:,} parameters, not for {problem.parameters:,}"
+        )
+    holds = rank == count.dim_lie
+    bracket = None if holds or not small else _failing(problem, trials.fresh(fields, rng))
+    return Involution(count, rank, bracket, error)
+
+
+def _known(count: LawCount) -> int | None:
+    """Return the rank of ∂φ, if the row proves it: it is the first dimension of several."""
+    trace = count.trace
+    proved = trace is not None and trace.error_bound is None and len(trace.dimensions) > 1
+    return trace.dimensions[0] if trace is not None and proved else None
+
+
+def _image(
+    fields: VectorFields, rng: np.random.Generator, count: LawCount
+) -> tuple[int, float | None]:
+    """Return the rank of ∂φ, and the probability that it is larger, None if that is impossible."""
+    most, rank, error = count.dim_lie, 0, 1.0
+    assert most is not None
     for _ in range(POINTS):
-        rank = max(rank, _rank(trials.fresh(fields, rng), count.dim_lie))
-        if rank == count.dim_lie:
-            return Involution(count, rank, None, count.error_bound)
+        rank = max(rank, _rank(trials.fresh(fields, rng), most))
+        if rank == most:
+            return rank, count.error_bound
     while error > trials.SURE:
         again = _rank(trials.fresh(fields, rng), rank + 1)
         error = error * trials.miss_probability(fields, rank, 1) if again <= rank else 1.0
         rank = max(rank, again)
-    return Involution(count, rank, _failing(problem, trials.fresh(fields, rng)), error)
+    return rank, error
 
 
 def check(problem: Problem) -> None:

@@ -55,6 +55,8 @@ CONNECT = 10.0
 """Seconds within which a scheduler must answer."""
 LOCAL = {"distributed.deploy.lost-worker-timeout": "7 days"}
 """By default a worker that dies while it is started again is given up."""
+START = 300.0
+"""Seconds within which workers of this machine must have started."""
 BATCH_SECONDS = 1.0
 """Estimated work of a task; a scheduler takes milliseconds for each."""
 BATCH_JOBS = 500
@@ -102,7 +104,7 @@ class Cluster:
     """
 
     def __init__(self, where: str, say: Callable[[str], None]) -> None:
-        self._way = _way(where)
+        self._where, self._way = where, _way(where)
         checks.extra("distributed", "dask")
         self._say = say
         self._opened = contextlib.ExitStack()
@@ -144,14 +146,21 @@ class Cluster:
 
     def _connected(self) -> _Link:
         with signals.held_back():
-            client = _apart(lambda: self._opened.enter_context(self._way()))
+            client = self._client()
             self._say(f"dashboard: {_dashboard(client)}")
             return self._opened.enter_context(_Link(client, self._say))
 
+    def _client(self) -> Any:
+        seconds = START if self._where.startswith("local:") else CONNECT + 1.0
+        try:
+            return _apart(lambda: self._opened.enter_context(self._way()), seconds)
+        except TimeoutError:
+            raise _wrong(self._where, "what is there is no scheduler, or does not answer") from None
 
-def _apart(work: Callable[[], Any]) -> Any:
+
+def _apart(work: Callable[[], Any], seconds: float) -> Any:
     """Return what is done in a thread, which hears no signals, nor do those that it starts;
-    meanwhile they are heard here.
+    meanwhile they are heard here. Raise TimeoutError if it takes too long.
     """
     done: list[Callable[[], Any]] = []
 
@@ -165,7 +174,9 @@ def _apart(work: Callable[[], Any]) -> Any:
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     with signals.let_through():
-        thread.join()
+        thread.join(seconds)
+    if not done:
+        raise TimeoutError
     return done[0]()
 
 
@@ -189,7 +200,7 @@ _Way = Callable[[], contextlib.AbstractContextManager[Any]]
 def _way(where: str) -> _Way:
     kind, _, rest = where.partition(":")
     if kind == "local":
-        if not (rest.isascii() and rest.isdigit() and 1 <= int(rest) <= MOST_LOCAL):
+        if not (re.fullmatch("[0-9]{1,6}", rest) and 1 <= int(rest) <= MOST_LOCAL):
             raise _wrong(where, f"expected local:N with N from 1 to {MOST_LOCAL:,} processes")
         return partial(_local, int(rest))
     if "://" in where:
@@ -228,7 +239,7 @@ def _remote(where: str, address: str, seconds: float) -> Iterator[Any]:
     distributed = checks.extra("distributed", "dask")
     try:
         client = distributed.Client(address, timeout=seconds, set_as_default=False)
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, TypeError, AttributeError) as error:
         why = str(error) or type(error).__name__
         raise _wrong(where, f"no scheduler answered within {CONNECT:g} s: {why}") from None
     with client:

@@ -7,6 +7,7 @@ asserted: times depend on the machine, which the table describes.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 import resource
@@ -181,19 +182,41 @@ def processor() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def resuming() -> Row:
-    """Time a sweep of one network whose file holds a million rows, other networks' too."""
+def resuming() -> Iterator[Row]:
+    """Time a sweep of one network whose file holds a million rows, other networks' too; and measure
+    the memory that it takes, against that of the same sweep with one row.
+    """
     with tempfile.TemporaryDirectory() as folder:
         spec, rows = Path(folder) / "spec.yaml", Path(folder) / "rows.jsonl"
         spec.write_text("{widths: [3, 4, 2], activation: linear}\n")
         command = [sys.executable, "-m", "conslaw_cli", "sweep", str(spec), "-o", str(rows)]
         run(command)
+        before = peak(command)
         copy_row(rows, 10**6)
-        return (
-            "resuming a file of a million rows",
-            f"{timed(partial(run, command)):.1f} s",
-            "< 20 s",
-        )
+        what = "resuming a file of a million rows"
+        yield what, f"{timed(partial(run, command)):.1f} s", "< 20 s"
+        yield f"{what}, memory", f"{(peak(command) - before) / 2**30:.2f} GiB", "< 0.3 GiB"
+
+
+def peak(command: list[str]) -> int:
+    """Return the most bytes that a command held."""
+    program = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True,"
+    program += " stdout=subprocess.DEVNULL); print(resource.getrusage(resource.RUSAGE_CHILDREN)"
+    unit = 1 if sys.platform == "darwin" else 1024
+    return int(run([sys.executable, "-c", f"{program}.ru_maxrss)", *command])) * unit
+
+
+def clusters() -> Iterator[Row]:
+    """Time a sweep on two workers, where dask is installed; starting them takes most of it."""
+    if importlib.util.find_spec("distributed") is None:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for more in (["-j", "2"], ["--cluster", "local:2"]):
+            words = ["sweep", "configs/atlas-linear.yaml", "--summary", *more]
+            output = ["-o", str(Path(folder) / f"{more[1]}.jsonl")]
+            command = [sys.executable, "-m", "conslaw_cli", *words, *output]
+            what = f"conslaw {' '.join(words[:2])} {' '.join(more)}"
+            yield what, f"{timed(partial(run, command)):.1f} s", "-"
 
 
 def copy_row(path: Path, number: int) -> None:
@@ -241,7 +264,7 @@ def main() -> None:
         *layers(),
         *commands(1 if quick else 5),
     ]
-    rows += [] if quick else [large(), resuming()]
+    rows += [] if quick else [large(), *resuming(), *clusters()]
     wide = [max(len(row[column]) for row in rows) for column in range(2)]
     print(machine(), end="\n\n")
     for what, figure, goal in rows:

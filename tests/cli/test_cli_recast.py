@@ -35,7 +35,7 @@ def test_where_the_condition_fails_it_says_at_which_bracket() -> None:
     assert done.stdout == (
         "linear 2-2-2: 8 parameters\n"
         "  condition (13) fails at the bracket [∇(x[1]→y[1]), ∇(x[1]→y[2])], which is not in"
-        " W_φ(θ): rank ∂φ = 4, dim Lie = 5 (error probability below 2^-67)\n"
+        " W_φ(θ): rank ∂φ = 4, dim Lie = 5 (proved)\n"
         "  Prop. 3.7 does not apply: M is not said to be a function of z = φ(θ) and θ_init\n"
     )
 
@@ -48,6 +48,18 @@ def test_the_papers_running_examples_are_recast_without_arguments() -> None:
     assert "condition (13) holds: rank ∂φ = 16, dim Lie = 16 (proved)" in relu
     assert "M[G] = ZZᵀG/(ρ − δ) + GZᵀZ/(ρ + δ)" in relu
     assert "condition (13) fails" in linear
+
+
+def test_what_is_wrong_of_one_does_not_lose_the_others() -> None:
+    Path("spec.yaml").write_text(
+        "architectures: [{widths: [2, 2, 2], activation: linear, flow: momentum},"
+        " {widths: [2, 2, 1], activation: linear}]"
+    )
+    done = recast("spec.yaml", "--json")
+    assert done.exit_code == 2
+    assert done.stderr == "Error: flow: expected gradient, got momentum\n"
+    (result,) = json.loads(done.stdout)["results"]
+    assert result["condition_13"]["bracket"] == ["x[1]→y[1]", "x[2]→y[1]"]
 
 
 def test_example_38() -> None:
@@ -124,6 +136,7 @@ WRONG: list[tuple[list[str], str]] = [
     ([*EXAMPLE, "--at", "zero.npz"], "θ: expected rank ∂φ = 2, as near it, got 1"),
     ([*EXAMPLE, "--at", "pickle.npz"], "pickle.npz: expected"),
     ([*EXAMPLE, "--at", "text.npz"], "text.npz: expected"),
+    (["--widths", "2,2,2", "--activation", "linear", "--at", "text.npz"], "text.npz: expected"),
     (["--at", "names.npz"], "--at: expected one architecture, got 2"),
     ([*EXAMPLE, "--time", "0"], "expected seconds above 0"),
     ([*EXAMPLE, "--time", "nan"], "expected seconds above 0"),

@@ -152,6 +152,29 @@ def test_newton_on_the_fibre(architecture: Architecture) -> None:
         metric(phi.values(theta))
 
 
+def test_where_the_condition_fails_m_is_no_function_of_z_and_the_laws() -> None:
+    """Linear 2-2-2: along the one direction that moves neither φ nor a law, M changes."""
+    problem, phi, theta = drawn(MLP((2, 2, 2), "linear"), 0)
+    laws = problem.laws()
+
+    def still(x: Vector) -> tuple[Vector, Vector]:
+        (slopes,) = laws.gradients(x, len(laws))
+        return np.concatenate([phi.values(x), laws.values(x[None], lambda each: None)[0]]), slopes
+
+    start, before = still(theta)[0], np.zeros(8)
+    first = square(phi, theta)
+    for _ in range(40):
+        for _ in range(3):  # back to where φ and the laws are what they were
+            values, slopes = still(theta)
+            derivative = np.concatenate([phi.jacobian(theta), slopes])
+            theta = theta - np.linalg.lstsq(derivative, values - start)[0]
+        direction = np.linalg.svd(derivative)[2][-1]
+        before = direction if before @ direction >= 0 else -direction
+        theta = theta + 0.02 * before
+    assert still(theta)[0] == pytest.approx(start, abs=1e-3)
+    assert abs(square(phi, theta) - first).max() > 0.1
+
+
 def test_where_the_known_laws_decide_nothing() -> None:
     problem, phi, theta = drawn(CustomMap.from_text("x**2 + y**2"), 0)
     with pytest.raises(ConslawError, match="decide 1 of 2 coordinates of θ"):

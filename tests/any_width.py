@@ -13,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
+from math import gcd
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -29,6 +30,7 @@ from conslaw_cli import (
     Pool,
     Power,
     Problem,
+    TransposedConvolution,
     count_laws,
 )
 from conslaw_cli.families.layers import Branch, Layer
@@ -75,18 +77,19 @@ def residual(draw: Random) -> Layers:
 
 def convolutional(draw: Random) -> Layers:
     """One or two convolutions, perhaps with branches and pools between them, and a dense layer."""
-    layers = list[Layer]()
+    layers, inputs = list[Layer](), draw.randint(1, 2)
+    channels = inputs
     for _ in range(draw.randint(1, 2)):
-        channels = draw.randint(1, 4)
-        layers += _convolution(draw, channels)
+        read, channels = channels, draw.randint(1, 4)
+        layers += _convolution(draw, read, channels)
         if draw.random() < 0.4:
-            inner = _convolution(draw, draw.randint(1, 3), "same")
+            inner = _convolution(draw, channels, draw.randint(1, 3), "same")
             layers.append(Branch((*inner, Convolution(channels, (2,), (1,), "same"))))
             layers += [RELU] * (draw.random() < 0.5)
         if draw.random() < 0.3:
             layers.append(Pool((2,), (draw.randint(1, 2),)))
     layers += [Flat(), Linear(draw.randint(1, 3), draw.random() < 0.2)]
-    return Layers((draw.randint(1, 2), draw.randint(8, 9)), tuple(layers), _loss(draw, True))
+    return Layers((inputs, draw.randint(8, 9)), tuple(layers), _loss(draw, True))
 
 
 def products(draw: Random) -> Given:
@@ -182,9 +185,14 @@ def _dense(draw: Random, units: int) -> list[Operation]:
     return [*layers, RELU] if draw.random() < 0.5 else layers
 
 
-def _convolution(draw: Random, channels: int, padding: str = "") -> list[Operation]:
+def _convolution(draw: Random, read: int, channels: int, padding: str = "") -> list[Operation]:
     kind: Any = padding or draw.choice(["valid", "same", "circular"])
-    layers: list[Operation] = [Convolution(channels, (2,), (1,), kind, draw.random() < 0.2)]
+    bias, dilation = draw.random() < 0.2, (draw.choice([1, 1, 2]),)
+    groups = draw.choice([1, 1, gcd(read, channels)])
+    each: Operation = Convolution(channels, (2,), (1,), kind, bias, dilation, groups)
+    if not padding and draw.random() < 0.2:
+        each = TransposedConvolution(channels, (2,), (draw.randint(1, 2),), bias=bias)
+    layers: list[Operation] = [each]
     return [*layers, RELU] if draw.random() < 0.6 else layers
 
 

@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 from conslaw_cli.lie.strands import Network
 from conslaw_cli.networks.graph import Graph, Input
 from conslaw_cli.networks.operation import Node, Operation, Shape, ShapeError
-from conslaw_cli.networks.operations.convolution import Convolution, Pool
+from conslaw_cli.networks.operations.convolution import (
+    Convolution,
+    Pool,
+    TransposedConvolution,
+)
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import Activation, Exp, Power, Smooth
 from conslaw_cli.networks.operations.product import Add, Multiply
@@ -114,10 +118,20 @@ class _Builder:
             return Linear(draw.randint(1, 2), draw.random() < 0.3)
         if kind < 0.5:
             return draw.choice([Flat(), Pool((2,), (1,)), Pool((1,), (2,))])
-        ones = (1,) * (len(shape) - 1)
-        kernel = tuple(draw.randint(1, 2) for _ in ones)
-        padding = draw.choice(["valid", "same", "circular"])
-        return Convolution(draw.randint(1, 2), kernel, ones, padding, draw.random() < 0.3)  # type: ignore[arg-type]
+        return self.convolution(shape)
+
+    def convolution(self, shape: Shape) -> Operation:
+        draw, sizes = self.random, range(len(shape) - 1)
+        kernel, stride, dilation = (
+            tuple(draw.choice([1, 1, 2]) if k else draw.randint(1, 2) for _ in sizes)
+            for k in range(3)
+        )
+        channels, bias = draw.randint(1, 2), draw.random() < 0.3
+        if draw.random() < 0.2:
+            return TransposedConvolution(channels, kernel, stride, bias=bias)
+        groups = draw.choice([1, 1, channels])
+        padding: Any = draw.choice(["valid", "same", "circular"])
+        return Convolution(channels, kernel, stride, padding, bias, dilation, groups)
 
     def add(self) -> None:
         names = list(self.shapes)

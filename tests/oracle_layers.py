@@ -197,10 +197,10 @@ def _convolution(layer: Convolution, values: Values, weights: _Weights) -> Value
     }
     shift = [weights.take() for _ in range(layer.channels) if layer.bias]
     result: Values = {}
-    for j, out in product(range(layer.channels), _places(layer, sizes)):
+    for j, out in product(range(layer.channels), places(layer, sizes)):
         terms = _constant(shift[j : j + 1])
         for i, tap in product(channels, taps):
-            read = _read(layer, sizes, out, tap)
+            read = read_at(layer, sizes, out, tap)
             if (i, *read) in values and j in matrix[i, tap]:
                 terms.append(_times(values[(i, *read)], matrix[i, tap][j]))
         result[(j, *out)] = _added(terms)
@@ -232,7 +232,7 @@ def _transposed(layer: TransposedConvolution, values: Values, weights: _Weights)
     return {place: _added(each) for place, each in terms.items()}
 
 
-def _places(layer: Convolution, sizes: Place) -> Iterable[Place]:
+def places(layer: Convolution, sizes: Place) -> Iterable[Place]:
     """Yield the output positions: every window that fits without padding, else one for every stride
     begun.
     """
@@ -246,7 +246,7 @@ def _places(layer: Convolution, sizes: Place) -> Iterable[Place]:
     return product(*(range(len(start)) for start in starts))
 
 
-def _read(layer: Convolution, sizes: Place, out: Place, tap: Place) -> Place:
+def read_at(layer: Convolution, sizes: Place, out: Place, tap: Place) -> Place:
     """Return the position that a tap reads; outside of the image there are zeros.
 
     "same" pads with as few zeros as the windows need, half of them before the image, an odd one

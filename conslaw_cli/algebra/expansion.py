@@ -21,5 +21,39 @@ class Expansion(NamedTuple):
     constants: tuple[Polynomial, ...] = ()
 
 
+class Relation(NamedTuple):
+    """The generator of a number ``place``, to the power ``order``, is a polynomial in others."""
+
+    place: int
+    order: int
+    value: Polynomial
+
+
+class Symbol(NamedTuple):
+    """What a generator stands for, but for its sign: as text, in Python where {0}, {1}, … are the
+    variables, and the number of the variable that it is, if it is one.
+    """
+
+    text: str
+    code: str
+    variable: int | None = None
+    sign: int = 1
+
+
+class Derivations(NamedTuple):
+    """Fields as derivations of polynomials modulo relations.
+
+    coordinates: the variables, of which those beyond the first D are constants. fields: for each
+    what the generators become. symbols: what these stand for. size: D.
+    """
+
+    generators: tuple[Polynomial, ...]
+    coordinates: tuple[Polynomial, ...]
+    fields: tuple[tuple[Polynomial, ...], ...]
+    relations: tuple[Relation, ...]
+    symbols: tuple[Symbol, ...]
+    size: int
+
+
 class NotPolynomialError(Exception):
     """A field is no polynomial in the variables above, or one with too many terms."""

@@ -47,7 +47,19 @@ def asking(command: F) -> F:
             multiple=True,
             callback=lambda _, __, each: ",".join(each) if each else None,
             metavar="NAME=SHAPE",
-            help='An array in --phi: "W2*W1" with --array W1=3x2 and --array W2=2x3.',
+            help='An array in --phi or --fields: "W2*W1" with --array W1=3x2 and --array W2=2x3.',
+        ),
+        click.option(
+            "--constant",
+            type=Text(),
+            multiple=True,
+            callback=lambda _, __, each: ";".join(each) if each else None,
+            metavar="NAME[=SHAPE]",
+            help="A generic number in --phi or --fields, no part of the state; W=2x2: an array, "
+            'W="[[1,2],[3,5]]": a given one.',
+        ),
+        click.option(
+            "--outputs", help="Which components of --phi the loss reads: 1,2. [default: all]"
         ),
         click.option(
             "--fields",
@@ -73,6 +85,8 @@ def asked(
     flow: str | None,
     phi: str | None,
     array: str | None,
+    constant: str | None,
+    outputs: str | None,
     fields: str | None,
     variables: str | None,
     name: str | None,
@@ -100,7 +114,9 @@ def asked(
         ("--loss", loss, "--widths or --phi"),
         ("--flow", flow, "--widths, --phi or --fields"),
         ("--name", name, "--widths, --phi or --fields"),
-        ("--array", array, "--phi"),
+        ("--array", array, "--phi or --fields"),
+        ("--constant", constant, "--phi or --fields"),
+        ("--outputs", outputs, "--phi"),
         ("--variables", variables, "--phi or --fields"),
     )
     if spec is not None:
@@ -117,7 +133,9 @@ def asked(
         if name is not None:
             architecture = replace(architecture, name=name)
     else:
-        architecture = formula(phi, fields, variables, array, loss, name)
+        architecture = formula(
+            phi, fields, variables, array, loss, name, constants=constant, outputs=outputs
+        )
     return Sweep("flags", (flowing(architecture, flow, with_name=name is not None),))
 
 

@@ -42,7 +42,7 @@ _ANOTHER = "conslaw laws --widths 3,4,2 --activation linear --degree 2"
 @click.option("--homogeneous", is_flag=True, help="Of exactly that degree, not up to it.")
 @click.option("--all", "basis", is_flag=True, help="List a linear basis as well.")
 @click.option(
-    "--rational", is_flag=True, help="Then look for quotients of a polynomial and a monomial."
+    "--rational", is_flag=True, help="Then look for laws that are quotients of polynomials."
 )
 @click.option(
     "--at", metavar="FILE", help="Evaluate Abelian integrals at θ: arrays by name in an .npz file."
@@ -86,6 +86,8 @@ def laws(
     """
     sweep = asked(_ANOTHER, **ways)
     check_writable(output, ways["spec"])
+    if at is not None and len(sweep.problems) != 1:
+        raise SpecError(f"--at: expected one architecture, got {len(sweep.problems)}")
     with importing():
         from conslaw_cli.formats.laws import render, stream
         from conslaw_cli.laws.plan import check_degree
@@ -171,7 +173,10 @@ def _found(problem: Problem, name: str, options: dict[str, Any], rational: bool)
         if not rational:
             return result
         progress("rational laws", 1.0)
-        return replace(result, quotients=find_rational(search, result.not_polynomial or 0))
+        found = find_rational(search, result.not_polynomial or 0)
+        return replace(
+            result, search=replace(search, coordinates=found.coordinates), rational=found
+        )
 
 
 def _readings(problem: Problem, path: str) -> Sequence[Reading]:

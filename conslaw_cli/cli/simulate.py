@@ -33,7 +33,7 @@ _NEEDS: dict[str, tuple[str, ...]] = {
 class _Betas(click.ParamType[tuple[float, float]]):
     """Two numbers, 0.9,0.999."""
 
-    name = "β1,β2"
+    name = "B1,B2"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -54,22 +54,26 @@ class _Betas(click.ParamType[tuple[float, float]]):
     help="Among flow,gd,sgd,momentum,adam,adamw; all but flow with gradient flow only."
     " [default: all that go]",
 )
-@click.option("--lr", type=float, help="Rate η of steps; a flow takes the time η × steps.  [0.001]")
-@click.option("--steps", type=int, help="How many of them.  [1000]")
-@click.option("--batch", type=int, help="Samples in a step, but of gd, which sees all.  [8]")
-@click.option("--samples", type=int, help="Samples that are drawn.  [32]")
-@click.option("--momentum", type=float, help="μ of momentum.  [0.9]")
+@click.option("--lr", type=float, help="Rate η of steps; a flow takes η × steps.  [default: 0.001]")
+@click.option("--steps", type=int, help="How many of them.  [default: 1000]")
+@click.option("--batch", type=int, help="Samples in a step; gd sees all.  [default: 8]")
+@click.option("--samples", type=int, help="Samples that are drawn.  [default: 32]")
+@click.option("--momentum", type=float, help="μ of momentum.  [default: 0.9]")
 @click.option("--nesterov", is_flag=True, default=None, help="Of Nesterov's kind.")
 @click.option(
-    "--weight-decay", type=float, help="λ; of --flow decay, too.  [0; of adamw 0.01; of decay 0.1]"
+    "--weight-decay",
+    type=float,
+    help="λ; of --flow decay, too.  [default: 0; of adamw 0.01; of decay 0.1]",
 )
 @click.option(
     "--decoupled", is_flag=True, default=None, help="θ shrinks by 1 − ηλ, as adamw does it."
 )
-@click.option("--betas", type=_Betas(), help="Of adam and adamw.  [0.9,0.999]")
+@click.option("--betas", type=_Betas(), help="Of adam and adamw.  [default: 0.9,0.999]")
 @click.option("--at", metavar="FILE", help="θ to begin with, an .npz with arrays by name.")
-@click.option("--data", metavar="FILE", help="Data: an .npz with the inputs by name (x), and y.")
-@click.option("--seed", type=int, help="Of θ, data and batches.  [the spec's, or 0]")
+@click.option(
+    "--data", metavar="FILE", help="Data: an .npz with the inputs (x) and y; of a φ its target."
+)
+@click.option("--seed", type=int, help="Of θ, data and batches.  [default: the spec's, or 0]")
 @click.option("-o", "--output", metavar="FILE", help="Keep the trajectories, in an .npz.")
 @click.option("--plot", metavar="FILE", help="Draw the drift of laws: a .png, .svg or .pdf.")
 @lambda command: formatted(command, ("text", "json"))
@@ -149,6 +153,7 @@ def _made(
     files: _Files,
 ) -> Simulation:
     """Return a simulation that is ready to begin. Raise SpecError for a flag that does nothing."""
+    from conslaw_cli.flows.decay import Decay
     from conslaw_cli.flows.gradient import GRADIENT
     from conslaw_cli.simulation.simulate import OPTIMIZERS, Simulation
 
@@ -160,6 +165,8 @@ def _made(
             raise SpecError(f"--{key}: expected {' or '.join(needed)} with it in --optimizer")
     if "decoupled" in given and "weight_decay" not in given:
         raise SpecError("--decoupled: expected --weight-decay with it")
+    if "weight_decay" in given and names == ("flow",) and not isinstance(problem.flow, Decay):
+        raise SpecError(f"--weight-decay: the flow {problem.flow.describe()} has none")
     simulation = Simulation(problem, names, training, at=files.theta, data=files.samples)
     if not simulation.objective.model.inputs:
         for key in ("samples", "batch"):
@@ -216,12 +223,17 @@ class _Files:
 
 
 def _archive(simulation: Simulation) -> bytes:
+    """Return the arrays as ``np.savez`` writes them, which does not take every name."""
     import io
+    from zipfile import ZipFile, ZipInfo
 
     import numpy as np
 
     data = io.BytesIO()
-    np.savez(data, **simulation.arrays())  # type: ignore[arg-type]
+    with ZipFile(data, "w") as archive:
+        for name, array in simulation.arrays().items():
+            with archive.open(ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
     return data.getvalue()
 
 

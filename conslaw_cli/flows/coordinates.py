@@ -28,8 +28,8 @@ class Coordinates:
     """Coordinates that are θ itself.
 
     parameters, velocities: the names of their entries. extra: other factors of terms, as text, in
-    LaTeX and in Python. arguments: what besides θ and velocities laws depend on, in Python.
-    motion: what a velocity is that of.
+    LaTeX and in Python, where {0}, {1}, … are the factors before them. arguments: what besides θ
+    and velocities laws depend on, in Python. motion: what a velocity is that of.
     """
 
     parameters: tuple[str, ...]
@@ -48,10 +48,12 @@ class Coordinates:
         """The other factors of terms in LaTeX."""
         return tuple(tex for _, tex, _ in self.extra)
 
-    @property
-    def extra_code(self) -> tuple[str, ...]:
-        """The other factors of terms in Python."""
-        return tuple(code for _, _, code in self.extra)
+    def coded(self, names: Sequence[str]) -> list[str]:
+        """Return all factors of terms in Python, given those of parameters and velocities."""
+        every = list(names)
+        for _, _, code in self.extra:
+            every.append(code.format(*every) if "{" in code else code)
+        return every
 
     def written(self, terms: Sequence[Term]) -> list[tuple[Factor, list[Term]]]:
         """Return a law as a sum of polynomials in :attr:`names`, each with a factor."""

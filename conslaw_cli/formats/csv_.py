@@ -36,6 +36,8 @@ _FIGURES: dict[str, Callable[[LawCount], Any]] = {
 }
 _LEAST: dict[str, Callable[[LawCount], Any]] = {"laws_at_least": lambda row: row.laws_at_least}
 """A column only where some row is bounded."""
+_OWN: dict[str, Callable[[LawCount], Any]] = {"commuting": lambda row: row.commuting}
+"""A column only where some row is of a map or of fields of one's own."""
 _POLYNOMIAL = ("degree", "linear", "independent", "known", "new", "not_polynomial")
 """Figures of a search for polynomial laws, columns only where there was one."""
 _UNSAFE = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
@@ -50,7 +52,8 @@ def render_csv(report: Report) -> str:
     keys = architecture_keys(report.rows)
     flow = {"flow": flow_text, "state": lambda row: row.state} if flowing(report.rows) else {}
     least = _LEAST if any(row.laws_at_least is not None for row in report.rows) else {}
-    every: dict[str, Callable[[LawCount], Any]] = {**flow, **_FIGURES, **least}
+    own = _OWN if any(row.own for row in report.rows) else {}
+    every: dict[str, Callable[[LawCount], Any]] = {**flow, **_FIGURES, **least, **own}
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     polynomial = _POLYNOMIAL if any(row.polynomial_laws for row in report.rows) else ()

@@ -240,6 +240,8 @@ def verdict_lines(tally: Tally) -> list[str]:
     """Return what each verdict that occurs means, one line per verdict."""
     worst = tally.worst_error
     error = "" if worst is None else f", error probability {probability(worst)}"
+    if worst == 1:
+        error = ", or on brackets at a real point, without a bound on the error"
     meaning = {
         "proved": (
             "a proved lower and a proved upper bound on dim Lie meet, so the number of laws is"

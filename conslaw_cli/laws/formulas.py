@@ -93,7 +93,7 @@ def tex_lines(polynomial: Polynomial, search: LawSearch) -> list[str]:
             lines, room = [*lines, "{}"], FACTORS_PER_LINE
         lines[-1] += f" {_term(c, factors, monomial, symbols)}"
         room -= size
-    lines[0] = lines[0].removeprefix(" +").lstrip()
+    lines[0] = lines[0].removeprefix(" +").strip()
     return lines
 
 
@@ -105,5 +105,5 @@ def _term(
         *radicals,
         *(symbols[e] + (f"^{{{power}}}" if power > 1 else "") for e, power in powers.items()),
     ]
-    size = "" if abs(coefficient) == 1 else f"{abs(coefficient)} "
+    size = f"{abs(coefficient)} " if abs(coefficient) != 1 or not factors else ""
     return f"{'-' if coefficient < 0 else '+'} {size}{' '.join(factors)}"

@@ -206,7 +206,8 @@ class _Search:
     """
 
     def __init__(self, plan: Plan, rng: np.random.Generator, progress: Progress) -> None:
-        self.plan, self.rng, self.progress, self.error = plan, rng, progress, 0.0
+        self.plan, self.rng, self.progress = plan, rng, progress
+        self.error = 0.0 if plan.problem.doubt is None else 1.0  # laws may need the relations
         self.name, self.known, self.laws = plan.name, plan.known, plan.laws
         self._found: dict[bytes, list[list[int]]] = {}
         self.fields = fields = plan.fields

@@ -1,175 +1,178 @@
-"""Laws that are rational: quotients of a polynomial by a monomial.
+"""Laws that are rational, in θ and in the roots and exponentials that its fields have: products of
+Darboux polynomials (darboux.py) and quotients of bounded degree (quotients.py).
 
-If p/q is a law in lowest terms, then ``q ⟨∇p, χ⟩ = p ⟨∇q, χ⟩`` for all fields χ, so q divides
-``⟨∇q, χ⟩``: it is a Darboux polynomial, and so is each of its factors (A. Bostan, G. Chèze, T.
-Cluzeau, J.-A. Weil, Efficient algorithms for computing rational first integrals and Darboux
-polynomials of planar polynomial vector fields, Mathematics of Computation 85, 2016). A variable θ_e
-is one where it divides the component e of every field, with the quotients ``K_e = χ_e/θ_e``, its
-cofactors. For a product q of such variables p is in the kernel of ``p ↦ ⟨∇p, χ⟩ − p Σ_e K_e`` over
-all fields, which is computed over Q and checked over Z, so the laws hold identically. Where p is a
-monomial they are monomials with negative exponents.
+All of them hold identically: ``Q χ(P) − P χ(Q)`` is 0 over Q, modulo the relations of roots.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import combinations_with_replacement
-from math import comb, lcm, prod
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+from math import lcm, prod
 
 import numpy as np
 
-from conslaw_cli.algebra.expansion import Expansion, NotPolynomialError
+from conslaw_cli.algebra.expansion import Derivations, NotPolynomialError
 from conslaw_cli.algebra.expansion import Polynomial as Expanded
-from conslaw_cli.algebra.field import PrimeField, random_prime
-from conslaw_cli.algebra.kernel import rank_and_kernel
+from conslaw_cli.algebra.field import SMALLEST_PRIME, PrimeField
 from conslaw_cli.errors import SpecError
+from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.laws.darboux import products
+from conslaw_cli.laws.quotients import Quotients
+from conslaw_cli.laws.ring import Product, Ring, evaluated
 from conslaw_cli.laws.values import LawSearch, Polynomial
 from conslaw_cli.problems.problem import Problem
-
-MAX_COLUMNS = 60_000
-"""Monomials of all numerators that are looked for, together."""
-MAX_COEFFICIENT = 2**40
-"""Integers from which those of a law are left out."""
-
-Monomial = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Quotient:
-    """A law: a polynomial divided by a monomial, the parameters of which are listed with
-    repetitions.
+    """A law: a product of powers of polynomials."""
+
+    factors: tuple[tuple[Polynomial, int], ...]
+
+    @property
+    def sides(self) -> Iterator[list[tuple[Polynomial, int]]]:
+        """The factors of the numerator and those of the denominator, with positive powers."""
+        for sign in (1, -1):
+            yield [(factor, abs(e)) for factor, e in self.factors if e * sign > 0]
+
+
+@dataclass(frozen=True, slots=True)
+class Rational:
+    """Rational laws, what their polynomials are written in, and up to which degree of numerator and
+    denominator they were looked for.
     """
 
-    numerator: Polynomial
-    denominator: Monomial
+    laws: tuple[Quotient, ...]
+    coordinates: Coordinates
+    degree: int
 
 
-def find_rational(search: LawSearch, missing: int) -> tuple[Quotient, ...]:
-    """Return up to ``missing`` quotients whose gradients are independent of those of the laws found
-    and of each other; numerators have the degree of the search, denominators twice that.
+def find_rational(search: LawSearch, missing: int) -> Rational:
+    """Return up to ``missing`` laws whose gradients are independent of those of the laws found and
+    of each other: products of Darboux polynomials of at most the degree of the search, and
+    quotients of polynomials of at most twice that, as far as it does not take too long.
 
     Raise SpecError for problems whose fields are not written out as polynomials.
     """
-    exact = _expansion(search.problem)
+    ring = Ring(_derivations(search.problem))
     rng = np.random.default_rng(search.seed)
-    rows, found = _Rows(search, rng), list[Quotient]()
-    for quotient in _quotients(exact, search.degree):
+    rows, found = _Rows(ring, search, rng), list[Product]()
+    quotients = Quotients(ring, 2 * search.degree, rng)
+    for law in chain(products(ring, search.degree, rng), quotients.laws()):
         if len(found) == missing:
             break
-        if rows.new(quotient):
-            found.append(quotient)
-    return tuple(found)
+        if rows.new(law):
+            found.append(law)
+    written = _Written(ring, search)
+    return Rational(tuple(map(written.law, found)), written.coordinates, quotients.degree)
 
 
-def _expansion(problem: Problem) -> Expansion:
+def _derivations(problem: Problem) -> Derivations:
     if problem.formula is None or problem.flow != GRADIENT:
         raise SpecError(f"{problem.name}: --rational is for φ and fields of one's own")
     try:
-        return problem.formula.expansion()
+        return problem.formula.derivations()
     except NotPolynomialError:
         raise SpecError(
-            f"{problem.name}: --rational: its fields are too long to write out"
+            f"{problem.name}: --rational: its fields are too long to write out, or have functions"
+            " other than exp and log"
         ) from None
 
 
-def _quotients(exact: Expansion, degree: int) -> Iterator[Quotient]:
-    """Yield the laws p/q by ascending degree of q."""
-    size, coordinates = len(exact.coordinates), exact.coordinates
-    cofactors = {e: k for e in range(size) if (k := _cofactors(exact, e)) is not None}
-    columns = comb(size + degree, degree)
-    monomials = [
-        m for d in range(degree + 1) for m in combinations_with_replacement(range(size), d)
-    ]
-    values = {m: prod((coordinates[e] for e in m), start=coordinates[0] ** 0) for m in monomials}
-    slopes = [[_along(exact, field, m, values) for m in monomials] for field in exact.fields]
-    for total in range(1, 2 * degree + 1):
-        if comb(len(cofactors) + total, total) * columns > MAX_COLUMNS:
-            return
-        for q in combinations_with_replacement(sorted(cofactors), total):
-            yield from _over(
-                q,
-                monomials,
-                values,
-                slopes,
-                [sum(k) for k in zip(*(cofactors[e] for e in q), strict=True)],
-            )
-
-
-def _cofactors(exact: Expansion, e: int) -> list[Expanded] | None:
-    """Return the cofactor of a variable for every field, None if it is no Darboux polynomial."""
-    quotients = []
-    for field in exact.fields:
-        quotient, rest = divmod(field[e], exact.coordinates[e])
-        if rest != 0:
-            return None
-        quotients.append(quotient)
-    return quotients
-
-
-def _along(
-    exact: Expansion, field: Sequence[Expanded], m: Monomial, values: dict[Monomial, Expanded]
-) -> Expanded:
-    """Return the derivative of a monomial along a field."""
-    total = 0 * exact.coordinates[0]
-    for k, e in enumerate(m):
-        total += values[(*m[:k], *m[k + 1 :])] * field[e]
-    return total
-
-
-def _over(
-    q: Monomial,
-    monomials: Sequence[Monomial],
-    values: dict[Monomial, Expanded],
-    slopes: Sequence[Sequence[Expanded]],
-    cofactor: Sequence[Expanded],
-) -> Iterator[Quotient]:
-    """Yield a basis of the laws with a denominator, those in lowest terms, without constants."""
-    equations = defaultdict[Any, dict[int, int]](dict)
-    numerators = [m for m in monomials if m != q]
-    for number, (along, k) in enumerate(zip(slopes, cofactor, strict=True)):
-        rows = [s - values[m] * k for m, s in zip(monomials, along, strict=True) if m != q]
-        scale = lcm(1, *(int(c.q) for row in rows for c in row.coeffs()))
-        for column, row in enumerate(rows):
-            for exponents, c in row.to_dict().items():
-                equations[number, exponents][column] = int(c.p) * (scale // int(c.q))
-    _, kernel = rank_and_kernel(equations.values(), len(numerators), MAX_COEFFICIENT)
-    for vector in kernel:
-        used = [numerators[column] for column in vector]
-        if not set.intersection(set(q), *map(set, used)):
-            yield Quotient(Polynomial.of(vector.values(), used), q)
-
-
 class _Rows:
-    """Gradients at one random point modulo a prime."""
+    """Gradients at one random point modulo a prime, of relations and constants too."""
 
-    def __init__(self, search: LawSearch, rng: np.random.Generator) -> None:
-        self._field = PrimeField(random_prime(rng))
-        self._size, every = len(search.parameters), len(search.coordinates.names)
-        self._theta = [int(x) for x in self._field.random(rng, (every,))]
-        laws = [law.polynomial for law in search.generators if law.polynomial.rational]
-        self._rows = [self._dense(law.gradient(self._theta)) for law in laws]
+    def __init__(self, ring: Ring, search: LawSearch, rng: np.random.Generator) -> None:
+        self._ring = ring
+        p = ring.prime(SMALLEST_PRIME + int(rng.integers(2**20)))
+        self._field, self._point = PrimeField(p), ring.points(1, p, rng)
+        self._rows = [self._gradient(r.value) for r in ring.given.relations]
+        for row, (place, order, _) in zip(self._rows, ring.given.relations, strict=True):
+            power = order * pow(int(self._point[0, place]), order - 1, p)
+            row[place] -= power % p
+        for place, symbol in enumerate(ring.given.symbols):
+            if symbol.variable is not None and symbol.variable >= ring.given.size:
+                self._rows.append([float(i == place) for i in range(ring.size)])
+        for law in search.generators:
+            if law.polynomial.rational and (p := _read(law.polynomial, ring)) is not None:
+                self._rows.append(self._gradient(p))
 
-    def new(self, quotient: Quotient) -> bool:
+    def new(self, law: Product) -> bool:
         """Whether the gradient is independent of those before it; keep it if so."""
-        p, q = quotient.numerator, Polynomial(((1, quotient.denominator),))
-        over, under = self._value(q), self._value(p)
-        gradient = defaultdict[int, int](int)
-        for e, slope in p.gradient(self._theta).items():
-            gradient[e] += slope * over
-        for e, slope in q.gradient(self._theta).items():
-            gradient[e] -= slope * under
-        rows = [*self._rows, self._dense(gradient)]
-        if self._field.rank(np.array(rows)) < len(rows):
+        total = np.zeros(self._ring.size, dtype=np.int64)
+        for factor, e in law:
+            value = int(evaluated(factor, self._point, self._field.p)[0])
+            if value == 0:
+                return False
+            scale = e * pow(value, -1, self._field.p) % self._field.p
+            total += np.array(self._gradient(factor), dtype=np.int64) * scale % self._field.p
+        rows = [*self._rows, [float(x % self._field.p) for x in total]]
+        reduced = self._field.reduce(np.array(rows, dtype=float))
+        if self._field.rank(reduced) < len(rows):
             return False
         self._rows = rows
         return True
 
-    def _value(self, polynomial: Polynomial) -> int:
-        return sum(c * prod(self._theta[e] for e in m) for c, m in polynomial.terms)
+    def _gradient(self, polynomial: Expanded) -> list[float]:
+        slopes = (polynomial.derivative(e) for e in range(self._ring.size))
+        return [float(evaluated(s, self._point, self._field.p)[0]) for s in slopes]
 
-    def _dense(self, gradient: dict[int, int]) -> list[float]:
-        return [float(gradient.get(e, 0) % self._field.p) for e in range(self._size)]
+
+def _read(polynomial: Polynomial, ring: Ring) -> Expanded:
+    """Return a polynomial in θ and constants as one of the ring."""
+    total = 0 * ring.one
+    for c, monomial in polynomial.terms:
+        total += prod((ring.given.coordinates[e] for e in monomial), start=c * ring.one)
+    return total
+
+
+class _Written:
+    """Writes polynomials of the ring in θ, constants and further names for roots."""
+
+    def __init__(self, ring: Ring, search: LawSearch) -> None:
+        names = search.coordinates
+        self._places, further = list[int](), list[tuple[str, str, str]]()
+        for symbol in ring.given.symbols:
+            if symbol.variable is None:
+                self._places.append(len(names.names) + len(further))
+                further.append((symbol.text, _tex(symbol.text), symbol.code))
+            else:
+                self._places.append(symbol.variable)
+        self._signs = [symbol.sign for symbol in ring.given.symbols]
+        self.coordinates = replace(names, extra=(*names.extra, *further))
+
+    def law(self, law: Product) -> Quotient:
+        """Return the factors, those of the numerator, which is the longer part, first."""
+        longer = sum(e * (len(p) - 1) for p, e in law)
+        higher = sum(e * p.total_degree() for p, e in law)
+        sign = -1 if (longer, higher) < (0, 0) else 1
+        factors = [(self._polynomial(p), sign * e) for p, e in _factored(law)]
+        return Quotient(tuple(sorted(factors, key=lambda factor: factor[1] < 0)))
+
+    def _polynomial(self, polynomial: Expanded) -> Polynomial:
+        scale = lcm(1, *(int(c.q) for c in polynomial.coeffs()))
+        coefficients, rows = list[int](), list[list[int]]()
+        for exponents, c in polynomial.to_dict().items():
+            sign = prod(s ** int(e) for s, e in zip(self._signs, exponents, strict=True))
+            coefficients.append(int((c * scale).p) * sign)
+            places = zip(self._places, exponents, strict=True)
+            rows.append([place for place, e in places for _ in range(int(e))])
+        return Polynomial.of(coefficients, rows)
+
+
+def _factored(law: Product) -> list[tuple[Expanded, int]]:
+    """Return irreducible factors."""
+    found = list[tuple[Expanded, int]]()
+    for polynomial, power in law:
+        for factor, times in polynomial.factor()[1]:
+            e = power * int(times) + sum(e for other, e in found if other == factor)
+            found = [*((f, k) for f, k in found if f != factor), (factor, e)]
+    return [(factor, e) for factor, e in found if e]
+
+
+def _tex(text: str) -> str:
+    escaped = text.replace("_", r"\_").replace("**", r"\^{}")
+    return rf"\texttt{{{escaped}}}"

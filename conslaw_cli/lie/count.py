@@ -11,8 +11,9 @@ from itertools import chain
 import numpy as np
 
 from conslaw_cli import checks
-from conslaw_cli.errors import MemoryBudgetError
+from conslaw_cli.errors import MemoryBudgetError, SpecError
 from conslaw_cli.flows import Clocked, VectorFields
+from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.lie import budget, trials
 from conslaw_cli.lie.closure import RankTrace, spanning
 from conslaw_cli.lie.orbit import Orbit, Steps, orbit
@@ -118,14 +119,24 @@ def _closed(
 ) -> tuple[Proofs, Trace, RankTrace]:
     """Close W_φ; return all proofs, the trace, and the ranks it was made of."""
     image = next((p.image for p in proofs.values() if p.image is not None), None)
-    run = trials.attempt(at.sampler, _enough(problem, proofs), image)
-    proofs = _improved(problem, fields, at, proofs, run.ranks.rank)
-    run = trials.settle(fields, run, at.sampler.rng, _enough(problem, proofs))
+    if problem.doubt is not None:
+        run = _doubtful(problem, problem.doubt, _enough(problem, proofs))
+    else:
+        run = trials.attempt(at.sampler, _enough(problem, proofs), image)
+        proofs = _improved(problem, fields, at, proofs, run.ranks.rank)
+        run = trials.settle(fields, run, at.sampler.rng, _enough(problem, proofs))
     at = replace(at, run=run)
     proofs = {**proofs, **_proofs(problem, at, Needs.BRACKETS)}
     if min(_proved(proofs), default=problem.state) > run.ranks.rank:
         proofs = {**proofs, **_proofs(problem, at, Needs.GAP)}
     return proofs, run.trace, run.ranks
+
+
+def _doubtful(problem: Problem, doubt: str, enough: int) -> trials.Run:
+    """Close W_φ at a real point. Raise SpecError for flows that are not closed there."""
+    if problem.formula is None or problem.flow != GRADIENT:
+        raise SpecError(f"{problem.name}: {doubt}: counted under gradient flow only")
+    return trials.at_real_point(problem.formula, doubt, enough)
 
 
 def _improved(

@@ -20,6 +20,7 @@ from conslaw_cli.algebra.field import PRIMES_IN_RANGE, SMALLEST_PRIME, PrimeFiel
 from conslaw_cli.flows import VectorFields
 from conslaw_cli.lie.closure import RankTrace, Sampler, close, confirms
 from conslaw_cli.lie.ranks import folding
+from conslaw_cli.problems.problem import Formula
 from conslaw_cli.problems.records import Trace
 
 SURE = 2.0**-60
@@ -31,14 +32,16 @@ MAX_TRIALS = 100
 
 class Run(NamedTuple):
     """The ranks at one point. folded: they may have lost some; image: dim W_0(θ), where a theorem
-    gives it; error: the probability that one of them is too small, None if all are proved.
+    gives it; error: the probability that one of them is too small, None if all are proved. doubt:
+    why they were taken at a real point, without a prime.
     """
 
     ranks: RankTrace
-    prime: int
+    prime: int | None
     folded: bool
     image: int | None
     error: float | None = None
+    doubt: str | None = None
 
     @property
     def proved(self) -> bool:
@@ -72,6 +75,15 @@ def attempt(
     if folded is not None and ranks.closed:
         folded, ranks = None, close(sampler, enough, carry=False)
     return Run(ranks, sampler.field.p, folded is not None, image)
+
+
+def at_real_point(formula: Formula, doubt: str, enough: int) -> Run:
+    """Close W_φ in ball arithmetic at one real point. Nothing bounds the probability that a rank
+    is too small there.
+    """
+    dimensions = formula.real_ranks(enough)
+    ranks = RankTrace(dimensions, closed=dimensions[-1] < enough)
+    return Run(ranks, None, False, None, 1.0 if ranks.closed else None, doubt)
 
 
 def settle(fields: VectorFields, best: Run, rng: np.random.Generator, enough: int) -> Run:

@@ -20,7 +20,7 @@ from conslaw_cli.networks.known_laws import Family, Laws
 from conslaw_cli.problems.records import job_hash
 
 if TYPE_CHECKING:
-    from conslaw_cli.algebra.expansion import Expansion
+    from conslaw_cli.algebra.expansion import Derivations, Expansion
 
 
 LISTED_SOON = 10**5
@@ -137,8 +137,25 @@ class Formula(Protocol):
         """Whether one field spans the fields."""
         ...
 
+    @property
+    def doubt(self) -> str | None:
+        """Why ranks modulo primes say nothing, its roots or functions not being known to be
+        independent; None if they do.
+        """
+        ...
+
+    def real_ranks(self, enough: int) -> tuple[int, ...]:
+        """Return lower bounds for the dimensions of W_0(θ), W_1(θ), … from a real point, until
+        they stop or reach ``enough``.
+        """
+        ...
+
     def expansion(self) -> Expansion:
         """Return the fields as polynomials. Raise NotPolynomialError if that is not possible."""
+        ...
+
+    def derivations(self) -> Derivations:
+        """Return the fields as derivations. Raise NotPolynomialError if that is not possible."""
         ...
 
 
@@ -246,6 +263,11 @@ class Problem:
     def state(self) -> int:
         """Dimension of the state space: D under gradient flow."""
         return self.flow.state(self.architecture.parameters)
+
+    @property
+    def doubt(self) -> str | None:
+        """Why ranks modulo primes say nothing; None if they do."""
+        return None if self.formula is None else self.formula.doubt
 
     @property
     def commuting(self) -> bool | None:

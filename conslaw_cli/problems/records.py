@@ -61,6 +61,10 @@ class Complete(NamedTuple):
         """Its sizes."""
         return "-".join(map(str, self.units))
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return its fields, ready for ``json.dumps``, as they are read back."""
+        return {**self._asdict(), "units": list(self.units)}
+
 
 class Trace(NamedTuple):
     """Dimensions of ``W_0(θ), W_1(θ), …`` (Prop. 3.1) until they stop.
@@ -96,8 +100,8 @@ class LawCount:
     is what moves the parameters, its key or that with its values, ``state`` the dimension of its
     state space, which is ``dim_lie + laws``; a row of gradient flow, whose state is θ, does not
     write them. ``commuting``: whether the fields of a φ or of fields of one's own commute, under
-    gradient flow; rows where that is not said do not write it. ``timeless``: how many laws do not
-    depend on time, where some may.
+    gradient flow; None where that is not decided, and rows of networks do not write it.
+    ``timeless``: how many laws do not depend on time, where some may.
 
     A bounded row has ``laws_at_least`` so many independent laws, and no count: its ``reason`` says
     why, ``complete_at`` where in a smaller network these are all. What it has not is None, as are
@@ -195,7 +199,7 @@ class LawCount:
             **({} if least is None else {"laws_at_least": least}),
             "trace": trace,
             "involutive": self.involutive,
-            **({} if self.commuting is None else {"commuting": self.commuting}),
+            **({"commuting": self.commuting} if self.own else {}),
             "verdict": self.verdict,
             "error_bound": self.error_bound,
             "evidence": self._evidence(),
@@ -222,7 +226,7 @@ class LawCount:
             "lower": [bound.to_dict() for bound in self.lower],
             "upper": [bound.to_dict() for bound in self.upper],
             **({"reason": self.reason} if self.verdict == "bounded" else {"trace": trace}),
-            **({} if self.complete_at is None else {"complete_at": self.complete_at._asdict()}),
+            **({} if self.complete_at is None else {"complete_at": self.complete_at.to_dict()}),
             "scope": self.scope,
             **({} if self.timeless is None else {"laws_free_of_time": self.timeless}),
         }

@@ -41,13 +41,18 @@ def variables(node: Node) -> Texts:
 
 
 def fields(node: Node) -> Mapping[str, Any]:
-    """Read ``{variables: [x, y], components: [["y", "-x"]]}``, with constants, or the fields alone:
-    a list of lists of expressions, or a text with semicolons between fields and commas between
-    their entries.
+    """Read ``{variables: [x, y], components: [["y", "-x"]]}``, with arrays and constants, or the
+    fields alone: a list of lists of expressions, or a text with semicolons between fields and
+    commas between their entries.
     """
     if not isinstance(node.value, dict):
         return {"components": _fields(node)}
-    keys = {"variables": variables, "components": _fields, "constants": _constants}
+    keys = {
+        "variables": variables,
+        "components": _fields,
+        "arrays": _arrays,
+        "constants": _constants,
+    }
     return readers.mapping(node, keys, ("components",))
 
 

@@ -88,21 +88,30 @@ def formula(
     arrays: str | None,
     loss: str | None,
     name: str | None,
+    *,
+    constants: str | None = None,
+    outputs: str | None = None,
 ) -> CustomMap | CustomFields:
-    """Return the φ or the fields of flags such as "W2*W1" with the arrays "W1=3x2,W2=2x3"."""
+    """Return the φ or the fields of flags such as "W2*W1" with the arrays "W1=3x2,W2=2x3", the
+    constants "p;W0=2x2" and the outputs "1,2".
+    """
     from conslaw_cli.families.formulas.custom import CustomMap
     from conslaw_cli.families.formulas.fields import CustomFields
     from conslaw_cli.families.formulas.inputs import listed, listed_fields
 
     label = "" if name is None else name
     given = () if variables is None else tuple(each.strip() for each in variables.split(","))
+    shapes = tuple(_shapes(arrays).items()) if arrays is not None else ()
     if phi is None:
         assert fields is not None
-        return CustomFields(given, _split("--fields", listed_fields, fields), label)
+        rows = _split("--fields", listed_fields, fields)
+        return CustomFields(given, rows, label, _constants(constants), shapes)
     components = _split("--phi", listed, phi)
-    shapes = tuple(_shapes(arrays).items()) if arrays is not None else ()
     word = "mse" if loss is None else _word(loss, LOSSES)
-    return CustomMap(given, components, label, shapes, loss=word)
+    read = () if outputs is None else width_list(outputs)
+    if outputs is not None and not read:
+        raise SpecError(f"--outputs: expected numbers of components such as 1,2, got {outputs!r}")
+    return CustomMap(given, components, label, shapes, _constants(constants), tuple(read), word)
 
 
 def _split(flag: str, split: Callable[[str], Any], text: str) -> Any:
@@ -124,6 +133,25 @@ def _shapes(texts: str) -> dict[str, tuple[int, ...]]:
             raise SpecError(f"--array: {name.strip()!r} is given twice")
         found[name.strip()] = shape
     return found
+
+
+def _constants(texts: str | None) -> tuple[tuple[str, Any], ...]:
+    """Return names and shapes of "p;W0=2x2;W1=[[1,2],[3,5]]", or rows of numbers."""
+    found = dict[str, Any]()
+    for text in texts.split(";") if texts is not None else ():
+        name, given, value = (part.strip() for part in text.partition("="))
+        rows = re.fullmatch(r"\[(\s*\[[^\[\]]*\]\s*,?)+\]", value)
+        shape = width_list(value)
+        if not name.isidentifier() or bool(given) != bool(rows or shape):
+            raise SpecError(
+                "--constant: expected a name, alone or with a shape such as W=2x2 or rows of"
+                f" numbers such as W=[[1,2],[3,5]], got {text!r}"
+            )
+        if name in found:
+            raise SpecError(f"--constant: {name!r} is given twice")
+        listed = re.findall(r"\[([^\[\]]*)\]", value)
+        found[name] = tuple(tuple(map(str.strip, row.split(","))) for row in listed) or shape
+    return tuple((name, tuple(value)) for name, value in found.items())
 
 
 def from_flags(

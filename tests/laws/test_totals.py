@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 
+import pytest
 import sympy
 
 from conslaw_cli import CustomFields, find_laws
 from conslaw_cli.laws.totals import totals
+from conslaw_cli.specs.spec import load
 
 MICHAELIS_MENTEN = CustomFields(
     ("E", "S", "C", "P"),
@@ -20,6 +23,33 @@ def test_totals_of_an_enzyme() -> None:
     names = found.parameters
     written = {tuple((c, names[m[0]]) for c, m in law.polynomial.terms) for law in found.generators}
     assert written == {((1, "E"), (1, "C")), ((1, "S"), (1, "C"), (1, "P"))}
+
+
+NETWORKS: dict[str, list[dict[str, int]]] = {
+    # A. Goldbeter, D. E. Koshland, PNAS 78, 1981.
+    "phosphorylation cycle, free rates": [
+        {"E": 1, "C1": 1},
+        {"F": 1, "C2": 1},
+        {"S0": 1, "S1": 1, "C1": 1, "C2": 1},
+    ],
+    # G. Shinar, M. Feinberg, Structural sources of robustness, Science 327, 2010.
+    "EnvZ–OmpR, free rates": [
+        {"Y": 1, "XpY": 1, "Yp": 1, "XDYp": 1},
+        {"XD": 1, "X": 1, "XT": 1, "Xp": 1, "XpY": 1, "XDYp": 1},
+    ],
+    # M. Bodenstein, S. C. Lind 1907: atoms.
+    "hydrogen bromide, free rates": [{"H2": 2, "HBr": 1, "H": 1}, {"Br2": 2, "HBr": 1, "Br": 1}],
+}
+
+
+@pytest.mark.parametrize(("name", "totals"), NETWORKS.items(), ids=list(NETWORKS))
+def test_totals_of_the_literature(name: str, totals: list[dict[str, int]]) -> None:
+    sweep = load(str(Path(__file__).parents[2] / "configs" / "formulas.yaml"))
+    (problem,) = (each for each in sweep.problems if each.name == name)
+    found = find_laws(problem, 1)
+    names = found.parameters
+    written = [{names[m[0]]: c for c, m in law.polynomial.terms} for law in found.generators]
+    assert sorted(written, key=str) == sorted(totals, key=str)
 
 
 def test_a_basis_is_found_where_small_vectors_span() -> None:

@@ -5,6 +5,7 @@ inputs and outputs, nodes that nothing reads.
 from __future__ import annotations
 
 import tracemalloc
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -28,7 +29,11 @@ from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.operation import Shape
-from conslaw_cli.networks.operations.convolution import Convolution, Pool
+from conslaw_cli.networks.operations.convolution import (
+    Convolution,
+    Pool,
+    TransposedConvolution,
+)
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import Activation, Power
 from conslaw_cli.networks.operations.product import Add, Multiply
@@ -82,6 +87,8 @@ def values(graph: Graph, theta: Any, probe: Any, constants: Any) -> dict[str, ND
                 found[node.name] = _pooled(x[0], kernel, stride)
             case Convolution():
                 found[node.name] = _convolved(x[0], node.operation, p)
+            case TransposedConvolution():
+                found[node.name] = _transposed(x[0], node.operation, p)
             case _:
                 raise NotImplementedError(node)
     return found
@@ -119,23 +126,38 @@ def _pooled(x: NDArray[Any], kernel: Shape, stride: Shape) -> NDArray[Any]:
 
 
 def _convolved(x: NDArray[Any], layer: Convolution, p: list[NDArray[Any]]) -> NDArray[Any]:
-    """For strides of 1. Padded kernels have at most two taps a side: one zero, or one copy, stands
-    at the end.
-    """
-    assert set(layer.stride) == {1}
-    assert max(layer.kernel) <= 2 or layer.padding == "valid"
-    for axis, k in enumerate(layer.kernel, start=1):
-        if k == 2 and layer.padding != "valid":
-            edge = x.take([0], axis)
-            x = np.concatenate([x, 0 * edge if layer.padding == "same" else edge], axis)
-    counts = [n - k + 1 for n, k in zip(x.shape[1:], layer.kernel, strict=True)]
-    matrix = p[0].reshape(-1, layer.channels)
-    result = np.empty((layer.channels, *counts), dtype=object)
-    for place in np.ndindex(*counts):
-        window = tuple(slice(o, o + k) for o, k in zip(place, layer.kernel, strict=True))
-        column = matrix.T.dot(x[(slice(None), *window)].reshape(-1))
-        result[(slice(None), *place)] = column + (p[1] if len(p) > 1 else 0)
-    return result
+    sizes, taps = x.shape[1:], list(np.ndindex(*layer.kernel))
+    kernels = p[0].reshape(layer.groups, -1, len(taps), layer.channels // layer.groups)
+    where = list(oracle_layers.places(layer, sizes))
+    result = np.zeros((layer.channels, *np.add(where[-1], 1)), dtype=object)
+    for place, (t, tap), j in product(where, enumerate(taps), range(layer.channels)):
+        group, column = divmod(j, layer.channels // layer.groups)
+        at = oracle_layers.read_at(layer, sizes, place, tap)
+        if all(0 <= o < n for o, n in zip(at, sizes, strict=True)):
+            own = range(group * len(kernels[0]), (group + 1) * len(kernels[0]))
+            total = sum(x[(i, *at)] * kernels[group, i - own[0], t, column] for i in own)
+            result[(j, *place)] = result[(j, *place)] + total
+    return _shifted(result, p)
+
+
+def _transposed(
+    x: NDArray[Any], layer: TransposedConvolution, p: list[NDArray[Any]]
+) -> NDArray[Any]:
+    """Every value is spread over a window; ends are cut off."""
+    taps = list(np.ndindex(*layer.kernel))
+    kernels = p[0].reshape(len(x), len(taps), layer.channels)
+    sides = zip(x.shape[1:], layer.stride, layer.kernel, strict=True)
+    whole = np.zeros((layer.channels, *((n - 1) * s + k for n, s, k in sides)), dtype=object)
+    for place, (t, tap), i in product(np.ndindex(*x.shape[1:]), enumerate(taps), range(len(x))):
+        at = tuple(o * s + k for o, s, k in zip(place, layer.stride, tap, strict=True))
+        for j in range(layer.channels):
+            whole[(j, *at)] = whole[(j, *at)] + x[(i, *place)] * kernels[i, t, j]
+    cut = (slice(c, n - c) for c, n in zip(layer.padding, whole.shape[1:], strict=True))
+    return _shifted(whole[(slice(None), *cut)], p)
+
+
+def _shifted(x: NDArray[Any], p: list[NDArray[Any]]) -> NDArray[Any]:
+    return x + p[1].reshape(-1, *(1,) * (x.ndim - 1)) if len(p) > 1 else x
 
 
 @every_graph

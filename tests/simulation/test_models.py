@@ -9,14 +9,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from graphs import Given, random_graphs
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from trained import NETWORKS, OTHERS
 
 from conslaw_cli import CustomFields, CustomMap
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.attention import Attention
 from conslaw_cli.families.mlp import MLP
+from conslaw_cli.networks.graph import Graph
 from conslaw_cli.problems.problem import Loss, Problem
 from conslaw_cli.simulation.data import Objective, objective, read
+from conslaw_cli.simulation.forms import Forms
 from conslaw_cli.simulation.integrator import Vector
 
 EVERY = NETWORKS | OTHERS
@@ -35,6 +40,20 @@ def test_gradients_are_those_of_the_loss(name: str) -> None:
         slope = (task.at(theta + step)[0] - task.at(theta - step)[0]) / 2e-5
         assert slope == pytest.approx(gradient[e], rel=1e-6, abs=1e-8)
     assert task.loss_at(theta) == task.at(theta)[0]
+
+
+@settings(max_examples=settings().max_examples // 3)
+@given(random_graphs(functions=True), st.integers(0, 2**32 - 1))
+def test_known_laws_are_orthogonal_to_the_gradients_of_any_network(graph: Graph, seed: int) -> None:
+    """Whatever the graph, with the gates that it has itself."""
+    problem = Problem(Given(graph))
+    with np.errstate(all="ignore"):
+        task, theta = made(problem, seed, samples=2)
+        gradient = task.gradient(theta)
+    assume(np.isfinite(gradient).all() and np.abs(gradient).max(initial=0.0) < 1e6)
+    laws = Forms(problem.laws())
+    size = laws.values(np.abs(theta) + np.abs(gradient))[1]
+    assert (np.abs(laws.along(theta, gradient)) <= 1e-12 * size).all()
 
 
 @pytest.mark.parametrize("loss", Loss)

@@ -30,7 +30,7 @@ q-th root; constants outside the constants' field are excluded by Hilbert's theo
 constants appear, and roots that share no variables are independent. Where no witness turns up, a
 root is almost surely a rational expression in what is there already, as ``sqrt(x**2 + 2*x*y +
 y**2)`` is, or a constant times one; its sign is then a question about real numbers that residues
-cannot answer, and the expression is refused.
+cannot answer, and ranks are taken at a real point (balls.py).
 
 Places. Let p − 1 = 2n, n prime to all even B_i, and p − 1 prime to all odd ones. For even B a
 square f has the root ``f^{1/B mod n}`` and its negative, for odd B there is exactly one root.
@@ -80,6 +80,7 @@ from conslaw_cli.families.formulas.places import (
 from conslaw_cli.families.formulas.programs import Check, Compiler, Machine, Program
 from conslaw_cli.families.formulas.terms import (
     Base,
+    DependentError,
     Factors,
     Function,
     Graph,
@@ -101,6 +102,8 @@ find none.
 """
 WITNESSES = 64
 """Places among which residues of two classes must turn up."""
+STATES = 16
+"""Values of functions among them."""
 MAX_SEARCH = 1 << 22
 """Points looked at for them."""
 SEARCHED = 2000
@@ -284,10 +287,14 @@ class AlgebraicFields:
         }
         if self.places is not None and not self.signs:
             signs |= self._signs(field, rng)
-        states = {base: int(rng.integers(1, field.p)) for base, _, _ in self.program.states}
-        machine = Machine(self.program, field, signs | dict(self.signs), states)
-        theta, fixed = np.split(_point(machine, rng), [self.dimension], axis=1)
-        return replace(self, machine=machine, fixed=fixed if self.constants else None), theta
+        for _ in range(_redraws(self.graph, self.program)):
+            states = {base: int(rng.integers(1, field.p)) for base, _, _ in self.program.states}
+            machine = Machine(self.program, field, signs | dict(self.signs), states)
+            if (point := _point(machine, rng)) is not None:
+                theta, fixed = np.split(point, [self.dimension], axis=1)
+                still = fixed if self.constants else None
+                return replace(self, machine=machine, fixed=still), theta
+        raise ConslawError(f"no point where all expressions are defined was found modulo {field.p}")
 
     def slopes(self, field: PrimeField, theta: Array) -> dict[int, float]:
         """Return, at a place, the derivatives in a direction (θ as a jet) of values of functions by
@@ -339,9 +346,19 @@ class AlgebraicFields:
         return replace(self, signs=signs), [number % field.p for number in every]
 
 
-def _point(machine: Machine, rng: np.random.Generator) -> Array:
+def _redraws(graph: Graph, program: Program) -> int:
+    """Return how often values of functions are drawn, at most: roots of them may not exist."""
+    below = set[int]()
+    for i, base in enumerate(graph.bases):
+        if isinstance(base, Function) or below.intersection(j for j, _ in below_of(base)):
+            below.add(i)
+    even = sum(check.root % 2 == 0 and check.base in below for check in program.checks)
+    return DRAWS << even if even else 1
+
+
+def _point(machine: Machine, rng: np.random.Generator) -> Array | None:
     """Draw points until all checks hold; checks that share no variables may hold at different
-    draws.
+    draws. Return None where they do not.
     """
     groups, size = machine.program.groups, machine.program.variables
     limits = [DRAWS * prod(machine.index(check) for check in group.checks) for group in groups]
@@ -359,11 +376,7 @@ def _point(machine: Machine, rng: np.random.Generator) -> Array:
                 point[0, groups[i].variables] = theta[holds.argmax(), groups[i].variables]
         if not missing:
             break
-    if missing:
-        raise ConslawError(
-            f"no point where all expressions are defined was found modulo {machine.field.p}"
-        )
-    return point
+    return None if missing else point
 
 
 def gradient_fields(graph: Graph, constants: int = 0) -> AlgebraicFields:
@@ -454,8 +467,8 @@ def _enough(primes: Residues) -> Residues:
 
 
 def prove_independence(fields: AlgebraicFields, shown: Callable[[int], str]) -> None:
-    """Find witnesses that the roots are independent (module docstring). Raise SpecError for a root
-    that has none.
+    """Find witnesses that the roots are independent (module docstring). Raise DependentError for a
+    root that has none, SpecError where there are too many to look for them.
 
     shown: gives the text of a base, for the message.
     """
@@ -470,7 +483,7 @@ def prove_independence(fields: AlgebraicFields, shown: Callable[[int], str]) -> 
             if check.root == 1 or isinstance(graph.bases[check.base], Prime | Function):
                 continue
             if -1 in graph.supports()[check.base] and not len(group.variables):
-                raise SpecError(
+                raise DependentError(
                     f"the root of {shown(check.base)}, a number, is not known to be new"
                 )
             for q in prime_divisors(check.root):
@@ -484,14 +497,14 @@ def prove_independence(fields: AlgebraicFields, shown: Callable[[int], str]) -> 
                         break
                     found |= classes
                 else:
-                    raise SpecError(_dependent(shown(check.base), found == {1}))
+                    raise DependentError(_dependent(shown(check.base), found == {1}))
 
 
 def _dependent(base: str, power: bool) -> str:
     times = "" if power else ", times the root of a constant that is not among the roots here"
     return (
         f"the root of {base} seems to be a rational expression in the variables and other"
-        f" roots{times}, and its sign is not decided here: write it without that root"
+        f" roots{times}"
     )
 
 
@@ -512,9 +525,9 @@ def _prove_new(
         places = constant_places(graph, {**earlier, base: 1}, primes, base)
         if (places.classes(base, q) != 1).any():
             return
-    raise SpecError(
+    raise DependentError(
         f"the root of {shown(base)} seems to lie in the field of the other roots of constants, and"
-        " its place in there was not found: write it without that root"
+        " its place in there was not found"
     )
 
 
@@ -531,8 +544,12 @@ def _classes(
             f"expected fewer than {len(earlier) + 1} roots that share variables: their independence"
             " is not decided"
         )
+    most = left // STATES if program.states else left
     while left > 0 and len(found) < 2:
-        rows = min(left, max(1, CELLS // program.nodes))
+        rows = min(left, max(1, min(most, CELLS // program.nodes)))
+        if program.states:  # these count as variables
+            states = {base: int(rng.integers(1, field.p)) for base, _, _ in program.states}
+            machine = Machine(program, field, machine.branch.signs, states)
         values = machine.values(field.random(rng, (rows, program.variables, 1)))
         kept = values[check.node, :, 0] != 0
         for other in earlier:
@@ -727,6 +744,7 @@ def _fields(
     )
     roots = [group for group in program.groups if len(group.variables)]
     spread = 1.0 + DRAWS * sum(prod(check.root for check in group.checks) for group in roots)
+    spread *= _redraws(graph, program)
     primes, places = float(PRIMES_IN_RANGE), None
     if any(check.root > 1 for check in program.checks):
         places = _places(graph, program)

@@ -29,11 +29,9 @@ from math import prod
 from typing import Any, Self
 
 from conslaw_cli import checks
-from conslaw_cli.algebra.expansion import Expansion
-from conslaw_cli.families.formulas import expansion
 from conslaw_cli.families.formulas.algebraic import AlgebraicFields, components, gradient_fields
 from conslaw_cli.families.formulas.expressions import Names, graph, names
-from conslaw_cli.families.formulas.formula import GivenByFormulas, prove
+from conslaw_cli.families.formulas.formula import GivenByFormulas, doubt
 from conslaw_cli.families.formulas.inputs import (
     Arrays,
     Constants,
@@ -45,10 +43,12 @@ from conslaw_cli.families.formulas.inputs import (
     checked_names,
     checked_outputs,
     described,
+    described_arrays,
     expressions,
     label,
     listed,
     meanings,
+    outline,
     shortened,
     with_prefix,
 )
@@ -59,7 +59,6 @@ from conslaw_cli.families.mlp import LOSSES
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph as Network
 from conslaw_cli.networks.known_laws import Laws
-from conslaw_cli.networks.operation import show
 from conslaw_cli.problems.losses import Chosen
 
 _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*\b(?!\s*\()")
@@ -122,9 +121,7 @@ class CustomMap(Chosen, GivenByFormulas):
         if self.graph is not None:
             return
         check_sizes(self.names)
-        fields = self.algebraic()
-        shown = (*self.names.listed(), *self.names.listed(constants=True))
-        prove(fields, shown)
+        doubt(self)
 
     def _default_name(self) -> str:
         name = label("φ", [name for name, _ in self.names.state], self.components)
@@ -177,9 +174,7 @@ class CustomMap(Chosen, GivenByFormulas):
             "variables": list(self.variables),
             "components": list(self.components),
         }
-        if self.arrays:
-            phi["arrays"] = {name: list(shape) for name, shape in self.arrays}
-        phi |= described(self.constants)
+        phi |= described_arrays(self.arrays) | described(self.constants)
         if self.outputs:
             phi["outputs"] = list(self.outputs)
         return {"phi": phi} if self.loss == "mse" else {"phi": phi, "loss": self.loss}
@@ -190,18 +185,14 @@ class CustomMap(Chosen, GivenByFormulas):
 
     def outline(self) -> list[tuple[str, str, int]]:
         """Return the arrays, the variables and the components."""
-        rows = [(f"array {name}", show(shape), prod(shape)) for name, shape in self.arrays]
-        if self.variables:
-            size = len(self.variables)
-            rows.append((f"variables {shortened(', '.join(self.variables))}", str(size), size))
+        rows = outline(self.arrays, self.variables)
         return [*rows, *((f"component {shortened(text)}", "1", 0) for text in self.components)]
 
     def parts(self) -> Sequence[tuple[CustomMap, int]]:
-        """Return the maps of components that share variables, renamed so that copies are equal, and
-        of idle variables.
+        """Return the maps of components that share variables, renamed so that copies are equal
+        unless they have arrays or constants, and of idle variables.
         """
-        plain = not (self.arrays or self.constants or self.loss == "cross_entropy")
-        return _parts(self) if plain else ((self, 1),)
+        return ((self, 1),) if self.loss == "cross_entropy" else _parts(self)
 
     def fields(self) -> AlgebraicFields | GradientFields:
         """Return the gradients of the components."""
@@ -238,10 +229,6 @@ class CustomMap(Chosen, GivenByFormulas):
         """Return the known laws (module docstring)."""
         return _known(self) if self.graph is None else GradientFields(self.graph).known_laws()
 
-    def expansion(self) -> Expansion:
-        """Return the gradients as polynomials. Raise NotPolynomialError if that is not possible."""
-        return expansion.gradients(self.algebraic().graph, self.parameters)
-
     def path_rank(self) -> int:
         """Return the rank of the exponent matrix; ``monomial`` maps only."""
         return scalings(self.algebraic().graph, self.parameters).rank
@@ -256,19 +243,34 @@ def _gradients(
 
 @lru_cache(maxsize=64)
 def _parts(phi: CustomMap) -> tuple[tuple[CustomMap, int], ...]:
-    groups = list[tuple[set[str], list[int]]]()
-    for place, text in enumerate(phi.components):
-        used, places = set(_NAME.findall(text)), [place]
+    groups, sizes = list[tuple[set[str], list[int]]](), dict(phi.names.state)
+    for place, expression in enumerate(expressions(phi.components)):
+        used, places = sizes.keys() & names([expression]), [place]
         for group in [group for group in groups if group[0] & used]:
             groups.remove(group)
             used, places = used | group[0], group[1] + places
         groups += [(used, places)] if used else []
-    idle = len(phi.variables) - sum(len(used) for used, _ in groups)
+    idle = sum(
+        prod(sizes[name]) for name in sizes.keys() - set[str]().union(*(u for u, _ in groups))
+    )
     if len(groups) + idle < 2:
         return ((phi, 1),)
-    ordered = sorted(sorted(places) for _, places in groups)
-    copies = Counter(_renamed([phi.components[place] for place in places]) for places in ordered)
+    ordered = sorted((sorted(places), used) for used, places in groups)
+    copies = Counter(_part(phi, places, used) for places, used in ordered)
     return (*copies.items(), *([(CustomMap(("x1",), ("1",)), idle)] if idle else []))
+
+
+def _part(phi: CustomMap, places: Sequence[int], used: set[str]) -> CustomMap:
+    """Return the map of some components and what they are made of."""
+    texts = [phi.components[place] for place in places]
+    if not (phi.arrays or phi.constants):
+        return _renamed(texts)
+    return CustomMap(
+        tuple(name for name in phi.variables if name in used),
+        tuple(texts),
+        arrays=tuple((name, shape) for name, shape in phi.arrays if name in used),
+        constants=phi.constants,
+    )
 
 
 def _renamed(texts: Sequence[str]) -> CustomMap:

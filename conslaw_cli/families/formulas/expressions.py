@@ -239,9 +239,15 @@ class Names:
         )
 
 
-def graph(expressions: Sequence[Expression], names: Names, softmax: Sequence[int] = ()) -> Graph:
+def graph(
+    expressions: Sequence[Expression],
+    names: Names,
+    softmax: Sequence[int] = (),
+    shapes: Sequence[Shape] = (),
+) -> Graph:
     """Return the normal form of the entries of expressions.
 
+    shapes: what those of the expressions must be, if given.
     softmax: which of these, by their places, are the logits of a softmax, the first axis of arrays
     being that of the classes: they are read as their differences with the last one.
 
@@ -264,12 +270,25 @@ def graph(expressions: Sequence[Expression], names: Names, softmax: Sequence[int
                 # So that the next point fails soon, if it does.
                 trees.insert(0, trees.pop(len(outputs)))
                 continue
+            _check_shapes(expressions, outputs, shapes)
             terms = [t for i in range(len(trees)) if i not in softmax for t in outputs[i].ravel()]
             logits = _logits([outputs[place] for place in softmax])
             terms += (builder.sum([x, _negative(y)]) for x, y in logits)
             return builder.graph(terms)
     reason = refused.most_common(1)[0][0]
     raise SpecError(f"{reason} at any of {tries} real points tried where the rest is defined")
+
+
+def _check_shapes(
+    expressions: Sequence[Expression], outputs: Mapping[int, Values], shapes: Sequence[Shape]
+) -> None:
+    for place, shape in enumerate(shapes):
+        if outputs[place].shape != shape:
+            expected = "×".join(map(str, shape)) or "a number"
+            label, text = expressions[place].label, _shown(expressions[place].text)
+            raise SpecError(
+                f"{label}: expected {expected}, as what moves, got {_by(outputs[place])}: {text!r}"
+            )
 
 
 def _built(

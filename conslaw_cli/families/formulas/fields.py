@@ -25,18 +25,22 @@ from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.formulas.algebraic import AlgebraicFields, vector_fields
 from conslaw_cli.families.formulas.expressions import Expression, Names, graph, names
-from conslaw_cli.families.formulas.formula import GivenByFormulas, prove
+from conslaw_cli.families.formulas.formula import GivenByFormulas, doubt
 from conslaw_cli.families.formulas.inputs import (
     MAX_VARIABLES,
+    Arrays,
     Constants,
     check_sizes,
     check_texts,
     check_variables,
+    checked_arrays,
     checked_constants,
     checked_names,
     described,
+    described_arrays,
     label,
     meanings,
+    outline,
     shortened,
     with_prefix,
 )
@@ -61,7 +65,7 @@ class CustomFields(GivenByFormulas):
     D.
     components: for each field its D entries, expressions in the variables.
     name: a label; by default it is made from the fields.
-    constants: as for ``CustomMap``.
+    constants: as for ``CustomMap``. arrays: as there; a field has one entry for each, of its shape.
 
     Raise SpecError as ``CustomMap`` does, its message beginning with "fields: ".
 
@@ -74,12 +78,14 @@ class CustomFields(GivenByFormulas):
     components: tuple[tuple[str, ...], ...]
     name: str = ""
     constants: Constants = ()
+    arrays: Arrays = ()
 
     def __post_init__(self) -> None:
         with_prefix("fields", self._check)
         if not self.name:
             shown = tuple(f"({', '.join(field)})" for field in self.components)
-            object.__setattr__(self, "name", label("fields", self.variables, shown))
+            state = [name for name, _ in self.names.state]
+            object.__setattr__(self, "name", label("fields", state, shown))
 
     def _check(self) -> None:
         checks.text("name", self.name)
@@ -89,36 +95,38 @@ class CustomFields(GivenByFormulas):
         every = tuple(checks.entries("components", field, expected) for field in given)
         object.__setattr__(self, "components", every)
         object.__setattr__(self, "constants", checked_constants(self.constants))
+        object.__setattr__(self, "arrays", checked_arrays(self.arrays))
         check_texts("fields", [text for field in every for text in field])
-        still, inferred = [name for name, _ in self.constants], not self.variables
+        others = [name for name, _ in (*self.constants, *self.arrays)]
+        inferred = not self.variables
         if inferred:
-            found = (name for name in names(_entries(self.components)) if name not in still)
+            found = (name for name in names(_entries(self.components)) if name not in others)
             object.__setattr__(self, "variables", tuple(found))
-        check_variables((*self.variables, *still))
+        check_variables((*self.variables, *others))
         check_sizes(self.names)
+        self._check_lengths(inferred)
+        doubt(self)
+
+    def _check_lengths(self, inferred: bool) -> None:
+        state = [name for name, _ in self.names.state]
         for number, field in enumerate(self.components, start=1):
-            if len(field) != len(self.variables):
+            if len(field) != len(state):
                 where = (
                     "were found: give variables if these are not all" if inferred else "are given"
                 )
-                listed = (
-                    f"{len(self.variables)} variables ({shortened(', '.join(self.variables))})"
-                    f" {where}"
-                )
+                what = "arrays and variables" if self.arrays else "variables"
+                listed = f"{len(state)} {what} ({shortened(', '.join(state))}) {where}"
                 raise SpecError(f"field {number} has {len(field)} components, but {listed}")
-        fields = self.algebraic()
-        shown = (*self.variables, *self.names.listed(constants=True))
-        prove(fields, shown)
 
     @property
     def names(self) -> Names:
         """What the names stand for."""
-        return meanings(self.variables, (), self.constants)
+        return meanings(self.variables, self.arrays, self.constants)
 
     @property
     def parameters(self) -> int:
-        """D, the number of variables."""
-        return len(self.variables)
+        """D, the number of entries of arrays and of variables."""
+        return self.names.size
 
     @property
     def scalar(self) -> bool:
@@ -131,23 +139,19 @@ class CustomFields(GivenByFormulas):
             "fields": {
                 "variables": list(self.variables),
                 "components": [list(field) for field in self.components],
+                **described_arrays(self.arrays),
                 **described(self.constants),
             }
         }
 
     def parameter_names(self) -> tuple[str, ...]:
-        """Return the names of the variables."""
-        return self.variables
+        """Return the names of the entries, ``U[1,2]``, and of the variables."""
+        return self.names.listed()
 
     def outline(self) -> list[tuple[str, str, int]]:
-        """Return the variables and the fields."""
-        variables = (
-            f"variables {shortened(', '.join(self.variables))}",
-            str(self.parameters),
-            self.parameters,
-        )
+        """Return the arrays, the variables and the fields."""
         return [
-            variables,
+            *outline(self.arrays, self.variables),
             *(
                 (f"field {shortened(', '.join(field))}", str(len(field)), 0)
                 for field in self.components
@@ -186,6 +190,11 @@ class RandomFields(GivenByFormulas):
         if not self.name:
             about = f"of degree {self.degree} in R^{self.dimension}, seed {self.seed}"
             object.__setattr__(self, "name", f"{self.count} random fields {about}")
+
+    @property
+    def names(self) -> Names:
+        """The names x1, x2, …"""
+        return Names.of(self.parameter_names())
 
     @property
     def parameters(self) -> int:
@@ -247,7 +256,8 @@ class RandomFields(GivenByFormulas):
 
 @lru_cache(maxsize=64)
 def _given(names: Names, fields: tuple[tuple[str, ...], ...]) -> AlgebraicFields:
-    return vector_fields(graph(_entries(fields), names), names.fixed)
+    shapes = [shape for _ in fields for _, shape in names.state]
+    return vector_fields(graph(_entries(fields), names, shapes=shapes), names.fixed)
 
 
 def _entries(fields: Sequence[Sequence[str]]) -> list[Expression]:

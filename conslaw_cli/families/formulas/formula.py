@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 from typing import Self
 
-from conslaw_cli.algebra.expansion import Expansion
+from conslaw_cli.algebra.expansion import Derivations, Expansion
 from conslaw_cli.families.formulas import expansion, functions
 from conslaw_cli.families.formulas.algebraic import AlgebraicFields, prove_independence
+from conslaw_cli.families.formulas.balls import ranks
 from conslaw_cli.families.formulas.commuting import commuting
+from conslaw_cli.families.formulas.expressions import Names
+from conslaw_cli.families.formulas.terms import DependentError
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws, join
@@ -80,8 +83,20 @@ class GivenByFormulas(Free):
 
     @property
     def commuting(self) -> bool | None:
-        """Whether the fields commute; None where that is not decided."""
-        return commuting(self.fields())
+        """Whether the fields commute; None where that is not decided. If residues say so it is true
+        of dependent roots and functions as well.
+        """
+        found = commuting(self.fields())
+        return None if found is False and self.doubt else found
+
+    @property
+    def doubt(self) -> str | None:
+        """Why ranks modulo primes say nothing; None if they do."""
+        return doubt(self) if self.graph is None else None
+
+    def real_ranks(self, enough: int) -> tuple[int, ...]:
+        """Return ranks at a real point (balls.py)."""
+        return ranks(self.algebraic(), enough)
 
     def algebraic(self) -> AlgebraicFields:
         """Return the fields as they are written."""
@@ -93,7 +108,25 @@ class GivenByFormulas(Free):
 
     def expansion(self) -> Expansion:
         """Return the fields as polynomials. Raise NotPolynomialError if that is not possible."""
-        return expansion.fields(self.algebraic().graph, self.parameters)
+        fields = self.algebraic()
+        return expansion.expanded(fields.graph, expansion.entries(fields))
+
+    def derivations(self) -> Derivations:
+        """Return the fields as derivations (algebra/expansion.py). Raise NotPolynomialError if that
+        is not possible.
+        """
+        fields = self.algebraic()
+        return expansion.derivations(fields.graph, expansion.entries(fields), self.listed_names)
+
+    @property
+    def names(self) -> Names:
+        """What the names stand for."""
+        raise NotImplementedError
+
+    @property
+    def listed_names(self) -> tuple[str, ...]:
+        """The names of the variables, and of constants."""
+        return (*self.names.listed(), *self.names.listed(constants=True))
 
     @property
     def scope(self) -> None:
@@ -101,7 +134,15 @@ class GivenByFormulas(Free):
         return None
 
 
-def prove(fields: AlgebraicFields, names: Sequence[str]) -> None:
-    """Raise SpecError where roots, or values of functions, are not known to be independent."""
-    prove_independence(fields, lambda base: fields.graph.text(base, names))
-    functions.prove(fields, lambda base: fields.graph.text(base, names))
+@lru_cache(maxsize=64)
+def doubt(formula: GivenByFormulas) -> str | None:
+    """Return why roots, or values of functions, are not known to be independent; None if they are.
+    Raise SpecError where there are too many roots.
+    """
+    fields, names = formula.algebraic(), formula.listed_names
+    try:
+        prove_independence(fields, lambda base: fields.graph.text(base, names))
+        functions.prove(fields, lambda base: fields.graph.text(base, names))
+    except DependentError as fault:
+        return str(fault)
+    return None

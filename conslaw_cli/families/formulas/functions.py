@@ -45,8 +45,15 @@ import numpy as np
 from flint import arb
 
 from conslaw_cli.algebra.field import PrimeField
-from conslaw_cli.errors import SpecError
-from conslaw_cli.families.formulas.terms import Function, LimitError, Sum, Term, UndefinedError
+from conslaw_cli.families.formulas.constants import ball
+from conslaw_cli.families.formulas.terms import (
+    DependentError,
+    Function,
+    LimitError,
+    Sum,
+    Term,
+    UndefinedError,
+)
 
 if TYPE_CHECKING:
     from conslaw_cli.families.formulas.algebraic import AlgebraicFields
@@ -90,7 +97,7 @@ class Functions:
         alone = len(term.factors) == 1 and term.factors[0][1] == 1
         if alone and isinstance(base, Function) and base.kind == "log":
             return self._of.power(_scaled(base.argument, 1), term.coefficient * base.sign)
-        state = self._state("exp", Term(Fraction(1), term.factors), Term(Fraction(0)), arb.exp)
+        state = self._state("exp", Term(Fraction(1), term.factors), Term(Fraction(0)))
         return self._of.power(state, term.coefficient)
 
     def log(self, term: Term) -> Term:
@@ -102,14 +109,14 @@ class Functions:
         parts = [_scaled(self._log(i), e) for i, e in whole.factors]
         for prime, e in self._of.factored(whole.coefficient):
             number = Term(Fraction(prime))
-            parts.append(_scaled(self._state("log", number, ONE, arb.log), e))
+            parts.append(_scaled(self._state("log", number, ONE), e))
         return self._of.sum(parts)
 
     def _log(self, index: int) -> Term:
         base, own = self._of.bases[index], Term(Fraction(1), ((index, Fraction(1)),))
         if isinstance(base, Function) and base.kind == "exp":
             return base.argument
-        return self._state("log", own, self._of.power(own, Fraction(-1)), arb.log)
+        return self._state("log", own, self._of.power(own, Fraction(-1)))
 
     def tanh(self, term: Term) -> Term:
         """Return ``(E² − 1)/(E² + 1)`` for E = exp."""
@@ -128,14 +135,9 @@ class Functions:
             return size
         slope = self.exp(_scaled(self._of.product([size, size]), -1))
         argument = Term(Fraction(1), size.factors)
-        root = arb.pi().sqrt() / 2
-        state = self._state(
-            "erf",
-            argument,
-            self._of.product([Term(size.coefficient), slope]),
-            lambda x: (x * _ball(size.coefficient)).erf() * root,
-        )
-        factor = self._state("number", ONE, Term(Fraction(0)), lambda _: 1 / root)
+        whole = self._of.product([Term(size.coefficient), slope])
+        state = self._state("erf", argument, whole)
+        factor = self._state("number", ONE, Term(Fraction(0)))
         return self._of.product([Term(Fraction(sign)), factor, state])
 
     def _circle(self, term: Term) -> tuple[Term, Term]:
@@ -159,7 +161,7 @@ class Functions:
         sign = 1 if term.coefficient > 0 else -1
         parts = 2 * term.coefficient.denominator
         own, slope = Term(Fraction(1), term.factors), Term(Fraction(1, parts))
-        half = self._state("tan", own, slope, lambda x: (x / parts).tan())
+        half = self._state("tan", own, slope)
         square = self._of.power(half, Fraction(2))
         return (
             self._quotient([ONE, _scaled(square, -1)], [ONE, square]),
@@ -174,9 +176,9 @@ class Functions:
         inverse = self._of.power(self._of.sum(below), Fraction(-1))
         return self._of.product([self._of.sum(above), inverse])
 
-    def _state(self, kind: str, argument: Term, slope: Term, value: Callable[[arb], arb]) -> Term:
+    def _state(self, kind: str, argument: Term, slope: Term) -> Term:
         """Return the term of a state; its base is positive at the base point."""
-        at = value(self._of.value(argument))
+        at = value_of(kind, slope.coefficient, self._of.value(argument))
         sign = -1 if at < 0 else 1
         index = self._of.base(Function(kind, argument, slope, sign), at * sign)
         return Term(Fraction(sign), ((index, Fraction(1)),))
@@ -212,29 +214,37 @@ def _scaled(term: Term, factor: Fraction | int) -> Term:
     return Term(coefficient, term.factors if coefficient else ())
 
 
-def _ball(number: Fraction) -> arb:
-    return arb(number.numerator) / number.denominator
+def value_of(kind: str, slope: Fraction, x: arb) -> arb:
+    """Return the value of a state at an argument; slope: the coefficient of its slope."""
+    if kind in ("exp", "log"):
+        return x.exp() if kind == "exp" else x.log()
+    if kind == "tan":
+        return (x * ball(slope)).tan()
+    root = arb.pi().sqrt() / 2
+    return (x * ball(slope)).erf() * root if kind == "erf" else 1 / root
 
 
 # ---- independence
 
 
 def prove(fields: AlgebraicFields, shown: Callable[[int], str]) -> None:
-    """Test that the states are independent. Raise SpecError where they are not known to be."""
+    """Test that the states are independent. Raise DependentError where they are not known to
+    be.
+    """
     graph, supports = fields.graph, fields.graph.supports()
     states = [(i, base) for i, base in enumerate(graph.bases) if isinstance(base, Function)]
     numbers = [i for i, base in states if min(supports[i]) < 0]
     if len(numbers) > 1:
         listed = " and ".join(map(shown, numbers))
-        raise SpecError(f"the numbers {listed} are not known to be algebraically independent")
+        raise DependentError(f"the numbers {listed} are not known to be algebraically independent")
     moving = [(i, base) for i, base in states if i not in numbers]
     for kinds in (("exp", "log"), ("tan",)):
         chosen = [(i, base) for i, base in moving if base.kind in kinds]
         if chosen and _rank(fields, chosen) < len(chosen):
             listed = ", ".join(shown(i) for i, _ in chosen)
-            raise SpecError(
+            raise DependentError(
                 f"the values {listed} are not known to be independent functions, as their"
-                " arguments, or logarithms, seem to be linearly dependent: write one by the others"
+                " arguments, or logarithms, seem to be linearly dependent"
             )
 
 

@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from hashlib import sha256
+from math import prod
 from typing import Any
 
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.formulas.expressions import Expression, Names, Shape, split
+from conslaw_cli.networks.operation import show
 from conslaw_cli.networks.operations.dense import MAX_WIDTH
 
 MAX_VARIABLES = 2000
@@ -50,11 +52,20 @@ def listed_fields(text: str) -> tuple[tuple[str, ...], ...]:
     """
     checks.text("components", text)
     whole, start = list[tuple[str, ...]](), 0
-    for part in text.split(";"):
+    for part in _parts(text):
         # Blanks in front keep the columns.
         whole.append(split(Expression(" " * start + part, "the list of fields")))
         start += len(part) + 1
     return tuple(whole)
+
+
+def _parts(text: str) -> list[str]:
+    """Split at semicolons that stand in no parentheses."""
+    depth, cut = 0, [-1]
+    for place, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        cut += [place] if character == ";" and depth == 0 else []
+    return [text[a + 1 : b] for a, b in zip(cut, [*cut[1:], len(text)], strict=True)]
 
 
 def expressions(texts: Sequence[str]) -> list[Expression]:
@@ -115,6 +126,20 @@ def _constant(name: str, value: object) -> Shape | Rows:
     except (ValueError, ZeroDivisionError):
         shown = checks.shown(value)
         raise SpecError(f"constants: {name}: expected rational numbers, got {shown}") from None
+
+
+def described_arrays(arrays: Arrays) -> dict[str, Any]:
+    """Return the JSON-ready key of arrays, if there are some."""
+    return {"arrays": {name: list(shape) for name, shape in arrays}} if arrays else {}
+
+
+def outline(arrays: Arrays, variables: Sequence[str]) -> list[tuple[str, str, int]]:
+    """Return what a state is made of: what each is, its shape, its numbers."""
+    rows = [(f"array {name}", show(shape), prod(shape)) for name, shape in arrays]
+    if variables:
+        size = len(variables)
+        rows.append((f"variables {shortened(', '.join(variables))}", str(size), size))
+    return rows
 
 
 def described(constants: Constants) -> dict[str, Any]:

@@ -90,7 +90,8 @@ class Builder:
             return Sum(tuple(map(renumbered, base.terms))) if isinstance(base, Sum) else base
 
         kept = (kept_of(self.bases[index]) for index in sorted(used))
-        return Graph(len(self.point), tuple(kept), tuple(map(renumbered, outputs)))
+        point = tuple(Fraction(int(x.p), int(x.q)) for x in self.point)
+        return Graph(len(point), tuple(kept), tuple(map(renumbered, outputs)), point)
 
     def variable(self, index: int) -> Term:
         """Return the term of a variable."""

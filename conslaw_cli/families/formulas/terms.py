@@ -109,11 +109,15 @@ _STYLES = (
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Expressions in ``variables`` variables. Every base comes after those that it is made of."""
+    """Expressions in ``variables`` variables. Every base comes after those that it is made of.
+
+    point: the base point, where it was chosen.
+    """
 
     variables: int
     bases: tuple[Base, ...]
     outputs: tuple[Term, ...]
+    point: tuple[Fraction, ...] = ()
 
     def supports(self) -> list[frozenset[int]]:
         """Return the variables that each base depends on; −1 stands for numbers such as e."""
@@ -228,6 +232,10 @@ def below_of(base: Base) -> Factors:
     if isinstance(base, Sum):
         return tuple(factor for term in base.terms for factor in term.factors)
     return base.factors if isinstance(base, Function) else ()
+
+
+class DependentError(Exception):
+    """Roots, or values of functions, are not known to be algebraically independent."""
 
 
 class UndefinedError(Exception):

@@ -16,7 +16,7 @@ from conslaw_cli.formats import encodable
 from conslaw_cli.formats.words import has_theory, label, plural
 from conslaw_cli.laws.abelian import AbelianLaws, Reading, abelian_laws
 from conslaw_cli.laws.formulas import groups, terms
-from conslaw_cli.laws.rational import Quotient
+from conslaw_cli.laws.rational import Quotient, Rational
 from conslaw_cli.laws.values import Law, LawSearch, Polynomial
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Family, Laws
@@ -30,7 +30,7 @@ NAMES = ("text", "json", "latex", "sympy", "python")
 class Result:
     """The polynomial laws of an architecture, and how many laws it has in all.
 
-    quotients: rational laws beyond these, None where they were not looked for. readings: the values
+    rational: rational laws beyond these, None where they were not looked for. readings: the values
     of Abelian integrals, if a point was given.
 
     Raise ContradictionError if there are more polynomial laws than laws in all.
@@ -38,8 +38,13 @@ class Result:
 
     search: LawSearch
     count: LawCount
-    quotients: tuple[Quotient, ...] | None = None
+    rational: Rational | None = None
     readings: tuple[Reading, ...] = ()
+
+    @property
+    def quotients(self) -> Sequence[Quotient]:
+        """The rational laws."""
+        return self.rational.laws if self.rational is not None else ()
 
     def __post_init__(self) -> None:
         if (self.not_polynomial or 0) < 0:
@@ -252,10 +257,23 @@ def law_code(
     return " + ".join(parts)
 
 
+def calls(search: LawSearch) -> set[str]:
+    """Return the functions that code calls."""
+    codes = [code for _, _, code in search.coordinates.extra]
+    used = {name for name in ("exp", "log", "sqrt") for code in codes if f"{name}(" in code}
+    return used | ({"exp"} if search.coordinates.arguments else set())
+
+
 def quotient_code(quotient: Quotient, names: Sequence[str]) -> str:
     """Return a rational law as Python code."""
-    below = "*".join(_powers(quotient.denominator, names))
-    return f"({expression(quotient.numerator, names)})/({below})"
+    above, below = (_code(side, names) for side in quotient.sides)
+    return f"{above or 1}/{f'({below})' if '*' in below else below}" if below else above
+
+
+def _code(side: Sequence[tuple[Polynomial, int]], names: Sequence[str]) -> str:
+    texts = ((expression(p, names), len(p.terms) > 1, e) for p, e in side)
+    grouped = ((f"({text})" if several else text, e) for text, several, e in texts)
+    return "*".join(text + f"**{e}" * (e > 1) for text, e in grouped)
 
 
 def expression(polynomial: Polynomial, names: Sequence[str], radicals: Sequence[str] = ()) -> str:
@@ -272,7 +290,7 @@ def _powers(monomial: Sequence[int], names: Sequence[str]) -> list[str]:
 
 
 def _term(number: int, factors: Sequence[str]) -> tuple[bool, str]:
-    size = [str(abs(number))] if abs(number) != 1 else []
+    size = [str(abs(number))] if abs(number) != 1 or not factors else []
     return number < 0, "*".join([*size, *factors])
 
 

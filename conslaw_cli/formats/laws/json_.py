@@ -50,7 +50,7 @@ def _result(result: Result | Known) -> dict[str, Any]:
         ),
         "generators": [_law(law, search) for law in search.generators],
         **abelian_json(result),
-        **({} if result.quotients is None else {"rational": _rational(result)}),
+        **({} if result.rational is None else {"rational": _rational(result)}),
         "basis": None if search.basis is None else [_law(law, search) for law in search.basis],
         "seed": search.seed,
         "version": result.count.version,
@@ -62,13 +62,18 @@ def _rational(result: Result) -> list[dict[str, Any]]:
     names = result.search.coordinates.names
     return [
         {
-            "numerator": [
-                {"coefficient": c, "exponents": {names[e]: m.count(e) for e in m}}
-                for c, m in quotient.numerator.terms
-            ],
-            "denominator": {names[e]: quotient.denominator.count(e) for e in quotient.denominator},
+            "factors": [
+                {
+                    "power": power,
+                    "terms": [
+                        {"coefficient": c, "exponents": {names[e]: m.count(e) for e in m}}
+                        for c, m in factor.terms
+                    ],
+                }
+                for factor, power in quotient.factors
+            ]
         }
-        for quotient in result.quotients or ()
+        for quotient in result.quotients
     ]
 
 

@@ -50,10 +50,18 @@ def _generators(result: Result) -> Iterator[str]:
         )
     for each in result.abelian:
         yield rf"{each.latex} = \mathrm{{const}} \qquad (\text{{{abelian_size(each)}}})"
-    yield from (_fraction(quotient, result.search) for quotient in result.quotients or ())
+    yield from (_fraction(quotient, result.search) for quotient in result.quotients)
 
 
 def _fraction(quotient: Quotient, search: LawSearch) -> str:
-    above = " ".join(tex_lines(quotient.numerator, search))
-    below = " ".join(tex_lines(Polynomial(((1, quotient.denominator),)), search))
-    return rf"\frac{{{above}}}{{{below}}} = \mathrm{{const}} \qquad (\text{{rational}})"
+    above, below = (_side(side, search) for side in quotient.sides)
+    law = rf"\frac{{{above or 1}}}{{{below}}}" if below else above
+    return rf"{law} = \mathrm{{const}} \qquad (\text{{rational}})"
+
+
+def _side(side: Sequence[tuple[Polynomial, int]], search: LawSearch) -> str:
+    texts = [(" ".join(tex_lines(p, search)), len(p.terms) > 1, e) for p, e in side]
+    if len(texts) == 1 and texts[0][2] == 1:
+        return texts[0][0]
+    grouped = ((f"({text})" if several else text, e) for text, several, e in texts)
+    return " ".join(text + f"^{{{e}}}" * (e > 1) for text, e in grouped)

@@ -14,6 +14,7 @@ from conslaw_cli.formats.laws import (
     Known,
     Members,
     Result,
+    calls,
     law_code,
     quotient_code,
     suffixes,
@@ -51,10 +52,11 @@ def render_python(results: Sequence[Result | Known]) -> str:
     ]
     searched = [result.search for result in results if isinstance(result, Result)]
     needs = ["from math import sqrt\n"] * any(search.radicals for search in searched)
-    timed = any(search.coordinates.arguments for search in searched)
-    moved = any(isinstance(each, Known) and each.problem.flow != GRADIENT for each in results)
-    calls = "arcsinh, exp, log, sqrt" if moved else "exp"
-    imports = ["import numpy as np", *([f"from numpy import {calls}"] * (timed or moved))]
+    called = set[str]().union(*map(calls, searched))
+    if any(isinstance(each, Known) and each.problem.flow != GRADIENT for each in results):
+        called |= {"arcsinh", "exp", "log", "sqrt"}
+    named = f"from numpy import {', '.join(sorted(called))}"
+    imports = ["import numpy as np", *([named] * bool(called))]
     return "\n\n\n".join(["\n".join([*needs, *imports]), *functions]) + "\n"
 
 
@@ -68,7 +70,7 @@ def _function(result: Result, suffix: str) -> Iterator[str]:
     yield from _moving(moving, len(search.parameters))
     entries = [_family(family, result, arrays) for family in result.families]
     if result.others or result.quotients:
-        entries.append(_scalars(result.others, result, arrays, result.quotients or ()))
+        entries.append(_scalars(result.others, result, arrays, result.quotients))
     yield from _returned(entries)
 
 
@@ -128,7 +130,7 @@ def _shape(array: Block) -> str:
 
 def _help(result: Result, arrays: Sequence[Block]) -> str:
     search, own = result.search, result.count.own
-    size, number = len(search.parameters), len(search.generators) + len(result.quotients or ())
+    size, number = len(search.parameters), len(search.generators) + len(result.quotients)
     lines = [
         f"Return {number} functionally independent quantities that training"
         f" by {_flow(search.problem)} keeps."
@@ -204,7 +206,7 @@ def _scalars(
     search = result.search
     every = [*arrays, *velocities(search.coordinates)]
     names = [array.entry(e) for array in every for e in range(prod(array.shape))]
-    names += search.coordinates.extra_code
+    names = search.coordinates.coded(names)
     codes = [law_code(law.polynomial, search, names, radicals) for law in laws]
     codes += (quotient_code(quotient, names) for quotient in quotients)
     lines = [line for code in codes for line in _indented(_wrapped(f"{code},"))]

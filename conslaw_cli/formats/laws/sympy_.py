@@ -6,7 +6,16 @@ import re
 from collections.abc import Iterator, Sequence
 
 from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.formats.laws import Known, Result, law_code, origin, quotient_code, suffixes, title
+from conslaw_cli.formats.laws import (
+    Known,
+    Result,
+    calls,
+    law_code,
+    origin,
+    quotient_code,
+    suffixes,
+    title,
+)
 from conslaw_cli.formats.laws.known import sympy_script
 from conslaw_cli.laws.values import Law
 
@@ -26,13 +35,15 @@ def render_sympy(results: Sequence[Result | Known]) -> str:
     ]
     searched = [result for result in results if isinstance(result, Result)]
     needs = ["import sympy"] * any(result.search.radicals for result in searched)
-    calls = "exp, " * any(result.search.coordinates.arguments for result in searched)
+    called = sorted(set[str]().union(*(calls(result.search) for result in searched)))
     if len(searched) < len(results):
-        moved = any(isinstance(r, Known) and r.problem.flow != GRADIENT for r in results)
-        calls = "DiagonalOf, asinh, exp, log, sqrt, " if moved else calls
-        calls = "Matrix, " * any(re.search(r"\bMatrix\(", text) for text in scripts) + calls
-        calls = f"HadamardProduct, Identity, MatrixSymbol, OneMatrix, Trace, {calls}"
-    return "\n\n".join(["\n".join([*needs, f"from sympy import {calls}symbols"]), *scripts]) + "\n"
+        if any(isinstance(r, Known) and r.problem.flow != GRADIENT for r in results):
+            called = sorted({"DiagonalOf", "asinh", "exp", "log", "sqrt", *called})
+        if any(re.search(r"\bMatrix\(", text) for text in scripts):
+            called = ["Matrix", *called]
+        called = ["HadamardProduct", "Identity", "MatrixSymbol", "OneMatrix", "Trace", *called]
+    imports = f"from sympy import {', '.join([*called, 'symbols'])}"
+    return "\n\n".join(["\n".join([*needs, imports]), *scripts]) + "\n"
 
 
 def _script(result: Result | Known, suffix: str) -> Iterator[str]:
@@ -46,7 +57,7 @@ def _script(result: Result | Known, suffix: str) -> Iterator[str]:
         *coordinates.arguments,
     ]
     names = _names(symbols, coordinates.arguments)
-    factors = [*names[: len(symbols) - len(coordinates.arguments)], *coordinates.extra_code]
+    factors = coordinates.coded(names[: len(symbols) - len(coordinates.arguments)])
     laws = search.generators if search.basis is None else search.basis
     yield f"# {title(result)}"
     yield f"theta{suffix} = symbols("
@@ -68,8 +79,7 @@ def _script(result: Result | Known, suffix: str) -> Iterator[str]:
         for law in laws
     )
     yield from (
-        f"    {quotient_code(quotient, factors)},  # rational"
-        for quotient in result.quotients or ()
+        f"    {quotient_code(quotient, factors)},  # rational" for quotient in result.quotients
     )
     yield "]"
 

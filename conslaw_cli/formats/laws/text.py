@@ -16,6 +16,11 @@ from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.values import Law, LawSearch, Polynomial
 from conslaw_cli.lie.theorems.paths import is_monomial
 
+_OTHERS = {
+    False: "laws that are no polynomials are not searched",
+    True: "--rational looks for laws that are no polynomials",
+}
+"""What to do about them, by whether they are of a formula."""
 _POWERS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -49,7 +54,8 @@ def _lines(result: Result) -> Iterator[str]:
         for law in result.others
     ]
     laws += abelian_text(result)
-    laws += (_fraction(quotient, result.search) for quotient in result.quotients or ())
+    fractions = (_fraction(quotient, result.search) for quotient in result.quotients)
+    laws += (f"{fraction} = const   (rational)" for fraction in fractions)
     if laws:
         yield ""
         if result.search.homogeneous and any(
@@ -64,11 +70,16 @@ def _lines(result: Result) -> Iterator[str]:
 
 
 def _fraction(quotient: Quotient, search: LawSearch) -> str:
-    above = formula(quotient.numerator, search)
-    below = formula(Polynomial(((1, quotient.denominator),)), search)
-    above = f"({above})" if " " in above else above
-    below = f"({below})" if "·" in below else below
-    return f"{above}/{below} = const   (rational)"
+    sides = list(quotient.sides)
+    above, below = ("·".join(_power(p, e, search) for p, e in side) for side in sides)
+    group = len(sides[1]) > 1
+    return f"{above or 1}/({below})" if group else f"{above or 1}{'/' * bool(below)}{below}"
+
+
+def _power(polynomial: Polynomial, power: int, search: LawSearch) -> str:
+    text = formula(polynomial, search)
+    shown = f"({text})" if len(polynomial.terms) > 1 else text
+    return shown + str(power).translate(_POWERS) * (power > 1)
 
 
 def _figures(result: Result) -> Iterator[str]:
@@ -89,11 +100,10 @@ def _figures(result: Result) -> Iterator[str]:
     yield _comparison(result)
     if result.abelian:
         yield named_elsewhere(sum(each.size for each in result.abelian))
-    elif result.not_polynomial and result.quotients is None:
+    elif result.not_polynomial and result.rational is None:
         yield _next_step(search)
     elif result.not_polynomial:
-        explained = len(result.quotients or ())
-        yield f"rational laws: {explained} of the {result.not_polynomial} others"
+        yield f"rational laws: {len(result.quotients)} of the {result.not_polynomial} others"
     gradient = search.problem.flow == GRADIENT
     if gradient and is_monomial(search.problem) and not search.homogeneous and search.degree >= 2:
         yield "complete: φ is a monomial map, so all laws are functions of those of degree up to 2"
@@ -101,7 +111,9 @@ def _figures(result: Result) -> Iterator[str]:
         yield "known laws, not searched, as they need not be polynomials:"
         families = search.listed.families
         yield from (f"  {family.text} = const   ({family.shape})" for family in families)
-    if search.error_bound:
+    if search.error_bound == 1:
+        yield f"laws may be missing: {search.problem.doubt}"
+    elif search.error_bound:
         chance = probability(search.error_bound)
         yield (
             "the numbers of polynomial laws rest on random trials: one is wrong with a probability"
@@ -113,11 +125,9 @@ def _comparison(result: Result) -> str:
     row = result.count
     if row.laws is None:
         return f"laws in all: {undecided(row)}"
-    sure = (
-        "proved"
-        if row.error_bound is None
-        else f"computed, error probability {probability(row.error_bound)}"
-    )
+    sure = "proved" if row.error_bound is None else "computed, its error is not bounded"
+    if row.error_bound is not None and row.error_bound < 1:
+        sure = f"computed, error probability {probability(row.error_bound)}"
     if result.not_polynomial == 0:
         return f"laws in all: {row.laws} ({sure}); all of them are found"
     verb = "is no polynomial" if result.not_polynomial == 1 else "are no polynomials"
@@ -132,7 +142,8 @@ def _next_step(search: LawSearch) -> str:
     if search.homogeneous:
         return "without --homogeneous laws of lower degrees are found too"
     higher = f"a higher degree may find more: --degree {search.degree + 1}; "
-    return f"{higher * (search.degree < MAX_DEGREE)}laws that are no polynomials are not searched"
+    formula = search.problem.formula is not None and search.problem.flow == GRADIENT
+    return f"{higher * (search.degree < MAX_DEGREE)}{_OTHERS[formula]}"
 
 
 def _listed(law: Law, result: Result) -> str:
@@ -225,7 +236,7 @@ def _term(
             for e, power in powers.items()
         ),
     ]
-    size = [str(abs(coefficient))] if abs(coefficient) != 1 else []
+    size = [str(abs(coefficient))] if abs(coefficient) != 1 or not factors else []
     return coefficient < 0, "·".join([*size, *factors])
 
 

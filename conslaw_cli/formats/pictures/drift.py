@@ -97,8 +97,9 @@ def _size(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _draw(axes: Any, number: int, line: Line) -> None:
-    color = pictures.COLORS[number % len(pictures.COLORS)]
-    mark = pictures.MARKS[number % len(pictures.MARKS)]
+    again, place = divmod(number, len(pictures.COLORS))
+    color = pictures.COLORS[place]
+    mark = pictures.MARKS[(place + again) % len(pictures.MARKS)]  # no pair comes twice
     every = max(1, len(line.times) // _MARKED)
     offset = number * every // _MARKED % every  # marks of lines that coincide stand side by side
     axes.plot(
@@ -108,6 +109,7 @@ def _draw(axes: Any, number: int, line: Line) -> None:
         marker=mark,
         markevery=(offset, every),
         markersize=5,
+        markerfacecolor="white" if again else color,
         linewidth=2.2,
         alpha=0.75,
         label=line.name,

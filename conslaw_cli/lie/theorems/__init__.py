@@ -6,7 +6,7 @@ A new theorem is one function in a file here, and one entry of ``THEOREMS``.
 from __future__ import annotations
 
 from conslaw_cli.lie.theorems.block_lifting import block_lifting
-from conslaw_cli.lie.theorems.brackets import brackets, orbit, stagnation, transport
+from conslaw_cli.lie.theorems.brackets import balls, brackets, orbit, stagnation, transport
 from conslaw_cli.lie.theorems.direct_sum import direct_sum
 from conslaw_cli.lie.theorems.flows import (
     homogeneous_decay,
@@ -34,6 +34,7 @@ from conslaw_cli.problems.problem import Problem
 __all__ = ["THEOREMS", "Evidence", "Needs", "Proof", "Theorem", "settled_by_structure"]
 
 THEOREMS: tuple[Theorem, ...] = (
+    balls,
     brackets,
     transport,
     orbit,

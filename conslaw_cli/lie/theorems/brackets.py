@@ -31,7 +31,7 @@ def brackets(problem: Problem, evidence: Evidence) -> Proof | None:
     polynomial, and it vanishes on a set of measure zero only. No probability is involved.
     """
     run = evidence.closed
-    if run.ranks.carried:
+    if run.ranks.carried or run.doubt is not None:
         return None
     fields = "fields of W_φ" if run.ranks.length == 1 else "fields of W_φ and their brackets"
     shown = f"random {fields} have rank {run.ranks.rank} at a random point"
@@ -121,7 +121,7 @@ def stagnation(problem: Problem, evidence: Evidence) -> Proof | None:
     primes that divide its coefficients.
     """
     run = evidence.closed
-    if not run.ranks.closed:
+    if not run.ranks.closed or run.doubt is not None:
         return None
     shown = (
         f"brackets of more than {run.ranks.length} fields add nothing at independent random primes"
@@ -131,3 +131,32 @@ def stagnation(problem: Problem, evidence: Evidence) -> Proof | None:
     return Proof(
         upper=(Bound(run.ranks.rank, "stagnation", "random", None, shown, error),), spare=True
     )
+
+
+@theorem(
+    "balls",
+    title="Brackets at a real point, in ball arithmetic",
+    source=f"{_PAPER}, Proposition 3.1; ball arithmetic: Johansson, Arb, arXiv 1611.02831",
+    needs=Needs.BRACKETS,
+)
+def balls(problem: Problem, evidence: Evidence) -> Proof | None:
+    """If elimination keeps r elements of Lie(W) at a real point, dividing by balls without 0 only,
+    then dim Lie(W)(θ) ≥ r at almost every θ around it.
+
+    Hypotheses. The fields are analytic there. It is asked where roots or values of functions are
+    not known to be independent, so that residues could say nothing.
+
+    Proof. A minor of the r elements is the product of the numbers divided by, up to its sign, hence
+    not 0; it is an analytic function of θ. That further brackets leave balls around 0 proves
+    nothing: the upper bound that comes of it has no bound on its error.
+    """
+    run = evidence.closed
+    if run.doubt is None:
+        return None
+    rank = run.ranks.rank
+    shown = f"fields of W_φ and their brackets have rank {rank} at a real point, in ball arithmetic"
+    lower = Bound(rank, "balls", "proof", None, shown)
+    if not run.ranks.closed:
+        return Proof(lower=(lower,))
+    why = f"further brackets add nothing there up to rounding; residues do not apply: {run.doubt}"
+    return Proof(lower=(lower,), upper=(Bound(rank, "balls", "random", None, why, 1.0),))

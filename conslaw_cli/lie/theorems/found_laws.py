@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations_with_replacement
-from math import lcm
+from math import lcm, prod
 from typing import Any
 
 import numpy as np
 
 from conslaw_cli.algebra.expansion import MAX_TERMS, Expansion, NotPolynomialError, Polynomial
 from conslaw_cli.algebra.rings import Exact, Values
+from conslaw_cli.lie.closure import Sampler
 from conslaw_cli.lie.ranks import law_rank
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
 from conslaw_cli.networks.gradients import GradientFields
@@ -52,12 +53,13 @@ def found_laws(problem: Problem, evidence: Evidence) -> Proof | None:
     Proof. The coefficients of h that make ⟨∇h, χ⟩ the zero polynomial, in θ and in the probes of a
     network, are the kernel of a matrix over Q, computed and checked over Z (algebra/kernel.py). The
     gradients of such h are orthogonal to W, hence to Lie(W); a minor that is no zero modulo the
-    prime is a nonzero polynomial.
+    prime is a nonzero polynomial. Coefficients may be polynomials in generic constants, up to the
+    same degree; these have random residues then.
     """
     if problem.state > MAX_DIMENSION or (exact := _expansion(problem)) is None:
         return None
     for degree in DEGREES:
-        laws = _laws(exact, degree)
+        laws = _laws(exact, degree, evidence.sampler)
         rank = law_rank(laws, evidence.sampler) if laws is not None else 0
         if problem.state - rank <= evidence.closed.ranks.rank:
             prime = evidence.sampler.field.p
@@ -114,22 +116,49 @@ def _of_network(fields: GradientFields) -> Expansion | None:
     return Expansion(tuple(theta[0]), (entries,))
 
 
-def _laws(exact: Expansion, degree: int) -> Laws | None:
+def _laws(exact: Expansion, degree: int, at: Sampler) -> Laws | None:
     """Return a basis of the polynomial laws of degree up to ``degree``, constants excluded; None
-    where that would take too long.
+    where that would take too long. Generic constants in them have the residues of the sampler.
     """
     from conslaw_cli.algebra.kernel import rank_and_kernel
 
-    size = len(exact.coordinates)
-    monomials = [m for d in range(1, degree + 1) for m in _monomials(size, d)]
-    terms = sum(len(entry) for field in exact.fields for entry in field)
+    size, fixed = len(exact.coordinates), len(exact.constants)
+    factors = [m for d in range(degree + 1) for m in _monomials(fixed, d)]
+    columns = [(m, f) for d in range(1, degree + 1) for m in _monomials(size, d) for f in factors]
+    terms = sum(len(entry) for field in exact.fields for entry in field) * len(factors)
     if terms * (size + 1) ** (degree - 1) > MAX_ENTRIES:
         return None
-    rows = _equations(exact, monomials)
-    if len(rows) * len(monomials) ** 2 > MAX_WORK:
+    rows = _equations(exact, columns)
+    if len(rows) * len(columns) ** 2 > MAX_WORK:
         return None
-    _, vectors = rank_and_kernel(rows, len(monomials), MAX_COEFFICIENT // (2 * size + 2))
-    return _listed([{monomials[k]: c for k, c in vector.items()} for vector in vectors])
+    _, vectors = rank_and_kernel(rows, len(columns), MAX_COEFFICIENT // (2 * size + 2))
+    values = _residues(at, [factor for _, factor in columns]) if fixed else [1] * len(columns)
+    return _listed(
+        [_law(vector, columns, values, at.field.p if fixed else 0) for vector in vectors]
+    )
+
+
+def _law(
+    vector: Mapping[int, int],
+    columns: Sequence[tuple[_Monomial, _Monomial]],
+    values: Sequence[int],
+    modulus: int,
+) -> dict[_Monomial, int]:
+    """Return a law at values of the constants, modulo a prime unless that is 0."""
+    law = defaultdict[_Monomial, int](int)
+    for k, c in vector.items():
+        law[columns[k][0]] += c * values[k]
+    return {m: c % modulus if modulus else c for m, c in law.items()}
+
+
+def _residues(at: Sampler, factors: Sequence[_Monomial]) -> list[int]:
+    """Return products of generic constants at the sampler's point."""
+    from conslaw_cli.families.formulas.algebraic import AlgebraicFields
+
+    assert isinstance(at.fields, AlgebraicFields)
+    assert at.fields.fixed is not None
+    fixed = [int(x) for x in at.fields.fixed.ravel()]
+    return [prod(fixed[i] for i in each) % at.field.p for each in factors]
 
 
 _Monomial = tuple[int, ...]
@@ -139,13 +168,19 @@ def _monomials(size: int, degree: int) -> Iterator[_Monomial]:
     return combinations_with_replacement(range(size), degree)
 
 
-def _equations(exact: Expansion, monomials: Sequence[_Monomial]) -> list[dict[int, int]]:
-    """Return one equation for each coefficient of ``⟨∇h, χ⟩``, in the coefficients of h."""
+def _equations(
+    exact: Expansion, columns: Sequence[tuple[_Monomial, _Monomial]]
+) -> list[dict[int, int]]:
+    """Return one equation for each coefficient of ``⟨∇h, χ⟩``, in the coefficients of h, which are
+    those of products of monomials in θ and in constants.
+    """
     rows = defaultdict[tuple[int, Any], dict[int, int]](dict)
     for number, field in enumerate(exact.fields):
         whole = _integral(field)
-        for column, monomial in enumerate(monomials):
-            for exponents, c in _along(exact, whole, monomial).to_dict().items():
+        for column, (monomial, factor) in enumerate(columns):
+            times = [exact.constants[i] for i in factor]
+            along = prod(times, start=_along(exact, whole, monomial))
+            for exponents, c in along.to_dict().items():
                 rows[number, exponents][column] = int(c.p)
     return list(rows.values())
 

@@ -6,17 +6,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import oracle
 import pytest
+import sympy
 from reference import law_polynomials
 from sympy import ZZ
 from sympy.polys.rings import ring
 
-from conslaw_cli import MLP, CustomFields, CustomMap, SpecError, count_laws
+from conslaw_cli import MLP, CustomFields, CustomMap, SpecError, count_laws, find_laws
+from conslaw_cli.specs.spec import load
 
 Arrays = dict[str, tuple[int, ...]]
 
@@ -300,3 +304,53 @@ def test_a_softmax_reads_differences_of_outputs() -> None:
         },
         "loss": "cross_entropy",
     }
+
+
+def test_fields_of_arrays_are_those_of_their_entries(tmp_path: Path) -> None:
+    """Matrices that commute with their motion, entry by entry, with sympy's products."""
+    pair = CustomFields((), (("A*B - B*A", "0*B"),), arrays={"A": (2, 2), "B": (2, 2)})
+    entries = {
+        name: sympy.Matrix(2, 2, lambda i, j, name=name: sympy.Symbol(f"{name}{i}{j}"))
+        for name in "AB"
+    }
+    bracket = entries["A"] * entries["B"] - entries["B"] * entries["A"]
+    variables = [str(x) for name in "AB" for x in entries[name]]
+    plain = CustomFields(tuple(variables), ((*map(str, bracket), *("0",) * 4),))
+    places = product((1, 2), repeat=2)
+    assert pair.parameter_names()[:4] == tuple(f"A[{i},{j}]" for i, j in places)
+    assert count_laws(pair).laws == count_laws(plain).laws == 7
+    found, wanted = (find_laws(each, 2).linear for each in (pair, plain))
+    assert found == wanted
+    file = tmp_path / "pair.yaml"
+    file.write_text("fields: {arrays: {A: [2, 2], B: [2, 2]}, components: 'A*B - B*A, 0*B'}")
+    (read,) = load(str(file)).architectures
+    assert read == pair
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        (("A*C",), "field 1, component 1: expected 2×2, as what moves, got 2×3: 'A*C'"),
+        (("A", "A"), "field 1 has 2 components, but 1 arrays and variables (A) were found"),
+    ],
+)
+def test_fields_of_arrays_have_their_shapes(field: tuple[str, ...], message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        CustomFields((), (field,), constants={"C": (2, 3)}, arrays={"A": (2, 2)})
+    assert message in str(caught.value)
+
+
+def test_maps_of_arrays_fall_apart() -> None:
+    arrays = {"U": (3, 2), "V": (3, 2), "C": (1, 2), "A": (2, 2), "Q": (2, 2)}
+    texts = ("einsum(ir,jr->ij; U, V)", "C*A", "x*y", "p*z")
+    whole = CustomMap((), texts, arrays=arrays, constants=("p",))
+    parts = [
+        CustomMap((), texts[:1], arrays={name: arrays[name] for name in "UV"}),
+        CustomMap((), texts[1:2], arrays={name: arrays[name] for name in "CA"}),
+        CustomMap.from_text("x*y"),
+        CustomMap.from_text("3*z"),
+    ]
+    assert [size for _, size in whole.parts()] == [1, 1, 1, 1, 4]
+    row = count_laws(whole)
+    assert [bound.method for bound in row.lower] == ["direct sum"]
+    assert row.laws == sum(count_laws(part).laws or 0 for part in parts) + 4

@@ -7,7 +7,8 @@ from itertools import combinations
 import pytest
 import sympy
 
-from conslaw_cli import MLP, CustomFields, CustomMap, count_laws
+from conslaw_cli import MLP, CustomFields, CustomMap, Momentum, Problem, count_laws
+from conslaw_cli.formats import Report, render
 
 MAPS = [
     ("u1**2 - v1**2, u2**2 - v2**2", True),
@@ -61,3 +62,19 @@ def test_networks_do_not_say() -> None:
     row = count_laws(MLP((2, 2, 2)))
     assert row.commuting is None
     assert "commuting" not in row.to_dict()
+
+
+def test_what_is_not_decided_is_null() -> None:
+    """Residues see a bracket that does not vanish, which says nothing of dependent logarithms."""
+    row = count_laws(CustomMap.from_text("log(x**2 - y**2)*u, log(x - y)*u, log(x + y)*u"))
+    assert row.commuting is None
+    assert row.to_dict()["commuting"] is None
+    flowing = Problem(CustomMap.from_text("u*v"), Momentum())
+    assert count_laws(flowing).to_dict()["commuting"] is None
+
+
+def test_a_column_of_tables_for_maps_and_fields_only() -> None:
+    own, network = count_laws(CustomMap.from_text("u*v, u*w")), count_laws(MLP((2, 2, 2)))
+    for name in ("table", "markdown", "csv"):
+        assert ("commuting" in render(name, Report("count", (own, network)))) is True
+        assert ("commuting" in render(name, Report("count", (network,)))) is False

@@ -582,10 +582,6 @@ def test_the_first_coefficients_of_seed_0_stay_what_they_are() -> None:
             "phi: component 2, column 4: 'y - y' is zero, so there is a pole everywhere",
         ),
         (lambda: phi("x, sqrt(-x**2)"), "phi: component 2, column 6: '-x**2' is not positive"),
-        (
-            lambda: phi("sqrt(a**2 - 2*a*b + b**2)"),
-            "phi: the root of -2*a*b + a**2 + b**2 seems to be a rational expression",
-        ),
         (lambda: CustomFields((), ()), "fields: fields: expected at least one expression"),
         (
             lambda: CustomFields((), (("x", "y"), ("1",))),

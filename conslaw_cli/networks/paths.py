@@ -143,7 +143,10 @@ def paths(graph: Graph) -> Paths:
 
 def _layers(graph: Graph) -> list[_Layer]:
     if chain(graph) is None:
-        raise SpecError("expected a chain of dense layers, whose φ is written out by its paths")
+        raise SpecError(
+            "expected a chain of dense layers, each linear or with gates, whose φ is written out by"
+            " its paths"
+        )
     starts = {array.name: array.entries.start for array in graph.arrays}
     found, gates = list[_Layer](), 0
     for node in graph.nodes:

@@ -8,6 +8,8 @@ from itertools import combinations, pairwise, product
 import numpy as np
 import pytest
 import sympy
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from conslaw_cli import (
     MLP,
@@ -88,6 +90,19 @@ def test_relu_networks_meet_it(bias: object) -> None:
         assert found.holds
         assert found.error_bound is None
         assert found.rank == network.parameters - network.hidden
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 3), min_size=3, max_size=3), min_size=1, max_size=4))
+def test_monomials_meet_it(exponents: list[list[int]]) -> None:
+    """Their gradients are functions times combinations of the commuting fields ∂_e/θ_e."""
+    products = ["*".join(f"x{i}**{e}" for i, e in enumerate(row)) for row in exponents]
+    phi = CustomMap(("x0", "x1", "x2"), tuple(products))
+    assume(phi.parameters == 3)
+    assume(any(map(any, exponents)))
+    found = involution(Problem(phi))
+    assert found.holds
+    assert found.rank == np.linalg.matrix_rank(np.array(exponents))
 
 
 def test_the_bracket_that_fails_is_named() -> None:

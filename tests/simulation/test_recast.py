@@ -130,6 +130,22 @@ def test_what_are_no_polar_coordinates(text: str) -> None:
     assert closed_form(problem, phi, theta) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "formula"),
+    [
+        ("u*v1, u*v2", "M = ‖z‖_δ I + zzᵀ/‖z‖_δ, ‖z‖_δ = δ + √(δ² + ‖z‖²), δ = (u² − ‖v‖²)/2"),
+        ("u*v, x*y, w", "(u² − ‖v‖²)/2, for each u and v; 1 for components that are one parameter"),
+        ("u*x, u*y, v*x, v*y", "M[G] = ZZᵀG/(ρ − δ) + GZᵀZ/(ρ + δ), ρ = √(δ² + ‖Z‖²)"),
+        ("x, y", "M = I, as every component is one parameter"),
+    ],
+)
+def test_how_they_are_written(text: str, formula: str) -> None:
+    problem, phi, theta = drawn(CustomMap.from_text(text), 0)
+    metric = closed_form(problem, phi, theta)
+    assert metric is not None
+    assert formula in metric.lines(problem.architecture.parameter_names())[0]
+
+
 def test_small_factors_keep_their_digits() -> None:
     """ρ − |δ| would lose them."""
     theta = np.array([1e-7, 3.0, 4.0])

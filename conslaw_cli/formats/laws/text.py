@@ -15,6 +15,11 @@ from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.values import Law, LawSearch, Polynomial
 from conslaw_cli.lie.theorems.paths import is_monomial
 
+_OTHERS = {
+    False: "laws that are no polynomials are not searched",
+    True: "--rational looks for laws that are no polynomials",
+}
+"""What to do about them, by whether they are of a formula."""
 _POWERS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -136,7 +141,8 @@ def _next_step(search: LawSearch) -> str:
     if search.homogeneous:
         return "without --homogeneous laws of lower degrees are found too"
     higher = f"a higher degree may find more: --degree {search.degree + 1}; "
-    return f"{higher * (search.degree < MAX_DEGREE)}laws that are no polynomials are not searched"
+    formula = search.problem.formula is not None and search.problem.flow == GRADIENT
+    return f"{higher * (search.degree < MAX_DEGREE)}{_OTHERS[formula]}"
 
 
 def _listed(law: Law, result: Result) -> str:

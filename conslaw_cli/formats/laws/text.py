@@ -110,9 +110,9 @@ def _figures(result: Result) -> Iterator[str]:
         yield "known laws, not searched, as they need not be polynomials:"
         families = search.listed.families
         yield from (f"  {family.text} = const   ({family.shape})" for family in families)
-    if search.error_bound == 1:
+    if search.error_bound == 1 and result.not_polynomial:
         yield f"laws may be missing: {search.problem.doubt}"
-    elif search.error_bound:
+    elif 0 < search.error_bound < 1:
         chance = probability(search.error_bound)
         yield (
             "the numbers of polynomial laws rest on random trials: one is wrong with a probability"

@@ -15,6 +15,7 @@ import shutil
 import signal
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -544,6 +545,21 @@ def test_a_copy_of_the_store_in_its_place_goes_on_being_it(store: Store, path: P
     found = path.read_text().splitlines()
     assert [json.loads(line).get("name") for line in found] == [*ROWS, None]
     assert not Path(f"{path}.1").exists()
+
+
+def test_rows_take_no_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Less than 300 bytes each, of which most are an index; a line is more than 1,000."""
+    monkeypatch.setattr("conslaw_cli.sweeps.held.BUFFER", 1 << 14)
+    row, held = ROWS[RELU.name], []
+    for number in (2000, 4000):
+        copies = (lines.encode(f"{n:064}", row) for n in range(number))
+        path.write_bytes(b"".join(line + b"\n" for line in copies))
+        tracemalloc.start()
+        with Store(str(path), VERSION, print) as store:
+            held.append(tracemalloc.get_traced_memory()[0])
+            assert store.get((f"{number - 1:064}", row.name)) == row
+        tracemalloc.stop()
+    assert held[1] - held[0] < 2000 * 300
 
 
 # ---- better and worse rows

@@ -87,6 +87,8 @@ def laws(
     """
     sweep = asked(_ANOTHER, **ways)
     check_writable(output, ways["spec"])
+    if at is not None and len(sweep.problems) != 1:
+        raise SpecError(f"--at: expected one architecture, got {len(sweep.problems)}")
     with importing():
         from conslaw_cli.formats.laws import render, stream
         from conslaw_cli.laws.plan import check_degree

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from conslaw_cli.cli.asked import asked, asking
-from conslaw_cli.cli.options import FAILED, USAGE, put
+from conslaw_cli.cli.options import FAILED, USAGE, importing, put
 from conslaw_cli.cli.progress import search_progress
 from conslaw_cli.errors import ConslawError, SpecError
-from conslaw_cli.sweeps import signals
 
 if TYPE_CHECKING:
     from conslaw_cli.formats.recast import Recast
@@ -62,7 +61,7 @@ def recast(
         raise SpecError(f"--time: expected a number above 0 and up to {MAX_TIME:g}, got {time}")
     _check(at, plot, len(sweep.problems), ways["spec"])
     seed = sweep.seed if seed is None else seed
-    with signals.held_back():
+    with importing():
         from conslaw_cli.formats import recast as formats
 
     found: list[Recast] = []

@@ -102,6 +102,8 @@ find none.
 """
 WITNESSES = 64
 """Places among which residues of two classes must turn up."""
+STATES = 16
+"""Values of functions among them."""
 MAX_SEARCH = 1 << 22
 """Points looked at for them."""
 SEARCHED = 2000
@@ -534,8 +536,12 @@ def _classes(
             f"expected fewer than {len(earlier) + 1} roots that share variables: their independence"
             " is not decided"
         )
+    most = left // STATES if program.states else left
     while left > 0 and len(found) < 2:
-        rows = min(left, max(1, CELLS // program.nodes))
+        rows = min(left, max(1, min(most, CELLS // program.nodes)))
+        if program.states:  # these count as variables
+            states = {base: int(rng.integers(1, field.p)) for base, _, _ in program.states}
+            machine = Machine(program, field, machine.branch.signs, states)
         values = machine.values(field.random(rng, (rows, program.variables, 1)))
         kept = values[check.node, :, 0] != 0
         for other in earlier:

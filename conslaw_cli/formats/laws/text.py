@@ -15,6 +15,11 @@ from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.values import Law, LawSearch, Polynomial
 from conslaw_cli.lie.theorems.paths import is_monomial
 
+_OTHERS = {
+    False: "laws that are no polynomials are not searched",
+    True: "--rational looks for laws that are no polynomials",
+}
+"""What to do about them, by whether they are of a formula."""
 _POWERS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -97,7 +102,7 @@ def _figures(result: Result) -> Iterator[str]:
     elif result.not_polynomial and result.rational is None:
         yield _next_step(search)
     elif result.not_polynomial:
-        yield f"rational laws: {len(result.quotients)} of the {result.not_polynomial} others"
+        yield _explained(result)
     gradient = search.problem.flow == GRADIENT
     if gradient and is_monomial(search.problem) and not search.homogeneous and search.degree >= 2:
         yield "complete: φ is a monomial map, so all laws are functions of those of degree up to 2"
@@ -105,14 +110,22 @@ def _figures(result: Result) -> Iterator[str]:
         yield "known laws, not searched, as they need not be polynomials:"
         families = search.listed.families
         yield from (f"  {family.text} = const   ({family.shape})" for family in families)
-    if search.error_bound == 1:
+    if search.error_bound == 1 and result.not_polynomial:
         yield f"laws may be missing: {search.problem.doubt}"
-    elif search.error_bound:
+    elif 0 < search.error_bound < 1:
         chance = probability(search.error_bound)
         yield (
             "the numbers of polynomial laws rest on random trials: one is wrong with a probability"
             f" {chance}"
         )
+
+
+def _explained(result: Result) -> str:
+    found, others = len(result.quotients), result.not_polynomial or 0
+    text = f"rational laws: {found} of the {others} others"
+    if result.rational is None or found == others:
+        return text
+    return f"{text}; quotients were looked for up to degree {result.rational.degree}"
 
 
 def _comparison(result: Result) -> str:
@@ -136,7 +149,8 @@ def _next_step(search: LawSearch) -> str:
     if search.homogeneous:
         return "without --homogeneous laws of lower degrees are found too"
     higher = f"a higher degree may find more: --degree {search.degree + 1}; "
-    return f"{higher * (search.degree < MAX_DEGREE)}laws that are no polynomials are not searched"
+    formula = search.problem.formula is not None and search.problem.flow == GRADIENT
+    return f"{higher * (search.degree < MAX_DEGREE)}{_OTHERS[formula]}"
 
 
 def _listed(law: Law, result: Result) -> str:

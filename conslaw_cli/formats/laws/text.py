@@ -103,7 +103,7 @@ def _figures(result: Result) -> Iterator[str]:
     elif result.not_polynomial and result.rational is None:
         yield _next_step(search)
     elif result.not_polynomial:
-        yield f"rational laws: {len(result.quotients)} of the {result.not_polynomial} others"
+        yield _explained(result)
     gradient = search.problem.flow == GRADIENT
     if gradient and is_monomial(search.problem) and not search.homogeneous and search.degree >= 2:
         yield "complete: φ is a monomial map, so all laws are functions of those of degree up to 2"
@@ -111,14 +111,22 @@ def _figures(result: Result) -> Iterator[str]:
         yield "known laws, not searched, as they need not be polynomials:"
         families = search.listed.families
         yield from (f"  {family.text} = const   ({family.shape})" for family in families)
-    if search.error_bound == 1:
+    if search.error_bound == 1 and result.not_polynomial:
         yield f"laws may be missing: {search.problem.doubt}"
-    elif search.error_bound:
+    elif 0 < search.error_bound < 1:
         chance = probability(search.error_bound)
         yield (
             "the numbers of polynomial laws rest on random trials: one is wrong with a probability"
             f" {chance}"
         )
+
+
+def _explained(result: Result) -> str:
+    found, others = len(result.quotients), result.not_polynomial or 0
+    text = f"rational laws: {found} of the {others} others"
+    if result.rational is None or found == others:
+        return text
+    return f"{text}; quotients were looked for up to degree {result.rational.degree}"
 
 
 def _comparison(result: Result) -> str:

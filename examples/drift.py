@@ -83,7 +83,7 @@ def product(path: Path, steps: int) -> str:
     """
     phi, lines = CustomMap.from_text("u*v"), list[Line]()
     at = {"u": np.array(1.3), "v": np.array(0.4)}
-    data = {"y": np.array([1.5])}
+    data = {"target": np.array([1.5])}
     for number in (steps // 10, steps):
         rates = np.geomspace(0.003 / number, 0.2, 16)
         both = [_drifts(phi, at, data, rate, number) for rate in rates.tolist()]

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 import click
 
 from conslaw_cli.cli.asked import asked, asking
-from conslaw_cli.cli.options import FAILED, USAGE, Seconds, put
+from conslaw_cli.cli.options import FAILED, USAGE, importing, put
 from conslaw_cli.cli.progress import search_progress
 from conslaw_cli.errors import ConslawError, SpecError
-from conslaw_cli.sweeps import signals
 
 if TYPE_CHECKING:
     from conslaw_cli.formats.recast import Recast
     from conslaw_cli.problems.problem import Problem
 
+MAX_TIME = 1e6
 _ANOTHER = "conslaw recast --widths 2,3,2 --activation relu"
 
 
 @click.command()
 @asking
 @click.option("--at", metavar="FILE", help="θ at the start: arrays by name in an .npz file.")
-@click.option("--time", type=Seconds(), default=1.0, show_default=True, help="Of the flows.")
+@click.option("--time", type=float, default=1.0, show_default=True, help="Of both flows.")
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
@@ -57,9 +57,11 @@ def recast(
     conslaw recast --phi "u*v1, u*v2" --plot flow.png
     """
     sweep = asked(_ANOTHER, **ways)
+    if not 0 < time <= MAX_TIME:
+        raise SpecError(f"--time: expected a number above 0 and up to {MAX_TIME:g}, got {time}")
     _check(at, plot, len(sweep.problems), ways["spec"])
     seed = sweep.seed if seed is None else seed
-    with signals.held_back():
+    with importing():
         from conslaw_cli.formats import recast as formats
 
     found: list[Recast] = []

@@ -70,7 +70,9 @@ class _Betas(click.ParamType[tuple[float, float]]):
 )
 @click.option("--betas", type=_Betas(), help="Of adam and adamw.  [default: 0.9,0.999]")
 @click.option("--at", metavar="FILE", help="θ to begin with, an .npz with arrays by name.")
-@click.option("--data", metavar="FILE", help="Data: an .npz with the inputs by name (x), and y.")
+@click.option(
+    "--data", metavar="FILE", help="Data: an .npz with the inputs (x) and y; of a φ its target."
+)
 @click.option("--seed", type=int, help="Of θ, data and batches.  [default: the spec's, or 0]")
 @click.option("-o", "--output", metavar="FILE", help="Keep the trajectories, in an .npz.")
 @click.option("--plot", metavar="FILE", help="Draw the drift of laws: a .png, .svg or .pdf.")
@@ -151,6 +153,7 @@ def _made(
     files: _Files,
 ) -> Simulation:
     """Return a simulation that is ready to begin. Raise SpecError for a flag that does nothing."""
+    from conslaw_cli.flows.decay import Decay
     from conslaw_cli.flows.gradient import GRADIENT
     from conslaw_cli.simulation.simulate import OPTIMIZERS, Simulation
 
@@ -162,6 +165,8 @@ def _made(
             raise SpecError(f"--{key}: expected {' or '.join(needed)} with it in --optimizer")
     if "decoupled" in given and "weight_decay" not in given:
         raise SpecError("--decoupled: expected --weight-decay with it")
+    if "weight_decay" in given and names == ("flow",) and not isinstance(problem.flow, Decay):
+        raise SpecError(f"--weight-decay: the flow {problem.flow.describe()} has none")
     simulation = Simulation(problem, names, training, at=files.theta, data=files.samples)
     if not simulation.objective.model.inputs:
         for key in ("samples", "batch"):
@@ -218,12 +223,17 @@ class _Files:
 
 
 def _archive(simulation: Simulation) -> bytes:
+    """Return the arrays as ``np.savez`` writes them, which does not take every name."""
     import io
+    from zipfile import ZipFile, ZipInfo
 
     import numpy as np
 
     data = io.BytesIO()
-    np.savez(data, **simulation.arrays())  # type: ignore[arg-type]
+    with ZipFile(data, "w") as archive:
+        for name, array in simulation.arrays().items():
+            with archive.open(ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
     return data.getvalue()
 
 

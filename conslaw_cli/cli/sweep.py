@@ -1,8 +1,8 @@
 """``conslaw sweep``: many architectures, kept as they finish.
 
 Each row goes to the store as it finishes, and on to the report when its turn has come: when all
-rows before it, in the order of the spec, are there. It is read back from the store then, so that
-rows that wait for theirs are not held.
+rows before it, in the order of the spec, are there. Only some of the rows that wait for theirs are
+held; others are read back from the store then.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from conslaw_cli.sweeps.jobs import Backend, Job, Limits
     from conslaw_cli.sweeps.store import RowId, Store
 
+WAITING = 1000
+"""Rows that wait for their turn in memory; others are read back."""
 SHOWN = 1000
 """Up to so many rows a table shows all of them by default."""
 
@@ -341,6 +343,7 @@ class _Turns:
         self._next, self.kept = 0, 0
         self._running: set[RowId] = set()
         self._failed: dict[RowId, LawCount] = {}
+        self._waiting: dict[RowId, LawCount] = {}
 
     @property
     def over(self) -> bool:
@@ -360,8 +363,8 @@ class _Turns:
         best = self._store.verdict(job.id)
         if row.verdict in OPEN and row.verdict != best:
             self._failed[job.id] = row
-        elif not self.over and job is self._jobs[self._next] and row.verdict == best:
-            self._give_next(job, row)
+        elif row.verdict == best and len(self._waiting) < WAITING:
+            self._waiting[job.id] = row
         self._go_on()
 
     def skip(self) -> None:
@@ -372,7 +375,7 @@ class _Turns:
 
     def _go_on(self) -> None:
         while not self.over and (job := self._jobs[self._next]).id not in self._running:
-            row = self._store.get(job.id)
+            row = self._waiting.pop(job.id, None) or self._store.get(job.id)
             if row is None:
                 return
             self._give_next(job, row)

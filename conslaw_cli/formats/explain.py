@@ -69,7 +69,10 @@ def _at_most(row: LawCount, bound: Bound) -> str:
 
 
 def _except(error: float | None) -> str:
-    return "by random trials" if error is None else f"except with probability {probability(error)}"
+    if error is None:
+        return "by random trials"
+    unknown = "with an error that is not bounded"
+    return f"except with probability {probability(error)}" if error < 1 else unknown
 
 
 def _conclusion(row: LawCount) -> str:
@@ -136,4 +139,5 @@ def _trace_error(error: float | None, step: int) -> list[str]:
     if error is None:
         return []
     which = "This dimension is" if step == 0 else "One of these dimensions is"
-    return [f"{which} too small with probability {probability(error)}."]
+    chance = f"with probability {probability(error)}" if error < 1 else "with unknown probability"
+    return [f"{which} too small {chance}."]

@@ -65,11 +65,11 @@ def value_text(value: Any) -> str:
 
 
 def probability(bound: float) -> str:
-    """Return ``below 2^-k`` for the largest k that is true of a probability; 1 bounds nothing."""
+    """Return ``below 2^-k`` for the largest k that is true of a probability."""
     # frexp gives bound = m · 2^e with m < 1, so ``below`` holds; 0.0 is a positive number that
     # underflowed.
     exponent = math.frexp(bound)[1] if bound else -1074
-    return f"below 2^{exponent}" if exponent < 0 else f"{bound:.3g}" if bound < 1 else "not bounded"
+    return f"below 2^{exponent}" if exponent < 0 else f"{bound:.3g}"
 
 
 def plural(count: int, noun: str) -> str:
@@ -240,6 +240,8 @@ def verdict_lines(tally: Tally) -> list[str]:
     """Return what each verdict that occurs means, one line per verdict."""
     worst = tally.worst_error
     error = "" if worst is None else f", error probability {probability(worst)}"
+    if worst == 1:
+        error = ", or on brackets at a real point, without a bound on the error"
     meaning = {
         "proved": (
             "a proved lower and a proved upper bound on dim Lie meet, so the number of laws is"

@@ -17,6 +17,7 @@ the frame of singular vectors, which are small there: differences would cost hal
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -53,6 +54,12 @@ class Reading(NamedTuple):
 
     values: Floats
     periods: Floats
+
+    def near(self, values: Floats) -> Floats:
+        """Return the values with the periods added that bring them near others."""
+        whole = np.rint(np.linalg.solve(self.periods.T, values - self.values))
+        found: Floats = self.values + self.periods.T @ whole
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,25 +123,17 @@ class AbelianLaws:
         each = [curve.integrals(i, curve.angle(i), self.size) for i in range(self.genus)]
         return Reading((signs * np.array(each)).sum(axis=0), np.array(periods))
 
-    def along(self, thetas: Floats) -> Floats:
-        """Return the integrals (points, r − 1) along a curve θ (points, D), continued through the
-        points where an s_i turns: between two neighbours none may move by half of its period.
+    def along(self, thetas: Iterable[Floats]) -> Floats:
+        """Return the integrals (points, r − 1) along a curve of θ (D,), continued through the
+        points where an s_i turns: up to periods, they are near those of the point before.
 
         Raise SpecError as :meth:`at` does.
         """
-        curves = [_Curve.of(*self._matrices(theta)) for theta in thetas]
-        total = np.zeros((len(curves), self.size))
-        for i in range(self.genus):
-            each = np.array([c.signs[i] * c.integrals(i, c.angle(i), self.size) for c in curves])
-            total += each + self._turned(i, curves, each[:, 0]) if i else each
-        return total
-
-    def _turned(self, i: int, curves: list[_Curve], values: Floats) -> Floats:
-        """Return the periods (points, r − 1) to be added to what s_i contributes."""
-        periods = np.array([2 * c.integrals(i, np.pi / 2, self.size) for c in curves])
-        turns = np.cumsum(np.rint(-np.diff(values) / periods[1:, 0]), dtype=np.float64)
-        added: Floats = np.concatenate([[0.0], turns])[:, None] * periods
-        return added
+        readings = map(self.at, thetas)
+        found = [next(readings).values]
+        for reading in readings:
+            found.append(reading.near(found[-1]))
+        return np.array(found)
 
     def _matrices(self, theta: Floats) -> tuple[Floats, Floats, Floats]:
         sizes = self.m, self.m * self.n, self.n

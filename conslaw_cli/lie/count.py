@@ -137,7 +137,7 @@ def _closed(
 def _doubtful(problem: Problem, doubt: str, enough: int) -> trials.Run:
     """Close W_φ at a real point. Raise SpecError for flows that are not closed there."""
     if problem.formula is None or problem.flow != GRADIENT:
-        raise SpecError(f"{problem.name}: {doubt}: counted under gradient flow only")
+        raise SpecError(f"{doubt}; such formulas are counted under gradient flow only")
     return trials.at_real_point(problem.formula, doubt, enough)
 
 

@@ -61,6 +61,10 @@ class Complete(NamedTuple):
         """Its sizes."""
         return "-".join(map(str, self.units))
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return its fields, ready for ``json.dumps``, as they are read back."""
+        return {**self._asdict(), "units": list(self.units)}
+
 
 class Trace(NamedTuple):
     """Dimensions of ``W_0(θ), W_1(θ), …`` (Prop. 3.1) until they stop.
@@ -222,7 +226,7 @@ class LawCount:
             "lower": [bound.to_dict() for bound in self.lower],
             "upper": [bound.to_dict() for bound in self.upper],
             **({"reason": self.reason} if self.verdict == "bounded" else {"trace": trace}),
-            **({} if self.complete_at is None else {"complete_at": self.complete_at._asdict()}),
+            **({} if self.complete_at is None else {"complete_at": self.complete_at.to_dict()}),
             "scope": self.scope,
             **({} if self.timeless is None else {"laws_free_of_time": self.timeless}),
         }
@@ -261,9 +265,12 @@ def _complete(found: Mapping[str, Any] | None) -> Complete | None:
 
 def canonical_json(value: Any) -> str:
     """Return the one JSON text of a value: sorted keys, no spaces, ASCII."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
-    )
+    return _CANONICAL.encode(value)
+
+
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+)
 
 
 def job_hash(

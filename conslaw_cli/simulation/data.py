@@ -25,6 +25,9 @@ from conslaw_cli.simulation.models import Model, Named, Phi, model_of
 DRAWS = 1000
 """Points at which a φ is tried."""
 
+TARGET = "target"
+"""The name of what a φ is to be; y is often one of its variables."""
+
 Given = Mapping[str, NDArray[np.float64]]
 """Arrays by name."""
 
@@ -78,7 +81,7 @@ class Objective:
         for name, shape in model.inputs:
             part = self.inputs[:, start : start + prod(shape)]
             found[name], start = part.reshape(len(part), *shape), start + prod(shape)
-        return found | {"y": self.targets if model.inputs else self.targets[0]}
+        return found | ({"y": self.targets} if model.inputs else {TARGET: self.targets[0]})
 
 
 def _squares(y: Vector, target: Vector) -> tuple[Vector, Vector]:
@@ -108,7 +111,7 @@ def objective(
     """Return what a problem is trained on, and θ to begin with: given, or standard normal, entries
     of matrices and kernels divided by the root of what a unit reads.
 
-    data: the inputs by name, (samples, …), and ``y``, what the outputs are to be; of a φ ``y``
+    data: the inputs by name, (samples, …), and ``y``, what the outputs are to be; of a φ ``target``
     alone. at: parameters and constants by name. Raise SpecError for a name that is missing, a shape
     or a number that does not fit, and for fields of one's own.
     """
@@ -123,7 +126,7 @@ def objective(
         targets = _targets(loss, rng, samples, model.outputs)
     elif phi:
         inputs = np.empty((1, 0))
-        targets = taken("data", data, Named("y", (model.outputs,))).reshape(1, -1)
+        targets = taken("data", data, Named(TARGET, (model.outputs,))).reshape(1, -1)
     else:
         samples = _samples(data, [each.name for each in model.inputs])
         parts = [

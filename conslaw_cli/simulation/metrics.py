@@ -102,13 +102,15 @@ class TwoLayers:
 
     def lines(self, names: Sequence[str]) -> Sequence[str]:
         """Return the formula, that of Example 3.8 if every u or every v is one number."""
-        found = []
+        if not self.pairs:
+            return ["M = I, as every component is one parameter"]
         if all(min(pair.products.shape) == 1 for pair in self.pairs):
-            found.append("M = ‖z‖_δ I + zzᵀ/‖z‖_δ, ‖z‖_δ = δ + √(δ² + ‖z‖²), δ = (u² − ‖v‖²)/2")
+            formula = "M = ‖z‖_δ I + zzᵀ/‖z‖_δ, ‖z‖_δ = δ + √(δ² + ‖z‖²), δ = (u² − ‖v‖²)/2"
         else:
-            found.append(
-                "M[G] = ZZᵀG/(ρ − δ) + GZᵀZ/(ρ + δ), ρ = √(δ² + ‖Z‖²), δ = (‖u‖² − ‖v‖²)/2"
-            )
+            formula = "M[G] = ZZᵀG/(ρ − δ) + GZᵀZ/(ρ + δ), ρ = √(δ² + ‖Z‖²), δ = (‖u‖² − ‖v‖²)/2"
+        apart = ", for each u and v" if len(self.pairs) > 1 else ""
+        alone = "; 1 for components that are one parameter" if len(self.single) else ""
+        found = [formula + apart + alone]
         for pair in self.pairs:
             u, v = (", ".join(names[i] for i in side) for side in (pair.u, pair.v))
             found.append(f"u = ({u}), v = ({v}): δ = {pair.delta:.6g}")

@@ -16,6 +16,7 @@ from conslaw_cli.simulation.integrator import Vector
 
 MAX_RATE = 1e6
 """Largest rate of learning and of decay."""
+MAX_MOMENTUM = 1e3
 
 
 class Step(NamedTuple):
@@ -80,9 +81,9 @@ class SGD:
     batches: bool = True
 
     def __post_init__(self) -> None:
-        _check("lr", self.rate, MAX_RATE)
-        _check("momentum", self.momentum, 1e3)
-        _check("weight_decay", self.decay, MAX_RATE)
+        if not 0 <= self.momentum <= MAX_MOMENTUM:
+            expected = f"a number from 0 to {MAX_MOMENTUM:g}"
+            raise SpecError(f"momentum: expected {expected}, got {self.momentum}")
         if self.nesterov and not self.momentum:
             raise SpecError("nesterov: expected a momentum above 0 with it, got 0")
 
@@ -130,8 +131,6 @@ class Adam:
     batches: bool = True
 
     def __post_init__(self) -> None:
-        _check("lr", self.rate, MAX_RATE)
-        _check("weight_decay", self.decay, MAX_RATE)
         for beta in self.betas:
             if not 0 <= beta < 1:
                 raise SpecError(f"betas: expected numbers from 0 to below 1, got {beta}")
@@ -167,8 +166,3 @@ class Adam:
         direction = mean / (1 - first**steps) / root
         shrink = 1 - self.rate * self.decay if self.decoupled else 1.0
         return Step(direction, mean, shrink), Carried(mean, squares, steps)
-
-
-def _check(key: str, value: float, most: float) -> None:
-    if not 0 <= value <= most:
-        raise SpecError(f"{key}: expected a number from 0 to {most:g}, got {value}")

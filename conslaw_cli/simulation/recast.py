@@ -370,7 +370,7 @@ class _Integrals:
         self._slopes_at(start)
 
     def gap(self, theta: Vector) -> Vector:
-        return self._apart(theta, self._start)
+        return self._laws.at(theta).near(self._start) - self._start
 
     def jacobian(self, theta: Vector) -> Vector:
         if np.linalg.norm(theta - self._near) > NEARBY * np.linalg.norm(theta):
@@ -379,12 +379,6 @@ class _Integrals:
 
     def _slopes_at(self, theta: Vector) -> None:
         shifts = DIFFERENCE * np.eye(len(theta))
-        rows = [self._apart(theta + e, self._laws.at(theta - e).values) for e in shifts]
-        self._near, self._slopes = theta, np.array(rows).T / (2 * DIFFERENCE)
-
-    def _apart(self, theta: Vector, values: Vector) -> Vector:
-        reading = self._laws.at(theta)
-        apart = reading.values - values
-        whole = np.rint(np.linalg.solve(reading.periods.T, apart))
-        left: Vector = apart - reading.periods.T @ whole
-        return left
+        pairs = [self._laws.along((theta - e, theta + e)) for e in shifts]
+        rows = [(after - before) / (2 * DIFFERENCE) for before, after in pairs]
+        self._near, self._slopes = theta, np.array(rows).T

@@ -153,7 +153,7 @@ def _integral(laws: AbelianLaws, thetas: Sequence[Vector], kept: bool) -> Watch:
     """Return what became of Abelian integrals along a trajectory; kept: they had to be constant."""
     text, shape = f"Abelian integrals of {', '.join(laws.names)}", f"genus {laws.genus}"
     try:
-        values = laws.along(np.array(thetas))
+        values = laws.along(thetas)
     except SpecError:
         none, text = np.empty((0, laws.size)), f"{text}: branch points coincide"
         return Watch(What.INTEGRAL, text, shape, none, None, np.nan, None, None, None)

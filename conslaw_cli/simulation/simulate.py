@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,7 +19,7 @@ from conslaw_cli.simulation.data import Given, named, objective, taken
 from conslaw_cli.simulation.forms import Forms
 from conslaw_cli.simulation.integrator import TOLERANCE, Vector
 from conslaw_cli.simulation.motions import Motion, motion
-from conslaw_cli.simulation.optimizers import SGD, Adam, Carried, Optimizer
+from conslaw_cli.simulation.optimizers import MAX_RATE, SGD, Adam, Carried, Optimizer
 from conslaw_cli.simulation.runs import (
     RECORDS,
     Batches,
@@ -40,6 +39,8 @@ ADAMW_DECAY = 1e-2
 MAX_NUMBERS = 1 << 27
 """Numbers that a simulation may hold: 1 GiB of them."""
 MAX_STEPS = 10**8
+MAX_GENUS = 20
+"""Of Abelian integrals that are watched: beyond, evaluating them takes longer than training."""
 MAX_SAMPLES = 10**6
 
 
@@ -73,8 +74,11 @@ class Training:
         checks.integer("seed", self.seed, 0, checks.MAX_SEED)
         if not 1e-13 <= self.tolerance <= 0.1:
             raise SpecError(f"tolerance: expected 1e-13 to 0.1, got {self.tolerance}")
-        if not (math.isfinite(self.lr) and self.lr > 0):
-            raise SpecError(f"lr: expected a positive number, got {self.lr}")
+        if not 0 < self.lr <= MAX_RATE:
+            raise SpecError(f"lr: expected a positive number up to {MAX_RATE:g}, got {self.lr}")
+        if self.weight_decay is not None and not 0 <= self.weight_decay <= MAX_RATE:
+            expected = f"a number from 0 to {MAX_RATE:g}"
+            raise SpecError(f"weight_decay: expected {expected}, got {self.weight_decay}")
 
     @property
     def hold(self) -> float:
@@ -129,6 +133,8 @@ class Simulation:
         self._methods = [
             None if name == "flow" else training.optimizer(name) for name in self.optimizers
         ]
+        integrals = abelian_laws(self.problem)
+        self._integrals = [each for each in integrals if each.genus <= MAX_GENUS]
         self.runs = list[Run]()
 
     def train(self, progress: Progress = lambda what, done: None) -> None:
@@ -147,7 +153,7 @@ class Simulation:
 
     def _flow(self, laws: Forms, progress: Progress) -> None:
         run = Run("flow", None, [Watched(What.LAW, laws)])
-        run.integrals = abelian_laws(self.problem)
+        run.integrals = self._integrals
         self.runs.append(run)
         span = self.training.steps * self.training.lr
         times = np.linspace(0, span, min(self.training.steps, RECORDS) + 1).tolist()
@@ -165,7 +171,7 @@ class Simulation:
             observer = OfSGD(method, laws, self._charges(method), self.theta, buffer)
             carried = Carried(buffer)
         run = Run(name, method, observer.watched)
-        run.integrals = abelian_laws(self.problem)
+        run.integrals = self._integrals
         self.runs.append(run)
         batches = Batches(self.objective.samples, training.batch, training.seed)
         trainer = Trainer(run, self.objective, observer)
@@ -189,7 +195,7 @@ class Simulation:
         ``at`` and ``data`` take them, and of each run, behind its name and a slash, its times,
         thetas (records, D), losses, and what was seen and predicted of every family of laws.
         """
-        found = named(self.objective.model.arrays, self.theta) | self.objective.arrays()
+        found = self.objective.arrays() | named(self.objective.model.arrays, self.theta)
         for run in self.runs:
             for key in ("times", "thetas", "losses"):
                 found[f"{run.name}/{key}"] = np.array(getattr(run, key))
@@ -215,10 +221,11 @@ def simulate(
     they had to.
 
     optimizers: among flow (the flow itself, which keeps them; needs SciPy), gd, sgd, momentum, adam
-    and adamw; all but the first for gradient flow only. at: parameters by name; data: the inputs by
-    name and ``y``, what the outputs are to be; buffer: that of momentum before its first step, by
-    the names of parameters. All are drawn from the seed where they are not given, but for the
-    buffer, without which the first gradient is the first buffer, as PyTorch has it.
+    and adamw; all but the first for gradient flow only. at: parameters by name. data: the inputs by
+    name and ``y``, what the outputs are to be; of a φ ``target`` alone. buffer: that of momentum
+    before its first step, by the names of parameters. All are drawn from the seed where they are
+    not given, but for the buffer, without which the first gradient is the first buffer, as PyTorch
+    has it.
 
     Networks have gates of their own, those of their values. Steps are PyTorch's; how they move a
     law is known exactly (docs/steps.md). Adam keeps none; ``r = θᵀSm`` is predicted, m its mean of

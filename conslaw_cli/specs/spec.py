@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from conslaw_cli.specs.yaml_nodes import Node
 
 MAX_BYTES = 1_000_000
-MAX_ARCHITECTURES = 200_000
-MAX_WIDTHS = 2_000_000
+MAX_ARCHITECTURES = 1_000_000
+MAX_WIDTHS = 10_000_000
 """Most widths of all architectures of a sweep together; with MAX_ARCHITECTURES this bounds its
 memory.
 """

@@ -75,6 +75,8 @@ LOOK = 1.0
 """Seconds after which it is looked for workers that have joined."""
 CLAIM = 2.0
 """Seconds that rows which are finished may take to arrive when the rest is not wanted any more."""
+OVERDUE = 5.0
+"""Seconds in which a task that has ended must be heard of."""
 NOTICE = 0.2
 """Seconds after which a worker notices that a task is not wanted any more."""
 
@@ -371,6 +373,7 @@ class _Tasks:
         self._running: dict[str, _Sent] = {}
         self._again, self._arrived = deque[list[Job]](), deque[Outcome]()
         self._troubles = Counter[RowId]()
+        self._ended, self._next_look = set[str](), 0.0
 
     def outcomes(self, jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
         """Yield the rows as they arrive."""
@@ -413,21 +416,37 @@ class _Tasks:
     def _take(self) -> None:
         """Take what has arrived; raise what makes it useless to go on once all rows are taken."""
         faults = list[BaseException]()
-        for future, result in self._completed.next_batch(block=False):
-            jobs = self._running.pop(future.key).jobs
-            if future.status == "finished" and isinstance(result, Counted):
+        for future, result in [*self._completed.next_batch(block=False), *self._overdue()]:
+            # Not its status: that changes when the worker dies that has given the result.
+            if (sent := self._running.pop(future.key, None)) is None:
+                continue
+            error = result[1] if isinstance(result, tuple) else result
+            if isinstance(result, Counted):
                 self._arrived.extend(result.outcomes)
-                self._resend(jobs[len(result.outcomes) :], result.trouble)
-            elif future.status == "finished":
+                self._resend(sent.jobs[len(result.outcomes) :], result.trouble)
+            elif isinstance(result, list):
                 faults.append(_mismatch(*result))
-            elif future.status == "error" and _killed(result[1]):
-                self._lost(future.key, jobs)
+            elif _killed(error):
+                self._lost(future.key, sent.jobs)
             else:
-                faults.append(result[1] if future.status == "error" else result)
+                faults.append(error)
         for fault in faults:
             if isinstance(fault, ConslawError):
                 raise fault
             raise ResourceError(f"a task failed: {type(fault).__name__}: {fault}")
+
+    def _overdue(self) -> list[tuple[Any, Any]]:
+        """Return tasks that ended with an error of which nothing else tells: their workers died
+        while results were fetched.
+        """
+        now = time.monotonic()
+        if now < self._next_look:
+            return []
+        self._next_look = now + OVERDUE
+        ended = {name for name, each in self._running.items() if each.future.status == "error"}
+        overdue, self._ended = ended & self._ended, ended
+        futures = [self._running[name].future for name in overdue]
+        return [(future, future.exception()) for future in futures]
 
     def _lost(self, name: str, jobs: list[Job]) -> None:
         """Send jobs again that the scheduler gave up: one by one if they were begun."""
@@ -506,7 +525,7 @@ def _task() -> Callable[[str, bytes], Any]:
             except (ImportError, AttributeError):
                 found.append(None)
         if tuple(found) != here:
-            return get_worker().address, found
+            return [get_worker().address, found]
         return resolve_name("conslaw_cli.sweeps.cluster:count_batch")(name, parcel)
 
     return task

@@ -44,6 +44,9 @@ _MARKS = (b'{"name":', *(f',"{key}":'.encode() for key in _KEYS))
 _RANKS: dict[str, int] = {verdict: rank for rank, verdict in enumerate(reversed(VERDICTS), 1)}
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
 class Head(NamedTuple):
     """What a row is looked up and compared by. ``id``: see :func:`row_id`."""
 
@@ -65,8 +68,8 @@ def row_id(job: str, name: str) -> bytes:
 def encode(job: str, row: LawCount) -> bytes:
     """Return the line of a row, without its end."""
     values = row.to_json()
-    seconds = json.dumps(values.pop("seconds"), allow_nan=False)
-    text = json.dumps({**values, "job": job}, separators=(",", ":"), allow_nan=False)
+    seconds = _ENCODER.encode(values.pop("seconds"))
+    text = _ENCODER.encode({**values, "job": job})
     start = f"{text[:-1]},".encode("ascii")
     digest = sha256(start).hexdigest()
     return start + f'"digest":"{digest}","seconds":{seconds}}}'.encode("ascii")

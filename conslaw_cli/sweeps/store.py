@@ -171,7 +171,9 @@ class Store:
     def _replace(self, order: array[int]) -> None:
         """Put some of the lines that are held, in this order, into the place of all."""
         self._journal.replace(order)
-        places = dict(zip(order, range(len(order)), strict=True))
+        places = array("q", bytes(8 * len(self._ids)))
+        for place, number in enumerate(order):
+            places[number] = place
         self._ids = [self._ids[number] for number in order]
         for key, best in self._best.items():
             self._best[key] = places[best // _RANKS] * _RANKS + best % _RANKS

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -17,14 +18,16 @@ from conslaw_cli.cli.laws import FORMATS
 from conslaw_cli.cli.progress import heartbeat, search_progress
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.formats.laws import NAMES
+from conslaw_cli.laws.abelian import abelian_laws
 from conslaw_cli.laws.polynomials import find_laws
+from conslaw_cli.problems.problem import Problem
 
 SPEC = """
 name: three
 seed: 5
 architectures:
   - {widths: [2, 3, 2], activation: linear, name: matrix factorization}
-  - {widths: [9000, 9000, 9000], activation: linear, flow: nmf, name: too large}
+  - {widths: [9000, 9000, 9], activation: linear, flow: {momentum: {hessian: nmf}}, name: too large}
   - {widths: [3, 2, 2], activation: relu, bias: hidden, name: small}
 """
 
@@ -375,3 +378,43 @@ def test_laws_that_no_search_finds_are_named() -> None:
 def test_with_biases_no_such_laws_are_known(bias: str) -> None:
     network = ("--widths", "1,2,2,1", "--activation", "linear", "--bias", bias)
     assert "abelian" not in json.loads(laws(*network, "--json").stdout)["results"][0]
+
+
+def theta_of(m: int, n: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=shape) for shape in ((1, m), (m, n), (n, 1))]
+    np.savez("theta.npz", **dict(zip(("U1", "U2", "U3"), arrays, strict=True)))  # type: ignore[arg-type]
+    return np.concatenate([each.ravel() for each in arrays])
+
+
+@pytest.mark.parametrize("memory", ["1G", "200K"])
+def test_abelian_integrals_are_evaluated_at_a_point(memory: str) -> None:
+    network = ("--widths", "1,12,3,1", "--activation", "linear")
+    theta = theta_of(12, 3)
+    (known,) = abelian_laws(Problem(MLP((1, 12, 3, 1), "linear")))
+    values, periods = known.at(theta)
+    at = ("--at", "theta.npz", "--memory", memory)
+    (result,) = json.loads(laws(*network, *at, "--json").stdout)["results"]
+    assert result["abelian"][0]["values"] == values.tolist()
+    assert result["abelian"][0]["periods"] == periods.tolist()
+    text = laws(*network, *at).stdout
+    assert f"at θ: {values[0]:.16g}, {values[1]:.16g}\n" in text
+    assert text.count("up to whole multiples of ") == 2
+
+
+def test_other_laws_are_not_evaluated() -> None:
+    theta_of(2, 2)
+    linear = ("--activation", "linear", "--at", "theta.npz")
+    for arguments, message in (
+        (("--widths", "2,2,1", *linear), "--at: linear 2-2-1 has no laws that are Abelian"),
+        (("--at", "theta.npz"), "--at: expected one architecture, got 2"),
+        (("--widths", "1,2,3,1", *linear), "at: U2: expected the shape (2, 3), got (2, 2)"),
+        (("--widths", "1,2,2,1", *linear[:-1], "none.npz"), "none.npz: expected arrays"),
+    ):
+        done = laws(*arguments)
+        assert done.exit_code == 2
+        assert message in done.stderr
+    np.savez("theta.npz", U1=np.eye(1, 2), U2=np.eye(2), U3=np.eye(2, 1))
+    done = laws("--widths", "1,2,2,1", *linear)
+    assert done.exit_code == 2
+    assert "branch points coincide" in done.stderr

@@ -85,6 +85,16 @@ def test_trajectories_are_kept_and_can_be_run_again() -> None:
         assert (other["gd/thetas"] == first["gd/thetas"]).all()
 
 
+def test_names_of_a_map_may_be_any(tmp_path: Path) -> None:
+    command = ("--phi", "file*y, y*x", "--optimizer", "gd", "--steps", "5")
+    assert simulated(*command, "-o", "run.npz").exit_code == 0
+    again = simulated(*command, "--at", "run.npz", "--data", "run.npz", "-o", "again.npz")
+    assert again.exit_code == 0
+    with np.load("run.npz") as first, np.load("again.npz") as second:
+        assert {"file", "x", "y", "target"} < {*first.files}
+        assert all((first[name] == second[name]).all() for name in first.files)
+
+
 def test_a_map_of_ones_own() -> None:
     done = simulated("--phi", "u*v1, u*v2", "--optimizer", "gd", "--steps", "5")
     assert done.exit_code == 0
@@ -110,10 +120,11 @@ WRONG = {
     "--optimizer gd --betas 0.9,0.99": "--betas: expected adam or adamw with it in --optimizer",
     "--optimizer adam --betas 0.9": "expected two numbers such as 0.9,0.999, got '0.9'",
     "--optimizer adam --betas 0.9,1": "betas: expected numbers from 0 to below 1, got 1.0",
-    "--optimizer gd --lr nan": "lr: expected a positive number, got nan",
+    "--optimizer gd --lr nan": "lr: expected a positive number up to 1e+06, got nan",
     "--optimizer gd --steps 0": "steps: expected an integer from 1",
     "--optimizer momentum --momentum 0 --nesterov": "nesterov: expected a momentum above 0",
     "--optimizer gd --decoupled": "--decoupled: expected --weight-decay with it",
+    "--optimizer gd --weight-decay -1": "weight_decay: expected a number from 0 to 1e+06, got -1.0",
     "--optimizer gd --at none.npz": "none.npz: expected arrays in an .npz file: No such file",
     "--optimizer gd --data half.npz": "data: expected an array y, got x",
     "--optimizer gd --at nan.npz": "at: U2: expected finite numbers, got nan at (0, 1)",

@@ -288,10 +288,10 @@ def test_what_to_try_next_where_laws_are_missing() -> None:
     for degree in (2, 3):
         text = render("text", [result(cubes, degree)])
         assert f"1 of them is no polynomial of degree up to {degree}\n" in text
-        assert f"--degree {degree + 1}; laws that are no polynomials are not searched\n" in text
+        assert f"--degree {degree + 1}; --rational looks for laws that are no polynomials\n" in text
     last = render("text", [result(cubes, 40)])
     assert "--degree" not in last
-    assert "  laws that are no polynomials are not searched\n" in last
+    assert "  --rational looks for laws that are no polynomials\n" in last
     assert "not searched" not in render("text", [result(MLP((2, 2, 2), "linear"))])
 
 

@@ -15,7 +15,7 @@ from conslaw_cli import MLP, Layers, Linear, Momentum, Problem, SpecError, count
 from conslaw_cli.laws.abelian import AbelianLaws, Floats, abelian_laws
 
 Long = NDArray[np.longdouble]
-ORDER = 24
+ORDER = 18
 """Of Taylor series, whose rest is below a rounding of extended precision."""
 SHAPES = [(2, 2), (2, 3), (3, 3), (4, 2), (4, 4)]
 
@@ -79,13 +79,13 @@ def test_constant_between_turning_points(m: int, n: int) -> None:
 def test_constant_through_five_turning_points(m: int, n: int, seed: int) -> None:
     """Along a whole orbit, back again, and once more."""
     behind, ahead = (followed(drawn(m, n, seed), m, n, steps) for steps in (-25, 25))
-    orbit = np.concatenate([behind[:0:-1], ahead])
+    orbit = np.concatenate([behind[:0:-1], ahead])[::2]
     points = np.concatenate([orbit, orbit[-2::-1], orbit[1:]])
     signs = np.array([frame_signs(each, m, n) for each in points])
     assert (np.diff(signs, axis=0) != 0).sum() >= 5
     values = laws_of(m, n).along(points)
     assert abs(values - values[0]).max() < 1e-11
-    apart = np.array([laws_of(m, n).at(each).values for each in orbit])
+    apart = np.array([laws_of(m, n).at(each).values for each in orbit[::2]])
     assert np.ptp(apart, axis=0).min() > 1e-3  # periods are crossed
 
 

@@ -8,6 +8,8 @@ from itertools import combinations, pairwise, product
 import numpy as np
 import pytest
 import sympy
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from conslaw_cli import (
     MLP,
@@ -90,6 +92,19 @@ def test_relu_networks_meet_it(bias: object) -> None:
         assert found.rank == network.parameters - network.hidden
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 3), min_size=3, max_size=3), min_size=1, max_size=4))
+def test_monomials_meet_it(exponents: list[list[int]]) -> None:
+    """Their gradients are functions times combinations of the commuting fields ∂_e/θ_e."""
+    products = ["*".join(f"x{i}**{e}" for i, e in enumerate(row)) for row in exponents]
+    phi = CustomMap(("x0", "x1", "x2"), tuple(products))
+    assume(phi.parameters == 3)
+    assume(any(map(any, exponents)))
+    found = involution(Problem(phi))
+    assert found.holds
+    assert found.rank == np.linalg.matrix_rank(np.array(exponents))
+
+
 def test_the_bracket_that_fails_is_named() -> None:
     """Linear 2-2-2: the entries of U1 U2 in one row; section 3.3 of the paper says it fails."""
     found = involution(Problem(MLP((2, 2, 2), "linear")))
@@ -133,6 +148,11 @@ def test_networks_that_are_no_chains_are_decided_but_not_written_out() -> None:
     found = involution(Problem(Layers((1, 4), layers)))
     assert found.holds == (found.rank == found.count.dim_lie)
     assert found.bracket is None
+
+
+def test_a_network_of_too_many_paths_is_decided() -> None:
+    deep = involution(Problem(MLP((3, *(4,) * 7, 2), "linear")))
+    assert (deep.holds, deep.rank, deep.bracket) == (False, 6, None)
 
 
 def test_wide_networks() -> None:

@@ -5,6 +5,7 @@ what they claim where nothing else is.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from itertools import combinations_with_replacement, pairwise, product
 from random import Random
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from conslaw_cli import MLP, Activation, Decay, Layers, Linear, Momentum, Problem, count_laws
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError
 from conslaw_cli.flows import Asked
-from conslaw_cli.lie import budget, chains, count
+from conslaw_cli.lie import budget, chains, count, strands
 from conslaw_cli.lie.intervals import by_intervals
 from conslaw_cli.lie.theorems import THEOREMS, Evidence
 from conslaw_cli.lie.theorems.structure import chain_of
@@ -117,8 +118,8 @@ def test_layers_some_of_which_have_biases() -> None:
 
 def test_strands_from_end_to_end() -> None:
     for depth in (1, 2, 3):
-        for strands in full_chains.sets(depth):
-            full_chains.check_set(strands)
+        for some in full_chains.sets(depth):
+            full_chains.check_set(some)
     for number, widths in zip(range(30), full_chains.chains(Random(1)), strict=False):
         biased = [number % 2 > layer % 2 for layer, _ in enumerate(widths[1:])]
         full_chains.check_chain(widths, biased)
@@ -245,6 +246,31 @@ def test_evidence_names_the_part_and_what_decides_it() -> None:
     shown = count_laws(network).lower[0].shown
     assert "linear/relu 100-3000-50-1 by wide linear layers: 2850 units to spare" in shown
     assert "linear/relu 100-150-50-1 by block lifting: strands" in shown
+
+
+def test_a_row_does_not_depend_on_what_was_counted_before() -> None:
+    """Witnesses that one network finds are used by others: its row is that of a lone count."""
+    caches = (strands._complete, strands._witnesses, strands._kinds, count._part)
+    asked = [
+        Problem(MLP((30, 40, 50, 20), LINEAR)),
+        Problem(MLP((30, 42, 50, 20), LINEAR)),
+        Problem(MLP((20, 50, 40, 30), LINEAR)),
+        Problem(MLP((30, 40, 90, 50, 20), (LINEAR, "relu", LINEAR), "all")),
+        Problem(MLP((30, 40, 50, 20), LINEAR), Momentum()),
+        Problem(MLP((30, 200, 90, 1, 30, 40, 60, 20), LINEAR)),
+    ]
+
+    def rows(problems: list[Problem], alone: bool) -> dict[Problem, LawCount]:
+        found = dict[Problem, LawCount]()
+        for problem in problems:
+            for cache in caches if alone or not found else ():
+                cache.cache_clear()
+            found[problem] = replace(count_laws(problem), seconds=0.0)
+        return found
+
+    lone = rows(asked, alone=True)
+    assert {row.verdict for row in lone.values()} == {"proved"}
+    assert rows(asked, alone=False) == lone == rows(asked[::-1], alone=False)
 
 
 @pytest.mark.parametrize("widths", [(5, 6, 4, 2), (10, 300, 20, 10), (200, 150, 140, 30)])

@@ -28,6 +28,14 @@ MONOMIAL = {
         "x[1×5]\nc[2] = conv(x, kernel=3, padding=same, dilation=2; U1)\nr = relu(c)\n"
         "v = flatten(r)\ny[1] = dense(v; U2)"
     ),
+    "taps that hang together, none everywhere": (
+        "x[1×5]\nc[2] = conv(x, kernel=2, padding=same, dilation=2; U1)\nr = relu(c)\n"
+        "v = flatten(r)\ny[1] = dense(v; U2)"
+    ),
+    "transposed, taps that hang together": (
+        "x[1×3]\nc[2] = conv_transpose(x, kernel=3, stride=1; U1)\nr = relu(c)\n"
+        "d[1] = conv(r, kernel=2; U2)\nq = relu(d)\nv = flatten(q)\ny[1] = dense(v; U3)"
+    ),
     "transposed, one tap everywhere": (
         "x[1×3]\nc[2] = conv_transpose(x, kernel=3, padding=1; U1)\nr = relu(c)\n"
         "v = flatten(r)\ny[1] = dense(v; U2)"

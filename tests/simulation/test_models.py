@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from graphs import Given, random_graphs
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from trained import NETWORKS, OTHERS
 
@@ -42,6 +42,7 @@ def test_gradients_are_those_of_the_loss(name: str) -> None:
     assert task.loss_at(theta) == task.at(theta)[0]
 
 
+@settings(max_examples=settings().max_examples // 3)
 @given(random_graphs(functions=True), st.integers(0, 2**32 - 1))
 def test_known_laws_are_orthogonal_to_the_gradients_of_any_network(graph: Graph, seed: int) -> None:
     """Whatever the graph, with the gates that it has itself."""

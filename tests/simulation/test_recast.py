@@ -130,6 +130,22 @@ def test_what_are_no_polar_coordinates(text: str) -> None:
     assert closed_form(problem, phi, theta) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "formula"),
+    [
+        ("u*v1, u*v2", "M = ‖z‖_δ I + zzᵀ/‖z‖_δ, ‖z‖_δ = δ + √(δ² + ‖z‖²), δ = (u² − ‖v‖²)/2"),
+        ("u*v, x*y, w", "(u² − ‖v‖²)/2, for each u and v; 1 for components that are one parameter"),
+        ("u*x, u*y, v*x, v*y", "M[G] = ZZᵀG/(ρ − δ) + GZᵀZ/(ρ + δ), ρ = √(δ² + ‖Z‖²)"),
+        ("x, y", "M = I, as every component is one parameter"),
+    ],
+)
+def test_how_they_are_written(text: str, formula: str) -> None:
+    problem, phi, theta = drawn(CustomMap.from_text(text), 0)
+    metric = closed_form(problem, phi, theta)
+    assert metric is not None
+    assert formula in metric.lines(problem.architecture.parameter_names())[0]
+
+
 def test_small_factors_keep_their_digits() -> None:
     """ρ − |δ| would lose them."""
     theta = np.array([1e-7, 3.0, 4.0])
@@ -150,6 +166,29 @@ def test_newton_on_the_fibre(architecture: Architecture) -> None:
             after = led(phi, theta, target, time)
             assert metric(phi.values(after)) == pytest.approx(square(phi, after), abs=1e-7)
         metric(phi.values(theta))
+
+
+def test_where_the_condition_fails_m_is_no_function_of_z_and_the_laws() -> None:
+    """Linear 2-2-2: along the one direction that moves neither φ nor a law, M changes."""
+    problem, phi, theta = drawn(MLP((2, 2, 2), "linear"), 0)
+    laws = problem.laws()
+
+    def still(x: Vector) -> tuple[Vector, Vector]:
+        (slopes,) = laws.gradients(x, len(laws))
+        return np.concatenate([phi.values(x), laws.values(x[None], lambda each: None)[0]]), slopes
+
+    start, before = still(theta)[0], np.zeros(8)
+    first = square(phi, theta)
+    for _ in range(40):
+        for _ in range(3):  # back to where φ and the laws are what they were
+            values, slopes = still(theta)
+            derivative = np.concatenate([phi.jacobian(theta), slopes])
+            theta = theta - np.linalg.lstsq(derivative, values - start)[0]
+        direction = np.linalg.svd(derivative)[2][-1]
+        before = direction if before @ direction >= 0 else -direction
+        theta = theta + 0.02 * before
+    assert still(theta)[0] == pytest.approx(start, abs=1e-3)
+    assert abs(square(phi, theta) - first).max() > 0.1
 
 
 def test_where_the_known_laws_decide_nothing() -> None:

@@ -488,13 +488,13 @@ MISTAKES = {
         "1:15: depth: expected an integer from 1 to 10000, got '1..4'"
     ),
     "grid: {depth: 2, widths: {from: 1, to: 10000}}": (
-        "1:7: grid: expected at most 200,000 architectures in a sweep, got 1,000,000,000,000"
+        "1:7: grid: expected at most 1,000,000 architectures in a sweep, got 1,000,000,000,000"
     ),
     "grid: {depth: 10000, widths: {from: 1, to: 1000000000}}": (
-        "1:7: grid: expected at most 200,000 architectures in a sweep, got more than 10^30"
+        "1:7: grid: expected at most 1,000,000 architectures in a sweep, got more than 10^30"
     ),
     "grid: {depth: {from: 1, to: 10000}, widths: 1}": (
-        "1:7: grid: expected at most 2,000,000 widths in a sweep, got 50,015,000"
+        "1:7: grid: expected at most 10,000,000 widths in a sweep, got 50,015,000"
     ),
     "grid: {depth: 3, widths: [1, 2], activation: [[relu], linear]}": (
         "1:46: activation: expected 2 names, one per hidden layer, got 1: ['relu']"
@@ -531,10 +531,10 @@ MISTAKES = {
         "1:9: random: key 'depth' is missing\ns.yaml:1:9: random: key 'widths' is missing"
     ),
     "random: {count: 1000000000000, depth: 2, widths: 3}": (
-        "1:9: random: expected at most 200,000 architectures in a sweep, got 1,000,000,000,000"
+        "1:9: random: expected at most 1,000,000 architectures in a sweep, got 1,000,000,000,000"
     ),
-    "random: {count: 1000, depth: {from: 2, to: 5000}, widths: 3}": (
-        "1:9: random: expected at most 2,000,000 widths in a sweep, got 5,001,000"
+    "random: {count: 5000, depth: {from: 2, to: 5000}, widths: 3}": (
+        "1:9: random: expected at most 10,000,000 widths in a sweep, got 25,005,000"
     ),
     f"random: {{{DRAW}, bias_probability: 1.5}}": (
         "1:59: bias_probability: expected a probability from 0 to 1, got 1.5"

@@ -15,6 +15,7 @@ import shutil
 import signal
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -546,6 +547,21 @@ def test_a_copy_of_the_store_in_its_place_goes_on_being_it(store: Store, path: P
     assert not Path(f"{path}.1").exists()
 
 
+def test_rows_take_no_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Less than 300 bytes each, of which most are an index; a line is more than 1,000."""
+    monkeypatch.setattr("conslaw_cli.sweeps.held.BUFFER", 1 << 14)
+    row, held = ROWS[RELU.name], []
+    for number in (2000, 4000):
+        copies = (lines.encode(f"{n:064}", row) for n in range(number))
+        path.write_bytes(b"".join(line + b"\n" for line in copies))
+        tracemalloc.start()
+        with Store(str(path), VERSION, print) as store:
+            held.append(tracemalloc.get_traced_memory()[0])
+            assert store.get((f"{number - 1:064}", row.name)) == row
+        tracemalloc.stop()
+    assert held[1] - held[0] < 2000 * 300
+
+
 # ---- better and worse rows
 
 
@@ -864,3 +880,10 @@ def test_a_row_that_never_comes_to_the_disk_is_told_of(
         for _ in range(100):
             add(store, RELU.name)
             time.sleep(0.02)
+
+
+def test_a_bounded_row_that_names_a_smaller_network_is_read_back(store: Store) -> None:
+    row = count_laws(MLP((1, 10000, 10000, 2), "linear"), memory=1 << 30)
+    assert row.complete_at is not None
+    store.append("a" * 64, row)
+    assert store.get(("a" * 64, row.name)) == row

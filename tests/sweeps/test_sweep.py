@@ -11,6 +11,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -644,3 +646,41 @@ def test_a_failed_row_is_tried_again(three: tuple[list[Job], Path]) -> None:
         assert missing(jobs, store) == jobs
     assert len(stored(jobs, path)) == 3
     assert "killed" not in path.read_text()
+
+
+# ---- clusters, where dask is not installed
+
+
+WITHOUT_DASK = """
+import sys
+sys.modules["distributed"] = sys.modules["dask"] = None
+sys.argv = ["conslaw", "sweep", *sys.argv[1:]]
+from conslaw_cli.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "said"),
+    [
+        ([], 0, "1 row in rows.jsonl\n"),
+        (
+            ["--cluster", "local:2"],
+            2,
+            "Error: distributed is not installed: pip install 'conslaw[dask]'\n",
+        ),
+        (["--cluster", "local:2", "-j", "2"], 2, "give either --jobs or --cluster, not both"),
+        (["--cluster", "local:"], 2, "expected local:N with N from 1 to 1,024 processes"),
+    ],
+)
+def test_a_cluster_is_never_chosen_by_itself(
+    tmp_path: Path, more: list[str], code: int, said: str
+) -> None:
+    (tmp_path / "s.yaml").write_text("widths: [2, 2]\n")
+    command = [sys.executable, "-c", WITHOUT_DASK, "s.yaml", "-o", "rows.jsonl", *more]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code
+    assert said in done.stderr

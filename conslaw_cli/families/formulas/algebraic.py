@@ -102,6 +102,8 @@ find none.
 """
 WITNESSES = 64
 """Places among which residues of two classes must turn up."""
+STATES = 16
+"""Values of functions among them."""
 MAX_SEARCH = 1 << 22
 """Points looked at for them."""
 SEARCHED = 2000
@@ -193,14 +195,22 @@ class AlgebraicFields:
 
     @property
     def transports(self) -> bool:
-        """Whether they are gradients of polynomials."""
-        return self.program.gradients and self.everywhere
+        """Whether they are polynomials."""
+        return self.everywhere
 
     def carried(self, over: Series, theta: Array, probes: Array) -> Array:
-        """Return ``∇F − Σ ε_i ∇²F λ_i`` at ``θ + Σ ε_i λ_i`` (flows.Transporting)."""
-        machine = self._at(over.field)
+        """Return ``∇F − Σ ε_i ∇²F λ_i`` at ``θ + Σ ε_i λ_i``, and ``X − Σ ε_i DXᵀ λ_i`` for given
+        fields (flows.Transporting).
+        """
+        machine, one = self._at(over.field), float(over.order == 0)
         theta = self._completed(theta)
-        values = machine.values(theta, over, float(over.order == 0))
+        if not self.program.gradients:
+            covectors = theta[:, : self.dimension].copy()
+            covectors[..., 0] = 0
+            return machine.carried(
+                machine.values(theta[..., :1], over, one), probes, covectors, over
+            )
+        values = machine.values(theta, over, one)
         moved = machine.gradients(values, probes, over)[:, : self.dimension]
         np.negative(moved[..., 1:], out=moved[..., 1:])
         return moved
@@ -534,8 +544,12 @@ def _classes(
             f"expected fewer than {len(earlier) + 1} roots that share variables: their independence"
             " is not decided"
         )
+    most = left // STATES if program.states else left
     while left > 0 and len(found) < 2:
-        rows = min(left, max(1, CELLS // program.nodes))
+        rows = min(left, max(1, min(most, CELLS // program.nodes)))
+        if program.states:  # these count as variables
+            states = {base: int(rng.integers(1, field.p)) for base, _, _ in program.states}
+            machine = Machine(program, field, machine.branch.signs, states)
         values = machine.values(field.random(rng, (rows, program.variables, 1)))
         kept = values[check.node, :, 0] != 0
         for other in earlier:

@@ -369,11 +369,11 @@ class Gather(Operation):
         raise NotImplementedError
 
     def ways(self, read: Ways) -> Ways | None:
-        """The taps of a place are different units. Some tap has to read at every place, so that
-        what a unit reads and writes is tied together at all positions (docs/any-width.md).
+        """The taps of a place are different units. Places that share a tap have to hang together,
+        so that what a unit writes is tied together at all positions (docs/any-width.md).
         """
         index, inside = self.index, self.index < prod(self.sizes)
-        if not inside.all(axis=1).any():
+        if not _hangs_together(inside):
             return None
         if read is not Ways.ONCE:
             return Ways.SINGLE
@@ -624,6 +624,14 @@ class Averages(Operation):
     def wires(self, wiring: Wiring, inputs: Sequence[Wire], arrays: Sequence[Array]) -> Wire:
         """Averages are taken channel by channel."""
         return inputs[0]
+
+
+def _hangs_together(inside: NDArray[np.bool_]) -> bool:
+    """Whether the graph of taps and the places at which they read is connected."""
+    places = inside[0]
+    while (wider := inside[(inside & places).any(axis=1)].any(axis=0)).sum() > places.sum():
+        places = wider
+    return bool(places.all() and (inside & places).any(axis=1).all())
 
 
 def _needed(index: Index, live: Flags, positions: int) -> Flags | None:

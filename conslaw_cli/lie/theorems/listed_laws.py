@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from math import comb
 from typing import NamedTuple
 
-from conslaw_cli.flows.kept import Kept
 from conslaw_cli.lie.theorems.structure import chain_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
 from conslaw_cli.networks.known_laws import Correlations, Family, Form, Named, Part, Sums
@@ -113,6 +112,8 @@ class _Proved(NamedTuple):
 
     @classmethod
     def of(cls, family: Family) -> _Proved:
+        from conslaw_cli.flows.kept import Kept  # most counts compute ranks instead
+
         if not isinstance(family, Kept):
             return cls(family.size, family)
         return cls(family.size, family.base, family.moving, family.moving and bool(family.numbers))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from conslaw_cli.formats.words import reason
 from conslaw_cli.problems.records import LawCount
 from conslaw_cli.sweeps import lines
 
@@ -100,7 +101,7 @@ def _open(found: list[LawCount]) -> Iterator[str]:
     """Yield why rows are not decided."""
     if left := [row for row in found if row.laws is None]:
         yield "## Not decided\n"
-        yield from (f"- **{row.name}**: {row.reason}" for row in left)
+        yield from (f"- **{row.name}**: {reason(row)}" for row in left)
         yield ""
 
 

@@ -174,7 +174,9 @@ class Residues:
         return self.field.matmul(a, b)
 
     def sum(self, x: Array, axis: int) -> Array:
-        """Add up."""
+        """Add up; what is reduced already stays, as most layers have one position."""
+        if x.shape[axis] == 1:
+            return x.squeeze(axis)
         return self.field.reduce(x.sum(axis=axis))
 
     def scale(self, x: Array, factor: Fraction) -> Array:
@@ -200,6 +202,8 @@ class Jets(Residues):
 
     def add(self, *terms: Array) -> Array:
         """Add, constants to the constant terms only."""
+        if len(terms) == 2 and terms[0].shape[-1] == terms[1].shape[-1]:
+            return self.field.reduce(terms[0] + terms[1])
         size = max(term.shape[-1] for term in terms)
         longest = [term for term in terms if term.shape[-1] == size]
         total = longest[0] if len(longest) > 1 else longest[0].copy()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -14,6 +14,7 @@ import click
 from conslaw_cli.cli.options import Text, importing
 
 if TYPE_CHECKING:
+    from conslaw_cli.families.mlp import MLP
     from conslaw_cli.specs.flags import Sweep
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -97,9 +98,7 @@ def asked(
     click.UsageError on anything wrong.
     """
     with importing():
-        from dataclasses import replace
-
-        from conslaw_cli.specs.flags import Sweep, flowing, formula, from_flags
+        from conslaw_cli.specs.flags import Sweep, flowing, formula
 
     ways = {"a file": spec, "--widths": widths, "--phi": phi, "--fields": fields}
     given = [way for way, value in ways.items() if value is not None]
@@ -128,15 +127,21 @@ def asked(
         return _examples()
     if widths is not None:
         words = {"activation": activation, "bias": bias, "loss": loss}
-        asked_for = {key: word for key, word in words.items() if word is not None}
-        architecture: Any = from_flags(widths, **asked_for)
-        if name is not None:
-            architecture = replace(architecture, name=name)
+        architecture: Any = _network(widths, name, words)
     else:
         architecture = formula(
             phi, fields, variables, array, loss, name, constants=constant, outputs=outputs
         )
     return Sweep("flags", (flowing(architecture, flow, with_name=name is not None),))
+
+
+def _network(widths: str, name: str | None, words: Mapping[str, str | None]) -> MLP:
+    from dataclasses import replace
+
+    from conslaw_cli.specs.flags import from_flags
+
+    network = from_flags(widths, **{key: word for key, word in words.items() if word is not None})
+    return network if name is None else replace(network, name=name)
 
 
 def _check_homes(way: str | None, *flags: tuple[str, object, str]) -> None:

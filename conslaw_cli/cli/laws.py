@@ -29,7 +29,6 @@ from conslaw_cli.sweeps import signals
 if TYPE_CHECKING:
     from conslaw_cli.formats.laws import Known, Result
     from conslaw_cli.laws.abelian import Reading
-    from conslaw_cli.networks.known_laws import Family
     from conslaw_cli.problems.problem import Problem
     from conslaw_cli.problems.records import LawCount
 
@@ -161,7 +160,7 @@ def _found(problem: Problem, name: str, options: dict[str, Any], rational: bool)
         try:
             search = find_laws(problem, **options, progress=progress)
         except MemoryBudgetError as error:
-            if not (families := _known(problem)):
+            if not (families := problem.families()):
                 raise
             count = count_laws(problem, **job)
             if count.unknown_laws == 0:
@@ -197,10 +196,3 @@ def _readings(problem: Problem, path: str) -> Sequence[Reading]:
         )
     _, theta = objective(problem, np.random.default_rng(0), 1, None, read(path))
     return [each.at(theta) for each in laws]
-
-
-def _known(problem: Problem) -> Sequence[Family]:
-    """Return the known laws that can be shown without a search."""
-    from conslaw_cli.flows.gradient import GRADIENT
-
-    return (problem.families() or ()) if problem.flow == GRADIENT else ()

@@ -125,19 +125,21 @@ def sweep(
             turns.skip()
             view.end()
             raise
-    if turns.kept:
-        what = "row that was" if turns.kept == 1 else "rows that were"
-        say(f"{turns.kept} {what} in {store.path} before stayed there, being better")
+    _say_better(turns.kept, store)
     view.end()
     if picture is not None:
         picture.end()
     if left:
         say(f"{len(jobs)} {'row' if len(jobs) == 1 else 'rows'} in {store.path}")
     code = held.exit_code()
+    _suggest(spec, format_)
+    ctx.exit(code)
+
+
+def _suggest(spec: str, format_: str) -> None:
     if format_ == "table" and spec != "-":
         quoted = shlex.quote(spec)
         suggest(f"conslaw laws {quoted} (formulas), conslaw count {quoted} --explain (proofs)")
-    ctx.exit(code)
 
 
 def _check_usage(
@@ -384,6 +386,12 @@ class _Turns:
         self._next += 1
         self.kept += job.id in self._failed
         self._give(row, self._failed.pop(job.id, row))
+
+
+def _say_better(kept: int, store: Store) -> None:
+    if kept:
+        what = "row that was" if kept == 1 else "rows that were"
+        say(f"{kept} {what} in {store.path} before stayed there, being better")
 
 
 def _say_kept(have: int, of: int, store: Store) -> None:

@@ -31,6 +31,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from operator import mul
 from typing import Any, Literal
 
 from conslaw_cli import checks
@@ -117,10 +118,10 @@ class MLP(Chosen):
     @property
     def parameters(self) -> int:
         """D: weights and biases."""
-        return (
-            sum(map(int.__mul__, self.widths, self.widths[1:]))
-            + {False: 0, "hidden": self.hidden, "all": self.hidden + self.widths[-1]}[self.bias]
-        )
+        weights: int = sum(map(mul, self.widths, self.widths[1:]))
+        if not self.bias:
+            return weights
+        return weights + self.hidden + (self.widths[-1] if self.bias == "all" else 0)
 
     @property
     def frozen(self) -> bool:

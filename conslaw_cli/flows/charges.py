@@ -140,7 +140,8 @@ def standing(
     if all(scales[name][0].constant for name in of):
         rates = [scales[name][1] for name in of]
         text, tex = friction.moved(_divided(still, rates), moving)
-        kept = Kept(family, text, tex, family.shape, family.size, rate=rates[0])
+        given = tuple((name, rate) for name, rate in zip(of, rates, strict=True) if rate != 1)
+        kept = Kept(family, text, tex, family.shape, family.size, rates=given)
         yield kept._replace(beside=friction.beside)
 
 

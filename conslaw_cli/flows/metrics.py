@@ -80,6 +80,12 @@ class Metric(Protocol):
         """Return η, apart from ``shift``."""
         ...
 
+    def code(self, name: str, square: bool) -> str:
+        """Return what :meth:`squared` writes, or :meth:`shifted`, in Python, where it may call
+        ``log``, ``sqrt`` and ``arcsinh``.
+        """
+        ...
+
     def describe(self) -> Any:
         """Return its key, or its key with a value."""
         ...
@@ -153,6 +159,13 @@ class Power:
     def shifted(self, name: Formula) -> Formula:
         """Return ``θ^{1−p}`` or ln θ."""
         return _power(name, 1 - self.exponent)
+
+    def code(self, name: str, square: bool) -> str:
+        """Return a power or the logarithm."""
+        exponent = 1 + square - self.exponent
+        if exponent == 0:
+            return f"log({name})"
+        return name if exponent == 1 else f"{name}**({exponent})"
 
     def describe(self) -> dict[str, int]:
         """Return the key with p."""
@@ -237,6 +250,11 @@ class Hypentropy:
         text, tex = name
         beta = f"({self.beta})" if self.beta.denominator > 1 else f"{self.beta}"
         return f"arsinh({text}/{beta})", rf"\operatorname{{arsinh}}({tex}/{_tex(self.beta)})"
+
+    def code(self, name: str, square: bool) -> str:
+        """Return a root or the inverse of a hyperbolic sine."""
+        beta = f"({self.beta})"
+        return f"sqrt({name}**2 + {beta}**2)" if square else f"arcsinh({name}/{beta})"
 
     def describe(self) -> dict[str, int | str]:
         """Return the key with β."""

@@ -141,7 +141,7 @@ def _of_form(form: Form, arrays: Arrays, scales: Mapping[str, Scale]) -> Kept:
     base = form._replace(parts=tuple(part._replace(factor=part.factor * c) for part, c in pairs))
     metrics = {part.array: scales[part.array][0] for part in given}
     curved = tuple((name, each) for name, each in metrics.items() if not each.constant)
-    if curved and max(form.blocks, default=0) > 1:
+    if curved and form.blocks:
         base = base._replace(kind="diagonal", within=())
     text, tex = base.text, base.latex
     if any(scales[part.array] != PLAIN for part in given):

@@ -93,6 +93,20 @@ PAPERS = (
             ("year", "1971"),
         ),
     ),
+    Paper(
+        "johansson2017arb",
+        "article",
+        ("arXiv 1611.02831",),
+        (
+            ("author", "Johansson, Fredrik"),
+            ("title", "Arb: Efficient Arbitrary-Precision Midpoint-Radius Interval Arithmetic"),
+            ("journal", "IEEE Transactions on Computers"),
+            ("volume", "66"),
+            ("year", "2017"),
+            ("eprint", "1611.02831"),
+            ("archiveprefix", "arXiv"),
+        ),
+    ),
 )
 
 

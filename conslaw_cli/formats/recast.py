@@ -69,7 +69,7 @@ def run_lines(run: Run, seed: int) -> Iterator[str]:
     yield f"  M(z) and ∂φ∂φᵀ(θ) differ by at most {run.mismatch:.1e}"
     if len(run.metric) <= 6:
         yield "  M at the start:"
-        yield from ("   " + "".join(f"{each:12.6f}" for each in row) for row in run.metric)
+        yield from ("   " + "".join(f"{each:z12.6f}" for each in row) for row in run.metric)
 
 
 def json_value(recast: Recast) -> dict[str, Any]:

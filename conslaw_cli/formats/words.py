@@ -186,7 +186,7 @@ def _known(row: LawCount) -> str:
     if row.known_listed is None:
         return NONE
     independent = row.laws_at_least if row.known_independent is None else row.known_independent
-    return f"{independent} of {row.known_listed}"
+    return f"{min(independent or 0, row.known_listed)} of {row.known_listed}"
 
 
 def _polynomial(row: LawCount) -> str:

@@ -61,9 +61,8 @@ def find_rational(search: LawSearch, missing: int) -> Rational:
     rng = np.random.default_rng(search.seed)
     rows, found = _Rows(ring, search, rng), list[Product]()
     quotients = Quotients(ring, 2 * search.degree, rng)
-    for law in chain(products(ring, search.degree, rng), quotients.laws()):
-        if len(found) == missing:
-            break
+    every = chain(products(ring, search.degree, rng), quotients.laws())
+    while len(found) < missing and (law := next(every, None)) is not None:
         if rows.new(law):
             found.append(law)
     written = _Written(ring, search)

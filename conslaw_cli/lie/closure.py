@@ -289,7 +289,7 @@ def close(
     """
     span, dimensions, tail, least = Span(sampler.field), list[int](), list[int](), 0
     while True:
-        if carry and _carry_next(sampler.fields, dimensions, enough):
+        if carry and _carry_next(sampler.fields, dimensions, tail, enough):
             carry, least = False, sampler.carried(enough).rank
             if least >= enough:
                 return RankTrace(tuple(dimensions), closed=False, carried=least)
@@ -347,9 +347,11 @@ def _nested_next(fields: VectorFields, dimensions: Sequence[int], tail: Sequence
     return fits and bool(2 * FEW * 3**level < (dimensions[-1] + FEW) * 7**height)
 
 
-def _carry_next(fields: VectorFields, dimensions: Sequence[int], enough: int) -> bool:
+def _carry_next(
+    fields: VectorFields, dimensions: Sequence[int], tail: Sequence[int], enough: int
+) -> bool:
     """Whether transport comes next: if ranks go on rising as they did last, brackets take long, and
-    more evaluations.
+    more evaluations; nested ones, where balanced ones have been behind.
     """
     level = len(dimensions)
     if level < FEWEST_LEVELS or not (isinstance(fields, Transporting) and fields.transports):
@@ -359,7 +361,7 @@ def _carry_next(fields: VectorFields, dimensions: Sequence[int], enough: int) ->
     gain = max(1, dimensions[-1] - dimensions[-2])
     level += -(-(enough - dimensions[-1]) // gain)
     nested, balanced = 3 * FEW * 3**level, enough * 7 ** level.bit_length()
-    most: int = min(nested, balanced)
+    most: int = nested if tail and tail[-1] < dimensions[-1] else min(nested, balanced)
     long = most * fields.held > LONG
     return long and transport.evaluations(enough, dimensions[0], level) < most
 

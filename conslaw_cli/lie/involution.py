@@ -24,7 +24,7 @@ from conslaw_cli.lie import trials
 from conslaw_cli.lie.closure import Sampler
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks.chains import chain
-from conslaw_cli.networks.paths import Entries, Paths, paths
+from conslaw_cli.networks.paths import MAX_PATHS, Entries, Paths, path_count, paths
 from conslaw_cli.problems.problem import Loss, Problem
 from conslaw_cli.problems.records import LawCount
 
@@ -145,13 +145,13 @@ class _Components:
 
     @classmethod
     def of(cls, problem: Problem, sampler: Sampler) -> _Components | None:
-        """Return them; None where φ is not written out."""
+        """Return them; None where φ is not written out, or has too many paths."""
         graph, architecture = problem.graph, problem.architecture
         if graph is None:
             assert isinstance(architecture, CustomMap)
             names = _names(architecture)
             return cls(sampler, names, np.eye(len(names))[:, None])
-        if chain(graph) is not None:
+        if chain(graph) is not None and path_count(graph) <= MAX_PATHS:
             found: Paths | Entries = paths(graph)
         elif isinstance(architecture, CustomMap):
             found = Entries.of(graph)
@@ -163,9 +163,9 @@ class _Components:
         """Return the values (d, D, 2^k) of all at jets of θ (1 or d, D, 2^k)."""
         return self._evaluated(theta, self.probes)
 
-    def one(self, number: int) -> Fields:
+    def one(self, which: int) -> Fields:
         """Return one of them as a function of jets (batch, D, 2^k)."""
-        return lambda theta: self._evaluated(theta, self.probes[[number] * len(theta)])
+        return lambda theta: self._evaluated(theta, self.probes[[which] * len(theta)])
 
     def _evaluated(self, theta: Array, probes: Array) -> Array:
         fields, field = self.sampler.fields, self.sampler.field
@@ -201,16 +201,18 @@ def _failing(problem: Problem, sampler: Sampler) -> tuple[str, str] | None:
         return sampler.fields.evaluate(sampler.field, theta, rows)
 
     first = _first(sampler, every, chance, outside)
-    second = _first(sampler, every, every.one(first), outside)
-    names = every.names
-    return names[min(first, second)], names[max(first, second)]
+    second = None if first is None else _first(sampler, every, every.one(first), outside)
+    if first is None or second is None:  # an unlucky point
+        return None
+    return every.names[min(first, second)], every.names[max(first, second)]
 
 
-def _first(sampler: Sampler, every: Fields, one: Fields, outside: Array) -> int:
+def _first(sampler: Sampler, every: Fields, one: Fields, outside: Array) -> int | None:
     """Return the number of the first of some fields whose bracket with one has a value outside of
-    W_φ(θ), all of which ``outside`` (D, ·) annihilates.
+    W_φ(θ), all of which ``outside`` (D, ·) annihilates; None if there is none.
     """
     field, theta = sampler.field, sampler.theta
     moved = derivative(every(lift(theta, one(theta))))
     brackets = field.reduce(moved - derivative(one(lift(theta, every(theta)))))
-    return int(field.matmul(brackets[..., 0], outside).any(axis=1).argmax())
+    found = field.matmul(brackets[..., 0], outside).any(axis=1)
+    return int(found.argmax()) if found.any() else None

@@ -371,15 +371,16 @@ class Graph:
         themselves, and that sum; where an array is used once, and all values are vectors.
         """
         plan, places = self.plan, {place for place, _ in self.plan.outputs}
+        sums = [s for s in plan.steps if isinstance(s.operation, Add) and len(s.inputs) == 2]
+        if not sums or any(len(shape) > 1 for shape in plan.shapes):
+            return {}
         readers = Counter(place for step in plan.steps for place in step.inputs)
         uses = Counter(array.name for step in plan.steps for array, _ in step.arrays)
-        if any(len(shape) > 1 for shape in plan.shapes):
-            return {}
         layers = {s.output: s for s in plan.steps if type(s.operation) is Linear}
         found = dict[int, int]()
-        for step in plan.steps:
+        for step in sums:
             inner = max(step.inputs)
-            if not (isinstance(step.operation, Add) and len(step.inputs) == 2 and inner in layers):
+            if inner not in layers:
                 continue
             layer = layers[inner]
             alone = readers[inner] == 1 and inner not in places
@@ -398,13 +399,15 @@ class Graph:
         """The pairs of circular convolutions of full size, of one channel, one right behind the
         other: the kernels of both stand nowhere else.
         """
+        circular = [n for n in self.nodes if n.operation.encircles(self.shapes[n.inputs[0]])]
+        if not circular:
+            return []
         readers = Counter(name for node in self.nodes for name in node.inputs)
         uses = self.uses
         arrays = {array.name: array for array in self.arrays}
         before, found = dict[str, Node](), list[Correlations]()
-        for node in self.nodes:
-            circular = node.operation.encircles(self.shapes[node.inputs[0]])
-            if not circular or uses[node.parameters[0]] > 1:
+        for node in circular:
+            if uses[node.parameters[0]] > 1:
                 continue
             if node.parameters[0] in self.frozen:
                 continue

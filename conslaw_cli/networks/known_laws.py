@@ -324,12 +324,12 @@ def listed(forms: Sequence[Form]) -> Laws:
     factors, entries = list[int](), list[tuple[int, ...]]()
     for form in forms:
         numbers = np.arange(len(entries), len(entries) + form.size)
+        i = j = np.arange(form.units)
+        if form.blocks:
+            i, j, _ = _entries(*form.blocks)
         for part in form.parts:
             rows = part.matrix()
-            pair, i, j = (rows, rows), np.arange(form.units), np.arange(form.units)
-            if form.blocks:
-                i, j, _ = _entries(*form.blocks)
-                pair = (rows[i], rows[j])
+            pair = (rows[i], rows[j]) if form.blocks else (rows, rows)
             law.append(numbers.repeat(part.size if form.kind == "scalar" else part.width))
             left.append(pair[0].ravel())
             right.append(np.full(part.size, -1) if part.linear else pair[1].ravel())

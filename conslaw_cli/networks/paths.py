@@ -117,12 +117,8 @@ class _Layer(NamedTuple):
 
 def paths(graph: Graph) -> Paths:
     """Return φ of a chain. Raise SpecError for another graph, and for more than MAX_PATHS paths."""
-    layers = _layers(graph)
-    inputs = graph.inputs[0].shape[0]
-    count = inputs
-    for layer in layers:
-        count = (count + (layer.bias is not None)) * layer.units
-    if count > MAX_PATHS:
+    layers, inputs = _layers(graph), graph.inputs[0].shape[0]
+    if (count := path_count(graph)) > MAX_PATHS:
         raise SpecError(f"expected a φ of at most {MAX_PATHS:,} paths, got {count:,}")
     found = dict[Key, list[tuple[int, ...]]]()
     for key, weights in _walks(inputs, layers):
@@ -139,6 +135,16 @@ def paths(graph: Graph) -> Paths:
     ]
     probes = np.array([_probes(graph, key) for key in found])
     return Paths(tuple(titles), graph.dimension, table, numbers, probes)
+
+
+def path_count(graph: Graph) -> int:
+    """Return how many paths lead from inputs and biases to outputs. Raise SpecError as
+    :func:`paths` does for a graph that is no chain.
+    """
+    count = graph.inputs[0].shape[0]
+    for layer in _layers(graph):
+        count = (count + (layer.bias is not None)) * layer.units
+    return count
 
 
 def _layers(graph: Graph) -> list[_Layer]:

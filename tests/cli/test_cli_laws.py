@@ -27,7 +27,7 @@ name: three
 seed: 5
 architectures:
   - {widths: [2, 3, 2], activation: linear, name: matrix factorization}
-  - {widths: [9000, 9000, 9000], activation: linear, flow: nmf, name: too large}
+  - {widths: [9000, 9000, 9], activation: linear, flow: {momentum: {hessian: nmf}}, name: too large}
   - {widths: [3, 2, 2], activation: relu, bias: hidden, name: small}
 """
 

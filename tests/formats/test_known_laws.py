@@ -6,6 +6,7 @@ import json
 import re
 import time
 import tracemalloc
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,13 @@ from small_networks import SELECTED
 
 from conslaw_cli.families.layers import Branch, Layers
 from conslaw_cli.families.mlp import MLP
+from conslaw_cli.flows.decay import Decay
+from conslaw_cli.flows.friction import Friction
+from conslaw_cli.flows.kept import Kept
+from conslaw_cli.flows.metrics import Power
+from conslaw_cli.flows.mirror import Mirror, Shorthand
+from conslaw_cli.flows.momentum import Momentum
+from conslaw_cli.flows.names import Arrays
 from conslaw_cli.formats.laws import NAMES, Known, render
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks.graph import Graph
@@ -42,7 +50,7 @@ ARCHITECTURES: list[Any] = [
 ]
 
 
-def known(architecture: Architecture, row: LawCount = ROW) -> Known:
+def known(architecture: Architecture | Problem, row: LawCount = ROW) -> Known:
     families = Problem.of(architecture).families()
     assert families is not None
     return Known(Problem.of(architecture), families, row, "a test")
@@ -135,3 +143,146 @@ def test_every_format_is_made_at_any_width_at_once(name: str) -> None:
     assert len(text) < 5000
     assert seconds < 1
     assert peak < 10**7
+
+
+CIRCLE = Convolution(1, (4,), (1,), "circular")
+MOVING: list[Any] = [
+    MLP((2, 3, 4, 2), "linear", "all", "cross_entropy"),
+    MLP((1, 3, 1), "linear"),
+    MLP((2, 3, 2), "exp", "hidden"),
+    MLP((2, 3, 1), "relu", loss="cross_entropy"),
+    Layers((2, 3), (KERNEL, Convolution(4, (2,), (1,), groups=2), Flat(), Linear(2))),
+    Layers((3,), (Branch((Linear(3),)), Linear(2))),
+    Layers((1, 4), (CIRCLE, CIRCLE, Flat(), Linear(2))),
+]
+METRIC = Mirror(
+    (("U1", Power(1)), ("U2", Power(3)), ("b1", Power(2))),
+    (("U1", Fraction(2, 3)),),
+)
+FLOWS: list[Any] = [
+    Momentum(Friction.NONE),
+    Momentum(Friction.CONSTANT),
+    Momentum(Friction.NESTEROV),
+    Momentum(Friction.NONE, Mirror(rates=(("U2", Fraction(2, 3)),))),
+    Decay(),
+    Decay(("U1", "U2")),
+    Mirror(rates=(("U1", Fraction(2, 3)),)),
+    Shorthand("nmf"),
+    METRIC,
+]
+
+
+@pytest.mark.parametrize("flow", FLOWS, ids=str)
+@pytest.mark.parametrize("network", MOVING, ids=lambda each: each.name)
+def test_the_function_changes_as_the_laws_of_a_flow_do(network: Any, flow: Any) -> None:
+    """In the coordinates of the laws: θ, p and s; q; θ, Y and η. Squares of I + U have a constant
+    besides; positions are divided by rates, or multiplied by their denominators.
+    """
+    problem = Problem(network, fitting(flow, network))
+    scope: dict[str, Any] = {}
+    exec(render("python", [known(problem)]), scope)
+    rng, laws = np.random.default_rng(0), problem.laws()
+    points = [states(problem, rng) for _ in range(3)]
+    printed = np.array([scope["laws"](*given) for given, _ in points])
+    wanted = np.array([laws.values(x[None], lambda terms: None)[0] for _, x in points])
+    ratios = np.diff(printed, axis=0) / np.diff(wanted, axis=0)
+    np.testing.assert_allclose(ratios[0], ratios[1], rtol=1e-9)
+    if not isinstance(problem.flow, Momentum) or problem.flow.metric is None:
+        scale = 2 if getattr(problem.flow, "friction", None) is Friction.NESTEROV else 1
+        assert set(np.round(ratios[0], 9)) <= {1, 1 / scale}
+
+
+@pytest.mark.parametrize("flow", FLOWS, ids=str)
+@pytest.mark.parametrize(  # symbols in groups have an order of their own; SymPy fails at (I + U)ᵀV
+    "network",
+    [each for each in MOVING if not re.search("groups|residual", each.name)],
+    ids=lambda each: each.name,
+)
+def test_the_matrices_are_what_the_function_computes(network: Any, flow: Any) -> None:
+    problem = Problem(network, fitting(flow, network))
+    result = known(problem)
+    given, _ = states(problem, np.random.default_rng(0))
+    scope: dict[str, Any] = {}
+    exec(render("python", [result]), scope)
+    function = scope["laws"]
+    wanted, point = function(*given), dict(zip(function.__code__.co_varnames, given, strict=False))
+    exec(render("sympy", [result]), scope)
+    found = []
+    for law, family in zip(scope["laws"], result.families, strict=True):
+        matrix = np.array(_at(law, problem, point).tolist()).astype(float)
+        base = family.base if isinstance(family, Kept) else family
+        picked: Any = ...
+        if isinstance(base, Form) and base.blocks:
+            labels = np.repeat(range(len(base.blocks)), base.blocks)
+            shift = int(isinstance(family, Kept) and family.moving)
+            picked = np.nonzero(np.triu(np.equal.outer(labels, labels), shift))
+        found += matrix[picked].ravel().tolist()
+    np.testing.assert_allclose(found, wanted, rtol=1e-9)
+
+
+def _at(law: Any, problem: Problem, point: dict[str, Any]) -> Any:
+    """Evaluate an expression: symbols stand for arrays, read by rows or by columns."""
+    arrays = Arrays.of(problem.architecture)
+    numbers = {name: value for name, value in point.items() if isinstance(value, float)}
+    given: dict[Any, Any] = {sympy.Symbol(name): value for name, value in numbers.items()}
+    for symbol in law.atoms(sympy.MatrixSymbol):
+        name = re.sub("_(read|written)$", "", symbol.name)
+        flat = point.get(name)
+        for array in arrays.every:
+            if array.name == name:
+                flat = point["theta"][array.entries]
+            elif arrays.velocity(array.name) == name:
+                flat = point["velocity"][array.entries]
+        assert flat is not None
+        given[symbol] = sympy.Matrix(flat.reshape(symbol.shape).tolist())
+    value = law.subs(given).doit()
+    return value if isinstance(value, sympy.MatrixBase) else sympy.Matrix([[value]])
+
+
+def fitting(flow: Any, network: Any) -> Any:
+    """Return a flow without the arrays that a network has not."""
+    if not isinstance(flow, Mirror):
+        return flow
+    names = {array.name for array in network.graph.arrays}
+    metric = tuple(each for each in flow.metric if each[0] in names)
+    return Mirror(metric, tuple(each for each in flow.rates if each[0] in names))
+
+
+def states(problem: Problem, rng: np.random.Generator) -> tuple[list[Any], np.ndarray[Any, Any]]:
+    """Return arguments of the function, and the coordinates of the laws."""
+    size, flow = problem.parameters, problem.flow
+    theta, velocity = rng.uniform(1, 2, size), rng.uniform(1, 2, size)
+    t, rate = rng.uniform(1, 2, 2).tolist()
+    if isinstance(flow, Momentum):
+        p, s = CLOCKS[flow.friction](t, rate)
+        given = [theta, velocity, t, *([rate] if flow.friction is Friction.CONSTANT else [])]
+        return given, np.concatenate([theta, p * velocity, [s]])
+    if isinstance(flow, Decay):
+        assert problem.graph is not None
+        alike = [
+            np.full(a.size, flow.only is None or a.name in flow.only) for a in problem.graph.arrays
+        ]
+        return [theta, t, rate], np.append(np.exp(rate * t * np.concatenate(alike)) * theta, t)
+    return [theta], np.concatenate([theta, *dual(problem, theta)])
+
+
+CLOCKS: dict[Any, Any] = {
+    Friction.NONE: lambda t, tau: (1, t),
+    Friction.CONSTANT: lambda t, tau: (np.exp(tau * t), -np.exp(-tau * t) / tau),
+    Friction.NESTEROV: lambda t, tau: (t**3, -1 / (2 * t * t)),
+}
+
+
+def dual(problem: Problem, theta: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
+    """Return Y and η of every parameter, apart from the constants that metrics leave out."""
+    assert isinstance(problem.flow, Mirror)
+    assert problem.graph is not None
+    squares, shifts = theta**2, theta.copy()
+    for name, (metric, _) in problem.flow.scales(problem.architecture).items():
+        (array,) = [a for a in problem.graph.arrays if a.name == name]
+        x = theta[array.entries]
+        p = metric.describe()["power"]
+        y = np.log(x) if p == 2 else x ** (2.0 - p)
+        eta = np.log(x) if p == 1 else x ** (1.0 - p)
+        squares[array.entries], shifts[array.entries] = y, eta
+    return [squares, shifts]

@@ -147,6 +147,13 @@ def test_a_network_has_no_fields_written_out() -> None:
         find_rational(find_laws(MLP((2, 2, 2)), 1), 1)
 
 
+def test_the_degree_of_the_search_is_said_where_laws_are_missing() -> None:
+    line = CustomMap.from_text("x + y**2")
+    search = find_laws(line, 1)
+    text = render("text", [Result(search, count_laws(line), find_rational(search, 1))])
+    assert "rational laws: 0 of the 1 others; quotients were looked for up to degree 2\n" in text
+
+
 def test_every_format_shows_them() -> None:
     cubes = CustomMap.from_text("u**3 - v**3")
     search = find_laws(cubes, 2)

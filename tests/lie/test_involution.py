@@ -150,6 +150,11 @@ def test_networks_that_are_no_chains_are_decided_but_not_written_out() -> None:
     assert found.bracket is None
 
 
+def test_a_network_of_too_many_paths_is_decided() -> None:
+    deep = involution(Problem(MLP((3, *(4,) * 7, 2), "linear")))
+    assert (deep.holds, deep.rank, deep.bracket) == (False, 6, None)
+
+
 def test_wide_networks() -> None:
     """By theorems; the bracket is not looked for, and where no theorem gives rank ∂φ it is said."""
     wide = involution(Problem(MLP((1000, 1000, 1000), "linear")))

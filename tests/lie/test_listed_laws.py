@@ -156,3 +156,10 @@ def test_a_row_is_bounded_at_any_width_at_once() -> None:
     assert row.laws_at_least == 2 * (10**6 * (10**6 + 1) // 2)
     assert time.process_time() - start < 1
     assert peak < 10**7
+
+
+def test_units_in_groups_are_bounded_without_a_narrower_network() -> None:
+    grouped = Convolution(4, (2,), (1,), "same", groups=2)
+    row = bounded(Problem(Layers((2, 6), (grouped, RELU, Flat(), Linear(3)))), "a test")
+    assert row is not None
+    assert (row.laws_at_least, row.complete_at) == (4, None)

@@ -134,10 +134,11 @@ def test_workers_that_are_killed_while_they_count_lose_no_row(two: Any, address:
 def counting(two: Any) -> list[psutil.Process]:
     """Return the workers that have a child, which counts."""
     found = []
-    for nanny in two.workers.values():
-        with contextlib.suppress(psutil.NoSuchProcess, TypeError):  # it is being started again
-            worker = psutil.Process(nanny.pid)
-            found += [worker] if any(True for _ in worker.children()) else []
+    numbers = [nanny.pid for nanny in two.workers.values()]
+    for number in filter(None, numbers):  # one that is being started again has none
+        with contextlib.suppress(psutil.NoSuchProcess):
+            worker = psutil.Process(number)
+            found += [worker] if worker.children() else []
     return found
 
 

@@ -195,14 +195,22 @@ class AlgebraicFields:
 
     @property
     def transports(self) -> bool:
-        """Whether they are gradients of polynomials."""
-        return self.program.gradients and self.everywhere
+        """Whether they are polynomials."""
+        return self.everywhere
 
     def carried(self, over: Series, theta: Array, probes: Array) -> Array:
-        """Return ``∇F − Σ ε_i ∇²F λ_i`` at ``θ + Σ ε_i λ_i`` (flows.Transporting)."""
-        machine = self._at(over.field)
+        """Return ``∇F − Σ ε_i ∇²F λ_i`` at ``θ + Σ ε_i λ_i``, and ``X − Σ ε_i DXᵀ λ_i`` for given
+        fields (flows.Transporting).
+        """
+        machine, one = self._at(over.field), float(over.order == 0)
         theta = self._completed(theta)
-        values = machine.values(theta, over, float(over.order == 0))
+        if not self.program.gradients:
+            covectors = theta[:, : self.dimension].copy()
+            covectors[..., 0] = 0
+            return machine.carried(
+                machine.values(theta[..., :1], over, one), probes, covectors, over
+            )
+        values = machine.values(theta, over, one)
         moved = machine.gradients(values, probes, over)[:, : self.dimension]
         np.negative(moved[..., 1:], out=moved[..., 1:])
         return moved

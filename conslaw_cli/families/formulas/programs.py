@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.rings import Jets, Residues, multiply
+from conslaw_cli.algebra.series import Series
 from conslaw_cli.families.formulas.terms import (
     Base,
     Factors,
@@ -543,9 +544,29 @@ class Machine:
 
     def gradients(self, values: Array, probes: Array, over: Residues | None = None) -> Array:
         """One sweep backward gives the gradient of the combination of a map's components."""
+        cotangents = np.zeros((self.program.nodes, len(probes), values.shape[2]))
+        cotangents[self.program.outputs, :, 0] = probes.T
+        return self._backward(values, cotangents, over)
+
+    def carried(self, values: Array, probes: Array, covectors: Array, over: Series) -> Array:
+        """Return ``X − Σ ε_i DXᵀ λ_i``, (batch, D, 1 + m), X = Σ a_f χ_f being a combination of
+        given fields, for coefficients a (batch, fields), at numbers without ε and covectors
+        ``Σ ε_i λ_i`` (1, D, 1 + m): −DXᵀ λ is the gradient of −⟨λ, X⟩.
+        """
+        outputs, batch = self.program.outputs, len(probes)
+        a = probes[..., None, None]
+        entries = values[outputs].transpose(2, 0, 1, 3)[..., :1]
+        field = over.multiply(a, entries).sum(axis=1)
+        seeds = over.multiply(a, covectors[:, None])
+        cotangents = np.zeros((self.program.nodes, batch, covectors.shape[2]))
+        np.add.at(cotangents, outputs, seeds.transpose(1, 2, 0, 3))
+        cotangents = over.field.reduce(cotangents)
+        moved = -self._backward(values, cotangents, over)[:, : outputs.shape[1]]
+        moved[..., 0] = over.field.reduce(field[..., 0])
+        return moved
+
+    def _backward(self, values: Array, cotangents: Array, over: Residues | None) -> Array:
         program = self.program
-        cotangents = np.zeros((program.nodes, len(probes), values.shape[2]))
-        cotangents[program.outputs, :, 0] = probes.T
         for layer, constants in reversed(self._steps):
             layer.backward(over or self.jets, constants, values, cotangents)
         return cotangents[1 : 1 + program.variables].swapaxes(0, 1)

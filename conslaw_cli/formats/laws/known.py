@@ -6,15 +6,18 @@ Nothing here has a place for every parameter or entry of a matrix, so that width
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from conslaw_cli.flows.kept import Kept
+from conslaw_cli.flows.metrics import Metric
+from conslaw_cli.flows.names import Arrays
 from conslaw_cli.formats.laws import Known, abelian_json, abelian_text
 from conslaw_cli.formats.laws.arrays import Block
 from conslaw_cli.formats.words import label, plural, reason
-from conslaw_cli.networks.known_laws import Family, Form, Part, Sums
+from conslaw_cli.networks.known_laws import Correlations, Family, Form, Part, Sums
 from conslaw_cli.problems.records import LawCount
 
 
@@ -28,6 +31,14 @@ def trained(known: Known) -> list[Block]:
     assert known.problem.graph is not None
     every = known.problem.graph.arrays
     return [Block(a.name, a.entries.start, a.shape) for a in every if a.trainable]
+
+
+def moving(known: Known) -> list[Block]:
+    """Return the arrays of velocities, if laws are functions of them."""
+    if known.problem.state <= known.problem.parameters + 1:
+        return []
+    arrays = Arrays.of(known.problem.architecture)
+    return [replace(block, name=arrays.velocity(block.name)) for block in trained(known)]
 
 
 # ---- text, TeX, JSON
@@ -165,21 +176,92 @@ def _in_order(lines: np.ndarray[Any, Any]) -> bool:
     return bool((np.diff(lines.ravel()) == 1).all())
 
 
-def _numpy(family: Family, blocks: Mapping[str, Block]) -> str:
-    """Return an expression of a family's laws, a vector."""
+def _numpy(family: Family, blocks: Mapping[str, Block], moved: Mapping[str, Block]) -> str:
+    """Return an expression of a family's laws, a vector. moved: the velocities of each array."""
+    if not isinstance(family, Kept):
+        return _vector(family, blocks)
+    metrics, base = dict(family.metrics), family.base
+    if isinstance(base, Correlations):
+        code = _correlations(base, family.numbers or (1, 1))
+    elif isinstance(base, Form) and family.moving:
+        code = _charges(base, family.numbers, blocks, moved)
+    else:
+        code = _vector(base, moved if family.moving else blocks, metrics)
+    if family.beside:
+        return f"{_divided(family, blocks)} + {family.beside} * {_array(_vector(base, moved))}"
+    return f"{family.factor.code} * ({_array(code)})" if family.factor.code else code
+
+
+def _array(code: str) -> str:
+    """Return the code of a vector as one of an array: lists are not multiplied."""
+    return f"np.array({code})" if code.startswith("[") else code
+
+
+def _divided(family: Kept, blocks: Mapping[str, Block]) -> str:
+    """Return an expression of parameters that do not move, or of sums of them, divided by rates."""
+    rates, base = dict(family.rates), family.base
+    if isinstance(base, Sums) or not rates:
+        rate = f"({1 / rates[base.array]}) * " if rates and isinstance(base, Sums) else ""
+        return rate + _array(_vector(base, blocks))
+    parts = [f"({1 / rates.get(name, 1)}) * {name}.ravel()" for name in blocks]
+    return f"np.concatenate([{', '.join(parts)}])"
+
+
+def _vector(
+    family: Family, blocks: Mapping[str, Block], metrics: Mapping[str, Metric] | None = None
+) -> str:
+    """Return an expression of laws of gradient flow, of functions of what has a metric."""
+    metrics = metrics or {}
     if isinstance(family, Sums):
+        name = blocks[family.array].name
+        name = metrics[family.array].code(name, False) if family.array in metrics else name
+        name = f"({name})" if family.array in metrics else name
         if not family.matrix:
-            return f"[{family.array}.sum()]"
-        return f"{family.array}.reshape({family.rows}, -1).sum(axis=1)"
+            return f"[{name}.sum()]"
+        return f"{name}.reshape({family.rows}, -1).sum(axis=1)"
+    if isinstance(family, Correlations):
+        return _correlations(family, (1, 1))
     if not isinstance(family, Form):
-        return "theta"
+        return "theta" if all(name == block.name for name, block in blocks.items()) else "velocity"
     code = {"diagonal": _squares, "scalar": _total}.get(family.kind, _gram)
-    total = _sum([(part.factor, code(part, blocks[part.array])) for part in family.parts])
+    total = _sum(
+        [
+            (part.factor, code(part, blocks[part.array], metrics.get(part.array)))
+            for part in family.parts
+        ]
+    )
     if family.kind == "full":
         return f"({total})[np.triu_indices({family.units})]"
     if family.within:
         return f"({total})[np.nonzero(np.triu({_mask(family)}))]"
     return f"[{total}]" if family.kind == "scalar" else total
+
+
+def _charges(
+    form: Form, numbers: Sequence[int], blocks: Mapping[str, Block], moved: Mapping[str, Block]
+) -> str:
+    """Return an expression of ``Σ M Nᵀ − N Mᵀ``, the entries above the diagonal."""
+    others = form.parts[::-1] if numbers else form.parts
+    terms = []
+    for number, part, other in zip(numbers or [1] * len(others), form.parts, others, strict=True):
+        own = _view(part, blocks[part.array])
+        velocity = _view(other._replace(skip=False), moved[other.array])
+        code = f"{_rows(own)} @ {_rows(velocity, True)} - {_rows(velocity)} @ {_rows(own, True)}"
+        terms.append((number, code if number == 1 else f"({code})"))
+    mask = f"[np.nonzero(np.triu({_mask(form)}, 1))]" if form.within else ""
+    return f"({_sum(terms)}){mask or f'[np.triu_indices({form.units}, 1)]'}"
+
+
+def _rows(view: _View, transposed: bool = False) -> str:
+    return view.code + ".T" * (view.turned is not transposed)
+
+
+def _correlations(family: Correlations, numbers: Sequence[int]) -> str:
+    """Return an expression of differences of autocorrelations; half of one of half a circle."""
+    codes = [f"{name}.ravel() @ np.roll({name}.ravel(), -lag)" for name in family.names]
+    total = _sum([(numbers[0], codes[0]), (-numbers[1], codes[1])])
+    half = f" / (1 + (2 * lag == {family.length}))"
+    return f"[({total}){half} for lag in range(1, {family.size + 1})]"
 
 
 def _mask(family: Form) -> str:
@@ -190,25 +272,32 @@ def _mask(family: Form) -> str:
     return f"np.equal.outer(*2 * [{labels}])"
 
 
-def _gram(part: Part, array: Block) -> str:
+def _gram(part: Part, array: Block, metric: Metric | None = None) -> str:
     view = _view(part, array)
     if len(array.shape) == 1 and part.width == 1:
         return f"np.outer({array.name}, {array.name})"
     return f"{view.code}.T @ {view.code}" if view.turned else f"{view.code} @ {view.code}.T"
 
 
-def _squares(part: Part, array: Block) -> str:
+def _squares(part: Part, array: Block, metric: Metric | None = None) -> str:
+    if part.linear and len(array.shape) > 1:
+        return _function(f"np.diag({array.name})", metric, False)
     if len(array.shape) == 1 and part.width == 1:
-        return array.name + "**2" * (not part.linear)
+        return _function(array.name, metric, not part.linear)
     view = _view(part, array)
-    power = "" if part.linear else "**2"
-    return f"({view.code}{power}).sum(axis={0 if view.turned else 1})"
+    function = _function(view.code, metric, not part.linear)
+    return f"({function}).sum(axis={0 if view.turned else 1})"
 
 
-def _total(part: Part, array: Block) -> str:
-    if part.linear:
-        return f"{array.name}.sum()"
-    return f"({_view(part, array).code}**2).sum()"
+def _total(part: Part, array: Block, metric: Metric | None = None) -> str:
+    code = array.name if part.linear else _view(part, array).code
+    return f"({_function(code, metric, not part.linear)}).sum()"
+
+
+def _function(code: str, metric: Metric | None, square: bool) -> str:
+    if metric is not None:
+        return metric.code(code, square)
+    return code + "**2" * square
 
 
 def _sum(terms: Sequence[tuple[int, str]]) -> str:
@@ -223,48 +312,141 @@ def _sum(terms: Sequence[tuple[int, str]]) -> str:
 def code_of(known: Known) -> list[str]:
     """Return NumPy expressions of all families."""
     blocks = {block.name: block for block in trained(known)}
-    return [_numpy(family, blocks) for family in known.families]
+    moved = dict(zip(blocks, moving(known), strict=False))
+    return [_numpy(family, blocks, moved) for family in known.families]
 
 
 def sympy_script(known: Known, suffix: str) -> Iterator[str]:
     """Yield the lines of a script that defines a list of matrix expressions."""
     blocks = {block.name: block for block in trained(known)}
-    symbols = dict[str, tuple[int, int]]()
-    laws = [(_symbolic(family, blocks, symbols), _size(family)) for family in known.families]
+    moved = dict(zip(blocks, moving(known), strict=False))
+    symbols, arguments = _Symbols(blocks, moved, {}), known.coordinates.arguments
+    laws = [(_symbolic(family, symbols), _size(family)) for family in known.families]
     yield f"# {title(known)}"
-    for name, (rows, columns) in symbols.items():
+    if arguments:
+        yield f'{", ".join(arguments)}, = symbols("{" ".join(arguments)},")'
+    for name, (rows, columns) in symbols.shapes.items():
         yield f'{name} = MatrixSymbol("{name}", {rows}, {columns})'
     yield f"laws{suffix} = ["
     yield from (f"    {code},  # {size}" for code, size in laws)
     yield "]"
 
 
-def _symbolic(
-    family: Family, blocks: Mapping[str, Block], symbols: dict[str, tuple[int, int]]
-) -> str:
-    if isinstance(family, Sums):
-        symbols[family.array] = (family.rows, family.columns)
-        return f"{family.array}*OneMatrix({family.columns}, 1)"
-    if not isinstance(family, Form):
-        symbols["theta"] = (family.size, 1)
-        return "theta"
-    terms = [(part.factor, _term(family, part, blocks, symbols)) for part in family.parts]
-    if family.within:
-        labels = [k for k, n in enumerate(family.within) for _ in range(n)]
-        mask = f"Matrix({family.units}, {family.units}, lambda i, j: int(b[i] == b[j]))"
+class _Symbols(NamedTuple):
+    """Arrays, those of velocities by the names of what they are that of, and the shapes of the
+    symbols that occur.
+    """
+
+    blocks: Mapping[str, Block]
+    moved: Mapping[str, Block]
+    shapes: dict[str, tuple[int, int]]
+
+    def matrix(self, part: Part, moving: bool = False) -> tuple[str, str]:
+        """Return the matrix of a part with the units as rows, or that of its velocities, and the
+        transposed one.
+        """
+        part = part._replace(skip=part.skip and not moving)
+        view = _view(part, (self.moved if moving else self.blocks)[part.array])
+        self.shapes[part.array if part.skip else view.name] = view.shape
+        both = view.name, f"{view.name}.T"
+        return both[::-1] if view.turned else both
+
+    def sums(self, family: Family, moving: bool, metric: Metric | None = None) -> str:
+        """Return row sums, or all parameters."""
+        if not isinstance(family, Sums):
+            name, shape = "velocity" if moving else "theta", (family.size, 1)
+            self.shapes[name] = shape
+            return name
+        name = (self.moved if moving else self.blocks)[family.array].name
+        self.shapes[name] = (family.rows, family.columns)
+        return f"{_applied(name, metric, False)}*OneMatrix({family.columns}, 1)"
+
+
+def _symbolic(family: Family, symbols: _Symbols) -> str:
+    kept = family if isinstance(family, Kept) else Kept(family, *_named(family))
+    base, metrics = kept.base, dict(kept.metrics)
+    if isinstance(base, Correlations):
+        code = _symbolic_correlations(base, kept.numbers or (1, 1), symbols)
+    elif isinstance(base, Form):
+        code = _symbolic_form(base, kept, metrics, symbols)
+    else:
+        metric = metrics.get(base.array) if isinstance(base, Sums) else None
+        code = symbols.sums(base, kept.moving, metric)
+    if kept.beside:
+        divided = _divided_symbols(kept, code, symbols)
+        return f"{divided} + {kept.beside}*{symbols.sums(base, True)}"
+    return f"{kept.factor.code}*({code})" if kept.factor.code else code
+
+
+def _divided_symbols(kept: Kept, code: str, symbols: _Symbols) -> str:
+    """Return sums, or all parameters, divided by the rates of their arrays."""
+    rates = dict(kept.rates)
+    if not rates:
+        return code
+    if isinstance(kept.base, Sums):
+        return f"({1 / rates[kept.base.array]})*{code}"
+    parts = [
+        f"[({1 / rates.get(name, 1)})*{code}[i, 0] for i in range({block.start}, {block.stop})]"
+        for name, block in symbols.blocks.items()
+    ]
+    return f"Matrix({' + '.join(parts)})"
+
+
+def _named(family: Family) -> tuple[str, str, str, int]:
+    return family.text, family.latex, family.shape, family.size
+
+
+def _symbolic_form(form: Form, kept: Kept, metrics: Mapping[str, Metric], symbols: _Symbols) -> str:
+    if kept.moving:
+        others = form.parts[::-1] if kept.numbers else form.parts
+        numbers = kept.numbers or [1] * len(others)
+        pairs = zip(numbers, form.parts, others, strict=True)
+        terms = [(n, _commutator(part, other, symbols)) for n, part, other in pairs]
+    else:
+        terms = [
+            (part.factor, _term(form, part, metrics.get(part.array), symbols))
+            for part in form.parts
+        ]
+    if form.within:
+        labels = [k for k, n in enumerate(form.within) for _ in range(n)]
+        mask = f"Matrix({form.units}, {form.units}, lambda i, j: int(b[i] == b[j]))"
         return f"HadamardProduct({_sum(terms)}, (lambda b: {mask})({labels}))"
-    return f"Trace({_sum(terms)})" if family.kind == "scalar" else _sum(terms)
+    return f"Trace({_sum(terms)})" if form.kind == "scalar" else _sum(terms)
 
 
-def _term(
-    family: Form, part: Part, blocks: Mapping[str, Block], symbols: dict[str, tuple[int, int]]
-) -> str:
+def _commutator(part: Part, other: Part, symbols: _Symbols) -> str:
+    rows, columns = symbols.matrix(part)
+    moving_rows, moving_columns = symbols.matrix(other, True)
+    return f"({rows}*{moving_columns} - {moving_rows}*{columns})"
+
+
+def _symbolic_correlations(family: Correlations, numbers: Sequence[int], symbols: _Symbols) -> str:
+    codes = []
+    for name in family.names:
+        symbols.shapes[name] = (1, family.length)
+        codes.append(f"{name}[0, t]*{name}[0, (t + lag) % {family.length}]")
+    total = _sum([(numbers[0], codes[0]), (-numbers[1], codes[1])])
+    places = f"range({family.length} if 2*lag != {family.length} else lag)"
+    return f"Matrix([sum({total} for t in {places}) for lag in range(1, {family.size + 1})])"
+
+
+def _term(form: Form, part: Part, metric: Metric | None, symbols: _Symbols) -> str:
     """Return the matrix that a part adds, on a diagonal the column of its rows' squares."""
-    view = _view(part, blocks[part.array])
-    symbols[part.array if part.skip else view.name] = view.shape
-    rows = f"{view.name}.T" if view.turned else view.name
+    if part.linear and len(symbols.blocks[part.array].shape) > 1:
+        name = part.array
+        symbols.shapes[name] = (form.units, form.units)
+        return f"{_applied(f'DiagonalOf({name})', metric, False)}"
+    rows, columns = symbols.matrix(part)
     if part.linear:
-        return rows
-    if family.kind == "diagonal":
+        return _applied(rows, metric, False)
+    if metric is not None:
+        return f"{_applied(rows, metric, True)}*OneMatrix({part.width}, 1)"
+    if form.kind == "diagonal":
         return f"HadamardProduct({rows}, {rows})*OneMatrix({part.width}, 1)"
-    return f"{rows}*{view.name}" if view.turned else f"{rows}*{rows}.T"
+    return f"{rows}*{columns}"
+
+
+def _applied(code: str, metric: Metric | None, square: bool) -> str:
+    """Return a matrix, or a function of its entries."""
+    function = "x" if metric is None else metric.code("x", square).replace("arcsinh", "asinh")
+    return code if function == "x" else f"{code}.applyfunc(lambda x: {function})"

@@ -21,12 +21,13 @@ from conslaw_cli.formats.laws import (
     title,
 )
 from conslaw_cli.formats.laws.arrays import Block, blocks, family_code, velocities
-from conslaw_cli.formats.laws.known import code_of, trained
+from conslaw_cli.formats.laws.known import code_of, moving, trained
 from conslaw_cli.formats.laws.known import title as known_title
 from conslaw_cli.formats.words import plural
 from conslaw_cli.laws.formulas import groups
 from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.values import Law, Polynomial
+from conslaw_cli.problems.problem import Problem
 
 _WIDTH = 110
 _PYTORCH = [
@@ -51,8 +52,11 @@ def render_python(results: Sequence[Result | Known]) -> str:
     ]
     searched = [result.search for result in results if isinstance(result, Result)]
     needs = ["from math import sqrt\n"] * any(search.radicals for search in searched)
-    called = sorted(set[str]().union(*map(calls, searched)))
-    imports = ["import numpy as np", *([f"from numpy import {', '.join(called)}"] * bool(called))]
+    called = set[str]().union(*map(calls, searched))
+    if any(isinstance(each, Known) and each.problem.flow != GRADIENT for each in results):
+        called |= {"arcsinh", "exp", "log", "sqrt"}
+    named = f"from numpy import {', '.join(sorted(called))}"
+    imports = ["import numpy as np", *([named] * bool(called))]
     return "\n\n\n".join(["\n".join([*needs, *imports]), *functions]) + "\n"
 
 
@@ -72,14 +76,19 @@ def _function(result: Result, suffix: str) -> Iterator[str]:
 
 def _known(known: Known, suffix: str) -> Iterator[str]:
     """Yield the lines of a function that returns the known laws of a large network."""
-    every, own = trained(known), known.count.own
+    every, own, moved = trained(known), known.count.own, moving(known)
+    coordinates, size = known.coordinates, known.problem.parameters
     lines = [
-        f"Return the {plural(known.listed, 'known law')}, which training by gradient flow keeps.",
-        *_order(every, known.problem.parameters, own),
+        f"Return the {plural(known.listed, 'known law')}, which training by"
+        f" {_flow(known.problem)} keeps.",
+        *_order(every, size, own),
+        *_arguments(coordinates, every, moved),
     ]
-    yield f"def laws{suffix}(theta):"
+    given = ["theta", *(["velocity"] if moved else []), *coordinates.arguments]
+    yield f"def laws{suffix}({', '.join(given)}):"
     yield from _indented(f'"""{_quoted(known_title(known))}.\n\n{_text(lines, every, own)}\n"""')
     yield from _cut(every)
+    yield from _moving(moved, 0)
     yield from _returned([f"{code}," for code in code_of(known)])
 
 
@@ -124,13 +133,17 @@ def _help(result: Result, arrays: Sequence[Block]) -> str:
     size, number = len(search.parameters), len(search.generators) + len(result.quotients)
     lines = [
         f"Return {number} functionally independent quantities that training"
-        f" by {_flow(result)} keeps."
+        f" by {_flow(search.problem)} keeps."
     ]
     if arrays[0].name == "theta":
         lines.append(f"theta: {size} numbers, the variables {', '.join(result.search.parameters)}.")
     else:
         lines += _order(arrays, size, own)
-    return _text([*lines, *_arguments(search.coordinates, arrays)], arrays, own)
+    return _text(
+        [*lines, *_arguments(search.coordinates, arrays, velocities(search.coordinates))],
+        arrays,
+        own,
+    )
 
 
 def _order(arrays: Sequence[Block], size: int, own: bool) -> list[str]:
@@ -149,15 +162,15 @@ def _text(lines: Sequence[str], arrays: Sequence[Block], own: bool) -> str:
     return "\n".join([*text, *(_PYTORCH if layered else [])])
 
 
-def _flow(result: Result) -> str:
-    problem = result.search.problem
+def _flow(problem: Problem) -> str:
     return "gradient flow" if problem.flow == GRADIENT else problem.flow.title
 
 
-def _arguments(coordinates: Coordinates, arrays: Sequence[Block]) -> list[str]:
+def _arguments(
+    coordinates: Coordinates, arrays: Sequence[Block], moving: Sequence[Block]
+) -> list[str]:
     """Return what the arguments besides theta are."""
     names = {"t": "t: time.", "lam": "lam: the rate of decay.", "tau": "tau: the friction."}
-    moving = velocities(coordinates)
     pairs = ", ".join(f"{v.name} of {x.name}" for v, x in zip(moving, arrays, strict=False))
     lines = [f"velocity: as many numbers, each a {coordinates.motion}: {pairs}."] if moving else []
     return [*lines, *(names.get(name, f"{name}: a constant.") for name in coordinates.arguments)]

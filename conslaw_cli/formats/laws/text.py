@@ -5,9 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
+from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.formats.laws import Known, Result, abelian_text, degrees, origin, title
-from conslaw_cli.formats.laws.known import named_elsewhere, text_lines, trained, undecided
+from conslaw_cli.formats.laws.known import moving, named_elsewhere, text_lines, trained, undecided
 from conslaw_cli.formats.words import label, probability
 from conslaw_cli.laws.formulas import groups, terms
 from conslaw_cli.laws.plan import MAX_DEGREE
@@ -102,7 +103,7 @@ def _figures(result: Result) -> Iterator[str]:
     elif result.not_polynomial and result.rational is None:
         yield _next_step(search)
     elif result.not_polynomial:
-        yield f"rational laws: {len(result.quotients)} of the {result.not_polynomial} others"
+        yield _explained(result)
     gradient = search.problem.flow == GRADIENT
     if gradient and is_monomial(search.problem) and not search.homogeneous and search.degree >= 2:
         yield "complete: φ is a monomial map, so all laws are functions of those of degree up to 2"
@@ -110,14 +111,22 @@ def _figures(result: Result) -> Iterator[str]:
         yield "known laws, not searched, as they need not be polynomials:"
         families = search.listed.families
         yield from (f"  {family.text} = const   ({family.shape})" for family in families)
-    if search.error_bound == 1:
+    if search.error_bound == 1 and result.not_polynomial:
         yield f"laws may be missing: {search.problem.doubt}"
-    elif search.error_bound:
+    elif 0 < search.error_bound < 1:
         chance = probability(search.error_bound)
         yield (
             "the numbers of polynomial laws rest on random trials: one is wrong with a probability"
             f" {chance}"
         )
+
+
+def _explained(result: Result) -> str:
+    found, others = len(result.quotients), result.not_polynomial or 0
+    text = f"rational laws: {found} of the {others} others"
+    if result.rational is None or found == others:
+        return text
+    return f"{text}; quotients were looked for up to degree {result.rational.degree}"
 
 
 def _comparison(result: Result) -> str:
@@ -159,7 +168,8 @@ def _conventions(result: Result) -> Iterator[str]:
     if not result.search.generators:
         return
     yield from _of_layers(names)
-    yield from _conventions_of_flow(result.search)
+    coordinates = result.search.coordinates
+    yield from _conventions_of_flow(result.search.parameters, coordinates.velocities, coordinates)
     yield from _of_kernels(names)
     if result.theory and any(law.new for law in result.others):
         yield "new: independent of the known laws."
@@ -171,6 +181,8 @@ def _of_arrays(known: Known) -> Iterator[str]:
         return
     names = [array.entry(0) for array in trained(known)]
     yield from _of_layers(names)
+    moved = [array.entry(0) for array in moving(known)]
+    yield from _conventions_of_flow(names, moved, known.coordinates)
     yield from _of_kernels(names)
 
 
@@ -190,15 +202,16 @@ def _of_kernels(names: Sequence[str]) -> Iterator[str]:
         yield "Kernels: U1[i,t,j] leads from channel i at position t of the kernel to channel j."
 
 
-def _conventions_of_flow(search: LawSearch) -> Iterator[str]:
-    names = search.coordinates.velocities
-    if names:
-        moving, still = (each[0].partition("[")[0] for each in (names, search.parameters))
-        bias = ", c1 that of b1" * any(name.startswith("c1[") for name in names)
-        yield f"{moving} is the {search.coordinates.motion} of {still}{bias}."
-    if search.coordinates.arguments:
+def _conventions_of_flow(
+    parameters: Sequence[str], velocities: Sequence[str], coordinates: Coordinates
+) -> Iterator[str]:
+    if velocities:
+        moved, still = (each[0].partition("[")[0] for each in (velocities, parameters))
+        bias = ", c1 that of b1" * any(name.startswith("c1[") for name in velocities)
+        yield f"{moved} is the {coordinates.motion} of {still}{bias}."
+    if coordinates.arguments:
         symbols = {"t": "t is time", "lam": "λ the rate of decay", "tau": "τ the friction"}
-        meaning = (symbols.get(name, f"{name} a constant") for name in search.coordinates.arguments)
+        meaning = (symbols.get(name, f"{name} a constant") for name in coordinates.arguments)
         yield ", ".join(meaning) + "."
 
 

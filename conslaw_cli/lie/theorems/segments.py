@@ -40,8 +40,6 @@ def segments(problem: Problem, evidence: Evidence) -> Proof | None:
         return None
     total = 1 - len(pieces)
     for one, piece in zip(scalar, pieces, strict=True):
-        # Every piece draws a point, one that is a single function as well: rows of earlier
-        # versions are reproduced bit by bit.
         total += _dimension(piece, evidence.sampler, one)
     shown = (
         f"{sum(scalar)} of the {len(pieces)} pieces between layers of width 1 are scalar"
@@ -54,6 +52,10 @@ def segments(problem: Problem, evidence: Evidence) -> Proof | None:
 
 def _dimension(piece: Chain, sampler: Sampler, one: bool) -> int:
     """Bound dim Lie of a piece, which is ``one`` function or not."""
+    if one:
+        # It draws a point as well: rows of earlier versions are reproduced bit by bit.
+        sampler.field.random(sampler.rng, (1, piece.parameters, 1))
+        return 1
     network = chains.network(piece)
     fresh = Sampler.at_random_point(network.fields(), sampler.field, sampler.rng)
-    return 1 if one else network.parameters - law_rank(network.laws(), fresh)
+    return network.parameters - law_rank(network.laws(), fresh)

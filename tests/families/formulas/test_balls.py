@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conslaw_cli import CustomFields, CustomMap, count_laws
+from conslaw_cli import CustomFields, CustomMap, Momentum, Problem, SpecError, count_laws
 from conslaw_cli.families.formulas.balls import ranks
 
 MAPS = [
@@ -29,6 +29,33 @@ def test_a_real_point_and_residues_agree(text: str) -> None:
     row = count_laws(phi)
     assert row.trace is not None
     assert ranks(phi.algebraic(), phi.parameters) == row.trace.dimensions
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("v*sqrt(u**2 + 2*u*w + w**2) + q*u, q*w", "v*(u + w) + q*u, q*w"),
+        ("v*sqrt(u**2 + 2*u*w + w**2), q*(u + w)", "v*(u + w), q*(u + w)"),
+        ("(a**3 + 3*a**2*b + 3*a*b**2 + b**3)**(1/3)*c, b*d", "(a + b)*c, b*d"),
+        (
+            "sqrt(x)*u + sqrt(y)*v, sqrt(x + y + 2*sqrt(x*y))*w",
+            "sqrt(x)*u + sqrt(y)*v, (sqrt(x) + sqrt(y))*w",
+        ),
+        ("u*log(x**2 - y**2), u*log(x - y), u*log(x + y)", "u*log(x - y), u*log(x + y)"),
+        ("x*sqrt(1 + 2*exp(u) + exp(2*u)), y*exp(u)", "x*(1 + exp(u)), y*exp(u)"),
+    ],
+)
+def test_dependent_ones_count_as_what_they_are(text: str, plain: str) -> None:
+    """Written without the roots or logarithms that hang together."""
+    phi = CustomMap.from_text(text)
+    assert phi.doubt is not None
+    assert count_laws(phi).laws == count_laws(CustomMap.from_text(plain)).laws
+
+
+def test_other_flows_say_that_they_are_not_counted_so() -> None:
+    phi = CustomMap.from_text("v*sqrt(u**2 + 2*u*w + w**2)")
+    with pytest.raises(SpecError, match="are counted under gradient flow only"):
+        count_laws(Problem(phi, Momentum()))
 
 
 def test_fields_agree_as_well() -> None:

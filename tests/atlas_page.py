@@ -38,8 +38,9 @@ rows agree, {contrary:,} contradict it, the others are bounded.
 
 Theorems are stated and proved in [docs/any-width.md](../docs/any-width.md) and
 [docs/theory.md](../docs/theory.md). Counted by conslaw {version} in {seconds:,.0f} seconds of all
-rows together. The rows are not kept here: `conslaw sweep configs/atlas.yaml --summary` makes them,
-and `python -m tests.atlas_page results/atlas.jsonl` this page of them.
+rows together, on two cores that others used as well. The rows are not kept here:
+`conslaw sweep configs/atlas.yaml --summary` makes them, and
+`python -m tests.atlas_page results/atlas.jsonl` this page of them.
 """
 
 

@@ -129,7 +129,7 @@ def test_a_hangup_that_is_ignored_stays_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["click.core", "conslaw_cli.cli.sweep", "conslaw_cli.cli.streams"]
+    "module", ["click.core", "conslaw_cli.cli.options", "conslaw_cli.cli.streams"]
 )
 def test_an_interrupt_while_modules_are_loaded_is_no_traceback(module: str, tmp_path: Path) -> None:
     """The first 0.1 s of every command."""

@@ -16,6 +16,8 @@ ROWS = ROOT / "results/published/any-width.jsonl"
 HEAD = """\
 # Networks as wide as people train them
 
+![The numbers of laws](any-width.svg)
+
 How many conservation laws has gradient flow on a network with 10^5 to 10^12 parameters? Brackets
 at a generic point need memory of the order of D^2, so these are counted by theorems, which
 [docs/any-width.md](../docs/any-width.md) states and proves, from sizes and ranks of small networks:

@@ -24,6 +24,8 @@ EXCEPTIONS = ROOT / "results/published/atlas.exceptions.jsonl"
 HEAD = """\
 # An atlas of networks of any width
 
+![The numbers of laws](atlas.svg)
+
 {total:,} networks: dense chains of linear layers, of ReLU layers, and of both, without and with
 biases, under squared error and cross-entropy, drawn at random or enumerated, and residual networks;
 under gradient flow, weight decay and momentum ([configs/atlas.yaml](../configs/atlas.yaml)).
@@ -38,7 +40,7 @@ rows agree, {contrary:,} contradict it, the others are bounded.
 
 Theorems are stated and proved in [docs/any-width.md](../docs/any-width.md) and
 [docs/theory.md](../docs/theory.md). Counted by conslaw {version} in {seconds:,.0f} seconds of all
-rows together, on two cores that others used as well. The rows are not kept here:
+rows together, on two cores. The rows are not kept here:
 `conslaw sweep configs/atlas.yaml --summary` makes them, and
 `python -m tests.atlas_page results/atlas.jsonl` this page of them.
 """

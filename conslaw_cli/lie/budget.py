@@ -122,10 +122,14 @@ def engine_fits(problem: Problem, memory: int | None) -> bool:
 
 
 def excess(problem: Problem, memory: int | None) -> str | None:
-    """Say what the engine would need, if that is more than the budget; None if it fits."""
+    """Say what the engine would need, if that is more than the budget, whatever machine it is of;
+    None if it fits.
+    """
     needed = needed_memory(problem)
-    budget = budget_of(memory, needed)
-    return _exceeds(f"{problem.parameters} parameters", needed, budget) if needed > budget else None
+    if needed <= budget_of(memory, needed):
+        return None
+    what = f"{problem.parameters} parameters need about {_bytes(needed)}"
+    return f"{what}, more than the memory budget"
 
 
 def budget_of(memory: int | None, needed: int) -> int:
@@ -138,11 +142,8 @@ def budget_of(memory: int | None, needed: int) -> int:
 def check_budget(what: str, needed: int, budget: int, advice: str = "") -> None:
     """Raise MemoryBudgetError if ``needed`` bytes exceed the budget."""
     if needed > budget:
-        raise MemoryBudgetError(_exceeds(what, needed, budget) + (f"; {advice}" if advice else ""))
-
-
-def _exceeds(what: str, needed: int, budget: int) -> str:
-    return f"{what} need about {_bytes(needed)}, the memory budget is {_bytes(budget)}"
+        given = f"{what} need about {_bytes(needed)}, the memory budget is {_bytes(budget)}"
+        raise MemoryBudgetError(given + (f"; {advice}" if advice else ""))
 
 
 def _bytes(size: int) -> str:

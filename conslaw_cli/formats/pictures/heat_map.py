@@ -20,6 +20,8 @@ BINS = 24
 """Values of a key that a picture tells apart: more are put together, in intervals."""
 _ENDS = {"input", "output", "narrowest hidden layer"}
 """Keys that say least of the number of laws: taken where the others leave no two that vary."""
+_MOST = 0.9
+"""The share of all rows that have a key which is shown."""
 _LABELLED = 16
 """Cells in a row up to which each has its number written in it."""
 
@@ -119,7 +121,7 @@ class Picture:
         self._axes, self._expected = _chosen(problems), expected
         self._cells: dict[Place, _Cell] = {}
         self._laws = Counter[int]()
-        self._unproved = 0
+        self._unproved = self._left_out = 0
 
     def add(self, row: LawCount) -> None:
         """Take up a row."""
@@ -129,6 +131,9 @@ class Picture:
                 self._laws[row.laws] += 1
             return
         found = dict(keys(row.architecture, row.flow))
+        if any(axis.key not in found for axis in self._axes):
+            self._left_out += 1
+            return
         across, up = (axis.place(found[axis.key]) for axis in self._axes)
         self._cells.setdefault((across, up), _Cell()).add(row, self._expected.get(row.name))
 
@@ -136,6 +141,9 @@ class Picture:
         """Return the picture as a file of that name."""
         if self._axes is None:
             return _histogram(title, self._laws, self._unproved, path)
+        if self._left_out:
+            names = " or ".join(axis.key for axis in self._axes)
+            title += f" ({self._left_out:,} without {names} left out)"
         return _heat_map(title, *self._axes, self._cells, path)
 
 
@@ -144,21 +152,23 @@ def _chosen(problems: Sequence[Problem]) -> tuple[Axis, Axis] | None:
     other; of equal pairs the first.
     """
     values: dict[str, dict[Value, None]] = {}
-    common: set[str] | None = None
+    having = Counter[str]()
     for problem in problems:
         found = _keys(problem)
-        common = set(found) if common is None else common & found.keys()
+        having.update(found.keys())
         for key, value in found.items():
             values.setdefault(key, {})[value] = None
-    axes = [Axis.of(key, each) for key, each in values.items() if common and key in common and each]
+    most = [key for key in values if having[key] >= _MOST * len(problems)]
+    axes = [Axis.of(key, values[key]) for key in most]
     axes = [axis for axis in axes if 1 < len(axis.labels) <= BINS]
     pairs = list(combinations(axes, 2))
     hit: dict[tuple[str, str], set[Place]] = {(a.key, b.key): set() for a, b in pairs}
     for problem in problems:
         found = _keys(problem)
-        place = {axis.key: axis.place(found[axis.key]) for axis in axes}
+        place = {axis.key: axis.place(found[axis.key]) for axis in axes if axis.key in found}
         for a, b in hit:
-            hit[a, b].add((place[a], place[b]))
+            if a in place and b in place:
+                hit[a, b].add((place[a], place[b]))
     found_at = {pair: len(places) for pair, places in hit.items()}
     named = {(a.key, b.key): (a, b) for a, b in pairs}
     free = [
@@ -191,6 +201,8 @@ def _heat_map(title: str, across: Axis, up: Axis, cells: Mapping[Place, _Cell], 
             _panel(axes, values, (columns, rows), what + several)
             _ticks(axes, across, up if number == 0 else None)
             _marks(axes, cells)
+        if (marks := axes.get_legend_handles_labels())[0]:
+            figure.legend(*marks, loc="outside lower center", ncols=3)
         return encoded(figure, path)
 
 
@@ -249,8 +261,6 @@ def _marks(axes: Any, cells: Mapping[Place, _Cell]) -> None:
             x, y = zip(*places, strict=True)
             outline = {"facecolors": "none", "edgecolors": color} if marker != "x" else {"c": color}
             axes.scatter(x, y, 60, marker=marker, label=label, **outline)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
 
 
 def _histogram(title: str, laws: Mapping[int, int], unproved: int, path: str) -> bytes:

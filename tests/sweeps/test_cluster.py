@@ -442,7 +442,9 @@ def test_an_interrupt_stops_at_once_and_loses_nothing(tmp_path: Path) -> None:
     assert time.monotonic() < start + 15
     assert running.returncode == 130, err
     kept = len((tmp_path / "rows.jsonl").read_bytes().splitlines())
-    assert f"Interrupted: {kept} of 128 rows are in rows.jsonl" in err
+    # A quick machine may have counted all of them by then, and is closing the cluster.
+    where = f": {kept} of 128 rows are in rows.jsonl" if kept < 128 else "."
+    assert f"Interrupted{where}" in err
     assert "Traceback" not in out + err
     _, alive = psutil.wait_procs(below, timeout=10)
     assert not alive

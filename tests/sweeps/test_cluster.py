@@ -442,9 +442,9 @@ def test_an_interrupt_stops_at_once_and_loses_nothing(tmp_path: Path) -> None:
     assert time.monotonic() < start + 15
     assert running.returncode == 130, err
     kept = len((tmp_path / "rows.jsonl").read_bytes().splitlines())
-    # A quick machine may have counted all of them by then, and is closing the cluster.
-    where = f": {kept} of 128 rows are in rows.jsonl" if kept < 128 else "."
-    assert f"Interrupted{where}" in err
+    # All may be counted by then, while the cluster is being closed.
+    there = f"Interrupted: {kept} of 128 rows are in rows.jsonl" in err
+    assert there or (kept == 128 and "Interrupted.\n" in err), err
     assert "Traceback" not in out + err
     _, alive = psutil.wait_procs(below, timeout=10)
     assert not alive

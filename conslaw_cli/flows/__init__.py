@@ -195,7 +195,7 @@ class Dynamics(NamedTuple):
 
     copies: of θ in a state: 2 with momenta. clock: whether a time is behind them.
     isometric: whether an orthogonal map of the entries of each array, on all copies alike, maps the
-    field of F to that of F after the inverse map, and the drift to itself.
+    field of F to that of F after the inverse map, and the drift, linear but for time, to itself.
     system: what theorems are stated for, if it is one of these.
     """
 

@@ -7,7 +7,6 @@ from itertools import groupby
 
 from conslaw_cli.flows.coordinates import Factor
 from conslaw_cli.laws.values import LawSearch, Polynomial
-from conslaw_cli.networks.tex import symbol
 
 FACTORS_PER_LINE = 8
 
@@ -85,8 +84,7 @@ def tex_lines(polynomial: Polynomial, search: LawSearch) -> list[str]:
     """Return a polynomial in the names of a search, in TeX, on lines of bearable length."""
     lines, room = [""], FACTORS_PER_LINE
     radicals = [radical.latex for radical in search.radicals]
-    names = [*search.parameters, *search.coordinates.velocities]
-    symbols = [*map(symbol, names), *(tex for tex in search.coordinates.extra_latex)]
+    symbols = search.coordinates.latex
     for c, factors, monomial in terms(polynomial, radicals, r" \, "):
         size = len(factors) + len(set(monomial))
         if room < size:

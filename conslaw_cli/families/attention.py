@@ -18,8 +18,8 @@ from typing import Any
 
 from conslaw_cli import checks
 from conslaw_cli.families.mlp import MLP
-from conslaw_cli.networks.graph import Graph, Input
-from conslaw_cli.networks.operation import Node
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.operation import Input, Node
 from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
 from conslaw_cli.networks.wired import Wired
 from conslaw_cli.problems.losses import Free

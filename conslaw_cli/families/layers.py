@@ -22,8 +22,8 @@ from conslaw_cli.errors import LayerError, SpecError
 from conslaw_cli.families.mlp import LOSSES, Loss
 from conslaw_cli.networks.chains import scope
 from conslaw_cli.networks.gradients import GradientFields
-from conslaw_cli.networks.graph import Graph, Input
-from conslaw_cli.networks.operation import Node, Operation, Shape, ShapeError, show
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.operation import Input, Node, Operation, Shape, ShapeError, show
 from conslaw_cli.networks.operations.convolution import MAX_UNITS
 from conslaw_cli.networks.operations.dense import MAX_WIDTH
 from conslaw_cli.networks.operations.elementwise import ACTIVATIONS

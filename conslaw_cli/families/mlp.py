@@ -38,8 +38,8 @@ from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.chains import Chain, scope, scope_of_chain
 from conslaw_cli.networks.gradients import GradientFields
-from conslaw_cli.networks.graph import Graph, Input
-from conslaw_cli.networks.operation import Node
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.operation import Input, Node
 from conslaw_cli.networks.operations import elementwise
 from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
 from conslaw_cli.networks.operations.elementwise import ACTIVATIONS, LINEAR

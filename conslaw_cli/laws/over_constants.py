@@ -23,7 +23,8 @@ from conslaw_cli.algebra.expansion import Polynomial as Expanded
 from conslaw_cli.algebra.field import PrimeField, random_prime
 from conslaw_cli.algebra.kernel import rank_and_kernel
 from conslaw_cli.errors import SpecError
-from conslaw_cli.laws.values import Law, LawSearch, Polynomial, listed
+from conslaw_cli.laws.search import LawSearch
+from conslaw_cli.laws.values import Law, Polynomial, listed
 from conslaw_cli.networks.wiring import Array
 from conslaw_cli.problems.problem import Problem
 

@@ -56,8 +56,9 @@ from conslaw_cli.laws.monomials import (
     scattered,
 )
 from conslaw_cli.laws.plan import MAX_FIELD, Plan, check_degree
+from conslaw_cli.laws.search import LawSearch
 from conslaw_cli.laws.totals import totals
-from conslaw_cli.laws.values import Law, LawSearch, Polynomial
+from conslaw_cli.laws.values import Law, Polynomial
 from conslaw_cli.lie.trials import SURE
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.problems.problem import Architecture, Problem

@@ -16,7 +16,8 @@ from conslaw_cli.formats.words import has_theory, label, plural
 from conslaw_cli.laws.abelian import AbelianLaws, Reading, abelian_laws
 from conslaw_cli.laws.formulas import groups, terms
 from conslaw_cli.laws.rational import Quotient, Rational
-from conslaw_cli.laws.values import Law, LawSearch, Polynomial
+from conslaw_cli.laws.search import LawSearch
+from conslaw_cli.laws.values import Law, Polynomial
 from conslaw_cli.networks.known_laws import Family
 from conslaw_cli.problems.problem import Problem
 from conslaw_cli.problems.records import LawCount
@@ -225,7 +226,7 @@ def law_code(
 ) -> str:
     """Return a law as Python code, which may call ``exp``."""
     parts = []
-    for factor, own in groups(polynomial, search):
+    for factor, own in groups(polynomial, search.coordinates):
         code = expression(own, names, radicals)
         parts.append(f"{factor.code}*({code})" if factor.code else code)
     return " + ".join(parts)

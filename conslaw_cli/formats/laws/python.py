@@ -175,7 +175,7 @@ def _family(family: Members, result: Result, arrays: Sequence[Array]) -> str:
     _, moving = _arrays(result.search.coordinates)
     code = family_code(result.search.listed, family, arrays, moving)
     if code is not None:
-        ((factor, _),) = groups(_first(family, result), result.search)
+        ((factor, _),) = groups(_first(family, result), result.search.coordinates)
         return _wrapped(f"{factor.code} * ({code})," if factor.code else f"{code},")
     return _scalars(
         [law for law in result.search.generators if law.index in family.generators], result, arrays

@@ -13,7 +13,8 @@ from conslaw_cli.formats.words import label, probability
 from conslaw_cli.laws.formulas import groups, terms
 from conslaw_cli.laws.plan import MAX_DEGREE
 from conslaw_cli.laws.rational import Quotient
-from conslaw_cli.laws.values import Law, LawSearch, Polynomial
+from conslaw_cli.laws.search import LawSearch
+from conslaw_cli.laws.values import Law, Polynomial
 from conslaw_cli.lie.theorems.paths import is_monomial
 
 _OTHERS = {
@@ -197,7 +198,7 @@ def _of_flow(coordinates: Coordinates) -> Iterator[str]:
 def formula(polynomial: Polynomial, search: LawSearch) -> str:
     """Return a law in the names of the parameters, of velocities and of time."""
     parts = []
-    for factor, own in groups(polynomial, search):
+    for factor, own in groups(polynomial, search.coordinates):
         text = _polynomial(own, search)
         parts.append(f"{factor.text}({text})" if factor.text else text)
     return " + ".join(parts)

@@ -14,6 +14,7 @@ import numpy as np
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Family, Laws
+from conslaw_cli.networks.wiring import Array as Parameters
 
 if TYPE_CHECKING:
     from conslaw_cli.algebra.series import Series
@@ -145,7 +146,7 @@ class Model(Protocol):
 
     @property
     def graph(self) -> Graph | None:
-        """The network, whose arrays are its own; None for a φ given by formulas."""
+        """The network; None for a φ given by formulas."""
         ...
 
     def fields(self) -> VectorFields:
@@ -156,8 +157,8 @@ class Model(Protocol):
         """Return the known laws of gradient flow."""
         ...
 
-    def parameter_names(self) -> Sequence[str]:
-        """Return the names of the parameters, in the order of θ."""
+    def parameter_arrays(self) -> Sequence[Parameters]:
+        """Return the arrays that θ consists of, in its order; a number has no index."""
         ...
 
 

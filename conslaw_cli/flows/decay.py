@@ -21,6 +21,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -140,9 +141,9 @@ class Decay:
 
     def coordinates(self, model: Model) -> Coordinates:
         """Return q and t."""
-        names = tuple(model.parameter_names())
-        decays = tuple(self._decays(model, len(names)).tolist())
-        return Shrinking(names, (), (("t", "t", "t"),), ("t", "lam"), decays=decays)
+        arrays = tuple(model.parameter_arrays())
+        decays = frozenset(array.name for array in arrays if self._decaying(array.name))
+        return Shrinking(arrays, (), (("t", "t", "t"),), ("t", "lam"), decays=decays)
 
     def _decays(self, model: Model, size: int) -> NDArray[np.bool_]:
         if self.only is None:
@@ -154,16 +155,20 @@ class Decay:
         return decays
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shrinking(Coordinates):
-    """``q = e^{λ P t} θ``, and t. decays: which of them do."""
+    """``q = e^{λ P t} θ``, and t. decays: the names of the arrays that do."""
 
-    decays: tuple[bool, ...] = ()
+    decays: frozenset[str] = frozenset()
+
+    @cached_property
+    def _entries(self) -> list[bool]:
+        return [array.name in self.decays for array in self.arrays for _ in range(array.size)]
 
     def written(self, terms: Sequence[Term]) -> list[tuple[Factor, list[Term]]]:
         """Return the terms with ``e^{kλt}``, k their degree in what decays."""
-        size = len(self.decays)
-        weights = [sum(0 <= e < size and self.decays[e] for e in m) for _, m in terms]
+        decays = self._entries
+        weights = [sum(0 <= e < len(decays) and decays[e] for e in m) for _, m in terms]
         factors = [grown(_RATE, weight) for weight in weights]
         return grouped(list(zip(factors, terms, strict=True)))
 

@@ -65,7 +65,7 @@ class Gradient:
         """Return θ."""
         from conslaw_cli.flows.coordinates import Coordinates  # counts do without
 
-        return Coordinates(tuple(model.parameter_names()))
+        return Coordinates(tuple(model.parameter_arrays()))
 
 
 GRADIENT = Gradient()

@@ -157,7 +157,7 @@ class Mirror:
                 " contain √(θ² + β²), and those that are looked for are polynomials in θ;"
                 " conslaw count counts them all, and how many of them are known"
             )
-        return Coordinates(tuple(model.parameter_names()))
+        return Coordinates(tuple(model.parameter_arrays()))
 
     def scales(self, model: Model) -> Mapping[str, Scale]:
         """Return the metric and the rate of every array of a model."""

@@ -180,14 +180,12 @@ class Momentum:
         """Return θ, p and s."""
         if isinstance(self.metric, Mirror):
             self.metric.coordinates(model)
-        names = tuple(model.parameter_names())
-        extra, arguments = self.friction.clock
+        arrays, (extra, arguments) = Arrays.of(model), self.friction.clock
         dual = "velocity of the dual variable" if self.metric is not None else "velocity"
-        velocities = Arrays.of(model).velocities(names)
-        return Moving(names, velocities, (extra,), arguments, dual, self.friction)
+        return Moving(arrays.every, arrays.velocities, (extra,), arguments, dual, self.friction)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Moving(Coordinates):
     """(θ, p, s) in θ, velocities and time."""
 

@@ -36,6 +36,7 @@ from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.networks.operation import Index
 from conslaw_cli.networks.units import Sizes, Units
+from conslaw_cli.networks.wiring import Array as Parameters
 from conslaw_cli.problems.problem import Problem
 
 Strand = Sizes
@@ -89,9 +90,9 @@ class Network:
         """Return the laws that the wiring gives."""
         return self.fields().known_laws()
 
-    def parameter_names(self) -> Sequence[str]:
-        """Return the names of all parameters."""
-        return self.graph.parameter_names()
+    def parameter_arrays(self) -> Sequence[Parameters]:
+        """Return the arrays that move."""
+        return self.graph.trained
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.flows.metrics import Hypentropy, Metric
 from conslaw_cli.flows.mirror import Mirror, Shorthand
 from conslaw_cli.lie.rows import bounded
-from conslaw_cli.lie.theorems import THEOREMS, Evidence, Needs
+from conslaw_cli.lie.theorems import THEOREMS, Evidence, Needs, Proof
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.operation import Operation
 
@@ -130,6 +130,11 @@ def mirror(draw: Random, network: Any) -> Mirror:
     return Mirror(tuple((name, draw.choice(metrics)) for name in names), tuple(rates.items()))
 
 
+def rated(draw: Random, network: Any) -> Mirror:
+    """Rates of arrays alone."""
+    return Mirror((), mirror(draw, network).rates)
+
+
 FLOWS = (
     *3 * (lambda draw, network: GRADIENT,),
     lambda draw, network: Momentum(draw.choice([*Friction])),
@@ -138,6 +143,8 @@ FLOWS = (
     mirror,
     lambda draw, network: Shorthand(draw.choice(["nmf", "icnn"])),
     lambda draw, network: Momentum(metric=mirror(draw, network)),
+    rated,
+    lambda draw, network: Momentum(draw.choice([*Friction]), rated(draw, network)),
 )
 
 
@@ -150,19 +157,19 @@ def problem(seed: int) -> Problem:
     return Problem(architecture, draw.choice(FLOWS)(draw, architecture))
 
 
-def decided(asked: Problem) -> dict[str, int]:
-    """Return what theorems that need no ranks of the whole network say of the number of laws, by
+def decided(asked: Problem) -> dict[str, Proof]:
+    """Return what theorems that need no ranks of the whole network say, where they decide it, by
     their names.
     """
-    evidence, counts = Evidence(count_laws), dict[str, int]()
+    evidence, proofs = Evidence(count_laws), dict[str, Proof]()
     for theorem in THEOREMS:
         proof = (
             theorem(asked, evidence) if theorem.needs in (Needs.STRUCTURE, Needs.NARROW) else None
         )
         if proof is not None and proof.lower and proof.upper:
             assert proof.lower[0].value == proof.upper[0].value
-            counts[theorem.name] = asked.state - proof.lower[0].value
-    return counts
+            proofs[theorem.name] = proof
+    return proofs
 
 
 def check(seed: int) -> list[str]:
@@ -170,8 +177,11 @@ def check(seed: int) -> list[str]:
     says something else than brackets do.
     """
     asked = problem(seed)
-    counts, row = decided(asked), count_laws(asked)
-    assert {*counts.values(), row.laws} == {row.laws}, (seed, str(asked), counts, row)
+    proofs, row = decided(asked), count_laws(asked)
+    for proof in proofs.values():
+        found = asked.state - proof.lower[0].value, proof.independent
+        assert found == (row.laws, row.known_independent), (seed, str(asked), proof, row)
+        assert proof.timeless in (None, row.timeless), (seed, str(asked), proof, row)
     open_ = bounded(asked, "a test")
     least = 0 if open_ is None else open_.laws_at_least or 0
     assert least <= (row.known_independent or 0), (seed, str(asked), open_, row)
@@ -179,7 +189,7 @@ def check(seed: int) -> list[str]:
         assert open_.known_listed == row.known_listed, (seed, str(asked), open_, row)
         assert open_.known_independent in (None, row.known_independent), (seed, str(asked), row)
     kind = "fewer" if least < (row.known_independent or 0) else "all"
-    return [*counts, f"{kind} known laws by sizes" if row.known_listed else "no known laws"]
+    return [*proofs, f"{kind} known laws by sizes" if row.known_listed else "no known laws"]
 
 
 def _dense(draw: Random, units: int) -> list[Operation]:

@@ -8,7 +8,6 @@ from itertools import groupby
 from conslaw_cli.families.formulas.terms import Radical
 from conslaw_cli.flows.coordinates import Coordinates, Factor
 from conslaw_cli.laws.values import Polynomial
-from conslaw_cli.networks.tex import symbol
 
 FACTORS_PER_LINE = 8
 
@@ -90,8 +89,7 @@ def tex_lines(
     """Return a polynomial in coordinates and radicals, in TeX, on lines of bearable length."""
     lines, room = [""], FACTORS_PER_LINE
     roots = [radical.latex for radical in radicals]
-    names = [*coordinates.parameters, *coordinates.velocities]
-    symbols = [*map(symbol, names), *coordinates.extra_latex]
+    symbols = coordinates.latex
     for c, factors, monomial in terms(polynomial, roots, r" \, "):
         size = len(factors) + len(set(monomial))
         if room < size:

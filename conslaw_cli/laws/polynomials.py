@@ -139,7 +139,8 @@ def _over_constants(
     except NotPolynomialError:
         return None
     degrees = [degree] if homogeneous else list(range(1, degree + 1))
-    return over_constants.find(problem, exact, names.listed(constants=True), degrees, seed)
+    constants = [array for array in names.arrays if not array.trainable]
+    return over_constants.find(problem, exact, constants, degrees, seed)
 
 
 def _quiet(what: str, done: float) -> None:

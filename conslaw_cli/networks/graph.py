@@ -34,7 +34,7 @@ from conslaw_cli.networks.operation import Growth, Input, Node, Read, Shape, pos
 from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
 from conslaw_cli.networks.operations.product import Add
 from conslaw_cli.networks.plan import Plan, Planner, Step
-from conslaw_cli.networks.wiring import Array, Junction, Wire, Wiring
+from conslaw_cli.networks.wiring import Array, Junction, Wire, Wiring, labels
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,15 @@ class Graph:
         """
         return self.plan.arrays
 
+    @property
+    def trained(self) -> tuple[Array, ...]:
+        """The arrays that θ consists of, in its order."""
+        return tuple(array for array in self.arrays if array.trainable)
+
     @cached_property
     def dimension(self) -> int:
         """D, the number of trainable parameters."""
-        return sum(array.size for array in self.arrays if array.trainable)
+        return sum(array.size for array in self.trained)
 
     @cached_property
     def constants(self) -> int:
@@ -114,12 +119,7 @@ class Graph:
         """Return the name of every parameter, in the order of θ: ``U1[i,j]`` leads from unit i to
         unit j, ``b1[j]`` is a bias.
         """
-        return [
-            array.label(place)
-            for array in self.arrays
-            if array.trainable
-            for place in np.ndindex(*array.shape)
-        ]
+        return list(labels(self.trained))
 
     def __str__(self) -> str:
         """Return the one text form, which :meth:`parse` reads."""

@@ -341,7 +341,9 @@ class _Turns:
     def __init__(
         self, jobs: list[Job], store: Store, give: Callable[[LawCount, LawCount], object]
     ) -> None:
-        self._jobs, self._store, self._give = jobs, store, give
+        from conslaw_cli.problems.records import OPEN
+
+        self._jobs, self._store, self._give, self._open = jobs, store, give, OPEN
         self._next, self.kept = 0, 0
         self._running: set[RowId] = set()
         self._failed: dict[RowId, LawCount] = {}
@@ -359,14 +361,14 @@ class _Turns:
 
     def arrived(self, job: Job, row: LawCount) -> None:
         """Note that the row of a job is in the store, unless a better one is."""
-        from conslaw_cli.problems.records import OPEN
-
-        self._running.discard(job.id)
-        best = self._store.verdict(job.id)
-        if row.verdict in OPEN and row.verdict != best:
-            self._failed[job.id] = row
-        elif row.verdict == best and len(self._waiting) < WAITING:
-            self._waiting[job.id] = row
+        id_ = job.id
+        self._running.discard(id_)
+        best = self._store.verdict(id_)
+        if row.verdict == best:
+            if len(self._waiting) < WAITING:
+                self._waiting[id_] = row
+        elif row.verdict in self._open:
+            self._failed[id_] = row
         self._go_on()
 
     def skip(self) -> None:

@@ -37,7 +37,15 @@ from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.series import Series
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Asked, Copied, Kind, Model, Transporting, VectorFields
-from conslaw_cli.flows.charges import exchanges, linear, listed, rotating, rotations, standing
+from conslaw_cli.flows.charges import (
+    exchanges,
+    linear,
+    listed,
+    rotating,
+    rotations,
+    standing,
+    turning,
+)
 from conslaw_cli.flows.charts import Chart, Scale
 from conslaw_cli.flows.controlled import Controlled
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
@@ -166,6 +174,12 @@ class Momentum:
                 yield rotations(form, arrays, friction)
                 if all(uses[part.array] == 1 for part in form.parts):
                     yield from exchanges(form, arrays, rates, friction)
+        correlations = (
+            each
+            for each in gradients.graph.correlations
+            if all(scales[name][0].constant for name in each.names)
+        )
+        yield from turning(correlations, arrays, friction)
 
     def _scales(self, model: Model) -> Mapping[str, Scale]:
         metric = self.metric if isinstance(self.metric, Mirror) else Mirror()

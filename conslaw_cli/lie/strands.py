@@ -136,7 +136,7 @@ by itself: fields at block-diagonal states stay in their blocks.
 
 def lifts(problem: Problem) -> bool:
     """Whether the hypotheses of block lifting hold: every operation separates its units (S), and
-    every known law is an entry of matrices M Mᵀ of parameters, M with one row per unit (P).
+    every known law is an entry of matrices M Nᵀ of parameters, with one row per unit (P).
     """
     graph = problem.graph
     if graph is None or graph.frozen or problem.flow.kind not in FLOWS:
@@ -311,8 +311,8 @@ def _skeleton(graph: Graph) -> Graph:
 
 @lru_cache(maxsize=1024)
 def _kinds(graph: Graph, flow: Flow) -> frozenset[str]:
-    """Return the formulas of the known laws: some are laws only where a size is 1, charges under
-    momentum and autocorrelations of kernels (networks/graph.py).
+    """Return the formulas of the known laws: some are laws only where a size is 1, as charges
+    under momentum.
     """
     return frozenset(family.text for family in flow.laws(Network(graph)).families)
 

@@ -28,7 +28,11 @@ from conslaw_cli.formats.laws import NAMES, Known, render
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Form
-from conslaw_cli.networks.operations.convolution import Convolution, Pool
+from conslaw_cli.networks.operations.convolution import (
+    Convolution,
+    Pool,
+    TransposedConvolution,
+)
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import Activation
 from conslaw_cli.networks.operations.reshape import Flat
@@ -146,6 +150,8 @@ def test_every_format_is_made_at_any_width_at_once(name: str) -> None:
 
 
 CIRCLE = Convolution(1, (4,), (1,), "circular")
+PAIRED = Convolution(4, (4,), (1,), "circular", True, groups=2)
+SPREAD = TransposedConvolution(2, (2,), (2,), (0,))
 MOVING: list[Any] = [
     MLP((2, 3, 4, 2), "linear", "all", "cross_entropy"),
     MLP((1, 3, 1), "linear"),
@@ -154,6 +160,9 @@ MOVING: list[Any] = [
     Layers((2, 3), (KERNEL, Convolution(4, (2,), (1,), groups=2), Flat(), Linear(2))),
     Layers((3,), (Branch((Linear(3),)), Linear(2))),
     Layers((1, 4), (CIRCLE, CIRCLE, Flat(), Linear(2))),
+    Layers((2, 4), (PAIRED, Convolution(4, (4,), (1,), "circular", groups=2), RELU)),
+    Layers((1, 2), (SPREAD, Flat(), Linear(2))),
+    Layers((1, 2), (SPREAD, RELU, Flat(), Linear(2))),
 ]
 METRIC = Mirror(
     (("U1", Power(1)), ("U2", Power(3)), ("b1", Power(2))),

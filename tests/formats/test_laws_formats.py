@@ -28,13 +28,14 @@ from conslaw_cli.errors import ContradictionError, SpecError
 from conslaw_cli.families.formulas.custom import CustomMap
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.formats.laws import NAMES, Result, render
-from conslaw_cli.formats.laws.arrays import blocks, family_code
+from conslaw_cli.formats.laws.arrays import family_code
 from conslaw_cli.laws.polynomials import find_laws
 from conslaw_cli.laws.values import Polynomial
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Laws, Named
 from conslaw_cli.networks.tex import symbol
+from conslaw_cli.networks.wiring import Array
 from conslaw_cli.specs import spec
 
 FAMILIES = spec.load(str(Path(__file__).parents[2] / "configs" / "families.yaml")).architectures
@@ -609,7 +610,7 @@ def laws_2(theta):
 def test_families_are_computed_as_matrices(architecture: Any) -> None:
     """No family of known laws is written out entry by entry, but autocorrelations."""
     found = result(architecture)
-    arrays = blocks(found.search.parameters)
+    arrays = found.search.coordinates.arrays
     families = [family for family in found.families if "⋆" not in family.text]
     assert all(family_code(found.search.listed, family, arrays) is not None for family in families)
 
@@ -623,8 +624,8 @@ def test_laws_that_are_no_entries_of_matrices_are_written_out() -> None:
     )
     wrong = replace(laws, coefficient=changed)
     (family,) = found.families
-    assert family_code(laws, family, blocks(found.search.parameters)) is not None
-    assert family_code(wrong, family, blocks(found.search.parameters)) is None
+    assert family_code(laws, family, found.search.coordinates.arrays) is not None
+    assert family_code(wrong, family, found.search.coordinates.arrays) is None
     single = Laws(
         (Named("x", "x", "1 entry", 1),),
         np.array([0]),
@@ -637,7 +638,7 @@ def test_laws_that_are_no_entries_of_matrices_are_written_out() -> None:
         family_code(
             single,
             replace(family, every=range(1), generators=(0,)),
-            blocks(found.search.parameters),
+            found.search.coordinates.arrays,
         )
         is None
     )
@@ -803,13 +804,17 @@ def test_one_variable_is_a_tuple_too() -> None:
         ("é", r"\text{é}"),
         ("é_1", r"\text{é\_}_{1}"),
         ("ο", r"\text{ο}"),
-        ("U1[2,3]", "(U_{1})_{2,3}"),
-        ("b12[3]", "(b_{12})_{3}"),
-        ("U1[1,2,3]", "(U_{1})_{1,2,3}"),
+        ("x_dot", r"\dot{x}"),
     ],
 )
 def test_symbols_in_tex(name: str, expected: str) -> None:
     assert symbol(name) == expected
+
+
+def test_entries_of_arrays_in_tex() -> None:
+    assert Array("U1", (3, 4), slice(0, 12)).latex((1, 2)) == "(U_{1})_{2,3}"
+    assert Array("b12", (3,), slice(0, 3)).latex((2,)) == "(b_{12})_{3}"
+    assert Array("U", (2, 2), slice(0, 4)).latex((None, 0)) == "(U)_{:,1}"
 
 
 @MANY

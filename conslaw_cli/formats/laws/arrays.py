@@ -9,18 +9,16 @@ expression that is returned is the family.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.formats.laws import Members
 from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.networks.wiring import Array
 
 Index = NDArray[np.intp]
 Terms = Counter[tuple[int, int, int]]
@@ -28,108 +26,82 @@ Terms = Counter[tuple[int, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """Consecutive parameters that form an array, row by row."""
+class Matrix:
+    """A matrix M with one row per unit, as NumPy code: that of its transpose, if it is turned.
 
-    name: str
-    start: int
-    shape: tuple[int, ...]
+    vector: the name of the array, where that has one entry per unit.
+    """
+
+    code: str
+    turned: bool = False
+    vector: str | None = None
 
     @property
-    def stop(self) -> int:
-        """The index behind the last parameter."""
-        return self.start + prod(self.shape)
+    def rows(self) -> str:
+        """M."""
+        return self.code + ".T" * self.turned
 
-    def entry(self, offset: int) -> str:
-        """Return the expression of one parameter."""
-        index = np.unravel_index(offset, self.shape)
-        return f"{self.name}[{','.join(str(int(i)) for i in index)}]"
+    @property
+    def columns(self) -> str:
+        """Mᵀ."""
+        return self.code + ".T" * (not self.turned)
 
-    def matrices(self, units: int) -> Iterator[Factor]:
-        """Yield the ways to read the array as a matrix with one row per unit, the plain ones
-        first.
-        """
-        if (self.stop - self.start) % units:
-            return
-        if len(self.shape) == 1:
-            index = np.arange(self.start, self.stop).reshape(units, -1)
-            code = f"{self.name}.reshape({units}, -1)"
-            yield Factor(index, code, f"np.outer({self.name}, {self.name})", f"{self.name}**2")
-            return
-        if len(self.shape) == 2 and self.shape[0] == units:
-            yield self._rows(units, self.name)
-        if len(self.shape) == 2 and self.shape[1] == units:
-            yield self._columns(units, self.name)
-        yield self._rows(units, f"{self.name}.reshape({units}, -1)")
-        yield self._columns(units, f"{self.name}.reshape(-1, {units})")
+    @property
+    def gram(self) -> str:
+        """M Mᵀ."""
+        if self.vector is not None:
+            return f"np.outer({self.vector}, {self.vector})"
+        return f"{self.rows} @ {self.columns}"
 
-    def _rows(self, units: int, code: str) -> Factor:
-        return Factor(
-            np.arange(self.start, self.stop).reshape(units, -1),
-            code,
-            f"{code} @ {code}.T",
-            f"({code}**2).sum(axis=1)",
-        )
-
-    def _columns(self, units: int, code: str) -> Factor:
-        return Factor(
-            np.arange(self.start, self.stop).reshape(-1, units).T,
-            f"{code}.T",
-            f"{code}.T @ {code}",
-            f"({code}**2).sum(axis=0)",
-        )
+    @property
+    def diagonal(self) -> str:
+        """Its diagonal."""
+        if self.vector is not None:
+            return f"{self.vector}**2"
+        return f"({self.code}**2).sum(axis={0 if self.turned else 1})"
 
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """A matrix M of parameter indices, one row per unit; expressions of it, of ``M M^T`` and of the
-    diagonal of that. skip: it is the sum of the identity and the parameters.
-    """
+    """A matrix of parameters by their indices, one row per unit. skip: the identity is added."""
 
     index: Index
-    matrix: str
-    gram: str
-    diagonal: str
+    matrix: Matrix
     skip: bool = False
 
     def beside_identity(self) -> Factor:
         """Return the same of ``I + M``."""
-        code = f"(np.eye({len(self.index)}) + {self.matrix})"
-        gram, diagonal = f"{code} @ {code}.T", f"({code}**2).sum(axis=1)"
-        return Factor(self.index, code, gram, diagonal, True)
+        code = f"(np.eye({len(self.index)}) + {self.matrix.rows})"
+        return Factor(self.index, Matrix(code), True)
 
 
-def blocks(names: Sequence[str]) -> list[Block]:
-    """Return the arrays behind names such as ``U1[2,3]``, which count from 1, row by row; plain
-    names are one vector θ.
-    """
-    if not any("[" in name for name in names):
-        return [Block("theta", 0, (len(names),))]
-    found: list[Block] = []
-    for e, name in enumerate(names):
-        array, index = re.fullmatch(r"(.*)\[(.*)\]", name).groups()  # type: ignore[union-attr]
-        shape = tuple(map(int, index.split(",")))
-        if found and found[-1].name == array:
-            found[-1] = Block(array, found[-1].start, tuple(map(max, found[-1].shape, shape)))
-        else:
-            found.append(Block(array, e, shape))
-    return found
+def vectors(arrays: Sequence[Array], name: str) -> Sequence[Array]:
+    """Return arrays as code has them: numbers alone are one vector of this name."""
+    if not arrays or any(array.shape for array in arrays):
+        return arrays
+    return [Array(name, (len(arrays),), slice(arrays[0].entries.start, arrays[-1].entries.stop))]
 
 
-def velocities(coordinates: Coordinates) -> list[Block]:
-    """Return the arrays of velocities, numbered behind the parameters."""
-    if not coordinates.velocities:
-        return []
-    start = len(coordinates.parameters)
-    plain = not any("[" in name for name in coordinates.velocities)
-    return [
-        Block("velocity" if plain else block.name, start + block.start, block.shape)
-        for block in blocks(coordinates.velocities)
-    ]
+def factors(array: Array, units: int) -> Iterator[Factor]:
+    """Yield the ways to read an array as a matrix with one row per unit, the plain ones first."""
+    name, shape = array.name, array.shape
+    if not shape or array.size % units:
+        return
+    places = np.arange(array.entries.start, array.entries.stop)
+    rows, columns = places.reshape(units, -1), places.reshape(-1, units).T
+    if len(shape) == 1:
+        yield Factor(rows, Matrix(f"{name}.reshape({units}, -1)", vector=name))
+        return
+    if len(shape) == 2 and shape[0] == units:
+        yield Factor(rows, Matrix(name))
+    if len(shape) == 2 and shape[1] == units:
+        yield Factor(columns, Matrix(name, turned=True))
+    yield Factor(rows, Matrix(f"{name}.reshape({units}, -1)"))
+    yield Factor(columns, Matrix(f"{name}.reshape(-1, {units})", turned=True))
 
 
 def family_code(
-    laws: Laws, family: Members, arrays: Sequence[Block], moving: Sequence[Block] = ()
+    laws: Laws, family: Members, arrays: Sequence[Array], moving: Sequence[Array] = ()
 ) -> str | None:
     """Return an expression of a family's generators, a vector; None if they are no entries of
     matrices as above.
@@ -147,9 +119,10 @@ def family_code(
     if [_expanded(found, entry) for entry in entries] != terms:
         return None
     diagonal = all(i == j for i, j in entries)
+    matrices = ((sign, factor.matrix) for sign, factor in found)
     signed = "".join(
-        f" {'+' if sign > 0 else '-'} {factor.diagonal if diagonal else factor.gram}"
-        for sign, factor in found
+        f" {'+' if sign > 0 else '-'} {matrix.diagonal if diagonal else matrix.gram}"
+        for sign, matrix in matrices
     )
     return _selected(signed.removeprefix(" + "), family, entries, diagonal, units)
 
@@ -158,8 +131,8 @@ def _commutators(
     terms: Sequence[Terms],
     family: Members,
     entries: Sequence[tuple[int, ...]],
-    arrays: Sequence[Block],
-    moving: Sequence[Block],
+    arrays: Sequence[Array],
+    moving: Sequence[Array],
 ) -> str | None:
     """Return an expression of the entries i < j of a sum of ``M N^T − N M^T``, M of parameters, N
     of velocities; None if they are none.
@@ -169,9 +142,8 @@ def _commutators(
     found = [pair for pairs in first if (pair := next(pairs, None)) is not None]
     if [_commuted(found, entry) for entry in entries] != terms:
         return None
-    code = " + ".join(
-        f"{x.matrix} @ {_turned(y.matrix)} - {y.matrix} @ {_turned(x.matrix)}" for x, y in found
-    )
+    matrices = ((x.matrix, y.matrix) for x, y in found)
+    code = " + ".join(f"{x.rows} @ {y.columns} - {y.rows} @ {x.columns}" for x, y in matrices)
     chosen = [entries[i - family.every.start] for i in family.generators]
     if len(chosen) == len(entries):
         return f"({code})[np.triu_indices({units}, 1)]"
@@ -179,12 +151,12 @@ def _commutators(
 
 
 def _pairs(
-    term: Terms, entry: tuple[int, ...], x: Block, y: Block, units: int
+    term: Terms, entry: tuple[int, ...], x: Array, y: Array, units: int
 ) -> Iterator[tuple[Factor, Factor]]:
     """Yield ways to read two arrays that a law has products of."""
     i, j = (each - 1 for each in entry)
-    for left in x.matrices(units):
-        for right in y.matrices(units):
+    for left in factors(x, units):
+        for right in factors(y, units):
             rows = left.index[i].tolist(), right.index[j].tolist()
             if len(rows[0]) == len(rows[1]) and all(
                 term[1, e, f] for e, f in zip(*rows, strict=True)
@@ -204,10 +176,6 @@ def _commuted(pairs: Sequence[tuple[Factor, Factor]], entry: tuple[int, ...]) ->
     )
 
 
-def _turned(code: str) -> str:
-    return code.removesuffix(".T") if code.endswith(".T") else f"{code}.T"
-
-
 def _terms(laws: Laws, every: range) -> list[Terms]:
     terms = [Terms() for _ in every]
     inside = np.flatnonzero((laws.law >= every.start) & (laws.law < every.stop))
@@ -220,13 +188,13 @@ def _terms(laws: Laws, every: range) -> list[Terms]:
 
 
 def _factors(
-    terms: Sequence[Terms], entries: Sequence[tuple[int, ...]], units: int, arrays: Sequence[Block]
+    terms: Sequence[Terms], entries: Sequence[tuple[int, ...]], units: int, arrays: Sequence[Array]
 ) -> Iterator[tuple[int, Factor]]:
     """Yield signs and matrices whose squared rows are on the family's diagonal."""
     squares = {i: term for (i, j), term in zip(entries, terms, strict=True) if i == j}
     for sign in (1, -1):
         for array in arrays:
-            for factor in array.matrices(units):
+            for factor in factors(array, units):
                 if all(
                     term[sign, e, e]
                     for i, term in squares.items()
@@ -266,16 +234,18 @@ def _selected(
     return f"({code})[{[i - 1 for i, _ in chosen]}, {[j - 1 for _, j in chosen]}]"
 
 
-def _sums(terms: Sequence[Terms], family: Members, arrays: Sequence[Block]) -> str | None:
+def _sums(terms: Sequence[Terms], family: Members, arrays: Sequence[Array]) -> str | None:
     """Return an expression of laws of degree one: the sums of an array's rows, or all
     parameters.
     """
     chosen = [i - family.every.start for i in family.generators]
-    if terms == [Terms([(1, -1, e)]) for e in range(arrays[-1].stop)] and len(chosen) == len(terms):
+    if terms == [Terms([(1, -1, e)]) for e in range(arrays[-1].entries.stop)] and len(
+        chosen
+    ) == len(terms):
         return "theta"
     for array in arrays:
         units = 1 if len(array.shape) == 1 else array.shape[0]
-        index = np.arange(array.start, array.stop).reshape(units, -1)
+        index = np.arange(array.entries.start, array.entries.stop).reshape(units, -1)
         if terms == [Terms((1, -1, e) for e in row) for row in index.tolist()]:
             if len(array.shape) == 1:
                 return f"[{array.name}.sum()]"

@@ -6,39 +6,23 @@ Nothing here has a place for every parameter or entry of a matrix, so that width
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.metrics import Metric
-from conslaw_cli.flows.names import Arrays
 from conslaw_cli.formats.laws import Known, abelian_json, abelian_text
-from conslaw_cli.formats.laws.arrays import Block
 from conslaw_cli.formats.words import label, plural, reason
 from conslaw_cli.networks.known_laws import Correlations, Family, Form, Part, Sums
+from conslaw_cli.networks.wiring import Array as Block
 from conslaw_cli.problems.records import LawCount
 
 
 def title(known: Known) -> str:
     """Return the name and the number of parameters, in one line."""
     return f"{label(known.problem.name)}: {known.problem.parameters} parameters, known laws"
-
-
-def trained(known: Known) -> list[Block]:
-    """Return the arrays that training moves."""
-    assert known.problem.graph is not None
-    every = known.problem.graph.arrays
-    return [Block(a.name, a.entries.start, a.shape) for a in every if a.trainable]
-
-
-def moving(known: Known) -> list[Block]:
-    """Return the arrays of velocities, if laws are functions of them."""
-    if known.problem.state <= known.problem.parameters + 1:
-        return []
-    arrays = Arrays.of(known.problem.architecture)
-    return [replace(block, name=arrays.velocity(block.name)) for block in trained(known)]
 
 
 # ---- text, TeX, JSON
@@ -309,17 +293,21 @@ def _sum(terms: Sequence[tuple[int, str]]) -> str:
     return text.removeprefix(" + ") if text.startswith(" + ") else text.strip()
 
 
+def _by_name(known: Known) -> tuple[Mapping[str, Block], Mapping[str, Block]]:
+    """Return the arrays, and the velocities of each."""
+    arrays, moving = known.coordinates.arrays, known.coordinates.moving
+    return {a.name: a for a in arrays}, {a.name: v for a, v in zip(arrays, moving, strict=False)}
+
+
 def code_of(known: Known) -> list[str]:
     """Return NumPy expressions of all families."""
-    blocks = {block.name: block for block in trained(known)}
-    moved = dict(zip(blocks, moving(known), strict=False))
+    blocks, moved = _by_name(known)
     return [_numpy(family, blocks, moved) for family in known.families]
 
 
 def sympy_script(known: Known, suffix: str) -> Iterator[str]:
     """Yield the lines of a script that defines a list of matrix expressions."""
-    blocks = {block.name: block for block in trained(known)}
-    moved = dict(zip(blocks, moving(known), strict=False))
+    blocks, moved = _by_name(known)
     symbols, arguments = _Symbols(blocks, moved, {}), known.coordinates.arguments
     laws = [(_symbolic(family, symbols), _size(family)) for family in known.families]
     yield f"# {title(known)}"
@@ -385,9 +373,10 @@ def _divided_symbols(kept: Kept, code: str, symbols: _Symbols) -> str:
         return code
     if isinstance(kept.base, Sums):
         return f"({1 / rates[kept.base.array]})*{code}"
+    spans = {name: (a.entries.start, a.entries.stop) for name, a in symbols.blocks.items()}
     parts = [
-        f"[({1 / rates.get(name, 1)})*{code}[i, 0] for i in range({block.start}, {block.stop})]"
-        for name, block in symbols.blocks.items()
+        f"[({1 / rates.get(name, 1)})*{code}[i, 0] for i in range{span}]"
+        for name, span in spans.items()
     ]
     return f"Matrix({' + '.join(parts)})"
 

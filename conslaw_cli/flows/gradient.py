@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from conslaw_cli.flows import Kind, Model, VectorFields
+from conslaw_cli.flows import Dynamics, Model, System, VectorFields
 from conslaw_cli.networks.known_laws import Family, Laws
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Gradient:
     """Gradient flow: its state is θ, its fields are the gradients themselves."""
 
-    kind: ClassVar[Kind | None] = Kind.GRADIENT
+    dynamics: ClassVar[Dynamics] = Dynamics(isometric=True, system=System.GRADIENT)
     title: ClassVar[str] = "gradient flow"
     statement: ClassVar[str] = (
         "θ' = −∇L(θ). A function h of θ is conserved for every loss and data set iff ⟨∇h, χ⟩ = 0"
@@ -41,10 +41,6 @@ class Gradient:
         """Return the key."""
         return "gradient"
 
-    def state(self, dimension: int) -> int:
-        """The state is θ."""
-        return dimension
-
     def of(self, model: Model) -> Gradient:
         """Return itself."""
         return self
@@ -60,6 +56,10 @@ class Gradient:
     def kept(self, model: Model, families: Sequence[Family]) -> Sequence[Family]:
         """Return all of them."""
         return families
+
+    def timed(self, families: Sequence[Family]) -> int:
+        """None."""
+        return 0
 
     def coordinates(self, model: Model) -> Coordinates:
         """Return θ."""

@@ -263,7 +263,7 @@ class Problem:
     @property
     def state(self) -> int:
         """Dimension of the state space: D under gradient flow."""
-        return self.flow.state(self.architecture.parameters)
+        return self.flow.dynamics.state(self.architecture.parameters)
 
     @property
     def doubt(self) -> str | None:

@@ -95,7 +95,7 @@ def _evaluated(law: Any, architecture: Any, theta: np.ndarray[Any, Any]) -> Any:
     arrays = {a.name: theta[a.entries] for a in architecture.graph.arrays if a.trainable}
     given = {}
     for symbol in law.atoms(sympy.MatrixSymbol):
-        name = re.sub("_(read|written)$", "", symbol.name)
+        name = re.sub("_(read|written|lines)$", "", symbol.name)
         flat = arrays.get(name, theta)
         given[symbol] = sympy.Matrix(flat.reshape(symbol.shape).tolist())
     value = law.subs(given).doit()
@@ -235,7 +235,7 @@ def _at(law: Any, problem: Problem, point: dict[str, Any]) -> Any:
     numbers = {name: value for name, value in point.items() if isinstance(value, float)}
     given: dict[Any, Any] = {sympy.Symbol(name): value for name, value in numbers.items()}
     for symbol in law.atoms(sympy.MatrixSymbol):
-        name = re.sub("_(read|written)$", "", symbol.name)
+        name = re.sub("_(read|written|lines)$", "", symbol.name)
         flat = point.get(name)
         for array in arrays.every:
             if array.name == name:

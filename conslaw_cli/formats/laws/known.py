@@ -434,8 +434,9 @@ class _Symbols(NamedTuple):
         """
         block = (self.moved if moving else self.blocks)[name]
         last = block.shape[-1] if len(block.shape) > 1 else 1
-        self.shapes[block.name] = (prod(block.shape) // last, last)
-        return block.name
+        symbol = block.name if len(block.shape) == 2 else f"{block.name}_lines"
+        self.shapes[symbol] = (prod(block.shape) // last, last)
+        return symbol
 
     def sums(self, family: Family, moving: bool, metric: Metric | None = None) -> str:
         """Return row sums, or all parameters."""

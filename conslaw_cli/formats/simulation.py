@@ -113,7 +113,7 @@ def _steps(simulation: Simulation) -> Iterable[Any]:
 
 def _integrated(simulation: Simulation) -> str:
     """Return how the flow was integrated, and with which constants."""
-    constants = simulation.constants
+    constants = simulation.motion.constants
     known = f", {constants}" if constants else ""
     tolerance = f"tolerance {simulation.training.tolerance:g} a step"
     return f"flow: integrated by DOP853, {tolerance}{known}."

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from conslaw_cli.formats.tally import SHOWN, Tally
-from conslaw_cli.problems.records import GRADIENT, OPEN, LawCount
+from conslaw_cli.problems.records import OPEN, LawCount
 
 NONE = "-"
 
@@ -131,7 +131,7 @@ def fields(rows: Iterable[LawCount], expected: Mapping[str, int]) -> list[Field]
 
 def flowing(rows: Iterable[LawCount]) -> bool:
     """Whether some row is not of gradient flow."""
-    return any(row.flow != GRADIENT for row in rows)
+    return any(row.other_flow for row in rows)
 
 
 def flow_text(row: LawCount) -> str:

@@ -4,7 +4,7 @@ generic points of the whole network: a check to be run at length.
     python tests/any_width.py [NETWORKS] [SEED]
 
 It draws networks that are small enough for brackets, of all families and flows that these theorems
-cover, and stops at the first that differs.
+cover, on all cores, and stops at the first that differs.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from math import gcd
 from pathlib import Path
 from random import Random
 from typing import Any
+
+from joblib import Parallel, delayed
 
 from conslaw_cli import (
     MLP,
@@ -212,5 +214,12 @@ def _loss(draw: Random, dense: bool) -> Any:
 
 if __name__ == "__main__":
     networks, first = (int(text) for text in (*sys.argv[1:], *("2000", "0")[len(sys.argv) - 1 :]))
-    tally = Counter(name for seed in range(first, first + networks) for name in check(seed))
+    names = Parallel(n_jobs=-1, return_as="generator")(
+        delayed(check)(seed) for seed in range(first, first + networks)
+    )
+    tally = Counter[str]()
+    for done, each in enumerate(names, start=1):
+        tally.update(each)
+        if done % 100 == 0:
+            print(f"{done} of {networks} networks", file=sys.stderr, flush=True)
     print(f"{networks} networks:", ", ".join(f"{n} by {name}" for name, n in tally.items()))

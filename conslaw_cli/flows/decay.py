@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
+from conslaw_cli.algebra.rings import multiply
 from conslaw_cli.algebra.series import Series
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Dynamics, Model, System, Transporting, VectorFields
@@ -37,7 +38,7 @@ from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
 from conslaw_cli.flows.coordinates import exponential as grown
 from conslaw_cli.flows.grammar import Choice, Keys, Names
 from conslaw_cli.flows.kept import Kept
-from conslaw_cli.flows.metrics import exponential, product
+from conslaw_cli.flows.metrics import exponential
 from conslaw_cli.flows.motion import Floats, Motion, Slope
 from conslaw_cli.flows.names import Arrays
 from conslaw_cli.networks.known_laws import Family, Laws, Named, Sums
@@ -349,9 +350,9 @@ class DecayNearby(DecayFields):
     def evaluate(self, field: PrimeField, state: Array, probes: Array) -> Array:
         """Return the fields at the time of the state, and 0 for t."""
         shrunk, decays = exponential(field, -state[:, -1:]), self.decays[:, None]
-        theta = np.where(decays, product(field, state[:, :-1], shrunk), state[:, :-1])
+        theta = np.where(decays, multiply(field, state[:, :-1], shrunk), state[:, :-1])
         gradients = self.gradients.evaluate(field, theta, probes)
-        scaled = product(field, gradients, np.broadcast_to(shrunk, gradients[:, :1].shape))
+        scaled = multiply(field, gradients, np.broadcast_to(shrunk, gradients[:, :1].shape))
         fields = np.where(decays, gradients, scaled)
         return np.append(fields, np.zeros_like(fields[:, :1]), axis=1)
 

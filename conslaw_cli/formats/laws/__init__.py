@@ -87,15 +87,7 @@ class Result:
         for family in self.search.listed.families:
             own = tuple(sorted(i for i in kept if start <= i < start + family.size))
             if own:
-                found.append(
-                    Members(
-                        family.text,
-                        family.latex,
-                        family.shape,
-                        range(start, start + family.size),
-                        own,
-                    )
-                )
+                found.append(Members(family, range(start, start + family.size), own))
             start += family.size
         return found
 
@@ -139,19 +131,18 @@ class Known:
 class Members:
     """A family of known laws: the numbers of its laws, and those among them that are generators."""
 
-    text: str
-    latex: str
-    shape: str
+    family: Family
     every: range
     generators: tuple[int, ...]
 
     @property
     def size(self) -> str:
         """Shape and number of laws, and how many of these are independent if not all are."""
+        shape = self.family.shape
         if len(self.generators) == len(self.every):
-            return f"{self.shape}, {plural(len(self.every), 'law')}"
-        entries = "" if "entries" in self.shape else f", {len(self.every)} entries"
-        return f"{self.shape}{entries}, {len(self.generators)} independent"
+            return f"{shape}, {plural(len(self.every), 'law')}"
+        entries = "" if "entries" in shape else f", {len(self.every)} entries"
+        return f"{shape}{entries}, {len(self.generators)} independent"
 
 
 def title(result: Result) -> str:

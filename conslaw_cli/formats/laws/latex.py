@@ -41,9 +41,9 @@ def _gather(lines: Sequence[str]) -> str:
 
 
 def _generators(result: Result) -> Iterator[str]:
-    for family in result.families:
-        size = family.size.replace("×", r"$\times$")
-        yield rf"{family.latex} = \mathrm{{const}} \qquad (\text{{{size}}})"
+    for members in result.families:
+        size = members.size.replace("×", r"$\times$")
+        yield rf"{members.family.latex} = \mathrm{{const}} \qquad (\text{{{size}}})"
     for law in result.others:
         yield (
             rf"{_equation(law, result.search)} \qquad"

@@ -49,7 +49,7 @@ def text_blocks(results: Iterable[Result | Known], width: int | None) -> Iterato
 def _lines(result: Result) -> Iterator[str]:
     yield title(result)
     yield from (f"  {line}" for line in _figures(result))
-    laws = [f"{family.text} = const   ({family.size})" for family in result.families]
+    laws = [f"{each.family.text} = const   ({each.size})" for each in result.families]
     laws += [
         f"{formula(law.polynomial, result.search)} = const   ({origin(law, result)})"
         for law in result.others

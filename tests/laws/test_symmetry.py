@@ -157,7 +157,7 @@ def check_permutations(net: VectorFields, rng: np.random.Generator) -> None:
 
 def test_flipping_labels_and_permuting_alike_ones_map_the_fields_to_themselves() -> None:
     rng = np.random.default_rng(0)
-    for architecture in NETWORKS:
+    for architecture in NETWORKS[::3]:
         check_flips(gradients(architecture), rng)
         check_permutations(gradients(architecture), rng)
 

@@ -195,9 +195,9 @@ def _formulas(
     if linear:
         return (family.text, family.latex), ("v", "v")
     array = arrays.at(int(first[0]))
-    label = array.label(array.place(int(first[0])))
-    moved = arrays.velocity(array.name) + label.removeprefix(array.name)
-    return (label, symbol(label)), (moved, symbol(moved))
+    place = array.place(int(first[0]))
+    moved = array._replace(name=arrays.velocity(array.name))
+    return (array.label(place), array.latex(place)), (moved.label(place), moved.latex(place))
 
 
 def _times(factor: int, formula: Formula) -> Formula:

@@ -8,7 +8,8 @@ from fractions import Fraction
 import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField
-from conslaw_cli.flows.metrics import EUCLIDEAN, Metric, inverse, product, residue
+from conslaw_cli.algebra.rings import multiply
+from conslaw_cli.flows.metrics import EUCLIDEAN, Metric, inverse, residue
 from conslaw_cli.flows.names import Index
 
 Scale = tuple[Metric, Fraction]
@@ -35,7 +36,7 @@ class Chart:
             part = dual[:, entries]
             if not metric.constant:
                 speed = metric.speed(field, x[:, entries])
-                part = product(field, np.broadcast_to(speed, part.shape), part)
+                part = multiply(field, np.broadcast_to(speed, part.shape), part)
             moved[:, entries] = field.reduce(part * residue(field, rate))
         return moved
 

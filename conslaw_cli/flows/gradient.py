@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from conslaw_cli.flows import Kind, Model, VectorFields
+from conslaw_cli.flows import Dynamics, Model, System, VectorFields
 from conslaw_cli.networks.known_laws import Family, Laws
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Gradient:
     True
     """
 
-    kind: ClassVar[Kind | None] = Kind.GRADIENT
+    dynamics: ClassVar[Dynamics] = Dynamics(isometric=True, system=System.GRADIENT)
     title: ClassVar[str] = "gradient flow"
     statement: ClassVar[str] = (
         "θ' = −∇L(θ). A function h of θ is conserved for every loss and data set iff ⟨∇h, χ⟩ = 0"
@@ -47,10 +47,6 @@ class Gradient:
         """Return the key."""
         return "gradient"
 
-    def state(self, dimension: int) -> int:
-        """The state is θ."""
-        return dimension
-
     def of(self, model: Model) -> Gradient:
         """Return itself."""
         return self
@@ -67,11 +63,15 @@ class Gradient:
         """Return all of them."""
         return families
 
+    def timed(self, families: Sequence[Family]) -> int:
+        """None."""
+        return 0
+
     def coordinates(self, model: Model) -> Coordinates:
         """Return θ."""
         from conslaw_cli.flows.coordinates import Coordinates  # counts do without
 
-        return Coordinates(tuple(model.parameter_names()))
+        return Coordinates(tuple(model.parameter_arrays()))
 
 
 GRADIENT = Gradient()

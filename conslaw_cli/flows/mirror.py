@@ -24,7 +24,7 @@ import numpy as np
 from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.errors import ArrayError, SpecError
-from conslaw_cli.flows import Copied, Kind, Model, VectorFields
+from conslaw_cli.flows import Dynamics, Model, System, VectorFields
 from conslaw_cli.flows.charts import Chart, Scale
 from conslaw_cli.flows.controlled import Controlled
 from conslaw_cli.flows.coordinates import Coordinates
@@ -58,7 +58,6 @@ class Mirror:
     rates: Rates = ()
     called: str | None = None
 
-    kind: ClassVar[Kind | None] = Kind.MIRROR
     title: ClassVar[str] = "mirror flow"
     statement: ClassVar[str] = (
         "θ' = −M(θ) ∇L(θ), M diagonal: a metric and a constant rate for every array. D − dim Lie(M"
@@ -123,9 +122,11 @@ class Mirror:
         values = {"metric": metric, "rates": rates}
         return {"mirror": {key: value for key, value in values.items() if value}}
 
-    def state(self, dimension: int) -> int:
-        """θ."""
-        return dimension
+    @property
+    def dynamics(self) -> Dynamics:
+        """Rates alone do not tell the entries of an array apart."""
+        constant = all(metric.constant for _, metric in self.metric)
+        return Dynamics(isometric=constant, system=System.METRIC)
 
     def fields(self, model: Model) -> VectorFields:
         """Return the fields ``M ∇F``."""
@@ -144,6 +145,10 @@ class Mirror:
         found = (kept(family, arrays, scales) for family in families)
         return [family for family in found if family is not None]
 
+    def timed(self, families: Sequence[Family]) -> int:
+        """None."""
+        return 0
+
     def coordinates(self, model: Model) -> Coordinates:
         """Return θ, which the coordinates are for metrics that are powers."""
         if any(metric.poles for _, metric in self.metric):
@@ -152,7 +157,7 @@ class Mirror:
                 " contain √(θ² + β²), and those that are looked for are polynomials in θ;"
                 " conslaw count counts them all, and how many of them are known"
             )
-        return Coordinates(tuple(model.parameter_names()))
+        return Coordinates(tuple(model.parameter_arrays()))
 
     def scales(self, model: Model) -> Mapping[str, Scale]:
         """Return the metric and the rate of every array of a model."""
@@ -223,11 +228,6 @@ class MirrorFields(Controlled):
     def held(self) -> int:
         """Coordinates, speeds and their products beside the gradient."""
         return self.gradients.held + 8 * self.dimension
-
-    @property
-    def copied(self) -> Copied | None:
-        """θ, where metrics are constant and rates belong to arrays."""
-        return Copied(self.gradients, 1) if self.chart.constant else None
 
     def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[MirrorFields, Array]:
         """Draw coordinates, none of them 0, where metrics may have poles."""

@@ -36,7 +36,7 @@ from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.series import Series
 from conslaw_cli.errors import SpecError
-from conslaw_cli.flows import Asked, Copied, Kind, Model, Transporting, VectorFields
+from conslaw_cli.flows import Asked, Dynamics, Model, System, Transporting, VectorFields
 from conslaw_cli.flows.charges import exchanges, linear, listed, rotating, rotations, standing
 from conslaw_cli.flows.charts import Chart, Scale
 from conslaw_cli.flows.controlled import Controlled
@@ -105,9 +105,11 @@ class Momentum:
         return self.metric is None
 
     @property
-    def kind(self) -> Kind:
-        """Theorems tell Euclidean momentum from that on a metric."""
-        return Kind.MOMENTUM if self.metric is None else Kind.DUAL_MOMENTUM
+    def dynamics(self) -> Dynamics:
+        """Any friction is none in coordinates of its own; a metric is told apart."""
+        if not isinstance(self.metric, Mirror):
+            return Dynamics(2, True, True, System.SECOND_ORDER)
+        return Dynamics(2, True, self.metric.dynamics.isometric)
 
     def of(self, model: Model) -> Momentum:
         """Return it with its metric as that of the model; without one that is Euclidean."""
@@ -123,10 +125,6 @@ class Momentum:
         if isinstance(self.metric, Mirror):
             values["hessian"] = self.metric.describe()
         return {"momentum": values} if values else "momentum"
-
-    def state(self, dimension: int) -> int:
-        """θ, v and t."""
-        return 2 * dimension + 1
 
     def fields(self, model: Model) -> VectorFields:
         """Return the fields on (θ, p, s)."""
@@ -171,24 +169,23 @@ class Momentum:
         metric = self.metric if isinstance(self.metric, Mirror) else Mirror()
         return metric.scales(model)
 
-    def timed(self, *, charged: bool, still: bool) -> int:
+    def timed(self, families: Sequence[Family]) -> int:
         """The factor of all that is linear in p is one, where it is not 1; what stands still has s
         in its positions, another, but where the factor moves them as well.
         """
-        return self.friction.turns * (charged or still) + self.friction.shifts * still
+        still = any(isinstance(each, Kept) and each.beside for each in families)
+        return self.friction.turns * bool(families) + self.friction.shifts * still
 
     def coordinates(self, model: Model) -> Coordinates:
         """Return θ, p and s."""
         if isinstance(self.metric, Mirror):
             self.metric.coordinates(model)
-        names = tuple(model.parameter_names())
-        extra, arguments = self.friction.clock
+        arrays, (extra, arguments) = Arrays.of(model), self.friction.clock
         dual = "velocity of the dual variable" if self.metric is not None else "velocity"
-        velocities = Arrays.of(model).velocities(names)
-        return Moving(names, velocities, (extra,), arguments, dual, self.friction)
+        return Moving(arrays.every, arrays.velocities, (extra,), arguments, dual, self.friction)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Moving(Coordinates):
     """(θ, p, s) in θ, velocities and time."""
 
@@ -227,11 +224,6 @@ class MomentumFields(Controlled):
     def held(self) -> int:
         """The state and a field beside the gradient."""
         return self.gradients.held + 4 * self.dimension
-
-    @property
-    def copied(self) -> Copied | None:
-        """θ and p, and s. Laws mix degrees: θ and s p."""
-        return Copied(self.gradients, 2, homogeneous=False)
 
     def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[MomentumFields, Array]:
         """Draw θ where the gradients are defined, any p and s."""
@@ -324,11 +316,6 @@ class MetricFields(MomentumFields):
     def transports(self) -> bool:
         """Not done: the drift is no gradient."""
         return False
-
-    @property
-    def copied(self) -> None:
-        """A metric treats powers of parameters by themselves."""
-        return
 
     def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[MomentumFields, Array]:
         """Draw x as for the mirror flow, any p and s."""

@@ -276,14 +276,21 @@ def _of_variables(
 
 def _variable(left: int, right: int, arrays: Arrays, metric: Metric) -> Formula:
     """Return what becomes of ``θ_left θ_right``, of θ_left alone if right is −1."""
-    name = arrays.at(left).name
-    text, tex = name, symbol(name)
+    text, tex = _entry(left, arrays)
     if not metric.constant:
         return (metric.squared if left == right else metric.shifted)((text, tex))
     if left == right:
         return f"{text}²", f"{tex}^2"
-    other = "" if right < 0 else arrays.at(right).name
-    return (f"{text}·{other}", rf"{tex} {symbol(other)}") if other else (text, tex)
+    if right < 0:
+        return text, tex
+    other, other_tex = _entry(right, arrays)
+    return f"{text}·{other}", f"{tex} {other_tex}"
+
+
+def _entry(parameter: int, arrays: Arrays) -> Formula:
+    array = arrays.at(parameter)
+    place = array.place(parameter)
+    return array.label(place), array.latex(place)
 
 
 def _sum(terms: Sequence[tuple[int, Formula]]) -> Formula:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from conslaw_cli.flows.coordinates import Factor
-from conslaw_cli.laws.values import LawSearch, Polynomial
-from conslaw_cli.networks.tex import symbol
+from conslaw_cli.families.formulas.terms import Radical
+from conslaw_cli.flows.coordinates import Coordinates, Factor
+from conslaw_cli.laws.values import Polynomial
 
 FACTORS_PER_LINE = 8
 
 
-def groups(polynomial: Polynomial, search: LawSearch) -> list[tuple[Factor, Polynomial]]:
+def groups(polynomial: Polynomial, coordinates: Coordinates) -> list[tuple[Factor, Polynomial]]:
     """Return a law as a sum of polynomials in θ, velocities and time, each with a factor."""
-    written = search.coordinates.written(polynomial.terms)
+    written = coordinates.written(polynomial.terms)
     return [(factor, Polynomial(tuple(own))) for factor, own in written]
 
 
@@ -66,11 +66,13 @@ def _total(summands: Sequence[Summand], times: str, minus: str) -> str:
     return minus * (first < 0) + sizes[0] + "".join(rest)
 
 
-def tex_equation(polynomial: Polynomial, search: LawSearch) -> str:
+def tex_equation(
+    polynomial: Polynomial, coordinates: Coordinates, radicals: Sequence[Radical]
+) -> str:
     """Return that a law is constant, in TeX, on as many lines as it needs."""
     lines: list[str] = []
-    for factor, own in groups(polynomial, search):
-        part = tex_lines(own, search)
+    for factor, own in groups(polynomial, coordinates):
+        part = tex_lines(own, coordinates, radicals)
         if factor.latex:
             part[0] = rf"{factor.latex} \bigl({part[0]}"
             part[-1] += r"\bigr)"
@@ -81,13 +83,14 @@ def tex_equation(polynomial: Polynomial, search: LawSearch) -> str:
     return f"\\begin{{aligned}}\n& {body} = \\mathrm{{const}}\n\\end{{aligned}}"
 
 
-def tex_lines(polynomial: Polynomial, search: LawSearch) -> list[str]:
-    """Return a polynomial in the names of a search, in TeX, on lines of bearable length."""
+def tex_lines(
+    polynomial: Polynomial, coordinates: Coordinates, radicals: Sequence[Radical]
+) -> list[str]:
+    """Return a polynomial in coordinates and radicals, in TeX, on lines of bearable length."""
     lines, room = [""], FACTORS_PER_LINE
-    radicals = [radical.latex for radical in search.radicals]
-    names = [*search.parameters, *search.coordinates.velocities]
-    symbols = [*map(symbol, names), *(tex for tex in search.coordinates.extra_latex)]
-    for c, factors, monomial in terms(polynomial, radicals, r" \, "):
+    roots = [radical.latex for radical in radicals]
+    symbols = coordinates.latex
+    for c, factors, monomial in terms(polynomial, roots, r" \, "):
         size = len(factors) + len(set(monomial))
         if room < size:
             lines, room = [*lines, "{}"], FACTORS_PER_LINE

@@ -56,8 +56,9 @@ from conslaw_cli.laws.monomials import (
     scattered,
 )
 from conslaw_cli.laws.plan import MAX_FIELD, Plan, check_degree
+from conslaw_cli.laws.search import LawSearch
 from conslaw_cli.laws.totals import totals
-from conslaw_cli.laws.values import Law, LawSearch, Polynomial
+from conslaw_cli.laws.values import Law, Polynomial
 from conslaw_cli.lie.trials import SURE
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.problems.problem import Architecture, Problem
@@ -138,7 +139,8 @@ def _over_constants(
     except NotPolynomialError:
         return None
     degrees = [degree] if homogeneous else list(range(1, degree + 1))
-    return over_constants.find(problem, exact, names.listed(constants=True), degrees, seed)
+    constants = [array for array in names.arrays if not array.trainable]
+    return over_constants.find(problem, exact, constants, degrees, seed)
 
 
 def _quiet(what: str, done: float) -> None:

@@ -22,7 +22,8 @@ from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.laws.darboux import products
 from conslaw_cli.laws.quotients import Quotients
 from conslaw_cli.laws.ring import Product, Ring, evaluated
-from conslaw_cli.laws.values import LawSearch, Polynomial
+from conslaw_cli.laws.search import LawSearch
+from conslaw_cli.laws.values import Polynomial
 from conslaw_cli.problems.problem import Problem
 
 

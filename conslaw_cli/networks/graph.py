@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -30,18 +30,11 @@ from conslaw_cli import checks
 from conslaw_cli.algebra.rings import Exact, Ring, Sizes, Values
 from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.known_laws import Correlations, Laws, join
-from conslaw_cli.networks.operation import Growth, Node, Read, Shape, positions
+from conslaw_cli.networks.operation import Growth, Input, Node, Read, Shape, positions
 from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
 from conslaw_cli.networks.operations.product import Add
 from conslaw_cli.networks.plan import Plan, Planner, Step
-from conslaw_cli.networks.wiring import Array, Junction, Wire, Wiring
-
-
-class Input(NamedTuple):
-    """An input of a network: its name and shape."""
-
-    name: str
-    shape: Shape
+from conslaw_cli.networks.wiring import Array, Junction, Wire, Wiring, labels
 
 
 @dataclass(frozen=True)
@@ -82,10 +75,15 @@ class Graph:
         """
         return self.plan.arrays
 
+    @property
+    def trained(self) -> tuple[Array, ...]:
+        """The arrays that θ consists of, in its order."""
+        return tuple(array for array in self.arrays if array.trainable)
+
     @cached_property
     def dimension(self) -> int:
         """D, the number of trainable parameters."""
-        return sum(array.size for array in self.arrays if array.trainable)
+        return sum(array.size for array in self.trained)
 
     @cached_property
     def constants(self) -> int:
@@ -121,25 +119,20 @@ class Graph:
         """Return the name of every parameter, in the order of θ: ``U1[i,j]`` leads from unit i to
         unit j, ``b1[j]`` is a bias.
         """
-        return [
-            array.label(place)
-            for array in self.arrays
-            if array.trainable
-            for place in np.ndindex(*array.shape)
-        ]
+        return list(labels(self.trained))
 
     def __str__(self) -> str:
         """Return the one text form, which :meth:`parse` reads."""
         from conslaw_cli.networks.text import written
 
-        return written(self)
+        return written(self.inputs, self.nodes, self.outputs, self.frozen)
 
     @classmethod
     def parse(cls, text: str) -> Graph:
         """Return the graph of a text. Raise SpecError with line and column if it is none."""
         from conslaw_cli.networks.text import read
 
-        return read(text)
+        return cls(*read(text))
 
     def resized(self, sizes: Mapping[str, int]) -> Graph:
         """Return the graph with other numbers of units in some spaces, by the names of the inputs
@@ -178,7 +171,7 @@ class Graph:
         """
         from conslaw_cli.networks.degrees import scaling
 
-        return scaling(self) is not None
+        return scaling(self.plan) is not None
 
     # ---- interpreters
 

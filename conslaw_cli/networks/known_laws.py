@@ -76,7 +76,8 @@ class Part(NamedTuple):
     up over the positions of a window; size, width: the number of M's entries, and of those in a
     row; matrix: gives the parameters, one row per unit, when they are needed. skip: whether M is
     the array plus the identity. lines: gives which rows of the array a unit has, of a network's,
-    or columns where it is written, one row per unit.
+    or columns where it is written, one row per unit. axis: along which axis the units are, of an
+    array with more than two that is no network's.
     """
 
     factor: int
@@ -89,10 +90,12 @@ class Part(NamedTuple):
     matrix: Callable[[], Index]
     skip: bool = False
     lines: Callable[[], Index] | None = None
+    axis: int | None = None
 
     def formula(self, tex: bool) -> str:
         """Return its formula without the factor."""
-        name = symbol(self.array) if tex else self.array
+        unfolded = "" if self.axis is None else f"({self.axis + 1})"
+        name = symbol(self.array + unfolded) if tex else self.array + unfolded
         if self.skip:
             name = f"(I + {name})"
         if self.linear:

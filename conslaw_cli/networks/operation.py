@@ -284,6 +284,13 @@ class Operation:
         raise NotImplementedError
 
 
+class Input(NamedTuple):
+    """An input of a network: its name and shape."""
+
+    name: str
+    shape: Shape
+
+
 class Node(NamedTuple):
     """One operation of a graph: its name, which is that of its value, what it reads, and the names
     of its parameter arrays and of its state.

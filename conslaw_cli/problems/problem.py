@@ -17,6 +17,7 @@ from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Family, Laws
+from conslaw_cli.networks.wiring import Array
 from conslaw_cli.problems.records import job_hash
 
 if TYPE_CHECKING:
@@ -106,8 +107,8 @@ class Architecture(Protocol):
         """Return the known laws."""
         ...
 
-    def parameter_names(self) -> Sequence[str]:
-        """Return the names of the parameters, in the order of θ."""
+    def parameter_arrays(self) -> Sequence[Array]:
+        """Return the arrays that θ consists of, in its order; a number has no index."""
         ...
 
     def outline(self) -> Sequence[tuple[str, str, int]]:
@@ -262,7 +263,7 @@ class Problem:
     @property
     def state(self) -> int:
         """Dimension of the state space: D under gradient flow."""
-        return self.flow.state(self.architecture.parameters)
+        return self.flow.dynamics.state(self.architecture.parameters)
 
     @property
     def doubt(self) -> str | None:

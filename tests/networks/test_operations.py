@@ -20,10 +20,11 @@ from oracle_wiring import Plain, primitives
 from conslaw_cli.algebra.field import Array, PrimeField, Span
 from conslaw_cli.algebra.rings import Exact, Jets, Residues, derivative, lift, multiply
 from conslaw_cli.errors import SpecError
-from conslaw_cli.networks.graph import Graph, Input
+from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.operation import (
     Composite,
     Growth,
+    Input,
     KeyKind,
     Node,
     Operation,

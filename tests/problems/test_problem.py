@@ -23,7 +23,7 @@ from conslaw_cli import (
     count_laws,
     find_laws,
 )
-from conslaw_cli.flows import Kind, Model, VectorFields
+from conslaw_cli.flows import Dynamics, Model, VectorFields
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
 from conslaw_cli.flows.grammar import Choice
@@ -39,7 +39,7 @@ LINEAR = MLP((3, 4, 2), "linear")
 class Slower:
     """Gradient flow under another name."""
 
-    kind: ClassVar[Kind | None] = None
+    dynamics: ClassVar[Dynamics] = Dynamics()
     title: ClassVar[str] = "slower"
     statement: ClassVar[str] = ""
     source: ClassVar[str] = ""
@@ -52,9 +52,6 @@ class Slower:
     def describe(self) -> dict[str, Any]:
         return {"slower": 2}
 
-    def state(self, dimension: int) -> int:
-        return dimension
-
     def of(self, model: Model) -> Slower:
         return self
 
@@ -66,6 +63,9 @@ class Slower:
 
     def kept(self, model: Model, families: Sequence[Family]) -> Sequence[Family]:
         return families
+
+    def timed(self, families: Sequence[Family]) -> int:
+        return 0
 
     def coordinates(self, model: Model) -> Coordinates:
         return GRADIENT.coordinates(model)

@@ -10,17 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from conslaw_cli.errors import ContradictionError
-from conslaw_cli.flows import VectorFields
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.formats import encodable
 from conslaw_cli.formats.words import has_theory, label, plural
 from conslaw_cli.laws.abelian import AbelianLaws, Reading, abelian_laws
 from conslaw_cli.laws.formulas import groups, terms
 from conslaw_cli.laws.rational import Quotient, Rational
-from conslaw_cli.laws.values import Law, LawSearch, Polynomial
-from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.known_laws import Family, Laws
-from conslaw_cli.problems.problem import Architecture, Problem
+from conslaw_cli.laws.search import LawSearch
+from conslaw_cli.laws.values import Law, Polynomial
+from conslaw_cli.networks.known_laws import Family
+from conslaw_cli.problems.problem import Problem
 from conslaw_cli.problems.records import LawCount
 
 NAMES = ("text", "json", "latex", "sympy", "python")
@@ -88,15 +87,7 @@ class Result:
         for family in self.search.listed.families:
             own = tuple(sorted(i for i in kept if start <= i < start + family.size))
             if own:
-                found.append(
-                    Members(
-                        family.text,
-                        family.latex,
-                        family.shape,
-                        range(start, start + family.size),
-                        own,
-                    )
-                )
+                found.append(Members(family, range(start, start + family.size), own))
             start += family.size
         return found
 
@@ -106,30 +97,6 @@ class Result:
         ones.
         """
         return [law for law in self.search.generators if law.index is None]
-
-
-@dataclass(frozen=True, slots=True)
-class Nameless:
-    """An architecture whose parameters are too many to name (flows.Model)."""
-
-    architecture: Architecture
-
-    @property
-    def graph(self) -> Graph | None:
-        """The network."""
-        return self.architecture.graph
-
-    def fields(self) -> VectorFields:
-        """Return the gradients."""
-        return self.architecture.fields()
-
-    def laws(self) -> Laws:
-        """Return the known laws of gradient flow."""
-        return self.architecture.laws()
-
-    def parameter_names(self) -> Sequence[str]:
-        """Return nothing."""
-        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +113,8 @@ class Known:
 
     @property
     def coordinates(self) -> Coordinates:
-        """What laws are functions of, without the names of all parameters."""
-        return self.problem.flow.coordinates(Nameless(self.problem.architecture))
+        """What laws are functions of."""
+        return self.problem.flow.coordinates(self.problem.architecture)
 
     @property
     def listed(self) -> int:
@@ -164,19 +131,18 @@ class Known:
 class Members:
     """A family of known laws: the numbers of its laws, and those among them that are generators."""
 
-    text: str
-    latex: str
-    shape: str
+    family: Family
     every: range
     generators: tuple[int, ...]
 
     @property
     def size(self) -> str:
         """Shape and number of laws, and how many of these are independent if not all are."""
+        shape = self.family.shape
         if len(self.generators) == len(self.every):
-            return f"{self.shape}, {plural(len(self.every), 'law')}"
-        entries = "" if "entries" in self.shape else f", {len(self.every)} entries"
-        return f"{self.shape}{entries}, {len(self.generators)} independent"
+            return f"{shape}, {plural(len(self.every), 'law')}"
+        entries = "" if "entries" in shape else f", {len(self.every)} entries"
+        return f"{shape}{entries}, {len(self.generators)} independent"
 
 
 def title(result: Result) -> str:
@@ -251,7 +217,7 @@ def law_code(
 ) -> str:
     """Return a law as Python code, which may call ``exp``."""
     parts = []
-    for factor, own in groups(polynomial, search):
+    for factor, own in groups(polynomial, search.coordinates):
         code = expression(own, names, radicals)
         parts.append(f"{factor.code}*({code})" if factor.code else code)
     return " + ".join(parts)

@@ -9,7 +9,8 @@ from typing import Any
 from conslaw_cli.formats.laws import Known, Result, abelian_json
 from conslaw_cli.formats.laws.known import json_value
 from conslaw_cli.laws.formulas import coefficients, groups
-from conslaw_cli.laws.values import Law, LawSearch
+from conslaw_cli.laws.search import LawSearch
+from conslaw_cli.laws.values import Law
 from conslaw_cli.problems.records import GRADIENT
 
 
@@ -90,7 +91,7 @@ def _law(law: Law, search: LawSearch) -> dict[str, Any]:
             "exponents": {names[e]: monomial.count(e) for e in monomial},
             **({"factor": factor.code} if factor.code else {}),
         }
-        for factor, polynomial in groups(law.polynomial, search)
+        for factor, polynomial in groups(law.polynomial, search.coordinates)
         for number, monomial in coefficients(polynomial, radicals)
     ]
     return {

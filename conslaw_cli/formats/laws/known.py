@@ -6,39 +6,24 @@ Nothing here has a place for every parameter or entry of a matrix, so that width
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.metrics import Metric
-from conslaw_cli.flows.names import Arrays
 from conslaw_cli.formats.laws import Known, abelian_json, abelian_text
-from conslaw_cli.formats.laws.arrays import Block
 from conslaw_cli.formats.words import label, plural, reason
 from conslaw_cli.networks.known_laws import Correlations, Family, Form, Part, Sums
+from conslaw_cli.networks.wiring import Array as Block
 from conslaw_cli.problems.records import LawCount
 
 
 def title(known: Known) -> str:
     """Return the name and the number of parameters, in one line."""
     return f"{label(known.problem.name)}: {known.problem.parameters} parameters, known laws"
-
-
-def trained(known: Known) -> list[Block]:
-    """Return the arrays that training moves."""
-    assert known.problem.graph is not None
-    every = known.problem.graph.arrays
-    return [Block(a.name, a.entries.start, a.shape) for a in every if a.trainable]
-
-
-def moving(known: Known) -> list[Block]:
-    """Return the arrays of velocities, if laws are functions of them."""
-    if known.problem.state <= known.problem.parameters + 1:
-        return []
-    arrays = Arrays.of(known.problem.architecture)
-    return [replace(block, name=arrays.velocity(block.name)) for block in trained(known)]
 
 
 # ---- text, TeX, JSON
@@ -151,6 +136,10 @@ def _view(part: Part, array: Block) -> _View:
             (units, units),
             part.written,
         )
+    if part.axis is not None:
+        return _along(part.axis, units, array)
+    if units == 1 and not plain:
+        return _along(0, 1, array)
     turned = name if plain else f"{name}.reshape(-1, {last})"
     if part.written and array.shape[3:] == (1,) and array.shape[0] == units:
         shape = (units, part.width)  # each unit is a group
@@ -158,7 +147,7 @@ def _view(part: Part, array: Block) -> _View:
     if part.written and len(array.shape) == 4:  # in groups
         last *= array.shape[0]
         turned = f"np.concatenate([each.reshape(-1, {array.shape[-1]}) for each in {name}], axis=1)"
-    if part.written and last == units:
+    if part.written and last == units and array.size > 1:
         symbol = name if len(array.shape) < 3 else f"{name}_written"
         return _View(turned, symbol, (part.size // last, last), True)
     if plain and array.shape[0] == units:
@@ -172,21 +161,41 @@ def _view(part: Part, array: Block) -> _View:
     return _View(f"{kept}.reshape({units}, -1)", symbol, (units, part.width), False)
 
 
+def _along(axis: int, units: int, array: Block) -> _View:
+    """Return an array with the units along an axis."""
+    shape = units, array.size // units
+    if axis == len(array.shape) - 1:
+        return _View(f"{array.name}.reshape(-1, {units})", array.name, shape[::-1], True)
+    code = f"np.swapaxes({array.name}, 0, {axis})" if axis else array.name
+    return _View(f"{code}.reshape({units}, -1)", array.name, shape, False)
+
+
 def _in_order(lines: np.ndarray[Any, Any]) -> bool:
     return bool((np.diff(lines.ravel()) == 1).all())
 
 
-def _numpy(family: Family, blocks: Mapping[str, Block], moved: Mapping[str, Block]) -> str:
-    """Return an expression of a family's laws, a vector. moved: the velocities of each array."""
+Entries = Sequence[tuple[int, ...]]
+"""The indices of laws of a family, counted from 1."""
+
+
+def family_code(
+    family: Family,
+    blocks: Mapping[str, Block],
+    moved: Mapping[str, Block],
+    chosen: Entries | None = None,
+) -> str:
+    """Return an expression of a family's laws, or of those chosen, as a vector. moved: the
+    velocities of each array.
+    """
     if not isinstance(family, Kept):
-        return _vector(family, blocks)
+        return _vector(family, blocks, chosen=chosen)
     metrics, base = dict(family.metrics), family.base
     if isinstance(base, Correlations):
         code = _correlations(base, family.numbers or (1, 1))
     elif isinstance(base, Form) and family.moving:
-        code = _charges(base, family.numbers, blocks, moved)
+        code = _charges(base, family.numbers, blocks, moved, chosen)
     else:
-        code = _vector(base, moved if family.moving else blocks, metrics)
+        code = _vector(base, moved if family.moving else blocks, metrics, chosen)
     if family.beside:
         return f"{_divided(family, blocks)} + {family.beside} * {_array(_vector(base, moved))}"
     return f"{family.factor.code} * ({_array(code)})" if family.factor.code else code
@@ -208,7 +217,10 @@ def _divided(family: Kept, blocks: Mapping[str, Block]) -> str:
 
 
 def _vector(
-    family: Family, blocks: Mapping[str, Block], metrics: Mapping[str, Metric] | None = None
+    family: Family,
+    blocks: Mapping[str, Block],
+    metrics: Mapping[str, Metric] | None = None,
+    chosen: Entries | None = None,
 ) -> str:
     """Return an expression of laws of gradient flow, of functions of what has a metric."""
     metrics = metrics or {}
@@ -218,27 +230,44 @@ def _vector(
         name = f"({name})" if family.array in metrics else name
         if not family.matrix:
             return f"[{name}.sum()]"
-        return f"{name}.reshape({family.rows}, -1).sum(axis=1)"
+        lines = f".reshape({family.rows}, -1)" * (blocks[family.array].shape[0] != family.rows)
+        kept = "" if chosen is None else f"[{[i - 1 for (i,) in chosen]}]"
+        return f"{name}{lines}.sum(axis=1){kept}"
     if isinstance(family, Correlations):
         return _correlations(family, (1, 1))
     if not isinstance(family, Form):
         return "theta" if all(name == block.name for name, block in blocks.items()) else "velocity"
-    code = {"diagonal": _squares, "scalar": _total}.get(family.kind, _gram)
+    matrix = family.blocks and family.units > 1
+    code = _gram if matrix else _total if family.kind == "scalar" else _squares
     total = _sum(
         [
             (part.factor, code(part, blocks[part.array], metrics.get(part.array)))
             for part in family.parts
         ]
     )
-    if family.kind == "full":
-        return f"({total})[np.triu_indices({family.units})]"
-    if family.within:
-        return f"({total})[np.nonzero(np.triu({_mask(family)}))]"
+    if matrix:
+        return f"({total})[{_triangle(family, 0, chosen)}]"
+    if chosen is not None:
+        return f"({total})[{[i - 1 for i, _ in chosen]}]"
     return f"[{total}]" if family.kind == "scalar" else total
 
 
+def _triangle(form: Form, diagonal: int, chosen: Entries | None) -> str:
+    """Return the places of entries above or on a diagonal that are laws, or of those chosen."""
+    if chosen is not None:
+        return f"{[i - 1 for i, _ in chosen]}, {[j - 1 for _, j in chosen]}"
+    above = f", {diagonal}" * bool(diagonal)
+    if form.within:
+        return f"np.nonzero(np.triu({_mask(form)}{above}))"
+    return f"np.triu_indices({form.units}{above})"
+
+
 def _charges(
-    form: Form, numbers: Sequence[int], blocks: Mapping[str, Block], moved: Mapping[str, Block]
+    form: Form,
+    numbers: Sequence[int],
+    blocks: Mapping[str, Block],
+    moved: Mapping[str, Block],
+    chosen: Entries | None = None,
 ) -> str:
     """Return an expression of ``Σ M Nᵀ − N Mᵀ``, the entries above the diagonal."""
     others = form.parts[::-1] if numbers else form.parts
@@ -248,8 +277,7 @@ def _charges(
         velocity = _view(other._replace(skip=False), moved[other.array])
         code = f"{_rows(own)} @ {_rows(velocity, True)} - {_rows(velocity)} @ {_rows(own, True)}"
         terms.append((number, code if number == 1 else f"({code})"))
-    mask = f"[np.nonzero(np.triu({_mask(form)}, 1))]" if form.within else ""
-    return f"({_sum(terms)}){mask or f'[np.triu_indices({form.units}, 1)]'}"
+    return f"({_sum(terms)})[{_triangle(form, 1, chosen)}]"
 
 
 def _rows(view: _View, transposed: bool = False) -> str:
@@ -273,9 +301,9 @@ def _mask(family: Form) -> str:
 
 
 def _gram(part: Part, array: Block, metric: Metric | None = None) -> str:
-    view = _view(part, array)
     if len(array.shape) == 1 and part.width == 1:
         return f"np.outer({array.name}, {array.name})"
+    view = _view(part, array)
     return f"{view.code}.T @ {view.code}" if view.turned else f"{view.code} @ {view.code}.T"
 
 
@@ -309,17 +337,21 @@ def _sum(terms: Sequence[tuple[int, str]]) -> str:
     return text.removeprefix(" + ") if text.startswith(" + ") else text.strip()
 
 
+def by_name(coordinates: Coordinates) -> tuple[Mapping[str, Block], Mapping[str, Block]]:
+    """Return the arrays, and the velocities of each."""
+    arrays, moving = coordinates.arrays, coordinates.moving
+    return {a.name: a for a in arrays}, {a.name: v for a, v in zip(arrays, moving, strict=False)}
+
+
 def code_of(known: Known) -> list[str]:
     """Return NumPy expressions of all families."""
-    blocks = {block.name: block for block in trained(known)}
-    moved = dict(zip(blocks, moving(known), strict=False))
-    return [_numpy(family, blocks, moved) for family in known.families]
+    blocks, moved = by_name(known.coordinates)
+    return [family_code(family, blocks, moved) for family in known.families]
 
 
 def sympy_script(known: Known, suffix: str) -> Iterator[str]:
     """Yield the lines of a script that defines a list of matrix expressions."""
-    blocks = {block.name: block for block in trained(known)}
-    moved = dict(zip(blocks, moving(known), strict=False))
+    blocks, moved = by_name(known.coordinates)
     symbols, arguments = _Symbols(blocks, moved, {}), known.coordinates.arguments
     laws = [(_symbolic(family, symbols), _size(family)) for family in known.families]
     yield f"# {title(known)}"
@@ -385,9 +417,10 @@ def _divided_symbols(kept: Kept, code: str, symbols: _Symbols) -> str:
         return code
     if isinstance(kept.base, Sums):
         return f"({1 / rates[kept.base.array]})*{code}"
+    spans = {name: (a.entries.start, a.entries.stop) for name, a in symbols.blocks.items()}
     parts = [
-        f"[({1 / rates.get(name, 1)})*{code}[i, 0] for i in range({block.start}, {block.stop})]"
-        for name, block in symbols.blocks.items()
+        f"[({1 / rates.get(name, 1)})*{code}[i, 0] for i in range{span}]"
+        for name, span in spans.items()
     ]
     return f"Matrix({' + '.join(parts)})"
 

@@ -8,7 +8,8 @@ from conslaw_cli.formats.laws import Known, Result, abelian_size, origin, title
 from conslaw_cli.formats.laws.known import latex_display
 from conslaw_cli.laws.formulas import tex_equation, tex_lines
 from conslaw_cli.laws.rational import Quotient
-from conslaw_cli.laws.values import LawSearch, Polynomial
+from conslaw_cli.laws.search import LawSearch
+from conslaw_cli.laws.values import Law, Polynomial
 
 
 def render_latex(results: Sequence[Result | Known]) -> str:
@@ -25,7 +26,7 @@ def _display(result: Result | Known) -> str:
     laws = list(_generators(result))
     displays = [("A functionally independent generating set.", laws)]
     if search.basis is not None:
-        basis = [tex_equation(law.polynomial, search) for law in search.basis]
+        basis = [_equation(law, search) for law in search.basis]
         displays.append(("A linear basis.", basis))
     parts = [
         f"% {what}\n{_gather(lines)}" if lines else f"% {what} Empty: there are no such laws."
@@ -40,17 +41,21 @@ def _gather(lines: Sequence[str]) -> str:
 
 
 def _generators(result: Result) -> Iterator[str]:
-    for family in result.families:
-        size = family.size.replace("×", r"$\times$")
-        yield rf"{family.latex} = \mathrm{{const}} \qquad (\text{{{size}}})"
+    for members in result.families:
+        size = members.size.replace("×", r"$\times$")
+        yield rf"{members.family.latex} = \mathrm{{const}} \qquad (\text{{{size}}})"
     for law in result.others:
         yield (
-            rf"{tex_equation(law.polynomial, result.search)} \qquad"
+            rf"{_equation(law, result.search)} \qquad"
             rf" (\text{{{origin(law, result)}}})"
         )
     for each in result.abelian:
         yield rf"{each.latex} = \mathrm{{const}} \qquad (\text{{{abelian_size(each)}}})"
     yield from (_fraction(quotient, result.search) for quotient in result.quotients)
+
+
+def _equation(law: Law, search: LawSearch) -> str:
+    return tex_equation(law.polynomial, search.coordinates, search.radicals)
 
 
 def _fraction(quotient: Quotient, search: LawSearch) -> str:
@@ -60,7 +65,8 @@ def _fraction(quotient: Quotient, search: LawSearch) -> str:
 
 
 def _side(side: Sequence[tuple[Polynomial, int]], search: LawSearch) -> str:
-    texts = [(" ".join(tex_lines(p, search)), len(p.terms) > 1, e) for p, e in side]
+    lines = [tex_lines(p, search.coordinates, search.radicals) for p, _ in side]
+    texts = [(" ".join(own), len(p.terms) > 1, e) for own, (p, e) in zip(lines, side, strict=True)]
     if len(texts) == 1 and texts[0][2] == 1:
         return texts[0][0]
     grouped = ((f"({text})" if several else text, e) for text, several, e in texts)

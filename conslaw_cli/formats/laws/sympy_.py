@@ -52,10 +52,9 @@ def _script(result: Result | Known, suffix: str) -> Iterator[str]:
         return
     search = result.search
     coordinates = search.coordinates
-    symbols = [
-        *map(_symbol, (*search.parameters, *coordinates.velocities)),
-        *coordinates.arguments,
-    ]
+    every = (*coordinates.arrays, *coordinates.moving)
+    entries = (array.identifier(place) for array in every for place in array.indices)
+    symbols = [*entries, *coordinates.arguments]
     names = _names(symbols, coordinates.arguments)
     factors = coordinates.coded(names[: len(symbols) - len(coordinates.arguments)])
     laws = search.generators if search.basis is None else search.basis
@@ -82,11 +81,6 @@ def _script(result: Result | Known, suffix: str) -> Iterator[str]:
         f"    {quotient_code(quotient, factors)},  # rational" for quotient in result.quotients
     )
     yield "]"
-
-
-def _symbol(name: str) -> str:
-    """Return the name of a symbol, such as ``U1_2_3`` for an entry of an array."""
-    return re.sub(r"\W+", "_", name).rstrip("_") if "[" in name else name
 
 
 def _names(symbols: Sequence[str], reserved: Sequence[str]) -> list[str]:

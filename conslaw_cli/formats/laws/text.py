@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.formats.laws import Known, Result, abelian_text, degrees, origin, title
-from conslaw_cli.formats.laws.known import moving, named_elsewhere, text_lines, trained, undecided
+from conslaw_cli.formats.laws.known import named_elsewhere, text_lines, undecided
 from conslaw_cli.formats.words import label, probability
 from conslaw_cli.laws.formulas import groups, terms
 from conslaw_cli.laws.plan import MAX_DEGREE
 from conslaw_cli.laws.rational import Quotient
-from conslaw_cli.laws.values import Law, LawSearch, Polynomial
+from conslaw_cli.laws.search import LawSearch
+from conslaw_cli.laws.values import Law, Polynomial
 from conslaw_cli.lie.theorems.paths import is_monomial
 
 _OTHERS = {
@@ -34,9 +35,9 @@ def text_blocks(results: Iterable[Result | Known], width: int | None) -> Iterato
     gap = ""
     for result in results:
         lines, meaning = (
-            (text_lines(result), _of_arrays(result))
+            (text_lines(result), _conventions(result.coordinates, result.count.own))
             if isinstance(result, Known)
-            else (_lines(result), _conventions(result))
+            else (_lines(result), _of_search(result))
         )
         yield gap + "\n".join(_wrapped(lines, width)) + "\n"
         conventions |= dict.fromkeys(meaning)
@@ -48,7 +49,7 @@ def text_blocks(results: Iterable[Result | Known], width: int | None) -> Iterato
 def _lines(result: Result) -> Iterator[str]:
     yield title(result)
     yield from (f"  {line}" for line in _figures(result))
-    laws = [f"{family.text} = const   ({family.size})" for family in result.families]
+    laws = [f"{each.family.text} = const   ({each.size})" for each in result.families]
     laws += [
         f"{formula(law.polynomial, result.search)} = const   ({origin(law, result)})"
         for law in result.others
@@ -162,53 +163,32 @@ def _listed(law: Law, result: Result) -> str:
     return text if told else f"{text}   (no polynomial in the known laws)"
 
 
-def _conventions(result: Result) -> Iterator[str]:
-    names = [name for name in result.search.parameters if "[" in name]  # entries of arrays
-    names *= not result.count.own
-    if not result.search.generators:
-        return
-    yield from _of_layers(names)
-    coordinates = result.search.coordinates
-    yield from _conventions_of_flow(result.search.parameters, coordinates.velocities, coordinates)
-    yield from _of_kernels(names)
-    if result.theory and any(law.new for law in result.others):
-        yield "new: independent of the known laws."
+def _of_search(result: Result) -> Iterator[str]:
+    if result.search.generators:
+        yield from _conventions(result.search.coordinates, result.count.own)
+        if result.theory and any(law.new for law in result.others):
+            yield "new: independent of the known laws."
 
 
-def _of_arrays(known: Known) -> Iterator[str]:
-    """Yield what the names mean, from an entry of every array."""
-    if known.count.own:
-        return
-    names = [array.entry(0) for array in trained(known)]
-    yield from _of_layers(names)
-    moved = [array.entry(0) for array in moving(known)]
-    yield from _conventions_of_flow(names, moved, known.coordinates)
-    yield from _of_kernels(names)
-
-
-def _of_layers(names: Sequence[str]) -> Iterator[str]:
-    if not names:
-        pass
-    elif any(name.startswith("U") for name in names):
+def _conventions(coordinates: Coordinates, own: bool) -> Iterator[str]:
+    """Yield what the names mean; own: those of arrays are a user's."""
+    arrays = () if own else coordinates.arrays
+    if any(array.name.startswith("U") for array in arrays):
         yield "U1[i,j] leads from unit i to unit j of the next layer (x ↦ x U1 U2 …, row vectors)."
-    else:
+    elif arrays:
         yield "Q1[i,j] leads from unit i to unit j of the next layer (x ↦ x Q1 K1, row vectors)."
-    if any(name.startswith("b") for name in names):
+    if any(array.name.startswith("b") for array in arrays):
         yield "b1[j] is the bias of unit j."
-
-
-def _of_kernels(names: Sequence[str]) -> Iterator[str]:
-    if any(name.count(",") > 1 for name in names):
+    yield from _of_flow(coordinates)
+    if any(len(array.shape) > 2 for array in arrays):
         yield "Kernels: U1[i,t,j] leads from channel i at position t of the kernel to channel j."
 
 
-def _conventions_of_flow(
-    parameters: Sequence[str], velocities: Sequence[str], coordinates: Coordinates
-) -> Iterator[str]:
-    if velocities:
-        moved, still = (each[0].partition("[")[0] for each in (velocities, parameters))
-        bias = ", c1 that of b1" * any(name.startswith("c1[") for name in velocities)
-        yield f"{moved} is the {coordinates.motion} of {still}{bias}."
+def _of_flow(coordinates: Coordinates) -> Iterator[str]:
+    if coordinates.moving:
+        (moved, *others), still = coordinates.moving, coordinates.arrays[0]
+        bias = ", c1 that of b1" * any(array.name == "c1" for array in others)
+        yield f"{moved.name} is the {coordinates.motion} of {still.name}{bias}."
     if coordinates.arguments:
         symbols = {"t": "t is time", "lam": "λ the rate of decay", "tau": "τ the friction"}
         meaning = (symbols.get(name, f"{name} a constant") for name in coordinates.arguments)
@@ -218,7 +198,7 @@ def _conventions_of_flow(
 def formula(polynomial: Polynomial, search: LawSearch) -> str:
     """Return a law in the names of the parameters, of velocities and of time."""
     parts = []
-    for factor, own in groups(polynomial, search):
+    for factor, own in groups(polynomial, search.coordinates):
         text = _polynomial(own, search)
         parts.append(f"{factor.text}({text})" if factor.text else text)
     return " + ".join(parts)

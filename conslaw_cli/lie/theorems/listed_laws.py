@@ -19,7 +19,7 @@ from conslaw_cli.problems.records import Bound
     title="Independent known laws, from sizes alone",
     source="proved in docs/any-width.md",
     needs=Needs.SIZES,
-    flows=None,
+    systems=None,
 )
 def listed_laws(problem: Problem, evidence: Evidence) -> Proof | None:
     """Let N known laws be entries of matrices ``H_f = Σ_p c_p M_p M_pᵀ``, one for each space f, and
@@ -57,7 +57,7 @@ def listed_laws(problem: Problem, evidence: Evidence) -> Proof | None:
     title="Independent known laws of chains, from sizes alone",
     source="proved in docs/any-width.md, for momentum in docs/flows.md",
     needs=Needs.SIZES,
-    flows=None,
+    systems=None,
 )
 def chain_laws(problem: Problem, evidence: Evidence) -> Proof | None:
     """Let a hidden layer of a chain have n_i units, k_i of them beyond ``n_{i−1} + n_{i+1}``, and

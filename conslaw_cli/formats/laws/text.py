@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
+from conslaw_cli.flows import System
 from conslaw_cli.flows.coordinates import Coordinates
-from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.formats.laws import Known, Result, abelian_text, degrees, origin, side_text, title
 from conslaw_cli.formats.laws.known import named_elsewhere, text_lines, undecided
 from conslaw_cli.formats.words import label, probability
@@ -99,7 +99,7 @@ def _figures(result: Result) -> Iterator[str]:
         yield _next_step(search)
     elif result.not_polynomial:
         yield _explained(result)
-    gradient = search.problem.flow == GRADIENT
+    gradient = search.problem.flow.dynamics.system is System.GRADIENT
     if gradient and is_monomial(search.problem) and not search.homogeneous and search.degree >= 2:
         yield "complete: φ is a monomial map, so all laws are functions of those of degree up to 2"
     if not search.listed.polynomial:
@@ -145,7 +145,8 @@ def _next_step(search: LawSearch) -> str:
     if search.homogeneous:
         return "without --homogeneous laws of lower degrees are found too"
     higher = f"a higher degree may find more: --degree {search.degree + 1}; "
-    formula = search.problem.formula is not None and search.problem.flow == GRADIENT
+    gradient = search.problem.flow.dynamics.system is System.GRADIENT
+    formula = search.problem.formula is not None and gradient
     return f"{higher * (search.degree < MAX_DEGREE)}{_OTHERS[formula]}"
 
 

@@ -14,11 +14,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from conslaw_cli.cli import main
+from conslaw_cli.formats.columns import shortened
 from conslaw_cli.formats.table import SweepTable
-from conslaw_cli.formats.words import shortened
 from conslaw_cli.problems.records import LawCount
 from conslaw_cli.sweeps.jobs import Job
 from conslaw_cli.sweeps.processes import run
+from conslaw_cli.sweeps.store import RowId, Store
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {
@@ -184,6 +185,49 @@ def test_rows_that_wait_for_their_turn_are_not_held(monkeypatch: pytest.MonkeyPa
     assert len(names(sweep("many.yaml").stdout)) == len(held) == 125
     before = sum(isinstance(each, LawCount) for each in gc.get_objects())
     assert max(held) <= before + 10
+
+
+@pytest.mark.parametrize("format_", ["json", "csv", "markdown", "latex"])
+def test_rows_that_are_written_at_the_end_are_read_back_one_by_one(
+    format_: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+    module = sys.modules["conslaw_cli.cli.sweep"]
+    put = vars(module)["put"]
+
+    def counting(text: str) -> None:
+        held.append(sum(isinstance(each, LawCount) for each in gc.get_objects()))
+        put(text)
+
+    sweep("many.yaml")
+    before = sum(isinstance(each, LawCount) for each in gc.get_objects())
+    monkeypatch.setattr(module, "put", counting)
+    text = sweep("many.yaml", "--format", format_).stdout
+    assert text.count("linear 1-2-3") == 1
+    assert len(held) >= 125
+    assert max(held) <= before + 30
+
+
+def test_a_row_that_cannot_be_read_back_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = Path("results/many.jsonl")
+    sweep("many.yaml")
+    put = vars(module := sys.modules["conslaw_cli.cli.sweep"])["put"]
+    get = Store.get
+
+    def lost(self: Store, row_id: RowId) -> LawCount | None:
+        return None if held and row_id[1] == "linear 1-5-5" else get(self, row_id)
+
+    def noting(text: str) -> None:
+        held.append(text)
+        put(text)
+
+    held: list[str] = []
+    monkeypatch.setattr(Store, "get", lost)
+    monkeypatch.setattr(module, "put", noting)
+    result = sweep("many.yaml", "--format", "csv")
+    assert result.exit_code == 4
+    assert "Error: results/many.jsonl: the row linear 1-5-5 cannot be read back" in result.stderr
+    assert rows.read_bytes().count(b"\n") == 125
 
 
 def test_above_a_thousand_rows_the_exceptions_and_the_summary_are_shown(

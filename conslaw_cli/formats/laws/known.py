@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.metrics import Metric
 from conslaw_cli.formats.laws import Known, abelian_json, abelian_text
 from conslaw_cli.formats.words import label, plural, reason
-from conslaw_cli.networks.known_laws import Correlations, Family, Form, Part, Sums
+from conslaw_cli.networks.correlations import Class, Correlations
+from conslaw_cli.networks.known_laws import Family, Form, Part, Sums
+from conslaw_cli.networks.notation import CODE
 from conslaw_cli.networks.wiring import Array as Block
 from conslaw_cli.problems.records import LawCount
 
@@ -135,6 +139,10 @@ def _view(part: Part, array: Block) -> _View:
             (units, units),
             part.written,
         )
+    if part.axis is not None:
+        return _along(part.axis, units, array)
+    if units == 1 and not plain:
+        return _along(0, 1, array)
     turned = name if plain else f"{name}.reshape(-1, {last})"
     if part.written and array.shape[3:] == (1,) and array.shape[0] == units:
         shape = (units, part.width)  # each unit is a group
@@ -142,7 +150,7 @@ def _view(part: Part, array: Block) -> _View:
     if part.written and len(array.shape) == 4:  # in groups
         last *= array.shape[0]
         turned = f"np.concatenate([each.reshape(-1, {array.shape[-1]}) for each in {name}], axis=1)"
-    if part.written and last == units:
+    if part.written and last == units and array.size > 1:
         symbol = name if len(array.shape) < 3 else f"{name}_written"
         return _View(turned, symbol, (part.size // last, last), True)
     if plain and array.shape[0] == units:
@@ -156,21 +164,42 @@ def _view(part: Part, array: Block) -> _View:
     return _View(f"{kept}.reshape({units}, -1)", symbol, (units, part.width), False)
 
 
+def _along(axis: int, units: int, array: Block) -> _View:
+    """Return an array with the units along an axis."""
+    shape = units, array.size // units
+    if axis == len(array.shape) - 1:
+        return _View(f"{array.name}.reshape(-1, {units})", array.name, shape[::-1], True)
+    code = f"np.swapaxes({array.name}, 0, {axis})" if axis else array.name
+    return _View(f"{code}.reshape({units}, -1)", array.name, shape, False)
+
+
 def _in_order(lines: np.ndarray[Any, Any]) -> bool:
     return bool((np.diff(lines.ravel()) == 1).all())
 
 
-def _numpy(family: Family, blocks: Mapping[str, Block], moved: Mapping[str, Block]) -> str:
-    """Return an expression of a family's laws, a vector. moved: the velocities of each array."""
+_SPACED = CODE._replace(between=" * ")
+Entries = Sequence[tuple[int, ...]]
+"""The indices of laws of a family, counted from 1."""
+
+
+def family_code(
+    family: Family,
+    blocks: Mapping[str, Block],
+    moved: Mapping[str, Block],
+    chosen: Entries | None = None,
+) -> str:
+    """Return an expression of a family's laws, or of those chosen, as a vector. moved: the
+    velocities of each array.
+    """
     if not isinstance(family, Kept):
-        return _vector(family, blocks)
+        return _vector(family, blocks, chosen=chosen)
     metrics, base = dict(family.metrics), family.base
     if isinstance(base, Correlations):
-        code = _correlations(base, family.numbers or (1, 1))
+        code = _correlations(base, family.numbers, blocks, moved if family.moving else None)
     elif isinstance(base, Form) and family.moving:
-        code = _charges(base, family.numbers, blocks, moved)
+        code = _charges(base, family.numbers, blocks, moved, chosen)
     else:
-        code = _vector(base, moved if family.moving else blocks, metrics)
+        code = _vector(base, moved if family.moving else blocks, metrics, chosen)
     if family.beside:
         return f"{_divided(family, blocks)} + {family.beside} * {_array(_vector(base, moved))}"
     return f"{family.factor.code} * ({_array(code)})" if family.factor.code else code
@@ -192,7 +221,10 @@ def _divided(family: Kept, blocks: Mapping[str, Block]) -> str:
 
 
 def _vector(
-    family: Family, blocks: Mapping[str, Block], metrics: Mapping[str, Metric] | None = None
+    family: Family,
+    blocks: Mapping[str, Block],
+    metrics: Mapping[str, Metric] | None = None,
+    chosen: Entries | None = None,
 ) -> str:
     """Return an expression of laws of gradient flow, of functions of what has a metric."""
     metrics = metrics or {}
@@ -202,27 +234,44 @@ def _vector(
         name = f"({name})" if family.array in metrics else name
         if not family.matrix:
             return f"[{name}.sum()]"
-        return f"{name}.reshape({family.rows}, -1).sum(axis=1)"
+        lines = f".reshape({family.rows}, -1)" * (blocks[family.array].shape[0] != family.rows)
+        kept = "" if chosen is None else f"[{[i - 1 for (i,) in chosen]}]"
+        return f"{name}{lines}.sum(axis=1){kept}"
     if isinstance(family, Correlations):
-        return _correlations(family, (1, 1))
+        return _correlations(family, (), blocks)
     if not isinstance(family, Form):
         return "theta" if all(name == block.name for name, block in blocks.items()) else "velocity"
-    code = {"diagonal": _squares, "scalar": _total}.get(family.kind, _gram)
+    matrix = family.blocks and family.units > 1
+    code = _gram if matrix else _total if family.kind == "scalar" else _squares
     total = _sum(
         [
             (part.factor, code(part, blocks[part.array], metrics.get(part.array)))
             for part in family.parts
         ]
     )
-    if family.kind == "full":
-        return f"({total})[np.triu_indices({family.units})]"
-    if family.within:
-        return f"({total})[np.nonzero(np.triu({_mask(family)}))]"
+    if matrix:
+        return f"({total})[{_triangle(family, 0, chosen)}]"
+    if chosen is not None:
+        return f"({total})[{[i - 1 for i, _ in chosen]}]"
     return f"[{total}]" if family.kind == "scalar" else total
 
 
+def _triangle(form: Form, diagonal: int, chosen: Entries | None) -> str:
+    """Return the places of entries above or on a diagonal that are laws, or of those chosen."""
+    if chosen is not None:
+        return f"{[i - 1 for i, _ in chosen]}, {[j - 1 for _, j in chosen]}"
+    above = f", {diagonal}" * bool(diagonal)
+    if form.within:
+        return f"np.nonzero(np.triu({_mask(form)}{above}))"
+    return f"np.triu_indices({form.units}{above})"
+
+
 def _charges(
-    form: Form, numbers: Sequence[int], blocks: Mapping[str, Block], moved: Mapping[str, Block]
+    form: Form,
+    numbers: Sequence[int],
+    blocks: Mapping[str, Block],
+    moved: Mapping[str, Block],
+    chosen: Entries | None = None,
 ) -> str:
     """Return an expression of ``Σ M Nᵀ − N Mᵀ``, the entries above the diagonal."""
     others = form.parts[::-1] if numbers else form.parts
@@ -232,20 +281,62 @@ def _charges(
         velocity = _view(other._replace(skip=False), moved[other.array])
         code = f"{_rows(own)} @ {_rows(velocity, True)} - {_rows(velocity)} @ {_rows(own, True)}"
         terms.append((number, code if number == 1 else f"({code})"))
-    mask = f"[np.nonzero(np.triu({_mask(form)}, 1))]" if form.within else ""
-    return f"({_sum(terms)}){mask or f'[np.triu_indices({form.units}, 1)]'}"
+    return f"({_sum(terms)})[{_triangle(form, 1, chosen)}]"
 
 
 def _rows(view: _View, transposed: bool = False) -> str:
     return view.code + ".T" * (view.turned is not transposed)
 
 
-def _correlations(family: Correlations, numbers: Sequence[int]) -> str:
-    """Return an expression of differences of autocorrelations; half of one of half a circle."""
-    codes = [f"{name}.ravel() @ np.roll({name}.ravel(), -lag)" for name in family.names]
-    total = _sum([(numbers[0], codes[0]), (-numbers[1], codes[1])])
-    half = f" / (1 + (2 * lag == {family.length}))"
-    return f"[({total}){half} for lag in range(1, {family.size + 1})]"
+def _correlations(
+    family: Correlations,
+    numbers: Sequence[int],
+    blocks: Mapping[str, Block],
+    moved: Mapping[str, Block] | None = None,
+) -> str:
+    """Return an expression of correlations, class by class; of their charges where the velocities
+    of each array are given.
+    """
+    own = _ends(family, [blocks[name].name for name in family.names])
+    other = own if moved is None else _ends(family, [moved[name].name for name in family.names])
+    codes = []
+    for each in family.classes:
+        terms = list[tuple[int, str]]()
+        pairs = zip(numbers or (1, 1, 1), (1, 1 if moved else -1, 1), own, other, strict=False)
+        for at, (number, sign, first, second) in enumerate(pairs):
+            factor = number * sign * (each.rows if at == 2 else 1)
+            terms.append((factor, _product(each, at, first, second)))
+            if moved is not None:
+                terms.append((-factor, _product(each, at, second, first)))
+        code = f"({_sum([term for term in terms if term[0]])})"
+        if each.halved and moved is None:
+            code += f" / (1 + np.eye({family.units}))"
+        a, b = zip(*family.pairs(each, moved is not None), strict=True)
+        codes.append(f"({code})[{list(a)}, {list(b)}]")
+    return f"np.concatenate([{', '.join(codes)}])"
+
+
+def _ends(family: Correlations, names: Sequence[str]) -> list[str]:
+    """Return the arrays with units and taps as first axes; a bias as it is."""
+    units, (written, read), groups = family.units, family.taps, family.writer.groups
+    first = f"{names[0]}.reshape(-1, {written}, {units}).T"
+    if groups > 1:
+        shape = f"{groups}, -1, {written}, {units // groups}"
+        first = f"{names[0]}.reshape({shape}).transpose(0, 3, 2, 1)"
+        first += f".reshape({units}, {written}, -1)"
+    return [first, f"{names[1]}.reshape({units}, {read}, -1)", *names[2:]]
+
+
+def _product(of: Class, at: int, first: str, second: str) -> str:
+    """Return the products over the pairs of taps of a class, units × units."""
+    if at == 2:
+        return f"np.outer({first}, {second})"
+    left, right = zip(*(of.written if at == 0 else [(j, k) for k, j in of.read]), strict=True)
+    return f"np.einsum('aki,bki->ab', {_taken(first, left)}, {_taken(second, right)})"
+
+
+def _taken(code: str, taps: Sequence[int]) -> str:
+    return f"{code}[:, {list(taps)}]"
 
 
 def _mask(family: Form) -> str:
@@ -257,9 +348,9 @@ def _mask(family: Form) -> str:
 
 
 def _gram(part: Part, array: Block, metric: Metric | None = None) -> str:
-    view = _view(part, array)
     if len(array.shape) == 1 and part.width == 1:
         return f"np.outer({array.name}, {array.name})"
+    view = _view(part, array)
     return f"{view.code}.T @ {view.code}" if view.turned else f"{view.code} @ {view.code}.T"
 
 
@@ -286,28 +377,24 @@ def _function(code: str, metric: Metric | None, square: bool) -> str:
 
 def _sum(terms: Sequence[tuple[int, str]]) -> str:
     """Return the code of a sum of codes times integers."""
-    text = "".join(
-        f" {'-' if factor < 0 else '+'} {f'{abs(factor)} * ' * (abs(factor) != 1)}{code}"
-        for factor, code in terms
-    )
-    return text.removeprefix(" + ") if text.startswith(" + ") else text.strip()
+    return _SPACED.sum((number, [code]) for number, code in terms)
 
 
-def _by_name(known: Known) -> tuple[Mapping[str, Block], Mapping[str, Block]]:
+def by_name(coordinates: Coordinates) -> tuple[Mapping[str, Block], Mapping[str, Block]]:
     """Return the arrays, and the velocities of each."""
-    arrays, moving = known.coordinates.arrays, known.coordinates.moving
+    arrays, moving = coordinates.arrays, coordinates.moving
     return {a.name: a for a in arrays}, {a.name: v for a, v in zip(arrays, moving, strict=False)}
 
 
 def code_of(known: Known) -> list[str]:
     """Return NumPy expressions of all families."""
-    blocks, moved = _by_name(known)
-    return [_numpy(family, blocks, moved) for family in known.families]
+    blocks, moved = by_name(known.coordinates)
+    return [family_code(family, blocks, moved) for family in known.families]
 
 
 def sympy_script(known: Known, suffix: str) -> Iterator[str]:
     """Yield the lines of a script that defines a list of matrix expressions."""
-    blocks, moved = _by_name(known)
+    blocks, moved = by_name(known.coordinates)
     symbols, arguments = _Symbols(blocks, moved, {}), known.coordinates.arguments
     laws = [(_symbolic(family, symbols), _size(family)) for family in known.families]
     yield f"# {title(known)}"
@@ -339,6 +426,16 @@ class _Symbols(NamedTuple):
         both = view.name, f"{view.name}.T"
         return both[::-1] if view.turned else both
 
+    def lines(self, name: str, moving: bool = False) -> str:
+        """Return the symbol of an array, or of its velocities, with the last axis as columns; of a
+        vector as one column.
+        """
+        block = (self.moved if moving else self.blocks)[name]
+        last = block.shape[-1] if len(block.shape) > 1 else 1
+        symbol = block.name if len(block.shape) == 2 else f"{block.name}_lines"
+        self.shapes[symbol] = (prod(block.shape) // last, last)
+        return symbol
+
     def sums(self, family: Family, moving: bool, metric: Metric | None = None) -> str:
         """Return row sums, or all parameters."""
         if not isinstance(family, Sums):
@@ -354,7 +451,7 @@ def _symbolic(family: Family, symbols: _Symbols) -> str:
     kept = family if isinstance(family, Kept) else Kept(family, *_named(family))
     base, metrics = kept.base, dict(kept.metrics)
     if isinstance(base, Correlations):
-        code = _symbolic_correlations(base, kept.numbers or (1, 1), symbols)
+        code = _symbolic_correlations(base, kept, symbols)
     elif isinstance(base, Form):
         code = _symbolic_form(base, kept, metrics, symbols)
     else:
@@ -409,14 +506,40 @@ def _commutator(part: Part, other: Part, symbols: _Symbols) -> str:
     return f"({rows}*{moving_columns} - {moving_rows}*{columns})"
 
 
-def _symbolic_correlations(family: Correlations, numbers: Sequence[int], symbols: _Symbols) -> str:
+def _symbolic_correlations(family: Correlations, kept: Kept, symbols: _Symbols) -> str:
+    own = [symbols.lines(name) for name in family.names]
+    other = [symbols.lines(name, kept.moving) for name in family.names]
     codes = []
-    for name in family.names:
-        symbols.shapes[name] = (1, family.length)
-        codes.append(f"{name}[0, t]*{name}[0, (t + lag) % {family.length}]")
-    total = _sum([(numbers[0], codes[0]), (-numbers[1], codes[1])])
-    places = f"range({family.length} if 2*lag != {family.length} else lag)"
-    return f"Matrix([sum({total} for t in {places}) for lag in range(1, {family.size + 1})])"
+    for each in family.classes:
+        terms = list[tuple[int, str]]()
+        pairs = zip(
+            kept.numbers or (1, 1, 1), (1, 1 if kept.moving else -1, 1), own, other, strict=False
+        )
+        for at, (number, sign, first, second) in enumerate(pairs):
+            factor = number * sign * (each.rows if at == 2 else 1)
+            terms.append((factor, _symbolic_product(family, each, at, first, second)))
+            if kept.moving:
+                terms.append((-factor, _symbolic_product(family, each, at, second, first)))
+        total = _sum([term for term in terms if term[0]])
+        half = "/(1 + int(a == b))" if each.halved and not kept.moving else ""
+        units = family.pairs(each, kept.moving)
+        codes.append(f"[({total}){half} for a, b in {units}]")
+    return f"Matrix({' + '.join(codes)})"
+
+
+def _symbolic_product(family: Correlations, of: Class, at: int, first: str, second: str) -> str:
+    """Return the sum of products of the units a and b over the pairs of taps of a class."""
+    if at == 2:
+        return f"{first}[a, 0]*{second}[b, 0]"
+    taps, columns = family.taps[at], (family.writer, family.reader)[at].shape[-1]
+    if at == 1:
+        code = f"{first}[a*{taps} + l, i]*{second}[b*{taps} + k, i]"
+        return f"sum({code} for k, l in {list(of.read)} for i in range({columns}))"
+    others = family.writer.size // (family.units * taps)
+    place = "[({0}//{1}*{2} + i)*{3} + {4}, {0} % {1}]".format
+    code = first + place("a", columns, others, taps, "k")
+    code += "*" + second + place("b", columns, others, taps, "l")
+    return f"sum({code} for k, l in {list(of.written)} for i in range({others}))"
 
 
 def _term(form: Form, part: Part, metric: Metric | None, symbols: _Symbols) -> str:

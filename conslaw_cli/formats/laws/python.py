@@ -7,8 +7,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from conslaw_cli.flows.coordinates import Coordinates
-from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.flows.kept import Kept
 from conslaw_cli.formats.laws import (
     Known,
     Members,
@@ -19,15 +21,14 @@ from conslaw_cli.formats.laws import (
     suffixes,
     title,
 )
-from conslaw_cli.formats.laws.arrays import family_code, vectors
-from conslaw_cli.formats.laws.known import code_of
+from conslaw_cli.formats.laws.known import by_name, code_of, family_code
 from conslaw_cli.formats.laws.known import title as known_title
 from conslaw_cli.formats.words import plural
-from conslaw_cli.laws.formulas import groups
 from conslaw_cli.laws.rational import Quotient
-from conslaw_cli.laws.values import Law, Polynomial
+from conslaw_cli.laws.search import LawSearch
+from conslaw_cli.laws.values import Law
+from conslaw_cli.networks.known_laws import Form, Sums
 from conslaw_cli.networks.wiring import Array
-from conslaw_cli.problems.problem import Problem
 
 _WIDTH = 110
 _PYTORCH = [
@@ -53,7 +54,7 @@ def render_python(results: Sequence[Result | Known]) -> str:
     searched = [result.search for result in results if isinstance(result, Result)]
     needs = ["from math import sqrt\n"] * any(search.radicals for search in searched)
     called = set[str]().union(*map(calls, searched))
-    if any(isinstance(each, Known) and each.problem.flow != GRADIENT for each in results):
+    if any(isinstance(each, Known) and each.problem.other_flow for each in results):
         called |= {"arcsinh", "exp", "log", "sqrt"}
     named = f"from numpy import {', '.join(sorted(called))}"
     imports = ["import numpy as np", *([named] * bool(called))]
@@ -80,7 +81,7 @@ def _known(known: Known, suffix: str) -> Iterator[str]:
     every, moved = coordinates.arrays, coordinates.moving
     lines = [
         f"Return the {plural(known.listed, 'known law')}, which training by"
-        f" {_flow(known.problem)} keeps.",
+        f" {known.problem.flow.title} keeps.",
         *_order(every, size, own),
         *_arguments(coordinates, every, moved),
     ]
@@ -94,7 +95,13 @@ def _known(known: Known, suffix: str) -> Iterator[str]:
 
 def _arrays(coordinates: Coordinates) -> tuple[Sequence[Array], Sequence[Array]]:
     """Return those of θ and of velocities; numbers alone are one vector."""
-    return vectors(coordinates.arrays, "theta"), vectors(coordinates.moving, "velocity")
+    return _vectors(coordinates.arrays, "theta"), _vectors(coordinates.moving, "velocity")
+
+
+def _vectors(arrays: Sequence[Array], name: str) -> Sequence[Array]:
+    if not arrays or any(array.shape for array in arrays):
+        return arrays
+    return [Array(name, (len(arrays),), slice(arrays[0].entries.start, arrays[-1].entries.stop))]
 
 
 def _cut(arrays: Sequence[Array], vector: str) -> Iterator[str]:
@@ -126,7 +133,7 @@ def _help(result: Result) -> str:
     size, number = len(search.parameters), len(search.generators) + len(result.quotients)
     lines = [
         f"Return {number} functionally independent quantities that training"
-        f" by {_flow(search.problem)} keeps."
+        f" by {search.problem.flow.title} keeps."
     ]
     arrays, moving = _arrays(search.coordinates)
     if not any(array.shape for array in search.coordinates.arrays):
@@ -153,10 +160,6 @@ def _text(lines: Sequence[str], arrays: Sequence[Array], own: bool) -> str:
     return "\n".join([*text, *(_PYTORCH if layered else [])])
 
 
-def _flow(problem: Problem) -> str:
-    return "gradient flow" if problem.flow == GRADIENT else problem.flow.title
-
-
 def _arguments(
     coordinates: Coordinates, arrays: Sequence[Array], moving: Sequence[Array]
 ) -> list[str]:
@@ -172,19 +175,26 @@ def _indented(text: str, spaces: int = 4) -> list[str]:
 
 
 def _family(family: Members, result: Result, arrays: Sequence[Array]) -> str:
-    _, moving = _arrays(result.search.coordinates)
-    code = family_code(result.search.listed, family, arrays, moving)
-    if code is not None:
-        ((factor, _),) = groups(_first(family, result), result.search.coordinates)
-        return _wrapped(f"{factor.code} * ({code})," if factor.code else f"{code},")
+    if (code := _matrices(family, result.search)) is not None:
+        return _wrapped(f"{code},")
     return _scalars(
         [law for law in result.search.generators if law.index in family.generators], result, arrays
     )
 
 
-def _first(family: Members, result: Result) -> Polynomial:
-    """Return one law of a family: all have the same factor."""
-    return next(law.polynomial for law in result.search.generators if law.index in family.every)
+def _matrices(members: Members, search: LawSearch) -> str | None:
+    """Return an expression of a family in arrays; None if its formula does not say what they are,
+    and for correlations.
+    """
+    family, listed = members.family, search.listed
+    base = family.base if isinstance(family, Kept) else family
+    if isinstance(base, Form | Sums):
+        whole = len(members.generators) == len(members.every)
+        chosen = None if whole else [listed.entries[i] for i in members.generators]
+        return family_code(family, *by_name(search.coordinates), chosen)
+    single = np.arange(len(search.parameters))
+    nothing_moves = np.array_equal(listed.left, single) and (listed.right < 0).all()
+    return "theta" if nothing_moves and len(members.generators) == len(single) else None
 
 
 def _scalars(

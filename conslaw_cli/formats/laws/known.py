@@ -1,4 +1,4 @@
-"""Known laws as matrices, in every format, where parameters are too many to search for others.
+"""Families of known laws as matrices, as NumPy and SymPy code.
 
 Nothing here has a place for every parameter or entry of a matrix, so that widths cost nothing.
 """
@@ -14,105 +14,10 @@ import numpy as np
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.metrics import Metric
-from conslaw_cli.formats.laws import Known, abelian_json, abelian_text
-from conslaw_cli.formats.words import label, plural, reason
+from conslaw_cli.formats.laws import Known, family_size, known_title
 from conslaw_cli.networks.known_laws import Correlations, Family, Form, Part, Sums
 from conslaw_cli.networks.notation import CODE
 from conslaw_cli.networks.wiring import Array as Block
-from conslaw_cli.problems.records import LawCount
-
-
-def title(known: Known) -> str:
-    """Return the name and the number of parameters, in one line."""
-    return f"{label(known.problem.name)}: {known.problem.parameters} parameters, known laws"
-
-
-# ---- text, TeX, JSON
-
-
-def text_lines(known: Known) -> Iterator[str]:
-    """Yield the figures, and each family on a line."""
-    yield title(known)
-    yield f"  known laws: {known.listed} listed, {_independent(known)} independent"
-    yield f"  laws in all: {_in_all(known)}"
-    if named := sum(each.size for each in known.abelian):
-        yield f"  {named_elsewhere(named)}"
-    yield ""
-    yield from (f"  {family.text} = const   ({_size(family)})" for family in known.families)
-    yield from (f"  {line}" for line in abelian_text(known))
-
-
-def named_elsewhere(laws: int) -> str:
-    """Return what so many laws are that no search finds."""
-    what = "one law is an Abelian integral" if laws == 1 else f"{laws} laws are Abelian integrals"
-    return f"{what}, no algebraic function of θ (docs/abelian.md)"
-
-
-def _independent(known: Known) -> str:
-    row = known.count
-    if row.known_independent is not None:
-        return str(row.known_independent)
-    return f"at least {row.laws_at_least}"
-
-
-def _in_all(known: Known) -> str:
-    row = known.count
-    if row.laws is None:
-        return undecided(row)
-    if not row.unknown_laws:
-        return f"{row.laws} ({row.verdict}); all of them are functions of these"
-    return f"{row.laws} ({row.verdict}); {row.unknown_laws} more than these"
-
-
-def undecided(row: LawCount) -> str:
-    """Return what is known of the number of laws of a bounded row."""
-    least = f"at least {row.laws_at_least} (proved)"
-    return f"{least}; whether there are more is not decided: {reason(row)}"
-
-
-def _size(family: Family) -> str:
-    return f"{family.shape}, {plural(family.size, 'law')}"
-
-
-def latex_display(known: Known) -> str:
-    """Return one display of all families."""
-    lines = [
-        rf"{family.latex} = \mathrm{{const}} \qquad (\text{{{_size(family)}}})".replace(
-            "×", r"$\times$"
-        )
-        for family in known.families
-    ]
-    body = " \\\\\n".join(lines)
-    return f"% {title(known)}\n\\begin{{gather*}}\n{body}\n\\end{{gather*}}"
-
-
-def json_value(known: Known) -> dict[str, Any]:
-    """Return the keys of one result."""
-    row = known.count
-    families = [
-        {"formula": f.text, "latex": f.latex, "shape": f.shape, "laws": f.size}
-        for f in known.families
-    ]
-    return {
-        "name": known.problem.name,
-        **known.problem.architecture.describe(),
-        "searched": False,
-        "not_searched_because": known.reason,
-        "known_listed": known.listed,
-        "known_independent": row.known_independent,
-        "laws": row.laws,
-        **({} if row.laws_at_least is None else {"laws_at_least": row.laws_at_least}),
-        "complete": None if row.unknown_laws is None else row.unknown_laws == 0,
-        "error_bound": row.error_bound,
-        "families": families,
-        **abelian_json(known),
-        "seed": row.seed,
-        "version": row.version,
-        "seconds": row.seconds,
-    }
-
-
-# ---- code
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,8 +256,8 @@ def sympy_script(known: Known, suffix: str) -> Iterator[str]:
     """Yield the lines of a script that defines a list of matrix expressions."""
     blocks, moved = by_name(known.coordinates)
     symbols, arguments = _Symbols(blocks, moved, {}), known.coordinates.arguments
-    laws = [(_symbolic(family, symbols), _size(family)) for family in known.families]
-    yield f"# {title(known)}"
+    laws = [(_symbolic(family, symbols), family_size(family)) for family in known.families]
+    yield f"# {known_title(known)}"
     if arguments:
         yield f'{", ".join(arguments)}, = symbols("{" ".join(arguments)},")'
     for name, (rows, columns) in symbols.shapes.items():

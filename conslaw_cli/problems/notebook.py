@@ -25,5 +25,4 @@ def display(formulas: Iterable[str]) -> str | None:
 
 def constant(formula: str, what: str) -> str:
     """Return that a formula does not change, in TeX, and what it is."""
-    what = what.replace("×", r"$\times$")
     return rf"{formula} = \mathrm{{const}} \qquad (\text{{{what}}})"

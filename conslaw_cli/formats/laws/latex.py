@@ -30,7 +30,7 @@ def render_latex(results: Sequence[Result | Known]) -> str:
 
 def _display(result: Result | Known) -> str:
     if isinstance(result, Known):
-        laws = [constant(each.latex, family_size(each)) for each in result.families]
+        laws = [constant(each.latex, _sized(family_size(each))) for each in result.families]
         return f"% {known_title(result)}\n{_gather(laws)}"
     search = result.search
     comment = f"% {title(result)}"
@@ -46,6 +46,10 @@ def _display(result: Result | Known) -> str:
     return "\n".join([comment, *parts])
 
 
+def _sized(what: str) -> str:
+    return what.replace("×", r"$\times$")
+
+
 def _gather(lines: Sequence[str]) -> str:
     body = " \\\\\n".join(lines)
     return f"\\begin{{gather*}}\n{body}\n\\end{{gather*}}"
@@ -53,7 +57,7 @@ def _gather(lines: Sequence[str]) -> str:
 
 def _generators(result: Result) -> Iterator[str]:
     for members in result.families:
-        yield constant(members.family.latex, members.size)
+        yield constant(members.family.latex, _sized(members.size))
     for law in result.others:
         yield (
             rf"{_equation(law, result.search)} \qquad"

@@ -12,7 +12,17 @@ Formula = tuple[str, str]
 
 
 class Friction(Enum):
-    """The friction τ(t): constant and positive, none, or that of Nesterov's flow."""
+    """The friction τ(t): constant and positive, none, or that of Nesterov's flow. It makes
+    ``e^{τt}``, nothing or t³ of momenta, which laws have in front.
+
+    >>> from conslaw_cli import MLP, Momentum, Problem
+    >>> for friction in Friction:
+    ...     family, *_ = Problem(MLP((1, 2, 1), "linear"), Momentum(friction)).laws().families
+    ...     print(family.text)
+    e^{τt}(U1ᵀV1 − V1ᵀU1 + U2V2ᵀ − V2U2ᵀ)
+    U1ᵀV1 − V1ᵀU1 + U2V2ᵀ − V2U2ᵀ
+    t³(U1ᵀV1 − V1ᵀU1 + U2V2ᵀ − V2U2ᵀ)
+    """
 
     CONSTANT = "constant"
     NONE = "0"

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Gradient:
-    """Gradient flow: its state is θ, its fields are the gradients themselves."""
+    """Gradient flow: its state is θ, its fields are the gradients themselves. A problem has it
+    unless it names another flow.
+
+    >>> from conslaw_cli import MLP, Problem
+    >>> Problem(MLP((3, 4, 2)), Gradient()) == Problem(MLP((3, 4, 2)))
+    True
+    """
 
     dynamics: ClassVar[Dynamics] = Dynamics(isometric=True, system=System.GRADIENT)
     title: ClassVar[str] = "gradient flow"

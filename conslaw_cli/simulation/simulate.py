@@ -52,6 +52,13 @@ class Training:
     sees; of a φ all of it. weight_decay: None for 0, of adamw 0.01; under the flow ``decay`` its λ.
     decoupled: θ shrinks by 1 − ηλ instead of λθ being added to the gradient. The flow is integrated
     for the time ``steps · lr``.
+
+    >>> from conslaw_cli import MLP, simulate
+    >>> for steps, lr in (100, 0.1), (1000, 0.01):
+    ...     (run,) = simulate(MLP((3, 4, 2)), ("gd",), Training(lr, steps)).runs
+    ...     print(f"lr {lr}: the laws moved by {run.watches[0].moved:.1e}")
+    lr 0.1: the laws moved by 8.6e-03
+    lr 0.01: the laws moved by 8.2e-04
     """
 
     lr: float = 1e-3

@@ -8,15 +8,39 @@ from fractions import Fraction
 
 import numpy as np
 
+from conslaw_cli.flows import Model
 from conslaw_cli.flows.charts import Scale
 from conslaw_cli.flows.friction import Formula, Friction
 from conslaw_cli.flows.kept import Kept
+from conslaw_cli.flows.metrics import EUCLIDEAN
 from conslaw_cli.flows.names import Arrays, Index
+from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Family, Form, Laws, Named, Part, Sums, linear_laws
 from conslaw_cli.networks.tex import symbol
 
 Pair = tuple[Index, Index]
 """Entries of two arrays, one row per unit: those of θ, and those whose p they are paired with."""
+
+
+def charges(model: Model, scales: Mapping[str, Scale], friction: Friction) -> Iterator[Kept]:
+    """Yield those of rotations and exchanges, which act where metrics are constant."""
+    gradients = model.fields()
+    if not isinstance(gradients, GradientFields):
+        return
+    arrays, uses = Arrays.of(model), gradients.graph.uses
+    rates = {name: rate for name, (_, rate) in scales.items()}
+    for form in rotating(gradients.forms()):
+        if all(scales[part.array][0].constant for part in form.parts):
+            yield rotations(form, arrays, friction)
+            if all(uses[part.array] == 1 for part in form.parts):
+                yield from exchanges(form, arrays, rates, friction)
+
+
+def turning(model: Model) -> list[Laws]:
+    """Return the ``⟨v, Aθ⟩`` for isometries of θ that leave φ as it is, one family each."""
+    arrays = Arrays.of(model)
+    scales = dict.fromkeys(arrays.entries, (EUCLIDEAN, Fraction(1)))
+    return [listed(each, arrays.size) for each in charges(model, scales, Friction.NONE)]
 
 
 def rotating(forms: Iterable[Form]) -> Iterator[Form]:

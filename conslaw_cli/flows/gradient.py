@@ -12,6 +12,7 @@ from conslaw_cli.networks.known_laws import Family, Laws
 if TYPE_CHECKING:
     from conslaw_cli.flows.coordinates import Coordinates
     from conslaw_cli.flows.grammar import Choice
+    from conslaw_cli.flows.motion import Motion
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,12 @@ class Gradient:
         from conslaw_cli.flows.coordinates import Coordinates  # counts do without
 
         return Coordinates(tuple(model.parameter_arrays()))
+
+    def motion(self, model: Model, decay: float | None) -> Motion:
+        """Return ``θ' = −∇L``."""
+        from conslaw_cli.flows.motion import Motion  # likewise
+
+        return Motion()
 
 
 GRADIENT = Gradient()

@@ -37,6 +37,7 @@ from conslaw_cli.networks.known_laws import (
     Sums,
     join,
 )
+from conslaw_cli.networks.notation import TEX, TEXT
 from conslaw_cli.networks.tex import symbol
 
 PLAIN: Scale = (EUCLIDEAN, Fraction(1))
@@ -295,12 +296,5 @@ def _entry(parameter: int, arrays: Arrays) -> Formula:
 
 def _sum(terms: Sequence[tuple[int, Formula]]) -> Formula:
     """Return the sum of formulas times numbers."""
-    texts = list[str]()
-    for place, (minus, times) in enumerate((("−", "·"), ("-", r" \, "))):
-        parts = []
-        for number, formula in terms:
-            sign = minus if number < 0 else "+"
-            size = f"{abs(number)}{times}" if abs(number) != 1 else ""
-            parts.append(f"{sign} {size}{formula[place]}")
-        texts.append(" ".join(parts).removeprefix("+ "))
-    return texts[0], texts[1]
+    text = TEXT.sum((number, [formula[0]]) for number, formula in terms)
+    return text, TEX.sum((number, [formula[1]]) for number, formula in terms)

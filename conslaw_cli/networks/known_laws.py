@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conslaw_cli.algebra.field import PrimeField
+from conslaw_cli.networks.notation import TEX, TEXT
 from conslaw_cli.networks.tex import symbol
 
 Index = NDArray[np.intp]
@@ -182,29 +183,15 @@ class Form(NamedTuple):
 
     def _formula(self, applied: str, tex: bool) -> str:
         """Return the sum of the parts; on a diagonal, that of the matrices is taken."""
-        matrices = [part for part in self.parts if not part.linear]
-        linear = _signed([part for part in self.parts if part.linear], tex)
-        if self.blocks:
-            return _signed(matrices, tex)
-        if not matrices:
-            return linear
-        name, sign = "tr" if self.kind == "scalar" else "diag", ""
-        if linear:
-            sign = " + "
-            if all(part.factor < 0 for part in matrices):
-                sign = " - " if tex else " − "
-                matrices = [part._replace(factor=-part.factor) for part in matrices]
-        return linear + sign + applied.format(name, _signed(matrices, tex))
-
-
-def _signed(parts: Sequence[Part], tex: bool) -> str:
-    minus, times = (" - ", r" \, ") if tex else (" − ", "·")
-    terms = []
-    for part in parts:
-        size = f"{abs(part.factor)}{times}" if abs(part.factor) != 1 else ""
-        terms.append(f"{minus if part.factor < 0 else ' + '}{size}{part.formula(tex)}")
-    text = "".join(terms)
-    return text.removeprefix(" + ") if text.startswith(" + ") else text.strip()
+        notation = TEX if tex else TEXT
+        own = [(part.factor, [part.formula(tex)]) for part in self.parts if part.linear]
+        matrices = [(part.factor, [part.formula(tex)]) for part in self.parts if not part.linear]
+        if self.blocks or not matrices:
+            return notation.sum(matrices or own)
+        sign = -1 if own and all(factor < 0 for factor, _ in matrices) else 1
+        inner = notation.sum((sign * factor, formula) for factor, formula in matrices)
+        applied = applied.format("tr" if self.kind == "scalar" else "diag", inner)
+        return notation.sum([*own, (sign, [applied])])
 
 
 _FEW = 64

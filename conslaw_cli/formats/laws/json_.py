@@ -11,7 +11,6 @@ from conslaw_cli.formats.laws.known import json_value
 from conslaw_cli.laws.formulas import coefficients, groups
 from conslaw_cli.laws.search import LawSearch
 from conslaw_cli.laws.values import Law
-from conslaw_cli.problems.records import GRADIENT
 
 
 def render_json(results: Sequence[Result | Known]) -> str:
@@ -79,8 +78,10 @@ def _rational(result: Result) -> list[dict[str, Any]]:
 
 
 def _flow(search: LawSearch) -> dict[str, Any]:
-    flow = search.problem.flow.describe()
-    return {} if flow == GRADIENT else {"flow": flow, "state": search.problem.state}
+    problem = search.problem
+    if not problem.other_flow:
+        return {}
+    return {"flow": problem.flow.describe(), "state": problem.state}
 
 
 def _law(law: Law, search: LawSearch) -> dict[str, Any]:

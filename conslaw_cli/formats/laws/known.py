@@ -17,6 +17,7 @@ from conslaw_cli.flows.metrics import Metric
 from conslaw_cli.formats.laws import Known, abelian_json, abelian_text
 from conslaw_cli.formats.words import label, plural, reason
 from conslaw_cli.networks.known_laws import Correlations, Family, Form, Part, Sums
+from conslaw_cli.networks.notation import CODE
 from conslaw_cli.networks.wiring import Array as Block
 from conslaw_cli.problems.records import LawCount
 
@@ -174,6 +175,7 @@ def _in_order(lines: np.ndarray[Any, Any]) -> bool:
     return bool((np.diff(lines.ravel()) == 1).all())
 
 
+_SPACED = CODE._replace(between=" * ")
 Entries = Sequence[tuple[int, ...]]
 """The indices of laws of a family, counted from 1."""
 
@@ -330,11 +332,7 @@ def _function(code: str, metric: Metric | None, square: bool) -> str:
 
 def _sum(terms: Sequence[tuple[int, str]]) -> str:
     """Return the code of a sum of codes times integers."""
-    text = "".join(
-        f" {'-' if factor < 0 else '+'} {f'{abs(factor)} * ' * (abs(factor) != 1)}{code}"
-        for factor, code in terms
-    )
-    return text.removeprefix(" + ") if text.startswith(" + ") else text.strip()
+    return _SPACED.sum((number, [code]) for number, code in terms)
 
 
 def by_name(coordinates: Coordinates) -> tuple[Mapping[str, Block], Mapping[str, Block]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from conslaw_cli.formats.laws import Known, Result, abelian_size, origin, title
+from conslaw_cli.formats.laws import Known, Result, abelian_size, origin, side_text, title
 from conslaw_cli.formats.laws.known import latex_display
 from conslaw_cli.laws.formulas import tex_equation, tex_lines
 from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.search import LawSearch
 from conslaw_cli.laws.values import Law, Polynomial
+from conslaw_cli.networks.notation import TEX
 
 
 def render_latex(results: Sequence[Result | Known]) -> str:
@@ -65,9 +66,8 @@ def _fraction(quotient: Quotient, search: LawSearch) -> str:
 
 
 def _side(side: Sequence[tuple[Polynomial, int]], search: LawSearch) -> str:
-    lines = [tex_lines(p, search.coordinates, search.radicals) for p, _ in side]
-    texts = [(" ".join(own), len(p.terms) > 1, e) for own, (p, e) in zip(lines, side, strict=True)]
-    if len(texts) == 1 and texts[0][2] == 1:
-        return texts[0][0]
-    grouped = ((f"({text})" if several else text, e) for text, several, e in texts)
-    return " ".join(text + f"^{{{e}}}" * (e > 1) for text, e in grouped)
+    def write(polynomial: Polynomial) -> str:
+        return " ".join(tex_lines(polynomial, search.coordinates, search.radicals))
+
+    alone = len(side) == 1 and side[0][1] == 1
+    return write(side[0][0]) if alone else side_text(side, write, TEX)

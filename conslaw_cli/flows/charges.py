@@ -14,6 +14,7 @@ from conslaw_cli.flows.friction import Formula, Friction
 from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.metrics import EUCLIDEAN
 from conslaw_cli.flows.names import Arrays, Index
+from conslaw_cli.networks.correlations import Correlations
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Family, Form, Laws, Named, Part, Sums, linear_laws
 from conslaw_cli.networks.tex import symbol
@@ -34,6 +35,12 @@ def charges(model: Model, scales: Mapping[str, Scale], friction: Friction) -> It
             yield rotations(form, arrays, friction)
             if all(uses[part.array] == 1 for part in form.parts):
                 yield from exchanges(form, arrays, rates, friction)
+    correlations = (
+        each
+        for each in gradients.graph.correlations
+        if all(scales[name][0].constant for name in each.names)
+    )
+    yield from absorbed(correlations, arrays, friction)
 
 
 def turning(model: Model) -> list[Laws]:
@@ -77,6 +84,21 @@ def exchanges(
     yield _charges(form, formula, friction)._replace(numbers=factors)
 
 
+def absorbed(
+    families: Iterable[Correlations], arrays: Arrays, friction: Friction
+) -> Iterator[Kept]:
+    """Yield the charges of matrices that two layers absorb (networks/correlations.py)."""
+    for family in families:
+        classes = tuple(each for each in family.classes if family.pairs(each, 1))
+        if classes:
+            base = family._replace(classes=classes)
+            formula = base.commutator([arrays.velocity(name) for name in base.names])
+            size = sum(len(base.pairs(each, 1)) for each in classes)
+            text, tex = friction.boosted(formula)
+            factor = friction.written(1, 0, 0)[0]
+            yield Kept(base, text, tex, base.shape, size, moving=True, factor=factor)
+
+
 def _single(part: Part) -> bool:
     """Whether every unit has one entry."""
     return part.width == 1 and not part.skip
@@ -100,6 +122,8 @@ def listed(family: Kept, parameters: int) -> Laws:
     of so many parameters.
     """
     form = family.base
+    if isinstance(form, Correlations):
+        return replace(form.charges(parameters), families=(family,))
     assert isinstance(form, Form)
     starts = np.cumsum([0, *form.blocks])
     within = [

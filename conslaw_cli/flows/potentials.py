@@ -27,8 +27,8 @@ from conslaw_cli.flows.friction import Formula
 from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.metrics import EUCLIDEAN, Metric
 from conslaw_cli.flows.names import Arrays, Index
+from conslaw_cli.networks.correlations import Correlations
 from conslaw_cli.networks.known_laws import (
-    Correlations,
     Family,
     Form,
     Laws,
@@ -99,6 +99,8 @@ def potentials(
             laws.coefficient[terms],
             entries,
         )
+        if isinstance(family, Correlations) and not _constant(part, scales):
+            continue
         if len(kept := _kept(part, scales)):
             parts.append(_scaled(kept, scales, size))
             named.append(_of_variables(kept, parts[-1].coefficient, arrays, scales))
@@ -108,6 +110,10 @@ def potentials(
         return found
     fields = (found.families, found.law, found.left, found.right, found.coefficient, found.entries)
     return CurvedLaws(*fields, chart)
+
+
+def _constant(laws: Laws, scales: Sequence[Scale]) -> bool:
+    return all(scales[entry][0].constant for entry in np.unique(laws.left).tolist())
 
 
 def kept(family: Family, arrays: Arrays, scales: Mapping[str, Scale]) -> Kept | None:
@@ -121,8 +127,8 @@ def kept(family: Family, arrays: Arrays, scales: Mapping[str, Scale]) -> Kept | 
         if not all(scales[name][0].constant for name in family.names):
             return None
         factors = _whole([1 / scales[name][1] for name in family.names])
-        pairs = zip((factors[0], -factors[1]), family.summands, strict=True)
-        text, tex = _sum(list(pairs))
+        signed = zip(factors, family.summands, strict=True)
+        text, tex = _sum([(factor * sign, formula) for factor, (sign, formula) in signed])
         return given._replace(text=text, latex=tex, numbers=factors)
     if not isinstance(family, Sums) or scales[family.array][0].constant:
         return given

@@ -28,7 +28,11 @@ from conslaw_cli.formats.laws import NAMES, Known, render
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Form
-from conslaw_cli.networks.operations.convolution import Convolution, Pool
+from conslaw_cli.networks.operations.convolution import (
+    Convolution,
+    Pool,
+    TransposedConvolution,
+)
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import Activation
 from conslaw_cli.networks.operations.reshape import Flat
@@ -91,7 +95,7 @@ def _evaluated(law: Any, architecture: Any, theta: np.ndarray[Any, Any]) -> Any:
     arrays = {a.name: theta[a.entries] for a in architecture.graph.arrays if a.trainable}
     given = {}
     for symbol in law.atoms(sympy.MatrixSymbol):
-        name = re.sub("_(read|written)$", "", symbol.name)
+        name = re.sub("_(read|written|lines)$", "", symbol.name)
         flat = arrays.get(name, theta)
         given[symbol] = sympy.Matrix(flat.reshape(symbol.shape).tolist())
     value = law.subs(given).doit()
@@ -146,6 +150,8 @@ def test_every_format_is_made_at_any_width_at_once(name: str) -> None:
 
 
 CIRCLE = Convolution(1, (4,), (1,), "circular")
+PAIRED = Convolution(4, (4,), (1,), "circular", True, groups=2)
+SPREAD = TransposedConvolution(2, (2,), (2,), (0,))
 MOVING: list[Any] = [
     MLP((2, 3, 4, 2), "linear", "all", "cross_entropy"),
     MLP((1, 3, 1), "linear"),
@@ -154,6 +160,9 @@ MOVING: list[Any] = [
     Layers((2, 3), (KERNEL, Convolution(4, (2,), (1,), groups=2), Flat(), Linear(2))),
     Layers((3,), (Branch((Linear(3),)), Linear(2))),
     Layers((1, 4), (CIRCLE, CIRCLE, Flat(), Linear(2))),
+    Layers((2, 4), (PAIRED, Convolution(4, (4,), (1,), "circular", groups=2), RELU)),
+    Layers((1, 2), (SPREAD, Flat(), Linear(2))),
+    Layers((1, 2), (SPREAD, RELU, Flat(), Linear(2))),
 ]
 METRIC = Mirror(
     (("U1", Power(1)), ("U2", Power(3)), ("b1", Power(2))),
@@ -226,7 +235,7 @@ def _at(law: Any, problem: Problem, point: dict[str, Any]) -> Any:
     numbers = {name: value for name, value in point.items() if isinstance(value, float)}
     given: dict[Any, Any] = {sympy.Symbol(name): value for name, value in numbers.items()}
     for symbol in law.atoms(sympy.MatrixSymbol):
-        name = re.sub("_(read|written)$", "", symbol.name)
+        name = re.sub("_(read|written|lines)$", "", symbol.name)
         flat = point.get(name)
         for array in arrays.every:
             if array.name == name:

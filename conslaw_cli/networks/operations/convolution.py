@@ -161,14 +161,6 @@ class Convolution(Composite):
         groups = {"groups": str(self.groups)} if self.groups > 1 else {}
         return {"kernel": show(self.kernel), **stride, **padding, **dilation, **groups}
 
-    def encircles(self, shape: Shape) -> bool:
-        """It does if it is circular, and as long as its input and its output."""
-        return (
-            (self.padding, self.stride, self.bias) == ("circular", (1,), False)
-            and (self.channels, self.dilation) == (1, (1,))
-            and shape == (1, *self.kernel) == self.output(shape)
-        )
-
     def output(self, *inputs: Shape) -> Shape:
         """One value per channel and window."""
         (shape,) = inputs

@@ -1,4 +1,4 @@
-"""Known laws as matrices, in every format, where parameters are too many to search for others.
+"""Families of known laws as matrices, as NumPy and SymPy code.
 
 Nothing here has a place for every parameter or entry of a matrix, so that widths cost nothing.
 """
@@ -15,106 +15,11 @@ import numpy as np
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.metrics import Metric
-from conslaw_cli.formats.laws import Known, abelian_json, abelian_text
-from conslaw_cli.formats.words import label, plural, reason
+from conslaw_cli.formats.laws import Known, family_size, known_title
 from conslaw_cli.networks.correlations import Class, Correlations
 from conslaw_cli.networks.known_laws import Family, Form, Part, Sums
 from conslaw_cli.networks.notation import CODE
 from conslaw_cli.networks.wiring import Array as Block
-from conslaw_cli.problems.records import LawCount
-
-
-def title(known: Known) -> str:
-    """Return the name and the number of parameters, in one line."""
-    return f"{label(known.problem.name)}: {known.problem.parameters} parameters, known laws"
-
-
-# ---- text, TeX, JSON
-
-
-def text_lines(known: Known) -> Iterator[str]:
-    """Yield the figures, and each family on a line."""
-    yield title(known)
-    yield f"  known laws: {known.listed} listed, {_independent(known)} independent"
-    yield f"  laws in all: {_in_all(known)}"
-    if named := sum(each.size for each in known.abelian):
-        yield f"  {named_elsewhere(named)}"
-    yield ""
-    yield from (f"  {family.text} = const   ({_size(family)})" for family in known.families)
-    yield from (f"  {line}" for line in abelian_text(known))
-
-
-def named_elsewhere(laws: int) -> str:
-    """Return what so many laws are that no search finds."""
-    what = "one law is an Abelian integral" if laws == 1 else f"{laws} laws are Abelian integrals"
-    return f"{what}, no algebraic function of θ (docs/abelian.md)"
-
-
-def _independent(known: Known) -> str:
-    row = known.count
-    if row.known_independent is not None:
-        return str(row.known_independent)
-    return f"at least {row.laws_at_least}"
-
-
-def _in_all(known: Known) -> str:
-    row = known.count
-    if row.laws is None:
-        return undecided(row)
-    if not row.unknown_laws:
-        return f"{row.laws} ({row.verdict}); all of them are functions of these"
-    return f"{row.laws} ({row.verdict}); {row.unknown_laws} more than these"
-
-
-def undecided(row: LawCount) -> str:
-    """Return what is known of the number of laws of a bounded row."""
-    least = f"at least {row.laws_at_least} (proved)"
-    return f"{least}; whether there are more is not decided: {reason(row)}"
-
-
-def _size(family: Family) -> str:
-    return f"{family.shape}, {plural(family.size, 'law')}"
-
-
-def latex_display(known: Known) -> str:
-    """Return one display of all families."""
-    lines = [
-        rf"{family.latex} = \mathrm{{const}} \qquad (\text{{{_size(family)}}})".replace(
-            "×", r"$\times$"
-        )
-        for family in known.families
-    ]
-    body = " \\\\\n".join(lines)
-    return f"% {title(known)}\n\\begin{{gather*}}\n{body}\n\\end{{gather*}}"
-
-
-def json_value(known: Known) -> dict[str, Any]:
-    """Return the keys of one result."""
-    row = known.count
-    families = [
-        {"formula": f.text, "latex": f.latex, "shape": f.shape, "laws": f.size}
-        for f in known.families
-    ]
-    return {
-        "name": known.problem.name,
-        **known.problem.architecture.describe(),
-        "searched": False,
-        "not_searched_because": known.reason,
-        "known_listed": known.listed,
-        "known_independent": row.known_independent,
-        "laws": row.laws,
-        **({} if row.laws_at_least is None else {"laws_at_least": row.laws_at_least}),
-        "complete": None if row.unknown_laws is None else row.unknown_laws == 0,
-        "error_bound": row.error_bound,
-        "families": families,
-        **abelian_json(known),
-        "seed": row.seed,
-        "version": row.version,
-        "seconds": row.seconds,
-    }
-
-
-# ---- code
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +101,14 @@ def family_code(
     metrics, base = dict(family.metrics), family.base
     if isinstance(base, Correlations):
         code = _correlations(base, family.numbers, blocks, moved if family.moving else None)
-    elif isinstance(base, Form) and family.moving:
+    elif isinstance(base, Form) and family.moving and not base.linear:
         code = _charges(base, family.numbers, blocks, moved, chosen)
     else:
         code = _vector(base, moved if family.moving else blocks, metrics, chosen)
     if family.beside:
-        return f"{_divided(family, blocks)} + {family.beside} * {_array(_vector(base, moved))}"
+        velocities = _array(_vector(_beside(family), moved, chosen=chosen))
+        velocities = f"({velocities})" if isinstance(base, Form) else velocities
+        return f"{_divided(family, blocks, chosen)} + {family.beside} * {velocities}"
     return f"{family.factor.code} * ({_array(code)})" if family.factor.code else code
 
 
@@ -210,12 +117,19 @@ def _array(code: str) -> str:
     return f"np.array({code})" if code.startswith("[") else code
 
 
-def _divided(family: Kept, blocks: Mapping[str, Block]) -> str:
+def _beside(family: Kept) -> Family:
+    """Return what velocities are in the place of, where they are added to parameters."""
+    if not isinstance(family.base, Form):
+        return family.base
+    return family.base.scaled(dict(family.rates))
+
+
+def _divided(family: Kept, blocks: Mapping[str, Block], chosen: Entries | None) -> str:
     """Return an expression of parameters that do not move, or of sums of them, divided by rates."""
     rates, base = dict(family.rates), family.base
-    if isinstance(base, Sums) or not rates:
+    if isinstance(base, Sums | Form) or not rates:
         rate = f"({1 / rates[base.array]}) * " if rates and isinstance(base, Sums) else ""
-        return rate + _array(_vector(base, blocks))
+        return rate + _array(_vector(base, blocks, chosen=chosen))
     parts = [f"({1 / rates.get(name, 1)}) * {name}.ravel()" for name in blocks]
     return f"np.concatenate([{', '.join(parts)}])"
 
@@ -396,8 +310,8 @@ def sympy_script(known: Known, suffix: str) -> Iterator[str]:
     """Yield the lines of a script that defines a list of matrix expressions."""
     blocks, moved = by_name(known.coordinates)
     symbols, arguments = _Symbols(blocks, moved, {}), known.coordinates.arguments
-    laws = [(_symbolic(family, symbols), _size(family)) for family in known.families]
-    yield f"# {title(known)}"
+    laws = [(_symbolic(family, symbols), family_size(family)) for family in known.families]
+    yield f"# {known_title(known)}"
     if arguments:
         yield f'{", ".join(arguments)}, = symbols("{" ".join(arguments)},")'
     for name, (rows, columns) in symbols.shapes.items():
@@ -459,14 +373,21 @@ def _symbolic(family: Family, symbols: _Symbols) -> str:
         code = symbols.sums(base, kept.moving, metric)
     if kept.beside:
         divided = _divided_symbols(kept, code, symbols)
-        return f"{divided} + {kept.beside}*{symbols.sums(base, True)}"
+        return f"{divided} + {kept.beside}*{_symbolic_beside(kept, symbols)}"
     return f"{kept.factor.code}*({code})" if kept.factor.code else code
+
+
+def _symbolic_beside(kept: Kept, symbols: _Symbols) -> str:
+    base = _beside(kept)
+    if not isinstance(base, Form):
+        return symbols.sums(base, True)
+    return f"({_sum([(part.factor, symbols.matrix(part, True)[0]) for part in base.parts])})"
 
 
 def _divided_symbols(kept: Kept, code: str, symbols: _Symbols) -> str:
     """Return sums, or all parameters, divided by the rates of their arrays."""
     rates = dict(kept.rates)
-    if not rates:
+    if not rates or isinstance(kept.base, Form):
         return code
     if isinstance(kept.base, Sums):
         return f"({1 / rates[kept.base.array]})*{code}"
@@ -483,7 +404,9 @@ def _named(family: Family) -> tuple[str, str, str, int]:
 
 
 def _symbolic_form(form: Form, kept: Kept, metrics: Mapping[str, Metric], symbols: _Symbols) -> str:
-    if kept.moving:
+    if kept.moving and form.linear:
+        terms = [(part.factor, symbols.matrix(part, True)[0]) for part in form.parts]
+    elif kept.moving:
         others = form.parts[::-1] if kept.numbers else form.parts
         numbers = kept.numbers or [1] * len(others)
         pairs = zip(numbers, form.parts, others, strict=True)

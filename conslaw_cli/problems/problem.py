@@ -357,4 +357,6 @@ class Problem:
 def _families(architecture: Architecture, flow: Flow) -> Sequence[Family] | None:
     """A count asks several times."""
     fields = architecture.fields()
-    return flow.kept(architecture, fields.families()) if isinstance(fields, GradientFields) else None
+    if not isinstance(fields, GradientFields):
+        return None
+    return flow.kept(architecture, fields.families())

@@ -325,7 +325,7 @@ class Problem:
         """Return the families of the known laws, without listing their entries; None for a φ or
         fields given by formulas.
         """
-        return None if self.graph is None else _families(self.architecture, self.flow)
+        return None if self.graph is None else _families(self)
 
     def _shown(self) -> Sequence[Family]:
         """Return the families of the known laws, where they are soon found."""
@@ -354,9 +354,9 @@ class Problem:
 
 
 @lru_cache(maxsize=4)
-def _families(architecture: Architecture, flow: Flow) -> Sequence[Family] | None:
+def _families(problem: Problem) -> Sequence[Family] | None:
     """A count asks several times."""
-    fields = architecture.fields()
+    fields = problem.architecture.fields()
     if not isinstance(fields, GradientFields):
         return None
-    return flow.kept(architecture, fields.families())
+    return problem.flow.kept(problem.architecture, fields.families())

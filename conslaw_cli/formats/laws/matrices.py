@@ -102,12 +102,14 @@ def family_code(
     metrics, base = dict(family.metrics), family.base
     if isinstance(base, Correlations):
         code = _correlations(base, family.numbers, blocks, moved if family.moving else None)
-    elif isinstance(base, Form) and family.moving:
+    elif isinstance(base, Form) and family.moving and not base.linear:
         code = _charges(base, family.numbers, blocks, moved, chosen)
     else:
         code = _vector(base, moved if family.moving else blocks, metrics, chosen)
     if family.beside:
-        return f"{_divided(family, blocks)} + {family.beside} * {_array(_vector(base, moved))}"
+        velocities = _array(_vector(_beside(family), moved, chosen=chosen))
+        velocities = f"({velocities})" if isinstance(base, Form) else velocities
+        return f"{_divided(family, blocks, chosen)} + {family.beside} * {velocities}"
     return f"{family.factor.code} * ({_array(code)})" if family.factor.code else code
 
 
@@ -116,12 +118,19 @@ def _array(code: str) -> str:
     return f"np.array({code})" if code.startswith("[") else code
 
 
-def _divided(family: Kept, blocks: Mapping[str, Array]) -> str:
+def _beside(family: Kept) -> Family:
+    """Return what velocities are in the place of, where they are added to parameters."""
+    if not isinstance(family.base, Form):
+        return family.base
+    return family.base.scaled(dict(family.rates))
+
+
+def _divided(family: Kept, blocks: Mapping[str, Array], chosen: Entries | None) -> str:
     """Return an expression of parameters that do not move, or of sums of them, divided by rates."""
     rates, base = dict(family.rates), family.base
-    if isinstance(base, Sums) or not rates:
+    if isinstance(base, Sums | Form) or not rates:
         rate = f"({1 / rates[base.array]}) * " if rates and isinstance(base, Sums) else ""
-        return rate + _array(_vector(base, blocks))
+        return rate + _array(_vector(base, blocks, chosen=chosen))
     parts = [f"({1 / rates.get(name, 1)}) * {name}.ravel()" for name in blocks]
     return f"np.concatenate([{', '.join(parts)}])"
 
@@ -383,14 +392,21 @@ def _symbolic(family: Family, symbols: _Symbols) -> str:
         code = symbols.sums(base, kept.moving, metric)
     if kept.beside:
         divided = _divided_symbols(kept, code, symbols)
-        return f"{divided} + {kept.beside}*{symbols.sums(base, True)}"
+        return f"{divided} + {kept.beside}*{_symbolic_beside(kept, symbols)}"
     return f"{kept.factor.code}*({code})" if kept.factor.code else code
+
+
+def _symbolic_beside(kept: Kept, symbols: _Symbols) -> str:
+    base = _beside(kept)
+    if not isinstance(base, Form):
+        return symbols.sums(base, True)
+    return f"({_sum([(part.factor, symbols.matrix(part, True)[0]) for part in base.parts])})"
 
 
 def _divided_symbols(kept: Kept, code: str, symbols: _Symbols) -> str:
     """Return sums, or all parameters, divided by the rates of their arrays."""
     rates = dict(kept.rates)
-    if not rates:
+    if not rates or isinstance(kept.base, Form):
         return code
     if isinstance(kept.base, Sums):
         return f"({1 / rates[kept.base.array]})*{code}"
@@ -403,7 +419,9 @@ def _divided_symbols(kept: Kept, code: str, symbols: _Symbols) -> str:
 
 
 def _symbolic_form(form: Form, kept: Kept, metrics: Mapping[str, Metric], symbols: _Symbols) -> str:
-    if kept.moving:
+    if kept.moving and form.linear:
+        terms = [(part.factor, symbols.matrix(part, True)[0]) for part in form.parts]
+    elif kept.moving:
         pairs = _paired(form, kept.numbers)
         terms = [(n, _commutator(part, other, symbols)) for n, part, other in pairs]
     else:

@@ -58,7 +58,7 @@ class Paths:
         shape = len(self.names), self.dimension + 1
         places = np.ravel_multi_index((self.components, self.weights.T), shape)
         found = np.bincount(places.ravel(), (before * behind).ravel(), shape[0] * shape[1])
-        return found.reshape(shape)[:, :-1]
+        return found.reshape(shape)[:, :-1].astype(np.float64)
 
     def monomials(self) -> list[tuple[int, ...]] | None:
         """Return the weights of each component, if every one has a single path."""

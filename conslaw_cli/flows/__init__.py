@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from conslaw_cli.algebra.series import Series
     from conslaw_cli.flows.coordinates import Coordinates
     from conslaw_cli.flows.grammar import Choice
+    from conslaw_cli.flows.motion import Motion
 
 
 class VectorFields(Protocol):
@@ -227,7 +228,7 @@ class Flow(Asked, Protocol):
 
     @property
     def dynamics(self) -> Dynamics:
-        """What theorems ask of it; tests/flows/test_declarations.py measures it."""
+        """What theorems ask of it; tests/flows/test_declared.py measures it."""
         ...
 
     def __hash__(self) -> int:
@@ -261,5 +262,11 @@ class Flow(Asked, Protocol):
     def coordinates(self, model: Model) -> Coordinates:
         """Return what these coordinates are. Raise SpecError if they are no rational functions of
         θ, so that polynomials in them are none.
+        """
+        ...
+
+    def motion(self, model: Model, decay: float | None) -> Motion:
+        """Return it in floats. decay: the rate λ, of a flow that leaves one open; None for its own
+        choice.
         """
         ...

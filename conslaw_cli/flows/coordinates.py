@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from conslaw_cli.networks.notation import CODE, TEX, TEXT
 from conslaw_cli.networks.wiring import Array, labels
 
 Term = tuple[int, tuple[int, ...]]
@@ -98,11 +99,5 @@ def exponential(rate: tuple[str, str, str], power: int) -> Factor:
 
 def power(exponent: int) -> Factor:
     """Return a power of t."""
-    if exponent == 0:
-        return ONE
-    shown = str(exponent).translate(_POWERS) if exponent != 1 else ""
-    raised = f"^{{{exponent}}}" if exponent != 1 else ""
-    return Factor(f"t{shown}", f"t{raised}", f"t**{exponent}" if exponent != 1 else "t")
-
-
-_POWERS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    written = (each.power("t", exponent) for each in (TEXT, TEX, CODE))
+    return Factor(*written) if exponent else ONE

@@ -39,12 +39,15 @@ from conslaw_cli.flows.coordinates import exponential as grown
 from conslaw_cli.flows.grammar import Choice, Keys, Names
 from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.metrics import exponential
+from conslaw_cli.flows.motion import Floats, Motion, Slope
 from conslaw_cli.flows.names import Arrays
 from conslaw_cli.networks.known_laws import Family, Laws, Named, Sums
 from conslaw_cli.networks.tex import symbol
 from conslaw_cli.networks.wiring import Array as Parameters
 
 _RATE = "λ", r"\lambda", "lam"
+DECAY = 0.1
+"""λ in floats, where none is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,11 @@ class Decay:
         decays = frozenset(array.name for array in arrays if self._decaying(array.name))
         return Shrinking(arrays, (), (("t", "t", "t"),), ("t", "lam"), decays=decays)
 
+    def motion(self, model: Model, decay: float | None) -> Motion:
+        """Return ``θ' = −λPθ − ∇L``."""
+        decays = self._decays(model, Arrays.of(model).size).astype(np.float64)
+        return Decaying(decays, DECAY if decay is None else decay)
+
     def _decays(self, model: Model, size: int) -> NDArray[np.bool_]:
         if self.only is None:
             return np.ones(size, dtype=np.bool_)
@@ -154,6 +162,27 @@ class Decay:
         for name in self.only:
             decays[arrays[name].start : arrays[name].stop] = True
         return decays
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decaying(Motion):
+    """``θ' = −λPθ − ∇L``. decays: the diagonal of P."""
+
+    decays: Floats
+    decay: float
+
+    @property
+    def constants(self) -> str:
+        """λ."""
+        return f"λ = {self.decay:g}"
+
+    def velocity(self, t: float, state: Floats, slope: Slope) -> Floats:
+        """Return the negative gradient, and decay."""
+        return -slope(state) - self.decay * self.decays * state
+
+    def coordinates(self, t: float, state: Floats) -> Floats:
+        """Return ``q = e^{λtP} θ``, and t."""
+        return np.append(np.exp(self.decay * t * self.decays) * state, t)
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,18 @@ from conslaw_cli.networks.known_laws import Family, Laws
 if TYPE_CHECKING:
     from conslaw_cli.flows.coordinates import Coordinates
     from conslaw_cli.flows.grammar import Choice
+    from conslaw_cli.flows.motion import Motion
 
 
 @dataclass(frozen=True, slots=True)
 class Gradient:
-    """Gradient flow: its state is θ, its fields are the gradients themselves."""
+    """Gradient flow: its state is θ, its fields are the gradients themselves. A problem has it
+    unless it names another flow.
+
+    >>> from conslaw_cli import MLP, Problem
+    >>> Problem(MLP((3, 4, 2)), Gradient()) == Problem(MLP((3, 4, 2)))
+    True
+    """
 
     dynamics: ClassVar[Dynamics] = Dynamics(isometric=True, system=System.GRADIENT)
     title: ClassVar[str] = "gradient flow"
@@ -66,6 +73,12 @@ class Gradient:
         from conslaw_cli.flows.coordinates import Coordinates  # counts do without
 
         return Coordinates(tuple(model.parameter_arrays()))
+
+    def motion(self, model: Model, decay: float | None) -> Motion:
+        """Return ``θ' = −∇L``."""
+        from conslaw_cli.flows.motion import Motion  # likewise
+
+        return Motion()
 
 
 GRADIENT = Gradient()

@@ -110,7 +110,17 @@ class Metric(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """``m = θ^p``, for an integer p from 0 to 100: Euclidean for 0, the entropy's for 1."""
+    """``m = θ^p``, for an integer p from 0 to 100: Euclidean for 0, the entropy's for 1.
+
+    >>> from conslaw_cli import MLP, Mirror, Problem
+    >>> for metric in Power(0), Power(1), Power(2), Power(3):
+    ...     flow = Mirror((("U1", metric),))
+    ...     print(*(each.text for each in Problem(MLP((1, 1, 1)), flow).laws().families))
+    diag(U1ᵀU1 − U2U2ᵀ)
+    2·U1ᵀ·1 − diag(U2U2ᵀ)
+    2·ln(U1)ᵀ·1 − diag(U2U2ᵀ)
+    −2·U1^(-1)ᵀ·1 − diag(U2U2ᵀ)
+    """
 
     exponent: int
 
@@ -197,7 +207,14 @@ class Power:
 
 @dataclass(frozen=True, slots=True)
 class Hypentropy:
-    """``m = √(θ² + β²)``, for a rational β > 0."""
+    """``m = √(θ² + β²)``, for a rational β > 0: between Euclidean, where θ is small, and the
+    entropy's, for θ of either sign.
+
+    >>> from conslaw_cli import MLP, Mirror, Problem
+    >>> flow = Mirror((("U1", Hypentropy(Fraction(1, 2))),))
+    >>> print(*(each.text for each in Problem(MLP((1, 1, 1)), flow).laws().families))
+    2·√(U1² + (1/2)²)ᵀ·1 − diag(U2U2ᵀ)
+    """
 
     beta: Fraction
 

@@ -25,12 +25,13 @@ from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.errors import ArrayError, SpecError
 from conslaw_cli.flows import Dynamics, Model, System, VectorFields
-from conslaw_cli.flows.charts import Chart, Scale
+from conslaw_cli.flows.charts import Chart, Metrics, Scale
 from conslaw_cli.flows.controlled import Controlled
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
 from conslaw_cli.flows.grammar import ByArray, Choice, Keys, Rational
 from conslaw_cli.flows.metrics import ENTROPY, EUCLIDEAN, LARGEST, METRIC, Metric, plain
+from conslaw_cli.flows.motion import Floats, Index, Motion, Slope
 from conslaw_cli.flows.names import Arrays
 from conslaw_cli.flows.potentials import kept, potentials
 from conslaw_cli.networks.gradients import GradientFields
@@ -159,6 +160,10 @@ class Mirror:
             )
         return Coordinates(tuple(model.parameter_arrays()))
 
+    def motion(self, model: Model, decay: float | None) -> Motion:
+        """Return ``θ' = −M(θ) ∇L``."""
+        return Mirrored(Metrics(self.chart(model), Arrays.of(model).size))
+
     def scales(self, model: Model) -> Mapping[str, Scale]:
         """Return the metric and the rate of every array of a model."""
         metrics, rates = dict(self.metric), dict(self.rates)
@@ -181,6 +186,26 @@ class Mirror:
                 if name in metrics or name in rates
             )
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mirrored(Motion):
+    """``θ' = −M(θ) ∇L``."""
+
+    metrics: Metrics
+
+    @property
+    def positive(self) -> Index:
+        """Those of powers of θ."""
+        return self.metrics.positive
+
+    def velocity(self, t: float, state: Floats, slope: Slope) -> Floats:
+        """Return the negative gradient in the metric."""
+        return -self.metrics.at(state) * slope(state)
+
+    def coordinates(self, t: float, state: Floats) -> Floats:
+        """Return θ, and functions of its entries."""
+        return self.metrics.coordinates(state)
 
 
 @dataclass(frozen=True, slots=True)

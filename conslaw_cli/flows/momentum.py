@@ -37,17 +37,20 @@ from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.series import Series
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows import Asked, Dynamics, Model, System, Transporting, VectorFields
-from conslaw_cli.flows.charges import exchanges, linear, listed, rotating, rotations, standing
-from conslaw_cli.flows.charts import Chart, Scale
+from conslaw_cli.flows.charges import charges, linear, listed, standing
+from conslaw_cli.flows.charts import Chart, Metrics, Scale
 from conslaw_cli.flows.controlled import Controlled
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
 from conslaw_cli.flows.friction import Friction
 from conslaw_cli.flows.grammar import Choice, Keys
 from conslaw_cli.flows.kept import Kept
-from conslaw_cli.flows.mirror import Mirror
+from conslaw_cli.flows.mirror import Mirror, Mirrored
+from conslaw_cli.flows.motion import Floats, Motion, Slope
 from conslaw_cli.flows.names import Arrays
-from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Family, Laws, join
+
+FRICTION = 1.0
+"""The constant friction τ in floats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,40 +133,29 @@ class Momentum:
         """Return the fields on (θ, p, s)."""
         gradients = model.fields()
         if isinstance(self.metric, Mirror):
-            return MetricFields(gradients, self.friction, self.metric.chart(model))
+            return MetricFields(gradients, self.friction, self._chart(model))
         kind = SteppingFields if gradients.everywhere else MomentumFields
         return kind(gradients, self.friction)
 
     def laws(self, model: Model) -> Laws:
         """Return Noether's laws (module docstring)."""
-        arrays, families = Arrays.of(model), self._charges(model, self.friction)
-        chart = self.metric.chart(model) if isinstance(self.metric, Mirror) else Chart(())
-        moving = linear(model.laws(), arrays, chart.scales(arrays.size), self.friction)
+        arrays = Arrays.of(model)
+        families = charges(model, self._scales(model), self.friction)
+        moving = linear(model.laws(), arrays, self._scales(model), self.friction)
         return join([*(listed(each, arrays.size) for each in families), *moving])
-
-    def charges(self, model: Model) -> Sequence[Laws]:
-        """Return the laws ``⟨v, Aθ⟩`` without friction, one family each."""
-        size = Arrays.of(model).size
-        return [listed(each, size) for each in self._charges(model, Friction.NONE)]
 
     def kept(self, model: Model, families: Sequence[Family]) -> Sequence[Family]:
         """Return them as families."""
         arrays, scales = Arrays.of(model), self._scales(model)
         moving = (standing(family, arrays, scales, self.friction) for family in families)
-        return [*self._charges(model, self.friction), *chain.from_iterable(moving)]
+        return [*charges(model, scales, self.friction), *chain.from_iterable(moving)]
 
-    def _charges(self, model: Model, friction: Friction) -> Iterator[Kept]:
-        """Yield those of rotations and exchanges, which act where metrics are constant."""
-        gradients = model.fields()
-        if not isinstance(gradients, GradientFields):
-            return
-        arrays, scales, uses = Arrays.of(model), self._scales(model), gradients.graph.uses
-        rates = {name: rate for name, (_, rate) in scales.items()}
-        for form in rotating(gradients.forms()):
-            if all(scales[part.array][0].constant for part in form.parts):
-                yield rotations(form, arrays, friction)
-                if all(uses[part.array] == 1 for part in form.parts):
-                    yield from exchanges(form, arrays, rates, friction)
+    def motion(self, model: Model, decay: float | None) -> Motion:
+        """Return ``θ' = M(θ) v, v' = −τ(t) v − ∇L``."""
+        return HeavyBall(Metrics(self._chart(model), Arrays.of(model).size), self.friction)
+
+    def _chart(self, model: Model) -> Chart:
+        return self.metric.chart(model) if isinstance(self.metric, Mirror) else Chart(())
 
     def _scales(self, model: Model) -> Mapping[str, Scale]:
         metric = self.metric if isinstance(self.metric, Mirror) else Mirror()
@@ -183,6 +175,44 @@ class Momentum:
         arrays, (extra, arguments) = Arrays.of(model), self.friction.clock
         dual = "velocity of the dual variable" if self.metric is not None else "velocity"
         return Moving(arrays.every, arrays.velocities, (extra,), arguments, dual, self.friction)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeavyBall(Mirrored):
+    """``θ' = M(θ) v, v' = −τ(t) v − ∇L``; the state is (θ, v)."""
+
+    friction: Friction
+
+    @property
+    def begin(self) -> float:
+        """1 for 3/t."""
+        return float(self.friction is Friction.NESTEROV)
+
+    @property
+    def constants(self) -> str:
+        """τ, the time at which it begins, and where velocities come from."""
+        known = {Friction.CONSTANT: f"τ = {FRICTION:g}, ", Friction.NESTEROV: "from t = 1 on, "}
+        return known.get(self.friction, "") + "velocities drawn from the seed"
+
+    def start(self, theta: Floats, rng: np.random.Generator) -> Floats:
+        """Return θ with a velocity that is drawn, as laws are zero at rest."""
+        return np.concatenate([theta, rng.standard_normal(len(theta))])
+
+    def velocity(self, t: float, state: Floats, slope: Slope) -> Floats:
+        """Return velocities and forces."""
+        theta, velocity = np.split(state, 2)
+        force = -self.friction.at(t, FRICTION)[0] * velocity - slope(theta)
+        return np.concatenate([self.metrics.at(theta) * velocity, force])
+
+    def theta(self, state: Floats) -> Floats:
+        """Return the first half."""
+        return state[: len(state) // 2]
+
+    def coordinates(self, t: float, state: Floats) -> Floats:
+        """Return ``(θ, p, s)``, p = e^{∫τ} v."""
+        _, growth, s = self.friction.at(t, FRICTION)
+        theta, velocity = np.split(state, 2)
+        return np.concatenate([theta, growth * velocity, [s]])
 
 
 @dataclass(frozen=True)

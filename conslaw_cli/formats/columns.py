@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from conslaw_cli.formats import Report
 from conslaw_cli.formats.tally import Tally
 from conslaw_cli.formats.words import flow_text, has_theory, label, value_text
-from conslaw_cli.problems.records import GRADIENT, LawCount
+from conslaw_cli.problems.records import LawCount
 
 NONE = "-"
 
@@ -82,7 +82,7 @@ class Columns:
             found.add(row.architecture.get(key), row.name)
         self._rows += 1
         self._compared |= row.name in self._expected
-        self.flowing |= row.flow != GRADIENT
+        self.flowing |= row.other_flow
         self.bounded |= row.laws_at_least is not None
         self.searched |= bool(row.polynomial_laws)
         self.own |= row.own

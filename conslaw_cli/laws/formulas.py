@@ -8,8 +8,10 @@ from itertools import groupby
 from conslaw_cli.families.formulas.terms import Radical
 from conslaw_cli.flows.coordinates import Coordinates, Factor
 from conslaw_cli.laws.values import Polynomial
+from conslaw_cli.networks.notation import CODE, TEX, Notation
 
 FACTORS_PER_LINE = 8
+_LINE = TEX._replace(between=" ")
 
 
 def groups(polynomial: Polynomial, coordinates: Coordinates) -> list[tuple[Factor, Polynomial]]:
@@ -18,8 +20,21 @@ def groups(polynomial: Polynomial, coordinates: Coordinates) -> list[tuple[Facto
     return [(factor, Polynomial(tuple(own))) for factor, own in written]
 
 
+def expression(
+    polynomial: Polynomial,
+    names: Sequence[str],
+    radicals: Sequence[str] = (),
+    notation: Notation = CODE,
+) -> str:
+    """Return a polynomial in factors and radicals with these names."""
+    return notation.sum(
+        (c, [*factors, *notation.monomial(monomial, names)])
+        for c, factors, monomial in terms(polynomial, radicals, notation)
+    )
+
+
 def terms(
-    polynomial: Polynomial, radicals: Sequence[str], times: str = "*", minus: str = "-"
+    polynomial: Polynomial, radicals: Sequence[str], notation: Notation
 ) -> Iterator[tuple[int, list[str], tuple[int, ...]]]:
     """Yield the terms of a polynomial in θ: an integer, what else the coefficient is made of, and
     the monomial.
@@ -30,7 +45,7 @@ def terms(
         if len(summands) == 1:
             yield (*summands[0], monomial)
         else:
-            yield 1, [f"({_total(summands, times, minus)})"], monomial
+            yield 1, [f"({notation.sum(summands)})"], monomial
 
 
 def coefficients(
@@ -39,7 +54,7 @@ def coefficients(
     """Yield the coefficients, integers or text where there are radicals, and the monomials in θ."""
     for summands, monomial in _collected(polynomial, radicals):
         (number, factors), *others = summands
-        yield _total(summands, "*", "-") if factors or others else number, monomial
+        yield CODE.sum(summands) if factors or others else number, monomial
 
 
 Summand = tuple[int, list[str]]
@@ -55,15 +70,6 @@ def _collected(
     ):
         summands = [(c, [radicals[-e - 1] for e in m if e < 0]) for c, m in parts]
         yield sorted(summands, key=lambda summand: len(summand[1])), monomial
-
-
-def _total(summands: Sequence[Summand], times: str, minus: str) -> str:
-    sizes = [times.join([str(abs(c))] * (abs(c) != 1 or not r) + r) for c, r in summands]
-    (first, _), *others = summands
-    rest = (
-        f" {minus if c < 0 else '+'} {size}" for (c, _), size in zip(others, sizes[1:], strict=True)
-    )
-    return minus * (first < 0) + sizes[0] + "".join(rest)
 
 
 def tex_equation(
@@ -90,23 +96,12 @@ def tex_lines(
     lines, room = [""], FACTORS_PER_LINE
     roots = [radical.latex for radical in radicals]
     symbols = coordinates.latex
-    for c, factors, monomial in terms(polynomial, roots, r" \, "):
+    for c, factors, monomial in terms(polynomial, roots, TEX):
         size = len(factors) + len(set(monomial))
         if room < size:
             lines, room = [*lines, "{}"], FACTORS_PER_LINE
-        lines[-1] += f" {_term(c, factors, monomial, symbols)}"
+        product = _LINE.product(c, [*factors, *_LINE.monomial(monomial, symbols)])
+        lines[-1] += f" {'-' if c < 0 else '+'} {product}"
         room -= size
     lines[0] = lines[0].removeprefix(" +").strip()
     return lines
-
-
-def _term(
-    coefficient: int, radicals: Sequence[str], monomial: Sequence[int], symbols: Sequence[str]
-) -> str:
-    powers = {e: monomial.count(e) for e in monomial}
-    factors = [
-        *radicals,
-        *(symbols[e] + (f"^{{{power}}}" if power > 1 else "") for e, power in powers.items()),
-    ]
-    size = f"{abs(coefficient)} " if abs(coefficient) != 1 or not factors else ""
-    return f"{'-' if coefficient < 0 else '+'} {size}{' '.join(factors)}"

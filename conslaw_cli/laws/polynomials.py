@@ -45,8 +45,7 @@ from conslaw_cli.algebra.rings import Exact
 from conslaw_cli.errors import ContradictionError
 from conslaw_cli.families.formulas.algebraic import AlgebraicFields
 from conslaw_cli.families.formulas.terms import Radical
-from conslaw_cli.flows import VectorFields
-from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.flows import System, VectorFields
 from conslaw_cli.laws import over_constants
 from conslaw_cli.laws.monomials import (
     EXTRA_ROWS,
@@ -132,7 +131,11 @@ def _over_constants(
 ) -> LawSearch | None:
     """Return the laws of a φ or of fields with generic constants, None for others."""
     names = getattr(problem.architecture, "names", None)
-    if problem.formula is None or problem.flow != GRADIENT or not (names and names.fixed):
+    if (
+        problem.formula is None
+        or problem.flow.dynamics.system is not System.GRADIENT
+        or not (names and names.fixed)
+    ):
         return None
     try:
         exact = problem.formula.expansion()

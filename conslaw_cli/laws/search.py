@@ -31,6 +31,15 @@ class LawSearch:
     error_bound: probability that one of these figures is wrong or a law listed is none; 0 if all of
     it is proved.
     basis: a linear basis of all laws found, degree by degree; None if it was not asked for.
+
+    >>> from conslaw_cli import MLP, find_laws
+    >>> found = find_laws(MLP((2, 2, 1), "relu"), 4)
+    >>> found
+    <LawSearch 'relu 2-2-1', degree 4: 2 independent laws, 2 of them known>
+    >>> found.linear == found.products, found.linear
+    (True, {1: 0, 2: 2, 3: 0, 4: 3})
+    >>> [law.name for law in found.generators]
+    ['(diag(U1ᵀU1 − U2U2ᵀ))[1,1]', '(diag(U1ᵀU1 − U2U2ᵀ))[2,2]']
     """
 
     problem: Problem

@@ -111,7 +111,7 @@ class Lifting:
 
 def lifts(problem: Problem) -> bool:
     """Whether the hypotheses of block lifting hold: every operation separates its units (S), every
-    known law is an entry of matrices M Mᵀ of parameters, M with one row per unit (P), and the flow
+    known law is an entry of matrices M Nᵀ of parameters, with one row per unit (P), and the flow
     keeps parameters that are zero where gradients along them are, as changing their signs shows.
     """
     graph = problem.graph
@@ -287,8 +287,8 @@ def _skeleton(graph: Graph) -> Graph:
 
 @lru_cache(maxsize=1024)
 def _kinds(graph: Graph, flow: Flow) -> frozenset[str]:
-    """Return the formulas of the known laws: some are laws only where a size is 1, charges under
-    momentum and autocorrelations of kernels (networks/graph.py).
+    """Return the formulas of the known laws: some are laws only where a size is 1, as charges
+    under momentum.
     """
     return frozenset(family.text for family in flow.laws(Network(graph)).families)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
-from conslaw_cli.flows import Flow, VectorFields
+from conslaw_cli.flows import Flow, System, VectorFields
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
@@ -266,6 +266,11 @@ class Problem:
         return self.flow.dynamics.state(self.architecture.parameters)
 
     @property
+    def other_flow(self) -> bool:
+        """Whether the flow is not the default, gradient flow."""
+        return self.flow != GRADIENT
+
+    @property
     def doubt(self) -> str | None:
         """Why ranks modulo primes say nothing; None if they do."""
         return None if self.formula is None else self.formula.doubt
@@ -275,15 +280,16 @@ class Problem:
         """Whether all brackets of a φ or of fields of one's own vanish; None for others, and where
         that is not decided.
         """
-        return getattr(self.architecture, "commuting", None) if self.flow == GRADIENT else None
+        gradients = self.flow.dynamics.system is System.GRADIENT
+        return getattr(self.architecture, "commuting", None) if gradients else None
 
     @property
     def known_listed(self) -> int:
         """Number of functions in :meth:`laws`."""
-        families = None if self.flow == GRADIENT else self.families()
-        if families is not None:
-            return sum(family.size for family in families)
-        return self.architecture.known_listed if self.flow == GRADIENT else len(self.laws())
+        if not self.other_flow:
+            return self.architecture.known_listed
+        families = self.families()
+        return len(self.laws()) if families is None else sum(family.size for family in families)
 
     @property
     def most_listed(self) -> int:
@@ -333,7 +339,7 @@ class Problem:
     def _repr_html_(self) -> str:
         from conslaw_cli.problems.notebook import table
 
-        moved = self.flow != GRADIENT
+        moved = self.other_flow
         rows = [
             ("D", self.parameters),
             ("flow", self.flow.describe() if moved else None),

@@ -137,6 +137,10 @@ WRONG: list[tuple[list[str], str]] = [
     ([*EXAMPLE, "--at", "pickle.npz"], "pickle.npz: expected"),
     ([*EXAMPLE, "--at", "text.npz"], "text.npz: expected"),
     (["--widths", "2,2,2", "--activation", "linear", "--at", "text.npz"], "text.npz: expected"),
+    (
+        ["--widths", "2,2,2", "--activation", "linear", "--at", "nan.npz"],
+        "at: expected an array U1",
+    ),
     (["--at", "names.npz"], "--at: expected one architecture, got 2"),
     ([*EXAMPLE, "--time", "0"], "--time: expected a number above 0 and up to 1e+06"),
     ([*EXAMPLE, "--time", "nan"], "--time: expected a number above 0 and up to 1e+06"),

@@ -97,7 +97,7 @@ def test_a_first_buffer_is_read_beside_theta() -> None:
     assert simulated(*command, "momentum", "-o", "run.npz").exit_code == 0
     with np.load("run.npz") as run:
         assert all((run[name] == arrays[name]).all() for name in arrays)
-        charge = run["momentum/charge2/seen"]
+        charge = run["momentum/J2/seen"]
     assert abs(charge[0]).max() > 0.01
     assert np.allclose(charge[-1], 0.9**20 * charge[0], rtol=1e-9)
     refused = simulated(*command, "gd")

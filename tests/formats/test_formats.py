@@ -251,7 +251,7 @@ def test_color_changes_nothing_but_ansi_sequences() -> None:
         assert re.sub(r"\x1b\[\d+m", "", colored) == render("table", COUNT, width=width)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.lists(st.text(), min_size=1, max_size=4), st.none() | st.integers(0, 200))
 def test_table_cuts_no_name_and_passes_no_control_character_on(
     names: list[str], width: int | None

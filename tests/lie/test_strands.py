@@ -142,14 +142,6 @@ def test_a_witness_uses_no_law_that_its_own_narrowness_gives_it() -> None:
     assert complete(Problem(MLP((2, 4, 2), "linear"), Momentum()), [(1, 2, 1)] * 2) is not None
 
 
-def test_a_witness_uses_no_autocorrelation() -> None:
-    """Those of one channel are laws; two channels have none."""
-    circle = "conv({}, kernel=3, padding=circular; {})"
-    lines = ["x[1×3]", f"a[2] = {circle.format('x', 'U1')}", f"b[2] = {circle.format('a', 'U2')}"]
-    wide = Problem(Given(Graph.parse("\n".join([*lines, "y = relu(b)"]))))
-    assert complete(wide, [(1, 1, 1)]) is None
-
-
 @pytest.mark.parametrize("tens", range(4))
 def test_theorems_on_odd_graphs_count_what_brackets_count(tens: int) -> None:
     """Of graphs that nobody would train some are lifted too, and none is counted wrongly."""

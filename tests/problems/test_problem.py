@@ -27,6 +27,7 @@ from conslaw_cli.flows import Dynamics, Model, VectorFields
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
 from conslaw_cli.flows.grammar import Choice
+from conslaw_cli.flows.motion import Motion
 from conslaw_cli.networks.known_laws import Family, Laws
 from conslaw_cli.problems.records import LawCount
 from conslaw_cli.sweeps.jobs import plan
@@ -63,6 +64,9 @@ class Slower:
 
     def kept(self, model: Model, families: Sequence[Family]) -> Sequence[Family]:
         return families
+
+    def motion(self, model: Model, decay: float | None) -> Motion:
+        return Motion()
 
     def timed(self, families: Sequence[Family]) -> int:
         return 0

@@ -20,6 +20,7 @@ from conslaw_cli.families.formulas.scalings import MAX_COEFFICIENT, Square
 from conslaw_cli.families.formulas.symmetric import forms
 from conslaw_cli.flows.names import Arrays
 from conslaw_cli.networks.known_laws import Form, Laws, Named, join
+from conslaw_cli.networks.notation import TEX, TEXT
 from conslaw_cli.networks.wiring import Array
 
 
@@ -96,12 +97,10 @@ class _Block(NamedTuple):
 
 def _sum(blocks: Sequence[_Block], *, tex: bool) -> str:
     """Return a sum of squares as a formula."""
-    minus, times = ("-", r" \, ") if tex else ("−", "·")
     norm, square = (r"\lVert {} \rVert^2", "{}^2") if tex else ("‖{}‖²", "{}²")
-    terms = []
-    for c, array, place, several in blocks:
-        size = f"{abs(c)}{times}" if abs(c) != 1 else ""
-        name = array.latex(place) if tex else array.label(place)
-        shown = (norm if several else square).format(name)
-        terms.append(f"{minus if c < 0 else '+'} {size}{shown}")
-    return " ".join(terms).removeprefix("+ ")
+    names = (b.array.latex(b.place) if tex else b.array.label(b.place) for b in blocks)
+    pairs = (
+        (b, (norm if b.several else square).format(name))
+        for b, name in zip(blocks, names, strict=True)
+    )
+    return (TEX if tex else TEXT).sum((b.coefficient, [power]) for b, power in pairs)

@@ -10,27 +10,25 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from conslaw_cli.flows.coordinates import Coordinates
-from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.flows.kept import Kept
 from conslaw_cli.formats.laws import (
     Known,
     Members,
     Result,
     calls,
+    known_title,
     law_code,
     quotient_code,
     suffixes,
     title,
 )
 from conslaw_cli.formats.laws.known import by_name, code_of, family_code
-from conslaw_cli.formats.laws.known import title as known_title
 from conslaw_cli.formats.words import plural
 from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.search import LawSearch
 from conslaw_cli.laws.values import Law
 from conslaw_cli.networks.known_laws import Form, Sums
 from conslaw_cli.networks.wiring import Array
-from conslaw_cli.problems.problem import Problem
 
 _WIDTH = 110
 _PYTORCH = [
@@ -56,7 +54,7 @@ def render_python(results: Sequence[Result | Known]) -> str:
     searched = [result.search for result in results if isinstance(result, Result)]
     needs = ["from math import sqrt\n"] * any(search.radicals for search in searched)
     called = set[str]().union(*map(calls, searched))
-    if any(isinstance(each, Known) and each.problem.flow != GRADIENT for each in results):
+    if any(isinstance(each, Known) and each.problem.other_flow for each in results):
         called |= {"arcsinh", "exp", "log", "sqrt"}
     named = f"from numpy import {', '.join(sorted(called))}"
     imports = ["import numpy as np", *([named] * bool(called))]
@@ -83,7 +81,7 @@ def _known(known: Known, suffix: str) -> Iterator[str]:
     every, moved = coordinates.arrays, coordinates.moving
     lines = [
         f"Return the {plural(known.listed, 'known law')}, which training by"
-        f" {_flow(known.problem)} keeps.",
+        f" {known.problem.flow.title} keeps.",
         *_order(every, size, own),
         *_arguments(coordinates, every, moved),
     ]
@@ -135,7 +133,7 @@ def _help(result: Result) -> str:
     size, number = len(search.parameters), len(search.generators) + len(result.quotients)
     lines = [
         f"Return {number} functionally independent quantities that training"
-        f" by {_flow(search.problem)} keeps."
+        f" by {search.problem.flow.title} keeps."
     ]
     arrays, moving = _arrays(search.coordinates)
     if not any(array.shape for array in search.coordinates.arrays):
@@ -160,10 +158,6 @@ def _text(lines: Sequence[str], arrays: Sequence[Array], own: bool) -> str:
     text = [piece for line in lines for piece in textwrap.wrap(line, _WIDTH)]
     layered = not own and all(array.name[0] in "Ub" for array in arrays)
     return "\n".join([*text, *(_PYTORCH if layered else [])])
-
-
-def _flow(problem: Problem) -> str:
-    return "gradient flow" if problem.flow == GRADIENT else problem.flow.title
 
 
 def _arguments(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.formats.laws import (
     Known,
     Result,
@@ -37,7 +36,7 @@ def render_sympy(results: Sequence[Result | Known]) -> str:
     needs = ["import sympy"] * any(result.search.radicals for result in searched)
     called = sorted(set[str]().union(*(calls(result.search) for result in searched)))
     if len(searched) < len(results):
-        if any(isinstance(r, Known) and r.problem.flow != GRADIENT for r in results):
+        if any(isinstance(r, Known) and r.problem.other_flow for r in results):
             called = sorted({"DiagonalOf", "asinh", "exp", "log", "sqrt", *called})
         if any(re.search(r"\bMatrix\(", text) for text in scripts):
             called = ["Matrix", *called]

@@ -5,24 +5,34 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
+from conslaw_cli.flows import System
 from conslaw_cli.flows.coordinates import Coordinates
-from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.formats.laws import Known, Result, abelian_text, degrees, origin, title
-from conslaw_cli.formats.laws.known import named_elsewhere, text_lines, undecided
-from conslaw_cli.formats.words import label, probability
-from conslaw_cli.laws.formulas import groups, terms
+from conslaw_cli.formats.laws import (
+    Known,
+    Result,
+    abelian_text,
+    degrees,
+    family_size,
+    known_title,
+    origin,
+    side_text,
+    title,
+)
+from conslaw_cli.formats.words import label, probability, reason
+from conslaw_cli.laws.formulas import expression, groups
 from conslaw_cli.laws.plan import MAX_DEGREE
 from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.search import LawSearch
 from conslaw_cli.laws.values import Law, Polynomial
 from conslaw_cli.lie.theorems.paths import is_monomial
+from conslaw_cli.networks.notation import TEXT
+from conslaw_cli.problems.records import LawCount
 
 _OTHERS = {
     False: "laws that are no polynomials are not searched",
     True: "--rational looks for laws that are no polynomials",
 }
 """What to do about them, by whether they are of a formula."""
-_POWERS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def text_blocks(results: Iterable[Result | Known], width: int | None) -> Iterator[str]:
@@ -35,7 +45,7 @@ def text_blocks(results: Iterable[Result | Known], width: int | None) -> Iterato
     gap = ""
     for result in results:
         lines, meaning = (
-            (text_lines(result), _conventions(result.coordinates, result.count.own))
+            (_known_lines(result), _conventions(result.coordinates, result.count.own))
             if isinstance(result, Known)
             else (_lines(result), _of_search(result))
         )
@@ -44,6 +54,44 @@ def text_blocks(results: Iterable[Result | Known], width: int | None) -> Iterato
         gap = "\n"
     if conventions:
         yield gap + "\n".join(_wrapped([*conventions], width)) + "\n"
+
+
+def _known_lines(known: Known) -> Iterator[str]:
+    """Yield the figures, and each family on a line."""
+    yield known_title(known)
+    yield f"  known laws: {known.listed} listed, {_independent(known.count)} independent"
+    yield f"  laws in all: {_in_all(known.count)}"
+    if named := sum(each.size for each in known.abelian):
+        yield f"  {_named_elsewhere(named)}"
+    yield ""
+    yield from (f"  {each.text} = const   ({family_size(each)})" for each in known.families)
+    yield from (f"  {line}" for line in abelian_text(known))
+
+
+def _named_elsewhere(laws: int) -> str:
+    """Return what so many laws are that no search finds."""
+    what = "one law is an Abelian integral" if laws == 1 else f"{laws} laws are Abelian integrals"
+    return f"{what}, no algebraic function of θ (docs/abelian.md)"
+
+
+def _independent(row: LawCount) -> str:
+    if row.known_independent is not None:
+        return str(row.known_independent)
+    return f"at least {row.laws_at_least}"
+
+
+def _in_all(row: LawCount) -> str:
+    if row.laws is None:
+        return _undecided(row)
+    if not row.unknown_laws:
+        return f"{row.laws} ({row.verdict}); all of them are functions of these"
+    return f"{row.laws} ({row.verdict}); {row.unknown_laws} more than these"
+
+
+def _undecided(row: LawCount) -> str:
+    """Return what is known of the number of laws of a bounded row."""
+    least = f"at least {row.laws_at_least} (proved)"
+    return f"{least}; whether there are more is not decided: {reason(row)}"
 
 
 def _lines(result: Result) -> Iterator[str]:
@@ -72,15 +120,9 @@ def _lines(result: Result) -> Iterator[str]:
 
 def _fraction(quotient: Quotient, search: LawSearch) -> str:
     sides = list(quotient.sides)
-    above, below = ("·".join(_power(p, e, search) for p, e in side) for side in sides)
+    above, below = (side_text(side, lambda p: formula(p, search), TEXT) for side in sides)
     group = len(sides[1]) > 1
     return f"{above or 1}/({below})" if group else f"{above or 1}{'/' * bool(below)}{below}"
-
-
-def _power(polynomial: Polynomial, power: int, search: LawSearch) -> str:
-    text = formula(polynomial, search)
-    shown = f"({text})" if len(polynomial.terms) > 1 else text
-    return shown + str(power).translate(_POWERS) * (power > 1)
 
 
 def _figures(result: Result) -> Iterator[str]:
@@ -100,12 +142,12 @@ def _figures(result: Result) -> Iterator[str]:
     yield f"functionally independent: {search.independent} {origins}"
     yield _comparison(result)
     if result.abelian:
-        yield named_elsewhere(sum(each.size for each in result.abelian))
+        yield _named_elsewhere(sum(each.size for each in result.abelian))
     elif result.not_polynomial and result.rational is None:
         yield _next_step(search)
     elif result.not_polynomial:
         yield _explained(result)
-    gradient = search.problem.flow == GRADIENT
+    gradient = search.problem.flow.dynamics.system is System.GRADIENT
     if gradient and is_monomial(search.problem) and not search.homogeneous and search.degree >= 2:
         yield "complete: φ is a monomial map, so all laws are functions of those of degree up to 2"
     if not search.listed.polynomial:
@@ -133,7 +175,7 @@ def _explained(result: Result) -> str:
 def _comparison(result: Result) -> str:
     row = result.count
     if row.laws is None:
-        return f"laws in all: {undecided(row)}"
+        return f"laws in all: {_undecided(row)}"
     sure = "proved" if row.error_bound is None else "computed, its error is not bounded"
     if row.error_bound is not None and row.error_bound < 1:
         sure = f"computed, error probability {probability(row.error_bound)}"
@@ -151,7 +193,8 @@ def _next_step(search: LawSearch) -> str:
     if search.homogeneous:
         return "without --homogeneous laws of lower degrees are found too"
     higher = f"a higher degree may find more: --degree {search.degree + 1}; "
-    formula = search.problem.formula is not None and search.problem.flow == GRADIENT
+    gradient = search.problem.flow.dynamics.system is System.GRADIENT
+    formula = search.problem.formula is not None and gradient
     return f"{higher * (search.degree < MAX_DEGREE)}{_OTHERS[formula]}"
 
 
@@ -197,35 +240,11 @@ def _of_flow(coordinates: Coordinates) -> Iterator[str]:
 
 def formula(polynomial: Polynomial, search: LawSearch) -> str:
     """Return a law in the names of the parameters, of velocities and of time."""
-    parts = []
+    radicals, parts = [radical.text for radical in search.radicals], []
     for factor, own in groups(polynomial, search.coordinates):
-        text = _polynomial(own, search)
+        text = expression(own, search.coordinates.names, radicals, TEXT)
         parts.append(f"{factor.text}({text})" if factor.text else text)
     return " + ".join(parts)
-
-
-def _polynomial(polynomial: Polynomial, search: LawSearch) -> str:
-    radicals, names = [radical.text for radical in search.radicals], search.coordinates.names
-    written = terms(polynomial, radicals, "·", "−")
-    first, *rest = (_term(c, factors, monomial, names) for c, factors, monomial in written)
-    return f"{'−' * first[0]}{first[1]}" + "".join(
-        f" {'−' if negative else '+'} {text}" for negative, text in rest
-    )
-
-
-def _term(
-    coefficient: int, radicals: Sequence[str], monomial: Sequence[int], names: Sequence[str]
-) -> tuple[bool, str]:
-    powers = {e: monomial.count(e) for e in monomial}
-    factors = [
-        *radicals,
-        *(
-            names[e] + (str(power).translate(_POWERS) if power > 1 else "")
-            for e, power in powers.items()
-        ),
-    ]
-    size = [str(abs(coefficient))] if abs(coefficient) != 1 or not factors else []
-    return coefficient < 0, "·".join([*size, *factors])
 
 
 def _wrapped(lines: Iterator[str] | Sequence[str], width: int | None) -> Iterator[str]:

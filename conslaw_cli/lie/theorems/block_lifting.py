@@ -22,10 +22,10 @@ def block_lifting(problem: Problem, evidence: Evidence) -> Proof | None:
 
     Hypotheses. Every operation separates its units: what it does to those of some strands is not
     changed, at first order, by others whose values are zero. Every known law is an entry of a
-    matrix ``Σ ± M Mᵀ``, M having a row of parameters for every unit. A flow for which the entries
-    of an array are alike, as gradient flow, decay of all arrays or some, momentum, and rates of
-    arrays, under a loss with condition (9); cross-entropy counts one output less where one dense
-    layer of its own gives the output.
+    matrix ``Σ ± M Nᵀ``, M and N having a row of parameters for every unit. A flow for which the
+    entries of an array are alike, as gradient flow, decay of all arrays or some, momentum, and
+    rates of arrays, under a loss with condition (9); cross-entropy counts one output less where one
+    dense layer of its own gives the output.
 
     Proof. docs/any-width.md. Each witness is a rank modulo a prime at the point named, a lower
     bound, that meets the upper bound of the laws there.

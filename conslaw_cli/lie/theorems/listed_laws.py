@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from conslaw_cli.lie.theorems.structure import chain_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
-from conslaw_cli.networks.known_laws import Correlations, Family, Form, Named, Part, Sums
+from conslaw_cli.networks.correlations import Correlations
+from conslaw_cli.networks.known_laws import Family, Form, Named, Part, Sums
 from conslaw_cli.problems.problem import Problem
 from conslaw_cli.problems.records import Bound
 

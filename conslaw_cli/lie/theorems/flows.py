@@ -7,11 +7,9 @@ from math import comb
 
 from conslaw_cli.flows import Kind, Timed
 from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.lie import chains
-from conslaw_cli.lie.theorems.paths import is_monomial, path_rank
+from conslaw_cli.lie.theorems.paths import is_monomial, on_paths, path_rank
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
-from conslaw_cli.networks.chains import chain as chain_of_layers
 from conslaw_cli.problems.problem import Problem
 from conslaw_cli.problems.records import Bound, LawCount, Trace
 
@@ -121,11 +119,6 @@ def _timed(problem: Problem, *, charged: bool, still: bool) -> int:
     return problem.flow.timed(charged=charged, still=still)
 
 
-def _moved(problem: Problem) -> Chain | None:
-    """Return the chain of a network with a monomial φ."""
-    return chain_of(problem) if is_monomial(problem) else None
-
-
 @theorem(
     "momentum paths",
     title="Monomial maps under momentum",
@@ -135,13 +128,13 @@ def _moved(problem: Problem) -> Chain | None:
         " 2405.12888"
     ),
     flows=(Kind.MOMENTUM,),
-    whole=lambda problem: _moved(problem) is not None,
+    whole=lambda problem: on_paths(problem) is not None,
 )
 def momentum_paths(problem: Problem, evidence: Evidence) -> Proof | None:
     """If every component of φ is a monomial in θ, and f parameters are in none of them, there are
     2 f laws under momentum: a ReLU network has none, but for what cross-entropy lets stand still.
 
-    Hypotheses. A chain with a monomial φ, as for gradient flow, and Euclidean momentum of any
+    Hypotheses. A network with a monomial φ, as for gradient flow, and Euclidean momentum of any
     friction.
 
     Proof. With X_A = (0, ∇A) and X_B, drift brackets yield X_C, C = ⟨∇A, ∇B⟩. From one monomial φ =
@@ -150,17 +143,15 @@ def momentum_paths(problem: Problem, evidence: Evidence) -> Proof | None:
     in a component, and θ does by another bracket with the drift. A frozen parameter keeps p_e and
     ``θ_e − s p_e``.
     """
-    if (chain := _moved(problem)) is None:
+    if (moving := on_paths(problem)) is None:
         return None
-    frozen = problem.parameters - (chain.parameters if chain.widths[-1] else 0)
+    frozen = problem.parameters - moving
     laws, value = 2 * frozen, problem.state - 2 * frozen
     shown = f"φ is monomial; {frozen} parameters stand still, and keep velocities of their own"
     bound = Bound(value, "momentum paths", "proof", None, shown)
     trace = Trace((value,), complete=False)
     timeless = max(0, laws - _timed(problem, charged=False, still=frozen > 0))
-    whole = None if problem.graph is None else chain_of_layers(problem.graph)
-    assert whole is not None
-    listed = laws + chains.rotations(whole)  # of linear layers that stand still
+    listed = problem.known_listed  # of linear layers that stand still as well
     return Proof((bound,), (bound,), laws, trace, spare=True, listed=listed, timeless=timeless)
 
 

@@ -153,11 +153,12 @@ def _made(
     files: _Files,
 ) -> Simulation:
     """Return a simulation that is ready to begin. Raise SpecError for a flag that does nothing."""
-    from conslaw_cli.flows.decay import Decay
-    from conslaw_cli.flows.gradient import GRADIENT
+    from conslaw_cli.flows import System
     from conslaw_cli.simulation.simulate import OPTIMIZERS, Simulation
 
-    names: tuple[str, ...] = OPTIMIZERS if problem.flow == GRADIENT else ("flow",)
+    names: tuple[str, ...] = ("flow",)
+    if problem.flow.dynamics.system is System.GRADIENT:
+        names = OPTIMIZERS
     if optimizer is not None:
         names = tuple(name.strip() for name in optimizer.split(","))
     for key, needed in _NEEDS.items():
@@ -165,9 +166,9 @@ def _made(
             raise SpecError(f"--{key}: expected {' or '.join(needed)} with it in --optimizer")
     if "decoupled" in given and "weight_decay" not in given:
         raise SpecError("--decoupled: expected --weight-decay with it")
-    if "weight_decay" in given and names == ("flow",) and not isinstance(problem.flow, Decay):
-        raise SpecError(f"--weight-decay: the flow {problem.flow.describe()} has none")
     simulation = Simulation(problem, names, training, at=files.theta, data=files.samples)
+    if "weight_decay" in given and names == ("flow",) and simulation.motion.decay is None:
+        raise SpecError(f"--weight-decay: the flow {problem.flow.describe()} has none")
     if not simulation.objective.model.inputs:
         for key in ("samples", "batch"):
             if key in given:

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conslaw_cli.errors import SpecError
-from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.flows import System
 from conslaw_cli.lie.chains import cut
 from conslaw_cli.lie.theorems.structure import chain_of
 from conslaw_cli.networks.tex import symbol
@@ -252,7 +252,7 @@ def abelian_laws(problem: Problem) -> tuple[AbelianLaws, ...]:
     """Return the laws of this kind: of each linear piece 1-m-n-1, m, n ≥ 2, without biases, of a
     chain cut at layers of one unit, under gradient flow and a loss whose output gradients are free.
     """
-    if problem.flow != GRADIENT or problem.loss is Loss.CROSS_ENTROPY:
+    if problem.flow.dynamics.system is not System.GRADIENT or problem.loss is Loss.CROSS_ENTROPY:
         return ()
     chain = chain_of(problem)
     pieces = () if chain is None else cut(chain)

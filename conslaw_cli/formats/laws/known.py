@@ -1,4 +1,4 @@
-"""Known laws as matrices, in every format, where parameters are too many to search for others.
+"""Families of known laws as matrices, as NumPy and SymPy code.
 
 Nothing here has a place for every parameter or entry of a matrix, so that widths cost nothing.
 """
@@ -6,127 +6,20 @@ Nothing here has a place for every parameter or entry of a matrix, so that width
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.metrics import Metric
-from conslaw_cli.flows.names import Arrays
-from conslaw_cli.formats.laws import Known, abelian_json, abelian_text
-from conslaw_cli.formats.laws.arrays import Block
-from conslaw_cli.formats.words import label, plural, reason
-from conslaw_cli.networks.known_laws import Correlations, Family, Form, Part, Sums
-from conslaw_cli.problems.records import LawCount
-
-
-def title(known: Known) -> str:
-    """Return the name and the number of parameters, in one line."""
-    return f"{label(known.problem.name)}: {known.problem.parameters} parameters, known laws"
-
-
-def trained(known: Known) -> list[Block]:
-    """Return the arrays that training moves."""
-    assert known.problem.graph is not None
-    every = known.problem.graph.arrays
-    return [Block(a.name, a.entries.start, a.shape) for a in every if a.trainable]
-
-
-def moving(known: Known) -> list[Block]:
-    """Return the arrays of velocities, if laws are functions of them."""
-    if known.problem.state <= known.problem.parameters + 1:
-        return []
-    arrays = Arrays.of(known.problem.architecture)
-    return [replace(block, name=arrays.velocity(block.name)) for block in trained(known)]
-
-
-# ---- text, TeX, JSON
-
-
-def text_lines(known: Known) -> Iterator[str]:
-    """Yield the figures, and each family on a line."""
-    yield title(known)
-    yield f"  known laws: {known.listed} listed, {_independent(known)} independent"
-    yield f"  laws in all: {_in_all(known)}"
-    if named := sum(each.size for each in known.abelian):
-        yield f"  {named_elsewhere(named)}"
-    yield ""
-    yield from (f"  {family.text} = const   ({_size(family)})" for family in known.families)
-    yield from (f"  {line}" for line in abelian_text(known))
-
-
-def named_elsewhere(laws: int) -> str:
-    """Return what so many laws are that no search finds."""
-    what = "one law is an Abelian integral" if laws == 1 else f"{laws} laws are Abelian integrals"
-    return f"{what}, no algebraic function of θ (docs/abelian.md)"
-
-
-def _independent(known: Known) -> str:
-    row = known.count
-    if row.known_independent is not None:
-        return str(row.known_independent)
-    return f"at least {row.laws_at_least}"
-
-
-def _in_all(known: Known) -> str:
-    row = known.count
-    if row.laws is None:
-        return undecided(row)
-    if not row.unknown_laws:
-        return f"{row.laws} ({row.verdict}); all of them are functions of these"
-    return f"{row.laws} ({row.verdict}); {row.unknown_laws} more than these"
-
-
-def undecided(row: LawCount) -> str:
-    """Return what is known of the number of laws of a bounded row."""
-    least = f"at least {row.laws_at_least} (proved)"
-    return f"{least}; whether there are more is not decided: {reason(row)}"
-
-
-def _size(family: Family) -> str:
-    return f"{family.shape}, {plural(family.size, 'law')}"
-
-
-def latex_display(known: Known) -> str:
-    """Return one display of all families."""
-    lines = [
-        rf"{family.latex} = \mathrm{{const}} \qquad (\text{{{_size(family)}}})".replace(
-            "×", r"$\times$"
-        )
-        for family in known.families
-    ]
-    body = " \\\\\n".join(lines)
-    return f"% {title(known)}\n\\begin{{gather*}}\n{body}\n\\end{{gather*}}"
-
-
-def json_value(known: Known) -> dict[str, Any]:
-    """Return the keys of one result."""
-    row = known.count
-    families = [
-        {"formula": f.text, "latex": f.latex, "shape": f.shape, "laws": f.size}
-        for f in known.families
-    ]
-    return {
-        "name": known.problem.name,
-        **known.problem.architecture.describe(),
-        "searched": False,
-        "not_searched_because": known.reason,
-        "known_listed": known.listed,
-        "known_independent": row.known_independent,
-        "laws": row.laws,
-        **({} if row.laws_at_least is None else {"laws_at_least": row.laws_at_least}),
-        "complete": None if row.unknown_laws is None else row.unknown_laws == 0,
-        "error_bound": row.error_bound,
-        "families": families,
-        **abelian_json(known),
-        "seed": row.seed,
-        "version": row.version,
-        "seconds": row.seconds,
-    }
-
-
-# ---- code
+from conslaw_cli.formats.laws import Known, family_size, known_title
+from conslaw_cli.networks.correlations import Class, Correlations
+from conslaw_cli.networks.known_laws import Family, Form, Part, Sums
+from conslaw_cli.networks.notation import CODE
+from conslaw_cli.networks.wiring import Array as Block
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +44,10 @@ def _view(part: Part, array: Block) -> _View:
             (units, units),
             part.written,
         )
+    if part.axis is not None:
+        return _along(part.axis, units, array)
+    if units == 1 and not plain:
+        return _along(0, 1, array)
     turned = name if plain else f"{name}.reshape(-1, {last})"
     if part.written and array.shape[3:] == (1,) and array.shape[0] == units:
         shape = (units, part.width)  # each unit is a group
@@ -158,7 +55,7 @@ def _view(part: Part, array: Block) -> _View:
     if part.written and len(array.shape) == 4:  # in groups
         last *= array.shape[0]
         turned = f"np.concatenate([each.reshape(-1, {array.shape[-1]}) for each in {name}], axis=1)"
-    if part.written and last == units:
+    if part.written and last == units and array.size > 1:
         symbol = name if len(array.shape) < 3 else f"{name}_written"
         return _View(turned, symbol, (part.size // last, last), True)
     if plain and array.shape[0] == units:
@@ -172,23 +69,46 @@ def _view(part: Part, array: Block) -> _View:
     return _View(f"{kept}.reshape({units}, -1)", symbol, (units, part.width), False)
 
 
+def _along(axis: int, units: int, array: Block) -> _View:
+    """Return an array with the units along an axis."""
+    shape = units, array.size // units
+    if axis == len(array.shape) - 1:
+        return _View(f"{array.name}.reshape(-1, {units})", array.name, shape[::-1], True)
+    code = f"np.swapaxes({array.name}, 0, {axis})" if axis else array.name
+    return _View(f"{code}.reshape({units}, -1)", array.name, shape, False)
+
+
 def _in_order(lines: np.ndarray[Any, Any]) -> bool:
     return bool((np.diff(lines.ravel()) == 1).all())
 
 
-def _numpy(family: Family, blocks: Mapping[str, Block], moved: Mapping[str, Block]) -> str:
-    """Return an expression of a family's laws, a vector. moved: the velocities of each array."""
+_SPACED = CODE._replace(between=" * ")
+Entries = Sequence[tuple[int, ...]]
+"""The indices of laws of a family, counted from 1."""
+
+
+def family_code(
+    family: Family,
+    blocks: Mapping[str, Block],
+    moved: Mapping[str, Block],
+    chosen: Entries | None = None,
+) -> str:
+    """Return an expression of a family's laws, or of those chosen, as a vector. moved: the
+    velocities of each array.
+    """
     if not isinstance(family, Kept):
-        return _vector(family, blocks)
+        return _vector(family, blocks, chosen=chosen)
     metrics, base = dict(family.metrics), family.base
     if isinstance(base, Correlations):
-        code = _correlations(base, family.numbers or (1, 1))
-    elif isinstance(base, Form) and family.moving:
-        code = _charges(base, family.numbers, blocks, moved)
+        code = _correlations(base, family.numbers, blocks, moved if family.moving else None)
+    elif isinstance(base, Form) and family.moving and not base.linear:
+        code = _charges(base, family.numbers, blocks, moved, chosen)
     else:
-        code = _vector(base, moved if family.moving else blocks, metrics)
+        code = _vector(base, moved if family.moving else blocks, metrics, chosen)
     if family.beside:
-        return f"{_divided(family, blocks)} + {family.beside} * {_array(_vector(base, moved))}"
+        velocities = _array(_vector(_beside(family), moved, chosen=chosen))
+        velocities = f"({velocities})" if isinstance(base, Form) else velocities
+        return f"{_divided(family, blocks, chosen)} + {family.beside} * {velocities}"
     return f"{family.factor.code} * ({_array(code)})" if family.factor.code else code
 
 
@@ -197,18 +117,28 @@ def _array(code: str) -> str:
     return f"np.array({code})" if code.startswith("[") else code
 
 
-def _divided(family: Kept, blocks: Mapping[str, Block]) -> str:
+def _beside(family: Kept) -> Family:
+    """Return what velocities are in the place of, where they are added to parameters."""
+    if not isinstance(family.base, Form):
+        return family.base
+    return family.base.scaled(dict(family.rates))
+
+
+def _divided(family: Kept, blocks: Mapping[str, Block], chosen: Entries | None) -> str:
     """Return an expression of parameters that do not move, or of sums of them, divided by rates."""
     rates, base = dict(family.rates), family.base
-    if isinstance(base, Sums) or not rates:
+    if isinstance(base, Sums | Form) or not rates:
         rate = f"({1 / rates[base.array]}) * " if rates and isinstance(base, Sums) else ""
-        return rate + _array(_vector(base, blocks))
+        return rate + _array(_vector(base, blocks, chosen=chosen))
     parts = [f"({1 / rates.get(name, 1)}) * {name}.ravel()" for name in blocks]
     return f"np.concatenate([{', '.join(parts)}])"
 
 
 def _vector(
-    family: Family, blocks: Mapping[str, Block], metrics: Mapping[str, Metric] | None = None
+    family: Family,
+    blocks: Mapping[str, Block],
+    metrics: Mapping[str, Metric] | None = None,
+    chosen: Entries | None = None,
 ) -> str:
     """Return an expression of laws of gradient flow, of functions of what has a metric."""
     metrics = metrics or {}
@@ -218,27 +148,44 @@ def _vector(
         name = f"({name})" if family.array in metrics else name
         if not family.matrix:
             return f"[{name}.sum()]"
-        return f"{name}.reshape({family.rows}, -1).sum(axis=1)"
+        lines = f".reshape({family.rows}, -1)" * (blocks[family.array].shape[0] != family.rows)
+        kept = "" if chosen is None else f"[{[i - 1 for (i,) in chosen]}]"
+        return f"{name}{lines}.sum(axis=1){kept}"
     if isinstance(family, Correlations):
-        return _correlations(family, (1, 1))
+        return _correlations(family, (), blocks)
     if not isinstance(family, Form):
         return "theta" if all(name == block.name for name, block in blocks.items()) else "velocity"
-    code = {"diagonal": _squares, "scalar": _total}.get(family.kind, _gram)
+    matrix = family.blocks and family.units > 1
+    code = _gram if matrix else _total if family.kind == "scalar" else _squares
     total = _sum(
         [
             (part.factor, code(part, blocks[part.array], metrics.get(part.array)))
             for part in family.parts
         ]
     )
-    if family.kind == "full":
-        return f"({total})[np.triu_indices({family.units})]"
-    if family.within:
-        return f"({total})[np.nonzero(np.triu({_mask(family)}))]"
+    if matrix:
+        return f"({total})[{_triangle(family, 0, chosen)}]"
+    if chosen is not None:
+        return f"({total})[{[i - 1 for i, _ in chosen]}]"
     return f"[{total}]" if family.kind == "scalar" else total
 
 
+def _triangle(form: Form, diagonal: int, chosen: Entries | None) -> str:
+    """Return the places of entries above or on a diagonal that are laws, or of those chosen."""
+    if chosen is not None:
+        return f"{[i - 1 for i, _ in chosen]}, {[j - 1 for _, j in chosen]}"
+    above = f", {diagonal}" * bool(diagonal)
+    if form.within:
+        return f"np.nonzero(np.triu({_mask(form)}{above}))"
+    return f"np.triu_indices({form.units}{above})"
+
+
 def _charges(
-    form: Form, numbers: Sequence[int], blocks: Mapping[str, Block], moved: Mapping[str, Block]
+    form: Form,
+    numbers: Sequence[int],
+    blocks: Mapping[str, Block],
+    moved: Mapping[str, Block],
+    chosen: Entries | None = None,
 ) -> str:
     """Return an expression of ``Σ M Nᵀ − N Mᵀ``, the entries above the diagonal."""
     others = form.parts[::-1] if numbers else form.parts
@@ -248,20 +195,62 @@ def _charges(
         velocity = _view(other._replace(skip=False), moved[other.array])
         code = f"{_rows(own)} @ {_rows(velocity, True)} - {_rows(velocity)} @ {_rows(own, True)}"
         terms.append((number, code if number == 1 else f"({code})"))
-    mask = f"[np.nonzero(np.triu({_mask(form)}, 1))]" if form.within else ""
-    return f"({_sum(terms)}){mask or f'[np.triu_indices({form.units}, 1)]'}"
+    return f"({_sum(terms)})[{_triangle(form, 1, chosen)}]"
 
 
 def _rows(view: _View, transposed: bool = False) -> str:
     return view.code + ".T" * (view.turned is not transposed)
 
 
-def _correlations(family: Correlations, numbers: Sequence[int]) -> str:
-    """Return an expression of differences of autocorrelations; half of one of half a circle."""
-    codes = [f"{name}.ravel() @ np.roll({name}.ravel(), -lag)" for name in family.names]
-    total = _sum([(numbers[0], codes[0]), (-numbers[1], codes[1])])
-    half = f" / (1 + (2 * lag == {family.length}))"
-    return f"[({total}){half} for lag in range(1, {family.size + 1})]"
+def _correlations(
+    family: Correlations,
+    numbers: Sequence[int],
+    blocks: Mapping[str, Block],
+    moved: Mapping[str, Block] | None = None,
+) -> str:
+    """Return an expression of correlations, class by class; of their charges where the velocities
+    of each array are given.
+    """
+    own = _ends(family, [blocks[name].name for name in family.names])
+    other = own if moved is None else _ends(family, [moved[name].name for name in family.names])
+    codes = []
+    for each in family.classes:
+        terms = list[tuple[int, str]]()
+        pairs = zip(numbers or (1, 1, 1), (1, 1 if moved else -1, 1), own, other, strict=False)
+        for at, (number, sign, first, second) in enumerate(pairs):
+            factor = number * sign * (each.rows if at == 2 else 1)
+            terms.append((factor, _product(each, at, first, second)))
+            if moved is not None:
+                terms.append((-factor, _product(each, at, second, first)))
+        code = f"({_sum([term for term in terms if term[0]])})"
+        if each.halved and moved is None:
+            code += f" / (1 + np.eye({family.units}))"
+        a, b = zip(*family.pairs(each, moved is not None), strict=True)
+        codes.append(f"({code})[{list(a)}, {list(b)}]")
+    return f"np.concatenate([{', '.join(codes)}])"
+
+
+def _ends(family: Correlations, names: Sequence[str]) -> list[str]:
+    """Return the arrays with units and taps as first axes; a bias as it is."""
+    units, (written, read), groups = family.units, family.taps, family.writer.groups
+    first = f"{names[0]}.reshape(-1, {written}, {units}).T"
+    if groups > 1:
+        shape = f"{groups}, -1, {written}, {units // groups}"
+        first = f"{names[0]}.reshape({shape}).transpose(0, 3, 2, 1)"
+        first += f".reshape({units}, {written}, -1)"
+    return [first, f"{names[1]}.reshape({units}, {read}, -1)", *names[2:]]
+
+
+def _product(of: Class, at: int, first: str, second: str) -> str:
+    """Return the products over the pairs of taps of a class, units × units."""
+    if at == 2:
+        return f"np.outer({first}, {second})"
+    left, right = zip(*(of.written if at == 0 else [(j, k) for k, j in of.read]), strict=True)
+    return f"np.einsum('aki,bki->ab', {_taken(first, left)}, {_taken(second, right)})"
+
+
+def _taken(code: str, taps: Sequence[int]) -> str:
+    return f"{code}[:, {list(taps)}]"
 
 
 def _mask(family: Form) -> str:
@@ -273,9 +262,9 @@ def _mask(family: Form) -> str:
 
 
 def _gram(part: Part, array: Block, metric: Metric | None = None) -> str:
-    view = _view(part, array)
     if len(array.shape) == 1 and part.width == 1:
         return f"np.outer({array.name}, {array.name})"
+    view = _view(part, array)
     return f"{view.code}.T @ {view.code}" if view.turned else f"{view.code} @ {view.code}.T"
 
 
@@ -302,27 +291,27 @@ def _function(code: str, metric: Metric | None, square: bool) -> str:
 
 def _sum(terms: Sequence[tuple[int, str]]) -> str:
     """Return the code of a sum of codes times integers."""
-    text = "".join(
-        f" {'-' if factor < 0 else '+'} {f'{abs(factor)} * ' * (abs(factor) != 1)}{code}"
-        for factor, code in terms
-    )
-    return text.removeprefix(" + ") if text.startswith(" + ") else text.strip()
+    return _SPACED.sum((number, [code]) for number, code in terms)
+
+
+def by_name(coordinates: Coordinates) -> tuple[Mapping[str, Block], Mapping[str, Block]]:
+    """Return the arrays, and the velocities of each."""
+    arrays, moving = coordinates.arrays, coordinates.moving
+    return {a.name: a for a in arrays}, {a.name: v for a, v in zip(arrays, moving, strict=False)}
 
 
 def code_of(known: Known) -> list[str]:
     """Return NumPy expressions of all families."""
-    blocks = {block.name: block for block in trained(known)}
-    moved = dict(zip(blocks, moving(known), strict=False))
-    return [_numpy(family, blocks, moved) for family in known.families]
+    blocks, moved = by_name(known.coordinates)
+    return [family_code(family, blocks, moved) for family in known.families]
 
 
 def sympy_script(known: Known, suffix: str) -> Iterator[str]:
     """Yield the lines of a script that defines a list of matrix expressions."""
-    blocks = {block.name: block for block in trained(known)}
-    moved = dict(zip(blocks, moving(known), strict=False))
+    blocks, moved = by_name(known.coordinates)
     symbols, arguments = _Symbols(blocks, moved, {}), known.coordinates.arguments
-    laws = [(_symbolic(family, symbols), _size(family)) for family in known.families]
-    yield f"# {title(known)}"
+    laws = [(_symbolic(family, symbols), family_size(family)) for family in known.families]
+    yield f"# {known_title(known)}"
     if arguments:
         yield f'{", ".join(arguments)}, = symbols("{" ".join(arguments)},")'
     for name, (rows, columns) in symbols.shapes.items():
@@ -351,6 +340,16 @@ class _Symbols(NamedTuple):
         both = view.name, f"{view.name}.T"
         return both[::-1] if view.turned else both
 
+    def lines(self, name: str, moving: bool = False) -> str:
+        """Return the symbol of an array, or of its velocities, with the last axis as columns; of a
+        vector as one column.
+        """
+        block = (self.moved if moving else self.blocks)[name]
+        last = block.shape[-1] if len(block.shape) > 1 else 1
+        symbol = block.name if len(block.shape) == 2 else f"{block.name}_lines"
+        self.shapes[symbol] = (prod(block.shape) // last, last)
+        return symbol
+
     def sums(self, family: Family, moving: bool, metric: Metric | None = None) -> str:
         """Return row sums, or all parameters."""
         if not isinstance(family, Sums):
@@ -366,7 +365,7 @@ def _symbolic(family: Family, symbols: _Symbols) -> str:
     kept = family if isinstance(family, Kept) else Kept(family, *_named(family))
     base, metrics = kept.base, dict(kept.metrics)
     if isinstance(base, Correlations):
-        code = _symbolic_correlations(base, kept.numbers or (1, 1), symbols)
+        code = _symbolic_correlations(base, kept, symbols)
     elif isinstance(base, Form):
         code = _symbolic_form(base, kept, metrics, symbols)
     else:
@@ -374,20 +373,28 @@ def _symbolic(family: Family, symbols: _Symbols) -> str:
         code = symbols.sums(base, kept.moving, metric)
     if kept.beside:
         divided = _divided_symbols(kept, code, symbols)
-        return f"{divided} + {kept.beside}*{symbols.sums(base, True)}"
+        return f"{divided} + {kept.beside}*{_symbolic_beside(kept, symbols)}"
     return f"{kept.factor.code}*({code})" if kept.factor.code else code
+
+
+def _symbolic_beside(kept: Kept, symbols: _Symbols) -> str:
+    base = _beside(kept)
+    if not isinstance(base, Form):
+        return symbols.sums(base, True)
+    return f"({_sum([(part.factor, symbols.matrix(part, True)[0]) for part in base.parts])})"
 
 
 def _divided_symbols(kept: Kept, code: str, symbols: _Symbols) -> str:
     """Return sums, or all parameters, divided by the rates of their arrays."""
     rates = dict(kept.rates)
-    if not rates:
+    if not rates or isinstance(kept.base, Form):
         return code
     if isinstance(kept.base, Sums):
         return f"({1 / rates[kept.base.array]})*{code}"
+    spans = {name: (a.entries.start, a.entries.stop) for name, a in symbols.blocks.items()}
     parts = [
-        f"[({1 / rates.get(name, 1)})*{code}[i, 0] for i in range({block.start}, {block.stop})]"
-        for name, block in symbols.blocks.items()
+        f"[({1 / rates.get(name, 1)})*{code}[i, 0] for i in range{span}]"
+        for name, span in spans.items()
     ]
     return f"Matrix({' + '.join(parts)})"
 
@@ -397,7 +404,9 @@ def _named(family: Family) -> tuple[str, str, str, int]:
 
 
 def _symbolic_form(form: Form, kept: Kept, metrics: Mapping[str, Metric], symbols: _Symbols) -> str:
-    if kept.moving:
+    if kept.moving and form.linear:
+        terms = [(part.factor, symbols.matrix(part, True)[0]) for part in form.parts]
+    elif kept.moving:
         others = form.parts[::-1] if kept.numbers else form.parts
         numbers = kept.numbers or [1] * len(others)
         pairs = zip(numbers, form.parts, others, strict=True)
@@ -420,14 +429,40 @@ def _commutator(part: Part, other: Part, symbols: _Symbols) -> str:
     return f"({rows}*{moving_columns} - {moving_rows}*{columns})"
 
 
-def _symbolic_correlations(family: Correlations, numbers: Sequence[int], symbols: _Symbols) -> str:
+def _symbolic_correlations(family: Correlations, kept: Kept, symbols: _Symbols) -> str:
+    own = [symbols.lines(name) for name in family.names]
+    other = [symbols.lines(name, kept.moving) for name in family.names]
     codes = []
-    for name in family.names:
-        symbols.shapes[name] = (1, family.length)
-        codes.append(f"{name}[0, t]*{name}[0, (t + lag) % {family.length}]")
-    total = _sum([(numbers[0], codes[0]), (-numbers[1], codes[1])])
-    places = f"range({family.length} if 2*lag != {family.length} else lag)"
-    return f"Matrix([sum({total} for t in {places}) for lag in range(1, {family.size + 1})])"
+    for each in family.classes:
+        terms = list[tuple[int, str]]()
+        pairs = zip(
+            kept.numbers or (1, 1, 1), (1, 1 if kept.moving else -1, 1), own, other, strict=False
+        )
+        for at, (number, sign, first, second) in enumerate(pairs):
+            factor = number * sign * (each.rows if at == 2 else 1)
+            terms.append((factor, _symbolic_product(family, each, at, first, second)))
+            if kept.moving:
+                terms.append((-factor, _symbolic_product(family, each, at, second, first)))
+        total = _sum([term for term in terms if term[0]])
+        half = "/(1 + int(a == b))" if each.halved and not kept.moving else ""
+        units = family.pairs(each, kept.moving)
+        codes.append(f"[({total}){half} for a, b in {units}]")
+    return f"Matrix({' + '.join(codes)})"
+
+
+def _symbolic_product(family: Correlations, of: Class, at: int, first: str, second: str) -> str:
+    """Return the sum of products of the units a and b over the pairs of taps of a class."""
+    if at == 2:
+        return f"{first}[a, 0]*{second}[b, 0]"
+    taps, columns = family.taps[at], (family.writer, family.reader)[at].shape[-1]
+    if at == 1:
+        code = f"{first}[a*{taps} + l, i]*{second}[b*{taps} + k, i]"
+        return f"sum({code} for k, l in {list(of.read)} for i in range({columns}))"
+    others = family.writer.size // (family.units * taps)
+    place = "[({0}//{1}*{2} + i)*{3} + {4}, {0} % {1}]".format
+    code = first + place("a", columns, others, taps, "k")
+    code += "*" + second + place("b", columns, others, taps, "l")
+    return f"sum({code} for k, l in {list(of.written)} for i in range({others}))"
 
 
 def _term(form: Form, part: Part, metric: Metric | None, symbols: _Symbols) -> str:

@@ -139,9 +139,9 @@ class Members:
     @property
     def size(self) -> str:
         """Shape and number of laws, and how many of these are independent if not all are."""
-        shape = self.family.shape
         if len(self.generators) == len(self.every):
-            return f"{shape}, {plural(len(self.every), 'law')}"
+            return family_size(self.family)
+        shape = self.family.shape
         entries = "" if "entries" in shape else f", {len(self.every)} entries"
         return f"{shape}{entries}, {len(self.generators)} independent"
 
@@ -153,6 +153,16 @@ def title(result: Result) -> str:
         f"{label(search.architecture.name)}: {search.architecture.parameters} parameters, laws of"
         f" {degrees(search)}"
     )
+
+
+def known_title(known: Known) -> str:
+    """Return the name and the number of parameters, in one line."""
+    return f"{label(known.problem.name)}: {known.problem.parameters} parameters, known laws"
+
+
+def family_size(family: Family) -> str:
+    """Return the shape and the number of laws of a family."""
+    return f"{family.shape}, {plural(family.size, 'law')}"
 
 
 def degrees(search: LawSearch) -> str:

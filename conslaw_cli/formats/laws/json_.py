@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from conslaw_cli.formats.laws import Known, Result, abelian_json
-from conslaw_cli.formats.laws.known import json_value
 from conslaw_cli.laws.formulas import coefficients, groups
 from conslaw_cli.laws.search import LawSearch
 from conslaw_cli.laws.values import Law
@@ -24,7 +23,7 @@ def render_json(results: Sequence[Result | Known]) -> str:
 
 def _result(result: Result | Known) -> dict[str, Any]:
     if isinstance(result, Known):
-        return json_value(result)
+        return _known(result)
     search = result.search
     return {
         "name": search.architecture.name,
@@ -55,6 +54,31 @@ def _result(result: Result | Known) -> dict[str, Any]:
         "seed": search.seed,
         "version": result.count.version,
         "seconds": search.seconds,
+    }
+
+
+def _known(known: Known) -> dict[str, Any]:
+    row = known.count
+    families = [
+        {"formula": f.text, "latex": f.latex, "shape": f.shape, "laws": f.size}
+        for f in known.families
+    ]
+    return {
+        "name": known.problem.name,
+        **known.problem.architecture.describe(),
+        "searched": False,
+        "not_searched_because": known.reason,
+        "known_listed": known.listed,
+        "known_independent": row.known_independent,
+        "laws": row.laws,
+        **({} if row.laws_at_least is None else {"laws_at_least": row.laws_at_least}),
+        "complete": None if row.unknown_laws is None else row.unknown_laws == 0,
+        "error_bound": row.error_bound,
+        "families": families,
+        **abelian_json(known),
+        "seed": row.seed,
+        "version": row.version,
+        "seconds": row.seconds,
     }
 
 

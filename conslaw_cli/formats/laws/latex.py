@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from conslaw_cli.formats.laws import Known, Result, abelian_size, origin, side_text, title
-from conslaw_cli.formats.laws.known import latex_display
+from conslaw_cli.formats.laws import (
+    Known,
+    Result,
+    abelian_size,
+    family_size,
+    known_title,
+    origin,
+    side_text,
+    title,
+)
 from conslaw_cli.laws.formulas import tex_equation, tex_lines
 from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.search import LawSearch
 from conslaw_cli.laws.values import Law, Polynomial
 from conslaw_cli.networks.notation import TEX
+from conslaw_cli.problems.notebook import constant
 
 
 def render_latex(results: Sequence[Result | Known]) -> str:
@@ -21,7 +30,8 @@ def render_latex(results: Sequence[Result | Known]) -> str:
 
 def _display(result: Result | Known) -> str:
     if isinstance(result, Known):
-        return latex_display(result)
+        laws = [constant(each.latex, _sized(family_size(each))) for each in result.families]
+        return f"% {known_title(result)}\n{_gather(laws)}"
     search = result.search
     comment = f"% {title(result)}"
     laws = list(_generators(result))
@@ -36,6 +46,10 @@ def _display(result: Result | Known) -> str:
     return "\n".join([comment, *parts])
 
 
+def _sized(what: str) -> str:
+    return what.replace("×", r"$\times$")
+
+
 def _gather(lines: Sequence[str]) -> str:
     body = " \\\\\n".join(lines)
     return f"\\begin{{gather*}}\n{body}\n\\end{{gather*}}"
@@ -43,15 +57,14 @@ def _gather(lines: Sequence[str]) -> str:
 
 def _generators(result: Result) -> Iterator[str]:
     for members in result.families:
-        size = members.size.replace("×", r"$\times$")
-        yield rf"{members.family.latex} = \mathrm{{const}} \qquad (\text{{{size}}})"
+        yield constant(members.family.latex, _sized(members.size))
     for law in result.others:
         yield (
             rf"{_equation(law, result.search)} \qquad"
             rf" (\text{{{origin(law, result)}}})"
         )
     for each in result.abelian:
-        yield rf"{each.latex} = \mathrm{{const}} \qquad (\text{{{abelian_size(each)}}})"
+        yield constant(each.latex, abelian_size(each))
     yield from (_fraction(quotient, result.search) for quotient in result.quotients)
 
 
@@ -61,8 +74,7 @@ def _equation(law: Law, search: LawSearch) -> str:
 
 def _fraction(quotient: Quotient, search: LawSearch) -> str:
     above, below = (_side(side, search) for side in quotient.sides)
-    law = rf"\frac{{{above or 1}}}{{{below}}}" if below else above
-    return rf"{law} = \mathrm{{const}} \qquad (\text{{rational}})"
+    return constant(rf"\frac{{{above or 1}}}{{{below}}}" if below else above, "rational")
 
 
 def _side(side: Sequence[tuple[Polynomial, int]], search: LawSearch) -> str:

@@ -16,13 +16,13 @@ from conslaw_cli.formats.laws import (
     Members,
     Result,
     calls,
+    known_title,
     law_code,
     quotient_code,
     suffixes,
     title,
 )
-from conslaw_cli.formats.laws.known import by_name, code_of, family_code
-from conslaw_cli.formats.laws.known import title as known_title
+from conslaw_cli.formats.laws.matrices import by_name, code_of, family_code
 from conslaw_cli.formats.words import plural
 from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.search import LawSearch

@@ -7,9 +7,18 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from conslaw_cli.flows import System
 from conslaw_cli.flows.coordinates import Coordinates
-from conslaw_cli.formats.laws import Known, Result, abelian_text, degrees, origin, side_text, title
-from conslaw_cli.formats.laws.known import named_elsewhere, text_lines, undecided
-from conslaw_cli.formats.words import label, probability
+from conslaw_cli.formats.laws import (
+    Known,
+    Result,
+    abelian_text,
+    degrees,
+    family_size,
+    known_title,
+    origin,
+    side_text,
+    title,
+)
+from conslaw_cli.formats.words import label, probability, reason
 from conslaw_cli.laws.formulas import expression, groups
 from conslaw_cli.laws.plan import MAX_DEGREE
 from conslaw_cli.laws.rational import Quotient
@@ -17,6 +26,7 @@ from conslaw_cli.laws.search import LawSearch
 from conslaw_cli.laws.values import Law, Polynomial
 from conslaw_cli.lie.theorems.paths import is_monomial
 from conslaw_cli.networks.notation import TEXT
+from conslaw_cli.problems.records import LawCount
 
 _OTHERS = {
     False: "laws that are no polynomials are not searched",
@@ -35,7 +45,7 @@ def text_blocks(results: Iterable[Result | Known], width: int | None) -> Iterato
     gap = ""
     for result in results:
         lines, meaning = (
-            (text_lines(result), _conventions(result.coordinates, result.count.own))
+            (_known_lines(result), _conventions(result.coordinates, result.count.own))
             if isinstance(result, Known)
             else (_lines(result), _of_search(result))
         )
@@ -44,6 +54,44 @@ def text_blocks(results: Iterable[Result | Known], width: int | None) -> Iterato
         gap = "\n"
     if conventions:
         yield gap + "\n".join(_wrapped([*conventions], width)) + "\n"
+
+
+def _known_lines(known: Known) -> Iterator[str]:
+    """Yield the figures, and each family on a line."""
+    yield known_title(known)
+    yield f"  known laws: {known.listed} listed, {_independent(known.count)} independent"
+    yield f"  laws in all: {_in_all(known.count)}"
+    if named := sum(each.size for each in known.abelian):
+        yield f"  {_named_elsewhere(named)}"
+    yield ""
+    yield from (f"  {each.text} = const   ({family_size(each)})" for each in known.families)
+    yield from (f"  {line}" for line in abelian_text(known))
+
+
+def _named_elsewhere(laws: int) -> str:
+    """Return what so many laws are that no search finds."""
+    what = "one law is an Abelian integral" if laws == 1 else f"{laws} laws are Abelian integrals"
+    return f"{what}, no algebraic function of θ (docs/abelian.md)"
+
+
+def _independent(row: LawCount) -> str:
+    if row.known_independent is not None:
+        return str(row.known_independent)
+    return f"at least {row.laws_at_least}"
+
+
+def _in_all(row: LawCount) -> str:
+    if row.laws is None:
+        return _undecided(row)
+    if not row.unknown_laws:
+        return f"{row.laws} ({row.verdict}); all of them are functions of these"
+    return f"{row.laws} ({row.verdict}); {row.unknown_laws} more than these"
+
+
+def _undecided(row: LawCount) -> str:
+    """Return what is known of the number of laws of a bounded row."""
+    least = f"at least {row.laws_at_least} (proved)"
+    return f"{least}; whether there are more is not decided: {reason(row)}"
 
 
 def _lines(result: Result) -> Iterator[str]:
@@ -94,7 +142,7 @@ def _figures(result: Result) -> Iterator[str]:
     yield f"functionally independent: {search.independent} {origins}"
     yield _comparison(result)
     if result.abelian:
-        yield named_elsewhere(sum(each.size for each in result.abelian))
+        yield _named_elsewhere(sum(each.size for each in result.abelian))
     elif result.not_polynomial and result.rational is None:
         yield _next_step(search)
     elif result.not_polynomial:
@@ -127,7 +175,7 @@ def _explained(result: Result) -> str:
 def _comparison(result: Result) -> str:
     row = result.count
     if row.laws is None:
-        return f"laws in all: {undecided(row)}"
+        return f"laws in all: {_undecided(row)}"
     sure = "proved" if row.error_bound is None else "computed, its error is not bounded"
     if row.error_bound is not None and row.error_bound < 1:
         sure = f"computed, error probability {probability(row.error_bound)}"

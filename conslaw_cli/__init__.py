@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from conslaw_cli.flows.mirror import Mirror
     from conslaw_cli.flows.momentum import Momentum
     from conslaw_cli.laws.polynomials import find_laws
-    from conslaw_cli.laws.values import LawSearch
+    from conslaw_cli.laws.search import LawSearch
     from conslaw_cli.lie.count import count_laws
     from conslaw_cli.networks.operations.convolution import Convolution, Pool, TransposedConvolution
     from conslaw_cli.networks.operations.dense import Linear
@@ -83,7 +83,7 @@ _HOMES = {
     "flows.mirror": ("Mirror",),
     "flows.momentum": ("Momentum",),
     "laws.polynomials": ("find_laws",),
-    "laws.values": ("LawSearch",),
+    "laws.search": ("LawSearch",),
     "networks.operations.convolution": ("Convolution", "Pool", "TransposedConvolution"),
     "networks.operations.dense": ("Linear",),
     "networks.operations.elementwise": ("Activation",),

@@ -11,6 +11,15 @@ class ConslawError(Exception):
     """Base of all errors that are reported without a traceback: one line for each argument.
 
     A line end or anything else that cannot be shown, such as in the name of a file, is escaped.
+
+    >>> from conslaw_cli import MLP, ConslawError, count_laws
+    >>> for widths in (3, 4, 2), (3, 0, 2):
+    ...     try:
+    ...         print(count_laws(MLP(widths)).laws)
+    ...     except ConslawError as error:
+    ...         print(error)
+    4
+    widths: expected positive integers, got 0
     """
 
     def __str__(self) -> str:
@@ -18,7 +27,15 @@ class ConslawError(Exception):
 
 
 class SpecError(ConslawError):
-    """The input is wrong: an architecture, a flag, a YAML file, an output path (exit code 2)."""
+    """The input is wrong: an architecture, a flag, a YAML file, an output path (exit code 2).
+
+    >>> from conslaw_cli import MLP
+    >>> try:
+    ...     MLP((3, 4, 2), bias="hiden")
+    ... except SpecError as error:
+    ...     print(error)
+    bias: expected one of false, hidden, all, got 'hiden' (did you mean hidden?)
+    """
 
 
 class LayerError(SpecError):
@@ -42,7 +59,15 @@ class OutputError(ConslawError):
 
 
 class MemoryBudgetError(ConslawError):
-    """The computation would not fit the memory budget; nothing has been allocated."""
+    """The computation would not fit the memory budget; nothing has been allocated.
+
+    >>> from conslaw_cli import MLP, count_laws
+    >>> try:
+    ...     count_laws(MLP((3, 4, 4, 2), "exp"), memory=2**20)
+    ... except MemoryBudgetError as error:
+    ...     print(error)
+    36 parameters need about 129 MiB, more than the memory budget
+    """
 
 
 class ContradictionError(ConslawError):

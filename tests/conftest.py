@@ -46,6 +46,11 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         config.option.dist = "worksteal"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no core is left alone with it at the end."""
+    items.sort(key=lambda item: item.path.name != "test_style.py")
+
+
 @pytest.fixture
 def wiring_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Leave out the autocorrelations of convolutions, as an example of laws that are new."""

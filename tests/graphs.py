@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from conslaw_cli.lie.strands import Network
-from conslaw_cli.networks.graph import Graph, Input
-from conslaw_cli.networks.operation import Node, Operation, Shape, ShapeError
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.operation import Input, Node, Operation, Shape, ShapeError
 from conslaw_cli.networks.operations.convolution import (
     Convolution,
     Pool,

@@ -55,28 +55,69 @@ def test_what_is_added_works(title: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 LISTED = """
-import sys, types, pytest
+import sys, types
+import conslaw_cli.flows.listed as flows
 import conslaw_cli.networks.operations.listed as operations
 added = sys.modules["added"] = types.ModuleType("added")
 exec(sys.stdin.read(), vars(added))
-operations.OPERATIONS += (added.Flip,)
-chosen = "Flip and (adjoint or passes or degrees or read_back)"
-options = ["-vv", "-p", "no:cacheprovider", "-k", chosen]
-sys.exit(pytest.main(["tests/networks/test_operations.py", *options]))
 """
+MEASURED = """
+import pytest
+options = ["-vv", "-p", "no:cacheprovider", "-k", sys.argv[2]]
+sys.exit(pytest.main([sys.argv[1], *options]))
+"""
+LAYER = "operations.OPERATIONS += (added.Flip,)\n"
+FLOW = "flows.FLOWS += (added.Annealed,)\n"
 
 
-def test_what_a_layer_declares_is_measured_once_it_is_listed() -> None:
+def run_with(title: str, line: str, then: str, *arguments: str) -> str:
+    """Run a program where what a section adds is listed, by one line; return what it prints."""
     done = subprocess.run(
-        [sys.executable, "-c", LISTED],
-        input=re.findall(r"```python\n(.*?)```", SECTIONS["A layer"], re.DOTALL)[0],
+        [sys.executable, "-c", LISTED + line + then, *arguments],
+        input=re.findall(r"```python\n(.*?)```", SECTIONS[title], re.DOTALL)[0],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout
-    assert done.stdout.count(" PASSED") >= 10
+    assert done.returncode == 0, done.stdout + done.stderr
+    return str(done.stdout)
+
+
+def test_what_a_layer_declares_is_measured_once_it_is_listed() -> None:
+    chosen = "Flip and (adjoint or passes or degrees or read_back)"
+    said = run_with("A layer", LAYER, MEASURED, "tests/networks/test_operations.py", chosen)
+    assert said.count(" PASSED") >= 10
+
+
+def test_what_a_flow_declares_is_measured_once_it_is_listed() -> None:
+    chosen = "annealed or isometric or even_handed"
+    said = run_with("A flow", FLOW, MEASURED, "tests/flows/test_declared.py", chosen)
+    assert said.count(" PASSED") >= 20
+
+
+COMMANDS = """
+from conslaw_cli.cli import main
+main(["{}", *"--widths 2,3,2 --activation linear --flow annealed".split(), *sys.argv[1:]])
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "said"),
+    [
+        ("count", "--format csv", "linear 2-3-2 annealed,"),
+        ("laws", "", "U1ᵀU1 − U2U2ᵀ"),
+        ("laws", "--format python", "annealed gradient flow keeps."),
+        ("describe", "", "linear 2-3-2 annealed\n"),
+        ("simulate", "--optimizer flow,gd --steps 50", "flow: integrated by DOP853"),
+    ],
+)
+def test_every_command_knows_a_flow_once_it_is_listed(
+    command: str, options: str, said: str
+) -> None:
+    if command == "simulate":
+        pytest.importorskip("scipy")
+    assert said in run_with("A flow", FLOW, COMMANDS.format(command), *options.split())
 
 
 @pytest.mark.parametrize("page", LINKING, ids=lambda path: path.name)

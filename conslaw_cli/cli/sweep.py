@@ -25,14 +25,13 @@ from conslaw_cli.cli.options import (
     put,
     say,
     screen,
-    show,
     suggest,
 )
 from conslaw_cli.errors import OutputError, SpecError
 from conslaw_cli.sweeps import files, signals
 
 if TYPE_CHECKING:
-    from conslaw_cli.formats import Report
+    from conslaw_cli.formats import Report, Rows
     from conslaw_cli.problems.records import LawCount
     from conslaw_cli.specs.flags import Sweep
     from conslaw_cli.sweeps.jobs import Backend, Job, Limits
@@ -109,7 +108,7 @@ def sweep(
     path = _path(output, asked.name, spec)
     picture = None if plot is None else _Picture(jobs, asked, plot, spec)
     shown = all_rows or (len(jobs) <= SHOWN and not summary)
-    view = _view(jobs, asked, path, format_, shown, plot)
+    view = _view(jobs, asked, format_, shown, plot)
     limits = Limits(timeout, memory)
     with _backend(workers, cluster, limits) as backend, Store(path, VERSION, say) as store:
         left = jobs if fresh else missing(jobs, store)
@@ -123,10 +122,10 @@ def sweep(
                 count(False)
         except OutputError:
             turns.skip()
-            view.end()
+            view.end(turns.given)
             raise
-    _say_better(turns.kept, store)
-    view.end()
+        _say_better(turns.kept, store)
+        view.end(turns.given)
     if picture is not None:
         picture.end()
     if left:
@@ -167,11 +166,9 @@ def _backend(workers: int | None, cluster: str | None, limits: Limits) -> Iterat
         yield partial(opened.run, limits=limits)
 
 
-def _view(
-    jobs: list[Job], asked: Sweep, path: str, format_: str, shown: bool, plot: str | None
-) -> _View:
-    """Return what shows the rows in a format. path: where they are kept; shown: all of them, in a
-    table; plot: the path of their picture.
+def _view(jobs: list[Job], asked: Sweep, format_: str, shown: bool, plot: str | None) -> _View:
+    """Return what shows the rows in a format. shown: all of them, in a table; plot: the path of
+    their picture.
     """
     from conslaw_cli.formats import Report
 
@@ -184,8 +181,6 @@ def _view(
         sources=asked.sources,
         picture=None if plot is None else os.path.basename(plot),
     )
-    if format_ == "json":
-        return _Json(report, os.path.dirname(os.path.abspath(path)))
     return _Table(jobs, report, shown) if format_ == "table" else _Whole(report, format_)
 
 
@@ -221,48 +216,24 @@ class _Held:
 
 
 class _Whole:
-    """All rows, shown together at the end."""
+    """All rows, written at the end, when what stands before the first of them is known."""
 
     def __init__(self, report: Report, format_: str) -> None:
+        from conslaw_cli.formats.columns import Overview
+
         self._report, self._format = report, format_
-        self._rows: list[LawCount] = []
+        self._overview = Overview(report.expected)
 
     def add(self, row: LawCount) -> None:
-        """Take the next row."""
-        self._rows.append(row)
+        """Take the next row up; it is not held."""
+        self._overview.add(row)
 
-    def end(self) -> None:
+    def end(self, rows: Rows) -> None:
         """Write all of them."""
-        show(self._report._replace(rows=self._rows), self._format)
+        from conslaw_cli.formats import pieces
 
-
-class _Json:
-    """All rows, written at the end; meanwhile their texts are held in a file in a folder."""
-
-    def __init__(self, report: Report, folder: str) -> None:
-        from conslaw_cli.formats.tally import Tally
-        from conslaw_cli.sweeps.held import Lines
-
-        self._report, self._texts = report, Lines(folder)
-        self._tally = Tally([], report.expected, kept=None)
-
-    def add(self, row: LawCount) -> None:
-        """Take the next row."""
-        from conslaw_cli.formats import encodable
-        from conslaw_cli.formats.json_ import row_text
-
-        self._tally.add(row)
-        self._texts.append(encodable(row_text(row)).encode())
-
-    def end(self) -> None:
-        """Write all of them."""
-        from conslaw_cli.formats import encodable
-        from conslaw_cli.formats.json_ import pieces
-
-        with contextlib.closing(self._texts):
-            texts = (text.decode() for text in self._texts)
-            for piece in pieces(self._report, self._tally, texts):
-                put(encodable(piece))
+        for piece in pieces(self._format, self._report._replace(rows=rows), self._overview):
+            put(piece)
 
 
 class _Table:
@@ -283,9 +254,9 @@ class _Table:
         """Write the next row, or take it up for the summary alone."""
         self._write(self._table.row(row, self._shown))
 
-    def end(self) -> None:
-        """Write the summary."""
-        self._write(self._table.rest(self._shown))
+    def end(self, rows: Rows) -> None:
+        """Write the summary of all rows."""
+        self._write(self._table.rest(rows, self._shown))
         if self._lost is not None:
             raise self._lost
 
@@ -327,7 +298,33 @@ class _Picture:
         self._save(self._path, self._picture.encoded(self._title, self._path), self._kind)
 
 
-_View = _Whole | _Json | _Table
+_View = _Whole | _Table
+
+
+class _Given:
+    """Rows that were given on, read back from the store whenever they are asked for. Raise
+    OutputError for one that cannot be read any more.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._jobs: list[Job] = []
+
+    def append(self, job: Job) -> None:
+        """Note that the row of a job was given on."""
+        self._jobs.append(job)
+
+    def __getitem__(self, number: int, /) -> LawCount:
+        return self._read(self._jobs[number])
+
+    def __iter__(self) -> Iterator[LawCount]:
+        return map(self._read, self._jobs)
+
+    def _read(self, job: Job) -> LawCount:
+        if (row := self._store.get(job.id)) is None:
+            name = files.label(job.problem.name)
+            raise OutputError(f"{self._store.path}: the row {name} cannot be read back")
+        return row
 
 
 class _Turns:
@@ -335,14 +332,14 @@ class _Turns:
 
     give: takes the row that is kept, and the one that its job had now, which failed where the row
     is a better one from before.
-    kept: how many such rows were given.
+    kept: how many such rows were given. given: the rows that were, in their order.
     """
 
     def __init__(
         self, jobs: list[Job], store: Store, give: Callable[[LawCount, LawCount], object]
     ) -> None:
         self._jobs, self._store, self._give = jobs, store, give
-        self._next, self.kept = 0, 0
+        self._next, self.kept, self.given = 0, 0, _Given(store)
         self._running: set[RowId] = set()
         self._failed: dict[RowId, LawCount] = {}
         self._waiting: dict[RowId, LawCount] = {}
@@ -384,6 +381,7 @@ class _Turns:
 
     def _give_next(self, job: Job, row: LawCount) -> None:
         self._next += 1
+        self.given.append(job)
         self.kept += job.id in self._failed
         self._give(row, self._failed.pop(job.id, row))
 

@@ -18,18 +18,17 @@ from typing import Any
 
 from conslaw_cli import checks
 from conslaw_cli.families.mlp import MLP
-from conslaw_cli.networks.gradients import GradientFields
-from conslaw_cli.networks.graph import Graph, Input
-from conslaw_cli.networks.known_laws import Laws
-from conslaw_cli.networks.operation import Node
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.operation import Input, Node
 from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
+from conslaw_cli.networks.wired import Wired
 from conslaw_cli.problems.losses import Free
 
 MAX_HEADS = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Attention(Free):
+class Attention(Free, Wired):
     """An attention layer. Raise SpecError if a size is not a positive integer within bounds.
 
     >>> from conslaw_cli import count_laws
@@ -53,10 +52,6 @@ class Attention(Free):
         """Return the JSON-ready keys that define the architecture (all but its name)."""
         return {"attention": {"dim": self.dim, "heads": self.heads, "head_dim": self.head_dim}}
 
-    def parameter_names(self) -> list[str]:
-        """Return the names of the parameters, in the order of θ."""
-        return self.graph.parameter_names()
-
     def outline(self) -> list[tuple[str, str, int]]:
         """Return the matrices of one head: each one's shape and the parameters of all heads."""
         size = self.heads * self.dim * self.head_dim
@@ -78,11 +73,6 @@ class Attention(Free):
         return sum(part.known_listed * count for part, count in self.parts())
 
     @property
-    def rank_guess(self) -> int:
-        """A guess of dim Lie(W_φ)(θ) from sizes alone: a known law removes half a dimension."""
-        return max(1, self.parameters - self.known_listed // 2)
-
-    @property
     def held(self) -> int:
         """Values are fewer than parameters."""
         return 0
@@ -93,25 +83,12 @@ class Attention(Free):
         return sum(part.known_terms * count for part, count in self.parts())
 
     @property
-    def formula(self) -> None:
-        """It is a network."""
-        return
-
-    @property
     def scope(self) -> str:
         """φ is a factor of the layer; how much of it data can move is not part of the count."""
         return (
             "The count is that of φ = (Q_h K_h, V_h O_h)_h, on which the layer depends (arXiv"
             " 2506.06194)."
         )
-
-    def fields(self) -> GradientFields:
-        """Return the gradients of the whole layer."""
-        return GradientFields(self.graph)
-
-    def laws(self) -> Laws:
-        """Return the known laws: ``Q_h^T Q_h − K_h K_h^T`` and ``V_h^T V_h − O_h O_h^T``."""
-        return self.fields().known_laws()
 
     @property
     def graph(self) -> Graph:

@@ -22,13 +22,13 @@ from conslaw_cli.errors import LayerError, SpecError
 from conslaw_cli.families.mlp import LOSSES, Loss
 from conslaw_cli.networks.chains import scope
 from conslaw_cli.networks.gradients import GradientFields
-from conslaw_cli.networks.graph import Graph, Input
-from conslaw_cli.networks.known_laws import Laws
-from conslaw_cli.networks.operation import Node, Operation, Shape, ShapeError, show
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.operation import Input, Node, Operation, Shape, ShapeError, show
 from conslaw_cli.networks.operations.convolution import MAX_UNITS
 from conslaw_cli.networks.operations.dense import MAX_WIDTH
 from conslaw_cli.networks.operations.elementwise import ACTIVATIONS
 from conslaw_cli.networks.operations.product import Add
+from conslaw_cli.networks.wired import Wired
 from conslaw_cli.problems.losses import Chosen
 
 MAX_NESTING = 50
@@ -78,7 +78,14 @@ class Piece(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Branch(Piece):
-    """Layers that are added to what they read."""
+    """Layers that are added to what they read.
+
+    >>> from conslaw_cli import Activation, Linear, count_laws
+    >>> stream = Branch((Linear(4), Activation("relu"), Linear(3)))
+    >>> row = count_laws(Layers((2,), (Linear(3), stream, Linear(2))))
+    >>> row.laws, row.verdict
+    (10, 'proved')
+    """
 
     layers: tuple[Layer, ...]
 
@@ -187,7 +194,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Layers(Chosen):
+class Layers(Chosen, Wired):
     """A network given by its layers. Raise LayerError where one does not fit what it reads.
 
     input: the shape of the input, (units,), (channels, length) or (channels, height, width).
@@ -234,38 +241,9 @@ class Layers(Chosen):
         return _graph(self)
 
     @property
-    def parameters(self) -> int:
-        """D."""
-        return self.graph.dimension
-
-    @property
-    def known_listed(self) -> int:
-        """Number of known laws listed."""
-        return self.fields().known_size()[0]
-
-    @property
-    def rank_guess(self) -> int:
-        """A guess of dim Lie(W_φ)(θ) from sizes alone: a known law removes half a dimension."""
-        return max(1, self.parameters - self.known_listed // 2)
-
-    @property
-    def known_terms(self) -> int:
-        """Number of monomials of the known laws."""
-        return self.fields().known_size()[1]
-
-    @property
-    def formula(self) -> None:
-        """It is a network."""
-        return
-
-    @property
     def scope(self) -> str | None:
         """What is known of chains of dense layers; for others, that φ is the one of free gates."""
         return scope(self.graph)
-
-    def parameter_names(self) -> list[str]:
-        """Return the names of the parameters, in the order of θ."""
-        return self.graph.parameter_names()
 
     def outline(self) -> list[tuple[str, str, int]]:
         """Return the input and the layers, those of a branch indented below it."""
@@ -278,17 +256,6 @@ class Layers(Chosen):
     def fields(self) -> GradientFields:
         """Return the gradients ``∇_θ F(θ; a)``."""
         return GradientFields(self.graph, self.loss == "cross_entropy")
-
-    def laws(self) -> Laws:
-        """Return the known laws: those of the wiring, and what the loss adds."""
-        return self.fields().known_laws()
-
-    @property
-    def held(self) -> int:
-        """Numbers that evaluating one field holds besides θ and the gradient: every layer's values,
-        and its windows.
-        """
-        return self.graph.held
 
     def _default_name(self) -> str:
         loss = "" if self.loss == "mse" else f" {self.loss}"

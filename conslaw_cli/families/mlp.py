@@ -38,12 +38,12 @@ from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.chains import Chain, scope, scope_of_chain
 from conslaw_cli.networks.gradients import GradientFields
-from conslaw_cli.networks.graph import Graph, Input
-from conslaw_cli.networks.known_laws import Laws
-from conslaw_cli.networks.operation import Node
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.operation import Input, Node
 from conslaw_cli.networks.operations import elementwise
 from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
 from conslaw_cli.networks.operations.elementwise import ACTIVATIONS, LINEAR
+from conslaw_cli.networks.wired import Wired
 from conslaw_cli.problems.losses import Chosen
 
 Bias = Literal[False, "hidden", "all"]
@@ -55,7 +55,7 @@ MAX_DEPTH = 10**4
 
 
 @dataclass(frozen=True, slots=True)
-class MLP(Chosen):
+class MLP(Chosen, Wired):
     """A multi-layer perceptron to be counted.
 
     widths: neurons per layer, input first, output last; at least two of them. A list becomes a
@@ -136,11 +136,6 @@ class MLP(Chosen):
         return all(activation in ACTIVATIONS for activation in self.activations)
 
     @property
-    def rank_guess(self) -> int:
-        """A guess of dim Lie(W_φ)(θ) from sizes alone: a known law removes half a dimension."""
-        return max(1, self.parameters - self.known_listed // 2)
-
-    @property
     def known_listed(self) -> int:
         """Number of functions in :meth:`laws`."""
         if self.frozen:
@@ -182,11 +177,6 @@ class MLP(Chosen):
         return _chain(self.widths, self.activations, self.bias) if self.paths else None
 
     @property
-    def formula(self) -> None:
-        """It is a network."""
-        return
-
-    @property
     def scope(self) -> str | None:
         """What section 2.4 of the paper leaves open, and where its condition on the neurons never
         holds.
@@ -196,14 +186,6 @@ class MLP(Chosen):
     def fields(self) -> GradientFields:
         """Return the gradients ``∇_θ F(θ; a)``."""
         return GradientFields(self.graph, self.loss == "cross_entropy")
-
-    def laws(self) -> Laws:
-        """Return the known laws: of hidden layers, and what the loss adds (module docstring)."""
-        return self.fields().known_laws()
-
-    def parameter_names(self) -> list[str]:
-        """Return the names of the parameters, in the order of θ."""
-        return self.graph.parameter_names()
 
     def outline(self) -> list[tuple[str, str, int]]:
         """Return the input and the layers: what each is, its width, its parameters."""

@@ -14,11 +14,13 @@ import numpy as np
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Family, Laws
+from conslaw_cli.networks.wiring import Array as Parameters
 
 if TYPE_CHECKING:
     from conslaw_cli.algebra.series import Series
     from conslaw_cli.flows.coordinates import Coordinates
     from conslaw_cli.flows.grammar import Choice
+    from conslaw_cli.flows.motion import Motion
 
 
 class VectorFields(Protocol):
@@ -140,48 +142,12 @@ class TransportingDrift(Transporting, Protocol):
         ...
 
 
-class Copied(NamedTuple):
-    """A state that has copies of θ in front, on all of which the symmetries of the gradients act
-    alike; what is behind them stays.
-
-    homogeneous: whether scaling the state maps the fields to themselves; None where it does if the
-    same holds for the gradients.
-    """
-
-    gradients: VectorFields
-    copies: int
-    homogeneous: bool | None = None
-
-
-@runtime_checkable
-class Copying(Protocol):
-    """Fields that may have the symmetries of the gradients behind them."""
-
-    @property
-    def copied(self) -> Copied | None:
-        """How these act; None where a flow does not treat the entries of an array alike, or powers
-        of one by themselves.
-        """
-        ...
-
-
-@runtime_checkable
-class Timed(Protocol):
-    """A flow with laws that depend on time, found by their form."""
-
-    def timed(self, *, charged: bool, still: bool) -> int:
-        """Return how many independent laws depend on time, whatever they are combined with;
-        charged: some are bilinear in θ and its momenta. still: some parameters do not move.
-        """
-        ...
-
-
 class Model(Protocol):
     """What a flow moves: an architecture, as far as flows know it."""
 
     @property
     def graph(self) -> Graph | None:
-        """The network, whose arrays are its own; None for a φ given by formulas."""
+        """The network; None for a φ given by formulas."""
         ...
 
     def fields(self) -> VectorFields:
@@ -192,8 +158,8 @@ class Model(Protocol):
         """Return the known laws of gradient flow."""
         ...
 
-    def parameter_names(self) -> Sequence[str]:
-        """Return the names of the parameters, in the order of θ."""
+    def parameter_arrays(self) -> Sequence[Parameters]:
+        """Return the arrays that θ consists of, in its order; a number has no index."""
         ...
 
 
@@ -214,15 +180,35 @@ class Asked(Protocol):
         ...
 
 
-class Kind(Enum):
-    """The kinds of flows: theorems say for which they hold, without knowing the flows."""
+class System(Enum):
+    """The control systems that theorems are stated for: controls at a state, F being the losses'
+    gradients by the outputs along φ, and a drift. Coordinates and time are a flow's own; factors of
+    controls, which the controls absorb, are left out.
+    """
 
-    GRADIENT = "gradient"
-    DECAY = "decay of all arrays"
-    PARTIAL_DECAY = "decay of some arrays"
-    MIRROR = "mirror"
-    MOMENTUM = "momentum"
-    DUAL_MOMENTUM = "momentum on a metric"
+    GRADIENT = "∇F(θ)"
+    METRIC = "M ∇F(θ), M diagonal, M_e a function of θ_e alone"
+    DILATED = "∇F(cq) at (q, t) for all numbers c; the drift is ∂_t"
+    SECOND_ORDER = "(0, ∇F(θ), 0) at (θ, p, s); the drift is (p, 0, 1)"
+
+
+class Dynamics(NamedTuple):
+    """What theorems ask of a flow.
+
+    copies: of θ in a state: 2 with momenta. clock: whether a time is behind them.
+    isometric: whether an orthogonal map of the entries of each array, on all copies alike, maps the
+    field of F to that of F after the inverse map, and the drift, linear but for time, to itself.
+    system: what theorems are stated for, if it is one of these.
+    """
+
+    copies: int = 1
+    clock: bool = False
+    isometric: bool = False
+    system: System | None = None
+
+    def state(self, dimension: int) -> int:
+        """Return the dimension of the state space for so many parameters."""
+        return self.copies * dimension + self.clock
 
 
 class Flow(Asked, Protocol):
@@ -241,8 +227,8 @@ class Flow(Asked, Protocol):
         ...
 
     @property
-    def kind(self) -> Kind | None:
-        """What theorems tell it by; None where none of them speaks of it."""
+    def dynamics(self) -> Dynamics:
+        """What theorems ask of it; tests/flows/test_declared.py measures it."""
         ...
 
     def __hash__(self) -> int:
@@ -251,10 +237,6 @@ class Flow(Asked, Protocol):
 
     def describe(self) -> str | dict[str, Any]:
         """Return what ``flow:`` holds: a key, or a key with its values; ready for JSON."""
-        ...
-
-    def state(self, dimension: int) -> int:
-        """Return the dimension of the state space for so many parameters."""
         ...
 
     def fields(self, model: Model) -> VectorFields:
@@ -271,8 +253,20 @@ class Flow(Asked, Protocol):
         """
         ...
 
+    def timed(self, families: Sequence[Family]) -> int:
+        """Return how many independent functions of laws in these families depend on time, whatever
+        they are combined with.
+        """
+        ...
+
     def coordinates(self, model: Model) -> Coordinates:
         """Return what these coordinates are. Raise SpecError if they are no rational functions of
         θ, so that polynomials in them are none.
+        """
+        ...
+
+    def motion(self, model: Model, decay: float | None) -> Motion:
+        """Return it in floats. decay: the rate λ, of a flow that leaves one open; None for its own
+        choice.
         """
         ...

@@ -8,7 +8,8 @@ from fractions import Fraction
 import numpy as np
 
 from conslaw_cli.algebra.field import Array, PrimeField
-from conslaw_cli.flows.metrics import EUCLIDEAN, Metric, inverse, product, residue
+from conslaw_cli.algebra.rings import multiply
+from conslaw_cli.flows.metrics import EUCLIDEAN, Floats, Metric, inverse, residue
 from conslaw_cli.flows.names import Index
 
 Scale = tuple[Metric, Fraction]
@@ -35,7 +36,7 @@ class Chart:
             part = dual[:, entries]
             if not metric.constant:
                 speed = metric.speed(field, x[:, entries])
-                part = product(field, np.broadcast_to(speed, part.shape), part)
+                part = multiply(field, np.broadcast_to(speed, part.shape), part)
             moved[:, entries] = field.reduce(part * residue(field, rate))
         return moved
 
@@ -80,3 +81,31 @@ class Chart:
         """
         rates = [max(r.numerator, r.denominator).bit_length() for _, _, r in self.arrays]
         return float(sum(rates) + sum(m.bits * len(entries) for entries, m, _ in self.arrays))
+
+
+class Metrics:
+    """The metric of every parameter in floats."""
+
+    def __init__(self, chart: Chart, size: int) -> None:
+        self.rates, self._arrays = np.ones(size), chart.arrays
+        self._curved = any(not metric.constant for _, metric, _ in chart.arrays)
+        positive = [entries for entries, metric, _ in chart.arrays if metric.positive]
+        self.positive = np.concatenate([np.arange(0), *positive])
+        for entries, _, rate in chart.arrays:
+            self.rates[entries] = float(rate)
+
+    def at(self, theta: Floats) -> Floats:
+        """Return M(θ)."""
+        found = self.rates.copy()
+        for entries, metric, _ in self._arrays if self._curved else ():
+            found[entries] *= metric.at(theta[entries])[0]
+        return found
+
+    def coordinates(self, theta: Floats) -> Floats:
+        """Return θ, and what laws (potentials.py) are written in beside it."""
+        if not self._curved:
+            return theta
+        squares, shifts = theta.copy(), theta.copy()
+        for entries, metric, _ in self._arrays:
+            _, squares[entries], shifts[entries] = metric.at(theta[entries])
+        return np.concatenate([theta, squares, shifts])

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+
+from conslaw_cli.networks.notation import CODE, TEX, TEXT
+from conslaw_cli.networks.wiring import Array, labels
 
 Term = tuple[int, tuple[int, ...]]
 """A coefficient and the coordinates that it is multiplied by; negative ones stand for radicals."""
@@ -23,30 +27,43 @@ class Factor:
 ONE = Factor()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Coordinates:
     """Coordinates that are θ itself.
 
-    parameters, velocities: the names of their entries. extra: other factors of terms, as text, in
-    LaTeX and in Python, where {0}, {1}, … are the factors before them. arguments: what besides θ
-    and velocities laws depend on, in Python. motion: what a velocity is that of.
+    arrays: those that θ consists of. moving: those of velocities, behind them, where laws are
+    functions of these. extra: other factors of terms, as text, in LaTeX and in Python, where {0},
+    {1}, … are the factors before them. arguments: what besides θ and velocities laws depend on, in
+    Python. motion: what a velocity is that of.
     """
 
-    parameters: tuple[str, ...]
-    velocities: tuple[str, ...] = ()
+    arrays: tuple[Array, ...]
+    moving: tuple[Array, ...] = ()
     extra: tuple[tuple[str, str, str], ...] = ()
     arguments: tuple[str, ...] = ()
     motion: str = "velocity"
 
-    @property
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the entries of θ."""
+        return labels(self.arrays)
+
+    @cached_property
+    def velocities(self) -> tuple[str, ...]:
+        """The names of their velocities."""
+        return labels(self.moving)
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The names of all factors of terms, in the order in which terms number them."""
         return (*self.parameters, *self.velocities, *(text for text, _, _ in self.extra))
 
-    @property
-    def extra_latex(self) -> tuple[str, ...]:
-        """The other factors of terms in LaTeX."""
-        return tuple(tex for _, tex, _ in self.extra)
+    @cached_property
+    def latex(self) -> tuple[str, ...]:
+        """The same in LaTeX."""
+        every = (*self.arrays, *self.moving)
+        entries = (array.latex(place) for array in every for place in array.indices)
+        return (*entries, *(tex for _, tex, _ in self.extra))
 
     def coded(self, names: Sequence[str]) -> list[str]:
         """Return all factors of terms in Python, given those of parameters and velocities."""
@@ -82,11 +99,5 @@ def exponential(rate: tuple[str, str, str], power: int) -> Factor:
 
 def power(exponent: int) -> Factor:
     """Return a power of t."""
-    if exponent == 0:
-        return ONE
-    shown = str(exponent).translate(_POWERS) if exponent != 1 else ""
-    raised = f"^{{{exponent}}}" if exponent != 1 else ""
-    return Factor(f"t{shown}", f"t{raised}", f"t**{exponent}" if exponent != 1 else "t")
-
-
-_POWERS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    written = (each.power("t", exponent) for each in (TEXT, TEX, CODE))
+    return Factor(*written) if exponent else ONE

@@ -21,6 +21,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,21 +29,25 @@ from numpy.typing import NDArray
 
 from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
+from conslaw_cli.algebra.rings import multiply
 from conslaw_cli.algebra.series import Series
 from conslaw_cli.errors import SpecError
-from conslaw_cli.flows import Copied, Kind, Model, Transporting, VectorFields
+from conslaw_cli.flows import Dynamics, Model, System, Transporting, VectorFields
 from conslaw_cli.flows.controlled import Controlled
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
 from conslaw_cli.flows.coordinates import exponential as grown
 from conslaw_cli.flows.grammar import Choice, Keys, Names
 from conslaw_cli.flows.kept import Kept
-from conslaw_cli.flows.metrics import exponential, product
+from conslaw_cli.flows.metrics import exponential
+from conslaw_cli.flows.motion import Floats, Motion, Slope
 from conslaw_cli.flows.names import Arrays
 from conslaw_cli.networks.known_laws import Family, Laws, Named, Sums
 from conslaw_cli.networks.tex import symbol
 from conslaw_cli.networks.wiring import Array as Parameters
 
 _RATE = "λ", r"\lambda", "lam"
+DECAY = 0.1
+"""λ in floats, where none is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +96,9 @@ class Decay:
         return self.only is None
 
     @property
-    def kind(self) -> Kind:
-        """Theorems tell decay of all arrays from that of some."""
-        return Kind.DECAY if self.only is None else Kind.PARTIAL_DECAY
+    def dynamics(self) -> Dynamics:
+        """Where all arrays decay, the fields are those of gradient flow at multiples of q."""
+        return Dynamics(1, True, True, System.DILATED if self.only is None else None)
 
     def of(self, model: Model) -> Decay:
         """Return it with its arrays in the order of θ; without them where they are all."""
@@ -106,10 +111,6 @@ class Decay:
     def describe(self) -> str | dict[str, Any]:
         """Return the key, with the arrays where these are not all."""
         return "decay" if self.only is None else {"decay": {"only": list(self.only)}}
-
-    def state(self, dimension: int) -> int:
-        """θ and t."""
-        return dimension + 1
 
     def fields(self, model: Model) -> VectorFields:
         """Return the fields on (q, t)."""
@@ -135,14 +136,23 @@ class Decay:
                 found += (_entries(a, self._decaying(a.name)) for a in Arrays.of(model).every)
         return found
 
+    def timed(self, families: Sequence[Family]) -> int:
+        """All but one are free of it, h^m/g^k for laws ``e^{kλt} h`` and ``e^{mλt} g``."""
+        return int(any(isinstance(each, Kept) and each.factor.text for each in families))
+
     def _decaying(self, array: str) -> bool:
         return self.only is None or array in self.only
 
     def coordinates(self, model: Model) -> Coordinates:
         """Return q and t."""
-        names = tuple(model.parameter_names())
-        decays = tuple(self._decays(model, len(names)).tolist())
-        return Shrinking(names, (), (("t", "t", "t"),), ("t", "lam"), decays=decays)
+        arrays = tuple(model.parameter_arrays())
+        decays = frozenset(array.name for array in arrays if self._decaying(array.name))
+        return Shrinking(arrays, (), (("t", "t", "t"),), ("t", "lam"), decays=decays)
+
+    def motion(self, model: Model, decay: float | None) -> Motion:
+        """Return ``θ' = −λPθ − ∇L``."""
+        decays = self._decays(model, Arrays.of(model).size).astype(np.float64)
+        return Decaying(decays, DECAY if decay is None else decay)
 
     def _decays(self, model: Model, size: int) -> NDArray[np.bool_]:
         if self.only is None:
@@ -154,16 +164,41 @@ class Decay:
         return decays
 
 
-@dataclass(frozen=True, slots=True)
-class Shrinking(Coordinates):
-    """``q = e^{λ P t} θ``, and t. decays: which of them do."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Decaying(Motion):
+    """``θ' = −λPθ − ∇L``. decays: the diagonal of P."""
 
-    decays: tuple[bool, ...] = ()
+    decays: Floats
+    decay: float
+
+    @property
+    def constants(self) -> str:
+        """λ."""
+        return f"λ = {self.decay:g}"
+
+    def velocity(self, t: float, state: Floats, slope: Slope) -> Floats:
+        """Return the negative gradient, and decay."""
+        return -slope(state) - self.decay * self.decays * state
+
+    def coordinates(self, t: float, state: Floats) -> Floats:
+        """Return ``q = e^{λtP} θ``, and t."""
+        return np.append(np.exp(self.decay * t * self.decays) * state, t)
+
+
+@dataclass(frozen=True)
+class Shrinking(Coordinates):
+    """``q = e^{λ P t} θ``, and t. decays: the names of the arrays that do."""
+
+    decays: frozenset[str] = frozenset()
+
+    @cached_property
+    def _entries(self) -> list[bool]:
+        return [array.name in self.decays for array in self.arrays for _ in range(array.size)]
 
     def written(self, terms: Sequence[Term]) -> list[tuple[Factor, list[Term]]]:
         """Return the terms with ``e^{kλt}``, k their degree in what decays."""
-        size = len(self.decays)
-        weights = [sum(0 <= e < size and self.decays[e] for e in m) for _, m in terms]
+        decays = self._entries
+        weights = [sum(0 <= e < len(decays) and decays[e] for e in m) for _, m in terms]
         factors = [grown(_RATE, weight) for weight in weights]
         return grouped(list(zip(factors, terms, strict=True)))
 
@@ -225,11 +260,6 @@ class DecayFields(Controlled):
     def held(self) -> int:
         """The state and a field beside the gradient."""
         return self.gradients.held + 4 * self.dimension
-
-    @property
-    def copied(self) -> Copied:
-        """q, and t. Where all arrays decay, the fields at cq are among those at q."""
-        return Copied(self.gradients, 1, homogeneous=bool(self.decays.all()))
 
     def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[DecayFields, Array]:
         """Draw q where the gradients are defined, and any t."""
@@ -320,9 +350,9 @@ class DecayNearby(DecayFields):
     def evaluate(self, field: PrimeField, state: Array, probes: Array) -> Array:
         """Return the fields at the time of the state, and 0 for t."""
         shrunk, decays = exponential(field, -state[:, -1:]), self.decays[:, None]
-        theta = np.where(decays, product(field, state[:, :-1], shrunk), state[:, :-1])
+        theta = np.where(decays, multiply(field, state[:, :-1], shrunk), state[:, :-1])
         gradients = self.gradients.evaluate(field, theta, probes)
-        scaled = product(field, gradients, np.broadcast_to(shrunk, gradients[:, :1].shape))
+        scaled = multiply(field, gradients, np.broadcast_to(shrunk, gradients[:, :1].shape))
         fields = np.where(decays, gradients, scaled)
         return np.append(fields, np.zeros_like(fields[:, :1]), axis=1)
 

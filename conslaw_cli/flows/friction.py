@@ -12,7 +12,17 @@ Formula = tuple[str, str]
 
 
 class Friction(Enum):
-    """The friction τ(t): constant and positive, none, or that of Nesterov's flow."""
+    """The friction τ(t): constant and positive, none, or that of Nesterov's flow. It makes
+    ``e^{τt}``, nothing or t³ of momenta, which laws have in front.
+
+    >>> from conslaw_cli import MLP, Momentum, Problem
+    >>> for friction in Friction:
+    ...     family, *_ = Problem(MLP((1, 2, 1), "linear"), Momentum(friction)).laws().families
+    ...     print(family.text)
+    e^{τt}(U1ᵀV1 − V1ᵀU1 + U2V2ᵀ − V2U2ᵀ)
+    U1ᵀV1 − V1ᵀU1 + U2V2ᵀ − V2U2ᵀ
+    t³(U1ᵀV1 − V1ᵀU1 + U2V2ᵀ − V2U2ᵀ)
+    """
 
     CONSTANT = "constant"
     NONE = "0"
@@ -66,13 +76,17 @@ class Friction(Enum):
             return ONE, 1
         return power(3 * momenta - 2 * times), (-1) ** times * 2 ** (most - times)
 
-    def moved(self, position: Formula, velocity: Formula) -> Formula:
-        """Return ``⟨c, θ⟩ − s ⟨c, p⟩`` from ``⟨c, θ⟩`` and ``⟨c, v⟩``."""
+    def moved(self, position: Formula, velocity: Formula, several: bool = False) -> Formula:
+        """Return ``⟨c, θ⟩ − s ⟨c, p⟩`` from ``⟨c, θ⟩`` and ``⟨c, v⟩``, which may have several
+        terms.
+        """
         (text, tex), (v, v_tex) = position, velocity
+        alone = f"({v})" if several else v
+        v_tex = rf"\bigl({v_tex}\bigr)" if several else v_tex
         return {
             Friction.CONSTANT: (f"{text} + ({v})/τ", rf"{tex} + \tfrac1\tau {v_tex}"),
-            Friction.NONE: (f"{text} − t·{v}", rf"{tex} - t\, {v_tex}"),
-            Friction.NESTEROV: (f"{text} + (t/2)·{v}", rf"{tex} + \tfrac t2 {v_tex}"),
+            Friction.NONE: (f"{text} − t·{alone}", rf"{tex} - t\, {v_tex}"),
+            Friction.NESTEROV: (f"{text} + (t/2)·{alone}", rf"{tex} + \tfrac t2 {v_tex}"),
         }[self]
 
     @property

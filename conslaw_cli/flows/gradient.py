@@ -6,19 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from conslaw_cli.flows import Kind, Model, VectorFields
+from conslaw_cli.flows import Dynamics, Model, System, VectorFields
 from conslaw_cli.networks.known_laws import Family, Laws
 
 if TYPE_CHECKING:
     from conslaw_cli.flows.coordinates import Coordinates
     from conslaw_cli.flows.grammar import Choice
+    from conslaw_cli.flows.motion import Motion
 
 
 @dataclass(frozen=True, slots=True)
 class Gradient:
-    """Gradient flow: its state is θ, its fields are the gradients themselves."""
+    """Gradient flow: its state is θ, its fields are the gradients themselves. A problem has it
+    unless it names another flow.
 
-    kind: ClassVar[Kind | None] = Kind.GRADIENT
+    >>> from conslaw_cli import MLP, Problem
+    >>> Problem(MLP((3, 4, 2)), Gradient()) == Problem(MLP((3, 4, 2)))
+    True
+    """
+
+    dynamics: ClassVar[Dynamics] = Dynamics(isometric=True, system=System.GRADIENT)
     title: ClassVar[str] = "gradient flow"
     statement: ClassVar[str] = (
         "θ' = −∇L(θ). A function h of θ is conserved for every loss and data set iff ⟨∇h, χ⟩ = 0"
@@ -41,10 +48,6 @@ class Gradient:
         """Return the key."""
         return "gradient"
 
-    def state(self, dimension: int) -> int:
-        """The state is θ."""
-        return dimension
-
     def of(self, model: Model) -> Gradient:
         """Return itself."""
         return self
@@ -61,11 +64,21 @@ class Gradient:
         """Return all of them."""
         return families
 
+    def timed(self, families: Sequence[Family]) -> int:
+        """None."""
+        return 0
+
     def coordinates(self, model: Model) -> Coordinates:
         """Return θ."""
         from conslaw_cli.flows.coordinates import Coordinates  # counts do without
 
-        return Coordinates(tuple(model.parameter_names()))
+        return Coordinates(tuple(model.parameter_arrays()))
+
+    def motion(self, model: Model, decay: float | None) -> Motion:
+        """Return ``θ' = −∇L``."""
+        from conslaw_cli.flows.motion import Motion  # likewise
+
+        return Motion()
 
 
 GRADIENT = Gradient()

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
-from conslaw_cli.algebra.rings import derivative, value
+from conslaw_cli.algebra.rings import derivative, multiply, value
 from conslaw_cli.flows.friction import Formula
 from conslaw_cli.flows.grammar import Choice, Rational, Whole
 
@@ -110,7 +110,17 @@ class Metric(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """``m = θ^p``, for an integer p from 0 to 100: Euclidean for 0, the entropy's for 1."""
+    """``m = θ^p``, for an integer p from 0 to 100: Euclidean for 0, the entropy's for 1.
+
+    >>> from conslaw_cli import MLP, Mirror, Problem
+    >>> for metric in Power(0), Power(1), Power(2), Power(3):
+    ...     flow = Mirror((("U1", metric),))
+    ...     print(*(each.text for each in Problem(MLP((1, 1, 1)), flow).laws().families))
+    diag(U1ᵀU1 − U2U2ᵀ)
+    2·U1ᵀ·1 − diag(U2U2ᵀ)
+    2·ln(U1)ᵀ·1 − diag(U2U2ᵀ)
+    −2·U1^(-1)ᵀ·1 − diag(U2U2ᵀ)
+    """
 
     exponent: int
 
@@ -179,7 +189,7 @@ class Power:
         """Return x^p."""
         power = _one(x)
         for _ in range(self.exponent):
-            power = product(field, power, x)
+            power = multiply(field, power, x)
         return power
 
     @property
@@ -197,7 +207,14 @@ class Power:
 
 @dataclass(frozen=True, slots=True)
 class Hypentropy:
-    """``m = √(θ² + β²)``, for a rational β > 0."""
+    """``m = √(θ² + β²)``, for a rational β > 0: between Euclidean, where θ is small, and the
+    entropy's, for θ of either sign.
+
+    >>> from conslaw_cli import MLP, Mirror, Problem
+    >>> flow = Mirror((("U1", Hypentropy(Fraction(1, 2))),))
+    >>> print(*(each.text for each in Problem(MLP((1, 1, 1)), flow).laws().families))
+    2·√(U1² + (1/2)²)ᵀ·1 − diag(U2U2ᵀ)
+    """
 
     beta: Fraction
 
@@ -317,27 +334,19 @@ def residue(field: PrimeField, number: Fraction) -> float:
     return float(field.reduce(np.array([float(number.numerator % field.p) * inverted]))[0])
 
 
-def product(field: PrimeField, a: Array, b: Array) -> Array:
-    """Multiply jets entry by entry."""
-    if a.shape[-1] == 1:
-        return field.reduce(a * b)
-    mixed = product(field, value(a), derivative(b)) + product(field, derivative(a), value(b))
-    return np.concatenate([product(field, value(a), value(b)), field.reduce(mixed)], axis=-1)
-
-
 def exponential(field: PrimeField, x: Array) -> Array:
     """Return the exponentials, entry by entry, of jets whose values are 0."""
     if x.shape[-1] == 1:
         return np.ones_like(x)
     low = exponential(field, value(x))
-    return np.concatenate([low, product(field, low, derivative(x))], axis=-1)
+    return np.concatenate([low, multiply(field, low, derivative(x))], axis=-1)
 
 
 def inverse(field: PrimeField, x: Array) -> Array:
     """Invert jets whose values are not 0, entry by entry."""
     if x.shape[-1] > 1:
         low = inverse(field, value(x))
-        high = product(field, product(field, low, low), derivative(x))
+        high = multiply(field, multiply(field, low, low), derivative(x))
         return np.concatenate([low, -high], axis=-1)
     result, power, exponent = np.ones_like(x), x, field.p - 2
     while exponent:

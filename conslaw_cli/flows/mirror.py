@@ -24,13 +24,14 @@ import numpy as np
 from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.errors import ArrayError, SpecError
-from conslaw_cli.flows import Copied, Kind, Model, VectorFields
-from conslaw_cli.flows.charts import Chart, Scale
+from conslaw_cli.flows import Dynamics, Model, System, VectorFields
+from conslaw_cli.flows.charts import Chart, Metrics, Scale
 from conslaw_cli.flows.controlled import Controlled
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
 from conslaw_cli.flows.grammar import ByArray, Choice, Keys, Rational
 from conslaw_cli.flows.metrics import ENTROPY, EUCLIDEAN, LARGEST, METRIC, Metric, plain
+from conslaw_cli.flows.motion import Floats, Index, Motion, Slope
 from conslaw_cli.flows.names import Arrays
 from conslaw_cli.flows.potentials import kept, potentials
 from conslaw_cli.networks.gradients import GradientFields
@@ -58,7 +59,6 @@ class Mirror:
     rates: Rates = ()
     called: str | None = None
 
-    kind: ClassVar[Kind | None] = Kind.MIRROR
     title: ClassVar[str] = "mirror flow"
     statement: ClassVar[str] = (
         "θ' = −M(θ) ∇L(θ), M diagonal: a metric and a constant rate for every array. D − dim Lie(M"
@@ -123,9 +123,11 @@ class Mirror:
         values = {"metric": metric, "rates": rates}
         return {"mirror": {key: value for key, value in values.items() if value}}
 
-    def state(self, dimension: int) -> int:
-        """θ."""
-        return dimension
+    @property
+    def dynamics(self) -> Dynamics:
+        """Rates alone do not tell the entries of an array apart."""
+        constant = all(metric.constant for _, metric in self.metric)
+        return Dynamics(isometric=constant, system=System.METRIC)
 
     def fields(self, model: Model) -> VectorFields:
         """Return the fields ``M ∇F``."""
@@ -144,6 +146,10 @@ class Mirror:
         found = (kept(family, arrays, scales) for family in families)
         return [family for family in found if family is not None]
 
+    def timed(self, families: Sequence[Family]) -> int:
+        """None."""
+        return 0
+
     def coordinates(self, model: Model) -> Coordinates:
         """Return θ, which the coordinates are for metrics that are powers."""
         if any(metric.poles for _, metric in self.metric):
@@ -152,7 +158,11 @@ class Mirror:
                 " contain √(θ² + β²), and those that are looked for are polynomials in θ;"
                 " conslaw count counts them all, and how many of them are known"
             )
-        return Coordinates(tuple(model.parameter_names()))
+        return Coordinates(tuple(model.parameter_arrays()))
+
+    def motion(self, model: Model, decay: float | None) -> Motion:
+        """Return ``θ' = −M(θ) ∇L``."""
+        return Mirrored(Metrics(self.chart(model), Arrays.of(model).size))
 
     def scales(self, model: Model) -> Mapping[str, Scale]:
         """Return the metric and the rate of every array of a model."""
@@ -176,6 +186,26 @@ class Mirror:
                 if name in metrics or name in rates
             )
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mirrored(Motion):
+    """``θ' = −M(θ) ∇L``."""
+
+    metrics: Metrics
+
+    @property
+    def positive(self) -> Index:
+        """Those of powers of θ."""
+        return self.metrics.positive
+
+    def velocity(self, t: float, state: Floats, slope: Slope) -> Floats:
+        """Return the negative gradient in the metric."""
+        return -self.metrics.at(state) * slope(state)
+
+    def coordinates(self, t: float, state: Floats) -> Floats:
+        """Return θ, and functions of its entries."""
+        return self.metrics.coordinates(state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,11 +253,6 @@ class MirrorFields(Controlled):
     def held(self) -> int:
         """Coordinates, speeds and their products beside the gradient."""
         return self.gradients.held + 8 * self.dimension
-
-    @property
-    def copied(self) -> Copied | None:
-        """θ, where metrics are constant and rates belong to arrays."""
-        return Copied(self.gradients, 1) if self.chart.constant else None
 
     def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[MirrorFields, Array]:
         """Draw coordinates, none of them 0, where metrics may have poles."""

@@ -36,18 +36,21 @@ from conslaw_cli import checks
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.series import Series
 from conslaw_cli.errors import SpecError
-from conslaw_cli.flows import Asked, Copied, Kind, Model, Transporting, VectorFields
-from conslaw_cli.flows.charges import exchanges, linear, listed, rotating, rotations, standing
-from conslaw_cli.flows.charts import Chart, Scale
+from conslaw_cli.flows import Asked, Dynamics, Model, System, Transporting, VectorFields
+from conslaw_cli.flows.charges import charges, linear, listed, standing
+from conslaw_cli.flows.charts import Chart, Metrics, Scale
 from conslaw_cli.flows.controlled import Controlled
 from conslaw_cli.flows.coordinates import Coordinates, Factor, Term, grouped
 from conslaw_cli.flows.friction import Friction
 from conslaw_cli.flows.grammar import Choice, Keys
 from conslaw_cli.flows.kept import Kept
-from conslaw_cli.flows.mirror import Mirror
+from conslaw_cli.flows.mirror import Mirror, Mirrored
+from conslaw_cli.flows.motion import Floats, Motion, Slope
 from conslaw_cli.flows.names import Arrays
-from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Family, Laws, join
+
+FRICTION = 1.0
+"""The constant friction τ in floats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +108,11 @@ class Momentum:
         return self.metric is None
 
     @property
-    def kind(self) -> Kind:
-        """Theorems tell Euclidean momentum from that on a metric."""
-        return Kind.MOMENTUM if self.metric is None else Kind.DUAL_MOMENTUM
+    def dynamics(self) -> Dynamics:
+        """Any friction is none in coordinates of its own; a metric is told apart."""
+        if not isinstance(self.metric, Mirror):
+            return Dynamics(2, True, True, System.SECOND_ORDER)
+        return Dynamics(2, True, self.metric.dynamics.isometric)
 
     def of(self, model: Model) -> Momentum:
         """Return it with its metric as that of the model; without one that is Euclidean."""
@@ -124,71 +129,93 @@ class Momentum:
             values["hessian"] = self.metric.describe()
         return {"momentum": values} if values else "momentum"
 
-    def state(self, dimension: int) -> int:
-        """θ, v and t."""
-        return 2 * dimension + 1
-
     def fields(self, model: Model) -> VectorFields:
         """Return the fields on (θ, p, s)."""
         gradients = model.fields()
         if isinstance(self.metric, Mirror):
-            return MetricFields(gradients, self.friction, self.metric.chart(model))
+            return MetricFields(gradients, self.friction, self._chart(model))
         kind = SteppingFields if gradients.everywhere else MomentumFields
         return kind(gradients, self.friction)
 
     def laws(self, model: Model) -> Laws:
         """Return Noether's laws (module docstring)."""
-        arrays, families = Arrays.of(model), self._charges(model, self.friction)
-        chart = self.metric.chart(model) if isinstance(self.metric, Mirror) else Chart(())
-        moving = linear(model.laws(), arrays, chart.scales(arrays.size), self.friction)
+        arrays = Arrays.of(model)
+        families = charges(model, self._scales(model), self.friction)
+        moving = linear(model.laws(), arrays, self._scales(model), self.friction)
         return join([*(listed(each, arrays.size) for each in families), *moving])
-
-    def charges(self, model: Model) -> Sequence[Laws]:
-        """Return the laws ``⟨v, Aθ⟩`` without friction, one family each."""
-        size = Arrays.of(model).size
-        return [listed(each, size) for each in self._charges(model, Friction.NONE)]
 
     def kept(self, model: Model, families: Sequence[Family]) -> Sequence[Family]:
         """Return them as families."""
         arrays, scales = Arrays.of(model), self._scales(model)
         moving = (standing(family, arrays, scales, self.friction) for family in families)
-        return [*self._charges(model, self.friction), *chain.from_iterable(moving)]
+        return [*charges(model, scales, self.friction), *chain.from_iterable(moving)]
 
-    def _charges(self, model: Model, friction: Friction) -> Iterator[Kept]:
-        """Yield those of rotations and exchanges, which act where metrics are constant."""
-        gradients = model.fields()
-        if not isinstance(gradients, GradientFields):
-            return
-        arrays, scales, uses = Arrays.of(model), self._scales(model), gradients.graph.uses
-        rates = {name: rate for name, (_, rate) in scales.items()}
-        for form in rotating(gradients.forms()):
-            if all(scales[part.array][0].constant for part in form.parts):
-                yield rotations(form, arrays, friction)
-                if all(uses[part.array] == 1 for part in form.parts):
-                    yield from exchanges(form, arrays, rates, friction)
+    def motion(self, model: Model, decay: float | None) -> Motion:
+        """Return ``θ' = M(θ) v, v' = −τ(t) v − ∇L``."""
+        return HeavyBall(Metrics(self._chart(model), Arrays.of(model).size), self.friction)
+
+    def _chart(self, model: Model) -> Chart:
+        return self.metric.chart(model) if isinstance(self.metric, Mirror) else Chart(())
 
     def _scales(self, model: Model) -> Mapping[str, Scale]:
         metric = self.metric if isinstance(self.metric, Mirror) else Mirror()
         return metric.scales(model)
 
-    def timed(self, *, charged: bool, still: bool) -> int:
+    def timed(self, families: Sequence[Family]) -> int:
         """The factor of all that is linear in p is one, where it is not 1; what stands still has s
         in its positions, another, but where the factor moves them as well.
         """
-        return self.friction.turns * (charged or still) + self.friction.shifts * still
+        still = any(isinstance(each, Kept) and each.beside for each in families)
+        return self.friction.turns * bool(families) + self.friction.shifts * still
 
     def coordinates(self, model: Model) -> Coordinates:
         """Return θ, p and s."""
         if isinstance(self.metric, Mirror):
             self.metric.coordinates(model)
-        names = tuple(model.parameter_names())
-        extra, arguments = self.friction.clock
+        arrays, (extra, arguments) = Arrays.of(model), self.friction.clock
         dual = "velocity of the dual variable" if self.metric is not None else "velocity"
-        velocities = Arrays.of(model).velocities(names)
-        return Moving(names, velocities, (extra,), arguments, dual, self.friction)
+        return Moving(arrays.every, arrays.velocities, (extra,), arguments, dual, self.friction)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class HeavyBall(Mirrored):
+    """``θ' = M(θ) v, v' = −τ(t) v − ∇L``; the state is (θ, v)."""
+
+    friction: Friction
+
+    @property
+    def begin(self) -> float:
+        """1 for 3/t."""
+        return float(self.friction is Friction.NESTEROV)
+
+    @property
+    def constants(self) -> str:
+        """τ, the time at which it begins, and where velocities come from."""
+        known = {Friction.CONSTANT: f"τ = {FRICTION:g}, ", Friction.NESTEROV: "from t = 1 on, "}
+        return known.get(self.friction, "") + "velocities drawn from the seed"
+
+    def start(self, theta: Floats, rng: np.random.Generator) -> Floats:
+        """Return θ with a velocity that is drawn, as laws are zero at rest."""
+        return np.concatenate([theta, rng.standard_normal(len(theta))])
+
+    def velocity(self, t: float, state: Floats, slope: Slope) -> Floats:
+        """Return velocities and forces."""
+        theta, velocity = np.split(state, 2)
+        force = -self.friction.at(t, FRICTION)[0] * velocity - slope(theta)
+        return np.concatenate([self.metrics.at(theta) * velocity, force])
+
+    def theta(self, state: Floats) -> Floats:
+        """Return the first half."""
+        return state[: len(state) // 2]
+
+    def coordinates(self, t: float, state: Floats) -> Floats:
+        """Return ``(θ, p, s)``, p = e^{∫τ} v."""
+        _, growth, s = self.friction.at(t, FRICTION)
+        theta, velocity = np.split(state, 2)
+        return np.concatenate([theta, growth * velocity, [s]])
+
+
+@dataclass(frozen=True)
 class Moving(Coordinates):
     """(θ, p, s) in θ, velocities and time."""
 
@@ -227,11 +254,6 @@ class MomentumFields(Controlled):
     def held(self) -> int:
         """The state and a field beside the gradient."""
         return self.gradients.held + 4 * self.dimension
-
-    @property
-    def copied(self) -> Copied | None:
-        """θ and p, and s. Laws mix degrees: θ and s p."""
-        return Copied(self.gradients, 2, homogeneous=False)
 
     def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[MomentumFields, Array]:
         """Draw θ where the gradients are defined, any p and s."""
@@ -324,11 +346,6 @@ class MetricFields(MomentumFields):
     def transports(self) -> bool:
         """Not done: the drift is no gradient."""
         return False
-
-    @property
-    def copied(self) -> None:
-        """A metric treats powers of parameters by themselves."""
-        return
 
     def at(self, field: PrimeField, rng: np.random.Generator) -> tuple[MomentumFields, Array]:
         """Draw x as for the mirror flow, any p and s."""

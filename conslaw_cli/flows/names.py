@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,9 +21,8 @@ Index = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Arrays:
-    """The arrays of a model that training moves, in the order of θ; their entries are not listed.
-
-    A variable of a φ of one's own is an array without an index.
+    """The arrays of a model that training moves, in the order of θ; their entries are not
+    listed.
     """
 
     every: tuple[Array, ...]
@@ -31,13 +30,7 @@ class Arrays:
     @classmethod
     def of(cls, model: Model) -> Arrays:
         """Return those of a model."""
-        if model.graph is not None:
-            return cls(tuple(array for array in model.graph.arrays if array.trainable))
-        return cls(
-            tuple(
-                Array(name, (), slice(e, e + 1)) for e, name in enumerate(model.parameter_names())
-            )
-        )
+        return cls(tuple(model.parameter_arrays()))
 
     @cached_property
     def size(self) -> int:
@@ -78,12 +71,16 @@ class Arrays:
             dot += "_dot"
         return dot
 
-    def velocities(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Return the names of the velocities of all parameters, whose own are given."""
+    @property
+    def velocities(self) -> tuple[Array, ...]:
+        """Those of the velocities, which stand behind θ."""
         return tuple(
-            self.velocity(array.name) + name.removeprefix(array.name)
-            for array in self.every
-            for name in names[array.entries]
+            Array(
+                self.velocity(each.name),
+                each.shape,
+                slice(self.size + each.entries.start, self.size + each.entries.stop),
+            )
+            for each in self.every
         )
 
     def checked(self, where: str, names: Iterable[str]) -> tuple[str, ...]:

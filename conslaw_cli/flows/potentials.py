@@ -27,8 +27,8 @@ from conslaw_cli.flows.friction import Formula
 from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.metrics import EUCLIDEAN, Metric
 from conslaw_cli.flows.names import Arrays, Index
+from conslaw_cli.networks.correlations import Correlations
 from conslaw_cli.networks.known_laws import (
-    Correlations,
     Family,
     Form,
     Laws,
@@ -37,6 +37,7 @@ from conslaw_cli.networks.known_laws import (
     Sums,
     join,
 )
+from conslaw_cli.networks.notation import TEX, TEXT
 from conslaw_cli.networks.tex import symbol
 
 PLAIN: Scale = (EUCLIDEAN, Fraction(1))
@@ -98,6 +99,8 @@ def potentials(
             laws.coefficient[terms],
             entries,
         )
+        if isinstance(family, Correlations) and not _constant(part, scales):
+            continue
         if len(kept := _kept(part, scales)):
             parts.append(_scaled(kept, scales, size))
             named.append(_of_variables(kept, parts[-1].coefficient, arrays, scales))
@@ -107,6 +110,10 @@ def potentials(
         return found
     fields = (found.families, found.law, found.left, found.right, found.coefficient, found.entries)
     return CurvedLaws(*fields, chart)
+
+
+def _constant(laws: Laws, scales: Sequence[Scale]) -> bool:
+    return all(scales[entry][0].constant for entry in np.unique(laws.left).tolist())
 
 
 def kept(family: Family, arrays: Arrays, scales: Mapping[str, Scale]) -> Kept | None:
@@ -119,9 +126,9 @@ def kept(family: Family, arrays: Arrays, scales: Mapping[str, Scale]) -> Kept | 
     if isinstance(family, Correlations):
         if not all(scales[name][0].constant for name in family.names):
             return None
-        factors = _whole([1 / scales[name][1] for name in family.names])
-        pairs = zip((factors[0], -factors[1]), family.summands, strict=True)
-        text, tex = _sum(list(pairs))
+        factors = whole([1 / scales[name][1] for name in family.names])
+        signed = zip(factors, family.summands, strict=True)
+        text, tex = _sum([(factor * sign, formula) for factor, (sign, formula) in signed])
         return given._replace(text=text, latex=tex, numbers=factors)
     if not isinstance(family, Sums) or scales[family.array][0].constant:
         return given
@@ -136,7 +143,7 @@ def _of_form(form: Form, arrays: Arrays, scales: Mapping[str, Scale]) -> Kept:
     are constant, else its diagonal.
     """
     given = [part for each in form.parts for part in _separate(each, scales[each.array][0])]
-    factors = _whole([_term(0, -part.linear, scales[part.array], 0)[2] for part in given])
+    factors = whole([_term(0, -part.linear, scales[part.array], 0)[2] for part in given])
     pairs = zip(given, factors, strict=True)
     base = form._replace(parts=tuple(part._replace(factor=part.factor * c) for part, c in pairs))
     metrics = {part.array: scales[part.array][0] for part in given}
@@ -227,7 +234,7 @@ def _scaled(laws: Laws, scales: Sequence[Scale], size: int) -> Laws:
         return laws
     pairs = zip(laws.left.tolist(), laws.right.tolist(), strict=True)
     found = [_term(i, j, scales[i], size) for i, j in pairs]
-    factors = np.array(_whole([factor for _, _, factor in found]), dtype=np.int64)
+    factors = np.array(whole([factor for _, _, factor in found]), dtype=np.int64)
     return replace(
         laws,
         left=np.array([left for left, _, _ in found], dtype=np.intp),
@@ -236,7 +243,7 @@ def _scaled(laws: Laws, scales: Sequence[Scale], size: int) -> Laws:
     )
 
 
-def _whole(factors: Sequence[Fraction]) -> tuple[int, ...]:
+def whole(factors: Sequence[Fraction]) -> tuple[int, ...]:
     """Return the least integers of the same ratios. Raise SpecError if some are large."""
     common = lcm(*(factor.denominator for factor in factors))
     whole = [int(factor * common) for factor in factors]
@@ -276,24 +283,24 @@ def _of_variables(
 
 def _variable(left: int, right: int, arrays: Arrays, metric: Metric) -> Formula:
     """Return what becomes of ``θ_left θ_right``, of θ_left alone if right is −1."""
-    name = arrays.at(left).name
-    text, tex = name, symbol(name)
+    text, tex = _entry(left, arrays)
     if not metric.constant:
         return (metric.squared if left == right else metric.shifted)((text, tex))
     if left == right:
         return f"{text}²", f"{tex}^2"
-    other = "" if right < 0 else arrays.at(right).name
-    return (f"{text}·{other}", rf"{tex} {symbol(other)}") if other else (text, tex)
+    if right < 0:
+        return text, tex
+    other, other_tex = _entry(right, arrays)
+    return f"{text}·{other}", f"{tex} {other_tex}"
+
+
+def _entry(parameter: int, arrays: Arrays) -> Formula:
+    array = arrays.at(parameter)
+    place = array.place(parameter)
+    return array.label(place), array.latex(place)
 
 
 def _sum(terms: Sequence[tuple[int, Formula]]) -> Formula:
     """Return the sum of formulas times numbers."""
-    texts = list[str]()
-    for place, (minus, times) in enumerate((("−", "·"), ("-", r" \, "))):
-        parts = []
-        for number, formula in terms:
-            sign = minus if number < 0 else "+"
-            size = f"{abs(number)}{times}" if abs(number) != 1 else ""
-            parts.append(f"{sign} {size}{formula[place]}")
-        texts.append(" ".join(parts).removeprefix("+ "))
-    return texts[0], texts[1]
+    text = TEXT.sum((number, [formula[0]]) for number, formula in terms)
+    return text, TEX.sum((number, [formula[1]]) for number, formula in terms)

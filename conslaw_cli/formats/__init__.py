@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from conslaw_cli.problems.records import LawCount
 
+if TYPE_CHECKING:
+    from conslaw_cli.formats.columns import Overview
+
 NAMES = ("table", "json", "csv", "markdown", "latex")
+
+
+class Rows(Protocol):
+    """Rows in an order: a sequence, or what reads them from elsewhere whenever they are asked
+    for.
+    """
+
+    def __iter__(self) -> Iterator[LawCount]: ...
+
+    def __getitem__(self, number: int, /) -> LawCount: ...
 
 
 class Report(NamedTuple):
@@ -21,7 +34,7 @@ class Report(NamedTuple):
     """
 
     command: Literal["count", "sweep"]
-    rows: Sequence[LawCount]
+    rows: Rows
     title: str | None = None
     explain: bool = False
     source: str | None = None
@@ -38,7 +51,23 @@ def render(name: str, report: Report, *, width: int | None = None, color: bool =
     it).
     color: allow ANSI sequences (only ``table`` heeds it).
     """
-    return encodable(_RENDERERS[name](report, width, color))
+    if name == "table":
+        from conslaw_cli.formats.table import render_table
+
+        return encodable(render_table(report, width, color))
+    from conslaw_cli.formats.columns import Overview
+
+    return "".join(pieces(name, report, Overview.of(report)))
+
+
+def pieces(name: str, report: Report, overview: Overview) -> Iterator[str]:
+    """Yield the text of :func:`render` piece by piece, so that not all of it is held: any format
+    but ``table``, whose widths are those of all rows.
+
+    overview: that of the rows, which may be read from elsewhere, one by one, whenever they are
+    asked for.
+    """
+    return map(encodable, _PIECES[name](report, overview))
 
 
 def encodable(text: str) -> str:
@@ -48,38 +77,31 @@ def encodable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _table(report: Report, width: int | None, color: bool) -> str:
-    from conslaw_cli.formats.table import render_table
+def _json(report: Report, overview: Overview) -> Iterator[str]:
+    from conslaw_cli.formats import json_
 
-    return render_table(report, width, color)
-
-
-def _json(report: Report, _width: int | None, _color: bool) -> str:
-    from conslaw_cli.formats.json_ import render_json
-
-    return render_json(report)
+    return json_.pieces(report, overview)
 
 
-def _csv(report: Report, _width: int | None, _color: bool) -> str:
-    from conslaw_cli.formats.csv_ import render_csv
+def _csv(report: Report, overview: Overview) -> Iterator[str]:
+    from conslaw_cli.formats import csv_
 
-    return render_csv(report)
-
-
-def _markdown(report: Report, _width: int | None, _color: bool) -> str:
-    from conslaw_cli.formats.markdown import render_markdown
-
-    return render_markdown(report)
+    return csv_.pieces(report, overview)
 
 
-def _latex(report: Report, _width: int | None, _color: bool) -> str:
-    from conslaw_cli.formats.latex import render_latex
+def _markdown(report: Report, overview: Overview) -> Iterator[str]:
+    from conslaw_cli.formats import markdown
 
-    return render_latex(report)
+    return markdown.pieces(report, overview)
 
 
-_RENDERERS: dict[str, Callable[[Report, int | None, bool], str]] = {
-    "table": _table,
+def _latex(report: Report, overview: Overview) -> Iterator[str]:
+    from conslaw_cli.formats import latex
+
+    return latex.pieces(report, overview)
+
+
+_PIECES: dict[str, Callable[[Report, Overview], Iterator[str]]] = {
     "json": _json,
     "csv": _csv,
     "markdown": _markdown,

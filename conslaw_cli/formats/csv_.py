@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from conslaw_cli.formats import Report
-from conslaw_cli.formats.words import architecture_keys, flow_text, flowing, value_text
+from conslaw_cli.formats.columns import Overview
+from conslaw_cli.formats.words import flow_text, value_text
 from conslaw_cli.problems.records import LawCount
 
 _FIGURES: dict[str, Callable[[LawCount], Any]] = {
@@ -34,6 +35,8 @@ _FIGURES: dict[str, Callable[[LawCount], Any]] = {
     "version": lambda row: row.version,
     "seconds": lambda row: row.seconds,
 }
+_FLOW: dict[str, Callable[[LawCount], Any]] = {"flow": flow_text, "state": lambda row: row.state}
+"""Columns only where some row is not of gradient flow."""
 _LEAST: dict[str, Callable[[LawCount], Any]] = {"laws_at_least": lambda row: row.laws_at_least}
 """A column only where some row is bounded."""
 _OWN: dict[str, Callable[[LawCount], Any]] = {"commuting": lambda row: row.commuting}
@@ -44,27 +47,32 @@ _UNSAFE = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 """How a text that a spreadsheet runs begins; and the quote, so that taking one away restores it."""
 
 
-def render_csv(report: Report) -> str:
-    """Return CSV with CR LF line ends.
+def pieces(report: Report, overview: Overview) -> Iterator[str]:
+    """Yield records with CR LF line ends, the names of the columns first.
 
     Texts that a spreadsheet would run begin with a single quote.
     """
-    keys = architecture_keys(report.rows)
-    flow = {"flow": flow_text, "state": lambda row: row.state} if flowing(report.rows) else {}
-    least = _LEAST if any(row.laws_at_least is not None for row in report.rows) else {}
-    own = _OWN if any(row.own for row in report.rows) else {}
-    every: dict[str, Callable[[LawCount], Any]] = {**flow, **_FIGURES, **least, **own}
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    polynomial = _POLYNOMIAL if any(row.polynomial_laws for row in report.rows) else ()
-    writer.writerow(
-        ["name", *map(_cell, keys), *every, *(f"polynomial_{key}" for key in polynomial)]
-    )
+    columns = overview.columns
+    keys = columns.keys()
+    figures = {
+        **(_FLOW if columns.flowing else {}),
+        **_FIGURES,
+        **(_LEAST if columns.bounded else {}),
+        **(_OWN if columns.own else {}),
+    }
+    polynomial = _POLYNOMIAL if columns.searched else ()
+    names = (*figures, *(f"polynomial_{key}" for key in polynomial))
+    yield _record(["name", *map(_cell, keys), *names])
     for row in report.rows:
-        architecture = [row.architecture.get(key) for key in keys]
-        figures = [figure(row) for figure in every.values()]
-        figures += [(row.polynomial_laws or {}).get(key) for key in polynomial]
-        writer.writerow([_cell(value) for value in (row.name, *architecture, *figures)])
+        architecture = (row.architecture.get(key) for key in keys)
+        found = (figure(row) for figure in figures.values())
+        more = ((row.polynomial_laws or {}).get(key) for key in polynomial)
+        yield _record(map(_cell, (row.name, *architecture, *found, *more)))
+
+
+def _record(cells: Iterable[str]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerow(cells)
     return text.getvalue()
 
 

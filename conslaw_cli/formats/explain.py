@@ -12,7 +12,7 @@ from conslaw_cli.formats.words import (
     probability,
     reason,
 )
-from conslaw_cli.problems.records import GRADIENT, Bound, LawCount
+from conslaw_cli.problems.records import Bound, LawCount
 
 _LIE = "dim Lie(W_φ)(θ)"
 _LIE_OF_FLOW = "dim Lie(f_0, X_a)(state)"
@@ -43,17 +43,17 @@ def explain(row: LawCount) -> str:
 
 
 def _flow(row: LawCount) -> list[str]:
-    if row.flow == GRADIENT:
+    if not row.other_flow:
         return []
     return [f"Flow: {flow_text(row)}, whose state has {row.state} dimensions."]
 
 
 def _lie(row: LawCount) -> str:
-    return _LIE if row.flow == GRADIENT else _LIE_OF_FLOW
+    return _LIE_OF_FLOW if row.other_flow else _LIE
 
 
 def _size(row: LawCount) -> str:
-    return "D" if row.flow == GRADIENT else "dim(state)"
+    return "dim(state)" if row.other_flow else "D"
 
 
 def _bound(side: str, row: LawCount, bound: Bound, inequality: str) -> str:
@@ -109,7 +109,7 @@ def _laws(row: LawCount) -> list[str]:
 def _trace(row: LawCount) -> list[str]:
     if row.trace is None or not row.trace.dimensions:
         return []
-    if row.flow != GRADIENT:
+    if row.other_flow:
         return _timeless(row)
     if not row.trace.complete:
         return [

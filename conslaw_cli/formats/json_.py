@@ -9,39 +9,35 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from conslaw_cli.formats import Report
-from conslaw_cli.formats.tally import Tally
-from conslaw_cli.problems.records import LawCount
+from conslaw_cli.formats.columns import Overview
 
 
-def render_json(report: Report) -> str:
-    """Return strict JSON, in UTF-8 rather than escapes.
+def pieces(report: Report, overview: Overview) -> Iterator[str]:
+    """Yield strict JSON, in UTF-8 rather than escapes.
 
     Raise ValueError for a NaN or an infinity.
     """
-    tally = Tally(report.rows, report.expected, kept=None) if report.command == "sweep" else None
-    return "".join(pieces(report, tally, map(row_text, report.rows)))
-
-
-def row_text(row: LawCount) -> str:
-    """Return the text of a row, as it stands in a report."""
-    return "    " + _dumped(row.to_json()).replace("\n", "\n    ")
-
-
-def pieces(report: Report, tally: Tally | None, rows: Iterable[str]) -> Iterator[str]:
-    """Yield the text of a report piece by piece, so that not all of it is held.
-
-    tally: that of the rows of a sweep; rows: the texts of these.
-    """
     value: dict[str, Any] = {"schema": f"conslaw.{report.command}/1"}
-    if tally is not None:
-        names = [row.name for row in tally.exceptions()]
-        value["summary"] = {**tally.numbers(), "exceptions": names}
-    before, after = _dumped({**value, "results": []}).rsplit("[]", 1)
-    yield before
+    lists = [_array((row.to_json() for row in report.rows), "  ")]
+    if report.command == "sweep":
+        value["summary"] = {**overview.tally.numbers(), "exceptions": []}
+        names = (row.name for row in overview.tally.exceptions(report.rows))
+        lists.insert(0, _array(names, "    "))
+    start, *rest = _dumped({**value, "results": []}).split("[]")
+    yield start
+    for array, text in zip(lists, rest, strict=True):
+        yield from array
+        yield text
+    yield "\n"
+
+
+def _array(values: Iterable[Any], indent: str) -> Iterator[str]:
+    """Yield the text of a list piece by piece. indent: how the line begins that it ends in."""
     number = 0
-    for number, row in enumerate(rows, 1):
-        yield ("[\n" if number == 1 else ",\n") + row
-    yield ("\n  ]" if number else "[]") + after + "\n"
+    for number, value in enumerate(values, 1):
+        text = _dumped(value).replace("\n", f"\n{indent}  ")
+        yield f"{'[' if number == 1 else ','}\n{indent}  {text}"
+    yield f"\n{indent}]" if number else "[]"
 
 
 def _dumped(value: Any) -> str:

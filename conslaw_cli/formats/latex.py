@@ -3,20 +3,14 @@ r"""LaTeX for papers: a ``tabular`` in the style of booktabs, everything about i
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from conslaw_cli.formats import Report
+from conslaw_cli.formats.columns import Field, Overview
 from conslaw_cli.formats.explain import explain
-from conslaw_cli.formats.tally import Tally
-from conslaw_cli.formats.words import (
-    Column,
-    columns,
-    failure_lines,
-    label,
-    shared_architecture,
-    theory_lines,
-    totals,
-    verdict_lines,
-)
+from conslaw_cli.formats.words import failure_lines, label, theory_lines, totals, verdict_lines
+from conslaw_cli.problems.records import LawCount
 
 _SPECIAL = {
     **{char: "\\" + char for char in "&%$#_{}"},
@@ -34,49 +28,51 @@ option.
 _HEADERS = {"D": "$D$", "dim Lie": r"$\dim \mathrm{Lie}$"}
 
 
-def render_latex(report: Report) -> str:
-    """Return a complete ``tabular`` of all rows, after comments that say what it needs and what it
+def pieces(report: Report, overview: Overview) -> Iterator[str]:
+    """Yield a complete ``tabular`` of all rows, after comments that say what it needs and what it
     means.
     """
-    table = columns(report.rows, report.expected)
-    lines = [
-        *(f"% {line}" for line in _comments(report)),
-        rf"\begin{{tabular}}{{{''.join('r' if column.figures else 'l' for column in table)}}}",
-        r"\toprule",
-        " & ".join(_HEADERS.get(column.header, _escape(column.header)) for column in table)
-        + r" \\",
-        r"\midrule",
-        *(
-            " & ".join(_cell(column, index) for column in table) + r" \\"
-            for index in range(len(report.rows))
-        ),
-        r"\bottomrule",
-        r"\end{tabular}",
-    ]
-    return "\n".join(lines) + "\n"
+    fields = overview.columns.fields()
+    lines = chain(
+        (f"% {line}" for line in _comments(report, overview)),
+        [
+            rf"\begin{{tabular}}{{{''.join('r' if field.figures else 'l' for field in fields)}}}",
+            r"\toprule",
+            _line(_HEADERS.get(field.header, _escape(field.header)) for field in fields),
+            r"\midrule",
+        ],
+        (_line(_cell(field, row) for field in fields) for row in report.rows),
+        [r"\bottomrule", r"\end{tabular}"],
+    )
+    return (line + "\n" for line in lines)
 
 
-def _comments(report: Report) -> list[str]:
-    rows, tally = report.rows, Tally(report.rows, report.expected)
-    shared = shared_architecture(rows)
-    counts = [f"{key}: {number}" for key, number in totals(tally).items()]
-    ascii_only = all(cell.isascii() for column in columns(rows, {}) for cell in column.cells)
-    return [
-        r"Needs \usepackage{booktabs}.",
-        *([] if ascii_only else ["Holds characters outside ASCII: may need LuaLaTeX and a font."]),
-        *([label(report.title)] if report.title else []),
-        *([", ".join(counts)] if report.command == "sweep" else []),
-        *([f"In every row: {shared}."] if shared else []),
-        *verdict_lines(tally),
-        *theory_lines(rows),
-        *failure_lines(rows),
-        *(explain(row) for row in rows if report.explain),
-    ]
+def _comments(report: Report, overview: Overview) -> Iterator[str]:
+    rows, tally, columns = report.rows, overview.tally, overview.columns
+    fields = columns.fields()
+    yield r"Needs \usepackage{booktabs}."
+    if not all(field.cell(row).isascii() for row in rows for field in fields):
+        yield "Holds characters outside ASCII: may need LuaLaTeX and a font."
+    if report.title:
+        yield label(report.title)
+    if report.command == "sweep":
+        yield ", ".join(f"{key}: {number}" for key, number in totals(tally).items())
+    if shared := columns.shared():
+        yield f"In every row: {shared}."
+    yield from verdict_lines(tally)
+    yield from theory_lines(columns.unlisted)
+    yield from failure_lines(tally.open(rows))
+    if report.explain:
+        yield from map(explain, rows)
 
 
-def _cell(column: Column, index: int) -> str:
-    text = column.cells[index]
-    if not column.figures:
+def _line(cells: Iterable[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def _cell(field: Field, row: LawCount) -> str:
+    text = field.cell(row)
+    if not field.figures:
         return _escape(text)
     return re.sub(r"(?:≥ )?\d+", r"$\g<0>$", text).replace("≥", r"\geq")
 

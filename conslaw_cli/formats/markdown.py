@@ -5,19 +5,19 @@ summary.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from itertools import chain
 from urllib.parse import quote
 
-from conslaw_cli.formats import Report
+from conslaw_cli.formats import Report, Rows
+from conslaw_cli.formats.columns import Columns, Field, Overview
 from conslaw_cli.formats.explain import explain
 from conslaw_cli.formats.tally import Tally
 from conslaw_cli.formats.words import (
-    Column,
-    columns,
     failure_lines,
     label,
     more,
-    shared_architecture,
     theory_lines,
     totals,
     verdict_lines,
@@ -28,60 +28,79 @@ _MARKUP = re.compile(r"[\\`*\[\]<>|~&$#]|(?<![^\W_])_|_(?![^\W_])")
 """What Markdown would read as markup; an underscore inside a word is none."""
 
 
-def render_markdown(report: Report) -> str:
-    """Return a table of all rows, under a heading and a line on its source if the report has a
+def pieces(report: Report, overview: Overview) -> Iterator[str]:
+    """Yield a table of all rows, under a heading and a line on its source if the report has a
     title.
     """
-    rows, tally = report.rows, Tally(report.rows, report.expected)
-    blocks = _heading(report) if report.title else []
+    gap = ""
+    for block in _blocks(report, overview):
+        for piece in filter(None, block):
+            yield gap + piece
+            gap = ""
+        gap = "\n\n"
+    yield "\n"
+
+
+def _blocks(report: Report, overview: Overview) -> Iterator[Iterable[str]]:
+    """Yield what blank lines part, each in pieces; some have none."""
+    rows, tally, columns = report.rows, overview.tally, overview.columns
+    blocks = _heading(report, overview) if report.title else []
     blocks += _sweep(report, tally) if report.command == "sweep" else []
     if report.picture:
-        blocks.insert(1, f"![The numbers of laws]({quote(report.picture)})")
-    legend = [*verdict_lines(tally), *theory_lines(rows), *failure_lines(rows)]
-    blocks += [_table(report, rows), _bullets(legend)]
-    blocks += [_escape(explain(row)) for row in rows if report.explain]
-    return "\n\n".join(block for block in blocks if block) + "\n"
+        blocks.insert(1, [f"![The numbers of laws]({quote(report.picture)})"])
+    yield from blocks
+    yield from _table(report, rows, columns)
+    yield _bullets(
+        chain(verdict_lines(tally), theory_lines(columns.unlisted), failure_lines(tally.open(rows)))
+    )
+    if report.explain:
+        yield from ([_escape(explain(row))] for row in rows)
 
 
-def _heading(report: Report) -> list[str]:
+def _heading(report: Report, overview: Overview) -> list[Iterable[str]]:
     title = _escape(label(report.title or ""))
-    versions = sorted({label(row.version) for row in report.rows})
-    made_by = f", counted by conslaw {_escape(', '.join(versions))}" if versions else ""
+    versions = ", ".join(sorted({label(version) for version in overview.versions}))
+    made_by = f", counted by conslaw {_escape(versions)}" if versions else ""
     source = f"Source: {_escape(label(' '.join(report.source.split())))}" if report.source else ""
-    return [f"# {title}", source, f"Rows: the {report.command} {title}{made_by}."]
+    return [[f"# {title}"], [source], [f"Rows: the {report.command} {title}{made_by}."]]
 
 
-def _sweep(report: Report, tally: Tally) -> list[str]:
-    found = tally.exceptions()
-    summary = _bullets([f"{key}: {number}" for key, number in totals(tally).items()])
-    if not found:
-        return [summary, "Every row is proved, and none has unknown laws." if report.rows else ""]
+def _sweep(report: Report, tally: Tally) -> list[Iterable[str]]:
+    summary = _bullets(f"{key}: {number}" for key, number in totals(tally).items())
+    if not tally.found:
+        none = "Every row is proved, and none has unknown laws."
+        return [summary, [none] if tally.verdicts else []]
     heading = "## Exceptions (not proved, with unknown laws, or not as expected)"
-    return [summary, heading, _table(report, found), more(tally), "## All rows"]
+    shown = tally.shown(report.rows)
+    table = _table(report, shown, Columns.of(shown, report.expected))
+    return [summary, [heading], *table, [more(tally)], ["## All rows"]]
 
 
-def _table(report: Report, rows: Sequence[LawCount]) -> str:
-    table = columns(rows, report.expected)
-    if any(row.name in report.sources for row in rows):
-        table.append(
-            Column(
-                "source",
-                tuple(label(" ".join(report.sources.get(row.name, "").split())) for row in rows),
-                False,
-            )
-        )
-    lines = [
-        [_escape(column.header) for column in table],
-        ["--:" if column.figures else "---" for column in table],
-        *([_escape(column.cells[index]) for column in table] for index in range(len(rows))),
+def _table(report: Report, rows: Rows, columns: Columns) -> Iterator[Iterable[str]]:
+    fields = columns.fields()
+    if report.sources and any(row.name in report.sources for row in rows):
+        fields.append(Field("source", partial(_source, report.sources), False))
+    heads = [
+        [_escape(field.header) for field in fields],
+        ["--:" if field.figures else "---" for field in fields],
     ]
-    text = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    shared = shared_architecture(rows)
-    return f"{text}\n\nIn every row: {_escape(shared)}." if shared else text
+    cells = ([_escape(field.cell(row)) for field in fields] for row in rows)
+    yield _lines(f"| {' | '.join(line)} |" for line in chain(heads, cells))
+    shared = columns.shared()
+    yield [f"In every row: {_escape(shared)}."] if shared else []
 
 
-def _bullets(lines: Sequence[str]) -> str:
-    return "\n".join(f"- {_escape(line)}" for line in lines)
+def _source(sources: Mapping[str, str], row: LawCount) -> str:
+    return label(" ".join(sources.get(row.name, "").split()))
+
+
+def _bullets(lines: Iterable[str]) -> Iterator[str]:
+    return _lines(f"- {_escape(line)}" for line in lines)
+
+
+def _lines(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines with an end between each and the next."""
+    return (f"\n{line}" if number else line for number, line in enumerate(lines))
 
 
 def _escape(text: str) -> str:

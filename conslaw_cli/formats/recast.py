@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from conslaw_cli.formats.words import label, plural, probability
 from conslaw_cli.lie.involution import Involution
+from conslaw_cli.networks.wiring import labels
 from conslaw_cli.problems.problem import Problem
 from conslaw_cli.problems.records import VERSION
 from conslaw_cli.simulation.metrics import ClosedForm
@@ -48,7 +49,7 @@ def metric_lines(problem: Problem, closed: ClosedForm | None) -> Iterator[str]:
     if closed is None:
         yield "  M has no closed form here: ∂φ∂φᵀ at the θ that has z and the laws of the start"
     else:
-        first, *rest = closed.lines(problem.architecture.parameter_names())
+        first, *rest = closed.lines(labels(problem.architecture.parameter_arrays()))
         yield f"  {first}"
         yield from (f"    {line}" for line in rest)
 
@@ -94,7 +95,7 @@ def json_value(recast: Recast) -> dict[str, Any]:
 
 
 def _run(problem: Problem, run: Run) -> dict[str, Any]:
-    names = problem.architecture.parameter_names()
+    names = labels(problem.architecture.parameter_arrays())
     return {
         "components": list(run.names),
         "closed_form": None if run.closed is None else list(run.closed.lines(names)),

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from conslaw_cli import __version__
-from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.flows.names import label
 from conslaw_cli.problems.problem import Problem
 from conslaw_cli.simulation.runs import Run, Watch, What
@@ -44,7 +43,7 @@ def _title(simulation: Simulation) -> str:
 def _flow(problem: Problem) -> str:
     """Return the flow, where the name does not say it."""
     shown = label(problem.flow.describe())
-    return "" if problem.flow == GRADIENT or problem.name.endswith(shown) else f", flow {shown}"
+    return f", flow {shown}" if problem.other_flow and not problem.name.endswith(shown) else ""
 
 
 def trained_on(simulation: Simulation) -> str:
@@ -113,7 +112,7 @@ def _steps(simulation: Simulation) -> Iterable[Any]:
 
 def _integrated(simulation: Simulation) -> str:
     """Return how the flow was integrated, and with which constants."""
-    constants = simulation.constants
+    constants = simulation.motion.constants
     known = f", {constants}" if constants else ""
     tolerance = f"tolerance {simulation.training.tolerance:g} a step"
     return f"flow: integrated by DOP853, {tolerance}{known}."
@@ -149,7 +148,7 @@ def _result(simulation: Simulation) -> dict[str, Any]:
     return {
         "name": problem.name,
         **problem.architecture.describe(),
-        **({} if problem.flow == GRADIENT else {"flow": problem.flow.describe()}),
+        **({"flow": problem.flow.describe()} if problem.other_flow else {}),
         "parameters": problem.parameters,
         "trained_on": task.loss.value if task.model.inputs else "phi",
         "samples": task.samples,

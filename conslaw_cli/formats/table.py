@@ -6,23 +6,18 @@ No cell is cut: rows that do not fit the terminal side by side become blocks, on
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 
-from conslaw_cli.formats import Report
+from conslaw_cli.formats import Report, Rows
+from conslaw_cli.formats.columns import Columns, Field, Overview, shortened
 from conslaw_cli.formats.tally import Tally
 from conslaw_cli.formats.words import (
-    Column,
-    Field,
-    columns,
     failure_lines,
-    fields,
     label,
     more,
     plural,
-    shared_architecture,
-    shortened,
     theory_lines,
     totals,
     verdict_lines,
@@ -40,13 +35,13 @@ def render_table(report: Report, width: int | None, color: bool) -> str:
     width: longer lines are wrapped or become blocks; None leaves them as long as they are.
     color: mark headers and verdicts with ANSI sequences.
     """
-    tally = Tally(report.rows, report.expected)
+    overview = Overview.of(report)
     explained = _explained(report, width) if report.explain else []
     if report.command == "sweep":
-        blocks = _summary(tally, report.title, report.expected, width, color)
-        return _text([*blocks, *explained])
-    blocks = _rows(report.rows, report.expected, width, color)
-    legend = [*verdict_lines(tally), *theory_lines(report.rows), *failure_lines(report.rows)]
+        return _text([*_summary(overview.tally, report, width, color), *explained])
+    rows = list(report.rows)
+    blocks = _rows(rows, overview.columns, width, color)
+    legend = _legend(overview.tally, overview.columns, rows)
     return _text([*blocks, _wrap(legend, width), *explained])
 
 
@@ -60,8 +55,8 @@ class SweepTable:
     """A sweep as pieces of text, in the order of its rows: each piece is made when its row is
     there, and no row is held. After the rows comes the summary.
 
-    widest: for every row one with the largest numbers that it can have; gone through several
-    times, and not used any more then. Columns are as wide as these need. Where the lines would be
+    widest: for every row one with the largest numbers that it can have; gone through twice, and not
+    used any more then. Columns are as wide as these need. Where the lines would be
     longer than ``width``, columns are left out, from the trace on, which is shortened to its
     column; where that does not help, rows become blocks.
     """
@@ -70,11 +65,10 @@ class SweepTable:
         self, widest: Iterable[LawCount], report: Report, width: int | None, color: bool
     ) -> None:
         self._report, self._width, self._color = report, width, color
-        self._tally = Tally((), report.expected)
-        self._all = fields(widest, report.expected)
+        self._tally, columns = Tally(report.expected), Columns.of(widest, report.expected)
+        self._all, self._shared = columns.fields(), columns.shared()
         self._sizes = dict(zip(self._all, _sizes(self._all, widest), strict=True))
         self._shown = self._fitting()
-        self._shared = shared_architecture(widest)
 
     def row(self, row: LawCount, shown: bool = True) -> str:
         """Return the text of a row, after the heads of the columns if it is the first one; take it
@@ -85,19 +79,21 @@ class SweepTable:
             return ""
         first = self._tally.verdicts.total() == 1
         if not self._shown:
-            cells = [Column(each.header, (each.cell(row),), False) for each in self._all]
-            return "\n".join([*([] if first else [""]), *_records(cells, self._color)]) + "\n"
+            lines = _records(self._all, [row], self._color)
+            return "\n".join([*([] if first else [""]), *lines]) + "\n"
         return "\n".join([*([self._heads()] if first else []), self._row(row)]) + "\n"
 
-    def rest(self, shown: bool = True) -> str:
-        """Return what stands below the rows, and the summary. shown: there were rows."""
-        report = self._report
+    def rest(self, rows: Rows, shown: bool = True) -> str:
+        """Return what stands below the rows, and the summary. rows: all that were given; shown:
+        they stand above.
+        """
         left_out = [each.header for each in self._all if self._shown and each not in self._shown]
         below = [
             *([f"all of these: {self._shared}"] if self._shared else []),
             *([f"left out for want of room: {', '.join(left_out)}"] if left_out else []),
         ]
-        summary = _summary(self._tally, report.title, report.expected, self._width, self._color)
+        report = self._report._replace(rows=rows)
+        summary = _summary(self._tally, report, self._width, self._color)
         blocks = [_wrap(below, self._width), *summary] if shown else summary
         return ("\n" if shown and self._tally.verdicts else "") + _text(blocks)
 
@@ -138,17 +134,20 @@ def _sizes(fields: Sequence[Field], rows: Iterable[LawCount]) -> list[int]:
     return sizes
 
 
-def _summary(
-    tally: Tally, title: str | None, expected: Mapping[str, int], width: int | None, color: bool
-) -> list[list[str]]:
-    shown = tally.exceptions()
-    legend = [*verdict_lines(tally), *theory_lines(shown), *failure_lines(shown)]
+def _summary(tally: Tally, report: Report, width: int | None, color: bool) -> list[list[str]]:
+    shown = tally.shown(report.rows)
+    columns = Columns.of(shown, report.expected)
     return [
-        *_head(tally, title),
-        *_rows(shown, expected, width, color),
+        *_head(tally, report.title),
+        *_rows(shown, columns, width, color),
         [more(tally)],
-        _wrap(legend, width),
+        _wrap(_legend(tally, columns, shown), width),
     ]
+
+
+def _legend(tally: Tally, columns: Columns, rows: Sequence[LawCount]) -> list[str]:
+    """Return what the verdicts mean, and what is to be said of these rows."""
+    return [*verdict_lines(tally), *theory_lines(columns.unlisted), *failure_lines(rows)]
 
 
 def _text(blocks: Iterable[Sequence[str]]) -> str:
@@ -157,9 +156,11 @@ def _text(blocks: Iterable[Sequence[str]]) -> str:
 
 
 def _rows(
-    rows: Sequence[LawCount], expected: Mapping[str, int], width: int | None, color: bool
+    rows: Sequence[LawCount], columns: Columns, width: int | None, color: bool
 ) -> list[list[str]]:
-    return [_grid(columns(rows, expected), width, color), _below(rows, width)] if rows else []
+    if not rows:
+        return []
+    return [_grid(columns.fields(), rows, width, color), _below(rows, columns, width)]
 
 
 def _head(tally: Tally, title: str | None) -> list[list[str]]:
@@ -174,32 +175,34 @@ def _head(tally: Tally, title: str | None) -> list[list[str]]:
     ]
 
 
-def _below(rows: Sequence[LawCount], width: int | None) -> list[str]:
-    shared = shared_architecture(rows)
+def _below(rows: Sequence[LawCount], columns: Columns, width: int | None) -> list[str]:
+    shared = columns.shared()
     whose = "architecture" if len(rows) == 1 else "all of these"
     return _wrap([f"{whose}: {shared}"], width) if shared else []
 
 
-def _grid(table: Sequence[Column], width: int | None, color: bool) -> list[str]:
-    widths = [max(map(cell_len, (column.header, *column.cells))) for column in table]
-    if width is not None and sum(widths) + len(_GAP) * (len(widths) - 1) > width:
-        return _records(table, color)
-    sized = list(zip(table, widths, strict=True))
-    heads = [_pad(column.header, size, column.figures) for column, size in sized]
+def _grid(
+    fields: Sequence[Field], rows: Sequence[LawCount], width: int | None, color: bool
+) -> list[str]:
+    sizes = _sizes(fields, rows)
+    if width is not None and sum(sizes) + len(_GAP) * (len(sizes) - 1) > width:
+        return _records(fields, rows, color)
+    sized = list(zip(fields, sizes, strict=True))
+    heads = [_pad(field.header, size, field.figures) for field, size in sized]
     lines = [_styled(_GAP.join(heads).rstrip(), _BOLD, color)]
-    for index in range(len(table[0].cells)):
-        cells = [_pad(column.cells[index], size, column.figures) for column, size in sized[:-1]]
-        lines.append(_GAP.join([*cells, _verdict(table[-1].cells[index], color)]))
+    for row in rows:
+        cells = [_pad(field.cell(row), size, field.figures) for field, size in sized[:-1]]
+        lines.append(_GAP.join([*cells, _verdict(fields[-1].cell(row), color)]))
     return lines
 
 
-def _records(table: Sequence[Column], color: bool) -> list[str]:
-    name, *rest = table
-    size = max(cell_len(column.header) for column in rest)
+def _records(fields: Sequence[Field], rows: Sequence[LawCount], color: bool) -> list[str]:
+    name, *rest = fields
+    size = max(cell_len(field.header) for field in rest)
     lines: list[str] = []
-    for index, heading in enumerate(name.cells):
-        lines += [*([""] if lines else []), _styled(heading, _BOLD, color)]
-        cells = [(_pad(column.header, size, False), column.cells[index]) for column in rest]
+    for row in rows:
+        lines += [*([""] if lines else []), _styled(name.cell(row), _BOLD, color)]
+        cells = [(_pad(field.header, size, False), field.cell(row)) for field in rest]
         lines += [f"{_GAP}{head}{_GAP}{_verdict(cell, color)}".rstrip() for head, cell in cells]
     return lines
 

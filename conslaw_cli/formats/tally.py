@@ -1,14 +1,17 @@
-"""What the summary of many rows says, taken up row by row: no rows are held but the exceptions
-that are shown.
+"""What the summary of many rows says, taken up row by row: no rows are held, but of exceptions
+where they stand among the rows.
 """
 
 from __future__ import annotations
 
-from bisect import insort
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from heapq import merge
+from itertools import chain, islice, product
 
-from conslaw_cli.problems.records import VERDICTS, LawCount
+from conslaw_cli.formats import Rows
+from conslaw_cli.problems.records import OPEN, VERDICTS, LawCount, Verdict
 
 SHOWN = 20
 """Exceptions of a sweep that are listed one by one."""
@@ -18,47 +21,52 @@ class Tally:
     """The numbers of rows that ended in each way, and the exceptions: rows that are not proved,
     have unknown laws or are not as ``expected``.
 
-    kept: hold so many exceptions at most; None holds all.
-    found: how many there are. worst_error: the largest error probability of a computed row.
+    worst_error: the largest error probability of a computed row.
     """
 
-    def __init__(
-        self,
-        rows: Iterable[LawCount],
-        expected: Mapping[str, int],
-        kept: int | None = SHOWN,
-    ) -> None:
-        self.verdicts, self.found = Counter[str](), 0
+    def __init__(self, expected: Mapping[str, int]) -> None:
+        self.verdicts = Counter[str]()
         self.worst_error: float | None = None
-        self._expected, self._kept = expected, kept
+        self._expected = expected
         self._unknown = self._compared = self._as_expected = 0
-        self._worst_first: list[tuple[tuple[bool, int, int], LawCount]] = []
-        for row in rows:
-            self.add(row)
+        self._places: dict[tuple[bool, Verdict], array[int]] = {
+            key: array("q") for key in product((True, False), reversed(VERDICTS))
+        }
 
     def add(self, row: LawCount) -> None:
         """Take up one row more."""
-        self.verdicts[row.verdict] += 1
-        self._unknown += bool(row.unknown_laws)
         wanted = self._expected.get(row.name)
-        self._compared += wanted is not None
-        self._as_expected += wanted is not None and row.laws == wanted
-        if row.verdict == "computed" and row.error_bound is not None:
-            self.worst_error = max(self.worst_error or 0.0, row.error_bound)
         unexpected = wanted is not None and row.laws != wanted
         if unexpected or row.unknown_laws or row.verdict != "proved":
-            self._add_exception(row, unexpected)
+            self._places[unexpected, row.verdict].append(self.verdicts.total())
+        self.verdicts[row.verdict] += 1
+        self._unknown += bool(row.unknown_laws)
+        self._compared += wanted is not None
+        self._as_expected += wanted is not None and not unexpected
+        if row.verdict == "computed" and row.error_bound is not None:
+            self.worst_error = max(self.worst_error or 0.0, row.error_bound)
 
-    def _add_exception(self, row: LawCount, unexpected: bool) -> None:
-        rank = (not unexpected, -VERDICTS.index(row.verdict), self.found)
-        self.found += 1
-        insort(self._worst_first, (rank, row), key=lambda each: each[0])
-        if self._kept is not None:
-            del self._worst_first[self._kept :]
+    @property
+    def found(self) -> int:
+        """How many exceptions there are."""
+        return sum(map(len, self._places.values()))
 
-    def exceptions(self) -> list[LawCount]:
-        """Return those held: not as expected first, then by verdict, the worst first."""
-        return [row for _, row in self._worst_first]
+    def exceptions(self, rows: Rows) -> Iterator[LawCount]:
+        """Yield the exceptions among the rows that were taken up: not as expected first, then by
+        verdict, the worst first.
+        """
+        return map(rows.__getitem__, chain.from_iterable(self._places.values()))
+
+    def shown(self, rows: Rows) -> list[LawCount]:
+        """Return the first exceptions, which are listed one by one."""
+        return list(islice(self.exceptions(rows), SHOWN))
+
+    def open(self, rows: Rows) -> Iterator[LawCount]:
+        """Yield the rows without a count, in their order."""
+        places = (
+            self._places[unexpected, verdict] for unexpected in (True, False) for verdict in OPEN
+        )
+        return map(rows.__getitem__, merge(*places))
 
     def numbers(self) -> dict[str, int]:
         """Return how many rows there are of each kind."""

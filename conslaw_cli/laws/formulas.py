@@ -5,21 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from conslaw_cli.flows.coordinates import Factor
-from conslaw_cli.laws.values import LawSearch, Polynomial
-from conslaw_cli.networks.tex import symbol
+from conslaw_cli.families.formulas.terms import Radical
+from conslaw_cli.flows.coordinates import Coordinates, Factor
+from conslaw_cli.laws.values import Polynomial
+from conslaw_cli.networks.notation import CODE, TEX, Notation
 
 FACTORS_PER_LINE = 8
+_LINE = TEX._replace(between=" ")
 
 
-def groups(polynomial: Polynomial, search: LawSearch) -> list[tuple[Factor, Polynomial]]:
+def groups(polynomial: Polynomial, coordinates: Coordinates) -> list[tuple[Factor, Polynomial]]:
     """Return a law as a sum of polynomials in θ, velocities and time, each with a factor."""
-    written = search.coordinates.written(polynomial.terms)
+    written = coordinates.written(polynomial.terms)
     return [(factor, Polynomial(tuple(own))) for factor, own in written]
 
 
+def expression(
+    polynomial: Polynomial,
+    names: Sequence[str],
+    radicals: Sequence[str] = (),
+    notation: Notation = CODE,
+) -> str:
+    """Return a polynomial in factors and radicals with these names."""
+    return notation.sum(
+        (c, [*factors, *notation.monomial(monomial, names)])
+        for c, factors, monomial in terms(polynomial, radicals, notation)
+    )
+
+
 def terms(
-    polynomial: Polynomial, radicals: Sequence[str], times: str = "*", minus: str = "-"
+    polynomial: Polynomial, radicals: Sequence[str], notation: Notation
 ) -> Iterator[tuple[int, list[str], tuple[int, ...]]]:
     """Yield the terms of a polynomial in θ: an integer, what else the coefficient is made of, and
     the monomial.
@@ -30,7 +45,7 @@ def terms(
         if len(summands) == 1:
             yield (*summands[0], monomial)
         else:
-            yield 1, [f"({_total(summands, times, minus)})"], monomial
+            yield 1, [f"({notation.sum(summands)})"], monomial
 
 
 def coefficients(
@@ -39,7 +54,7 @@ def coefficients(
     """Yield the coefficients, integers or text where there are radicals, and the monomials in θ."""
     for summands, monomial in _collected(polynomial, radicals):
         (number, factors), *others = summands
-        yield _total(summands, "*", "-") if factors or others else number, monomial
+        yield CODE.sum(summands) if factors or others else number, monomial
 
 
 Summand = tuple[int, list[str]]
@@ -57,20 +72,13 @@ def _collected(
         yield sorted(summands, key=lambda summand: len(summand[1])), monomial
 
 
-def _total(summands: Sequence[Summand], times: str, minus: str) -> str:
-    sizes = [times.join([str(abs(c))] * (abs(c) != 1 or not r) + r) for c, r in summands]
-    (first, _), *others = summands
-    rest = (
-        f" {minus if c < 0 else '+'} {size}" for (c, _), size in zip(others, sizes[1:], strict=True)
-    )
-    return minus * (first < 0) + sizes[0] + "".join(rest)
-
-
-def tex_equation(polynomial: Polynomial, search: LawSearch) -> str:
+def tex_equation(
+    polynomial: Polynomial, coordinates: Coordinates, radicals: Sequence[Radical]
+) -> str:
     """Return that a law is constant, in TeX, on as many lines as it needs."""
     lines: list[str] = []
-    for factor, own in groups(polynomial, search):
-        part = tex_lines(own, search)
+    for factor, own in groups(polynomial, coordinates):
+        part = tex_lines(own, coordinates, radicals)
         if factor.latex:
             part[0] = rf"{factor.latex} \bigl({part[0]}"
             part[-1] += r"\bigr)"
@@ -81,29 +89,19 @@ def tex_equation(polynomial: Polynomial, search: LawSearch) -> str:
     return f"\\begin{{aligned}}\n& {body} = \\mathrm{{const}}\n\\end{{aligned}}"
 
 
-def tex_lines(polynomial: Polynomial, search: LawSearch) -> list[str]:
-    """Return a polynomial in the names of a search, in TeX, on lines of bearable length."""
+def tex_lines(
+    polynomial: Polynomial, coordinates: Coordinates, radicals: Sequence[Radical]
+) -> list[str]:
+    """Return a polynomial in coordinates and radicals, in TeX, on lines of bearable length."""
     lines, room = [""], FACTORS_PER_LINE
-    radicals = [radical.latex for radical in search.radicals]
-    names = [*search.parameters, *search.coordinates.velocities]
-    symbols = [*map(symbol, names), *(tex for tex in search.coordinates.extra_latex)]
-    for c, factors, monomial in terms(polynomial, radicals, r" \, "):
+    roots = [radical.latex for radical in radicals]
+    symbols = coordinates.latex
+    for c, factors, monomial in terms(polynomial, roots, TEX):
         size = len(factors) + len(set(monomial))
         if room < size:
             lines, room = [*lines, "{}"], FACTORS_PER_LINE
-        lines[-1] += f" {_term(c, factors, monomial, symbols)}"
+        product = _LINE.product(c, [*factors, *_LINE.monomial(monomial, symbols)])
+        lines[-1] += f" {'-' if c < 0 else '+'} {product}"
         room -= size
     lines[0] = lines[0].removeprefix(" +").strip()
     return lines
-
-
-def _term(
-    coefficient: int, radicals: Sequence[str], monomial: Sequence[int], symbols: Sequence[str]
-) -> str:
-    powers = {e: monomial.count(e) for e in monomial}
-    factors = [
-        *radicals,
-        *(symbols[e] + (f"^{{{power}}}" if power > 1 else "") for e, power in powers.items()),
-    ]
-    size = f"{abs(coefficient)} " if abs(coefficient) != 1 or not factors else ""
-    return f"{'-' if coefficient < 0 else '+'} {size}{' '.join(factors)}"

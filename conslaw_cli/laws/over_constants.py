@@ -23,8 +23,9 @@ from conslaw_cli.algebra.expansion import Polynomial as Expanded
 from conslaw_cli.algebra.field import PrimeField, random_prime
 from conslaw_cli.algebra.kernel import rank_and_kernel
 from conslaw_cli.errors import SpecError
-from conslaw_cli.laws.values import Law, LawSearch, Polynomial, listed
-from conslaw_cli.networks.tex import symbol
+from conslaw_cli.laws.search import LawSearch
+from conslaw_cli.laws.values import Law, Polynomial, listed
+from conslaw_cli.networks.wiring import Array
 from conslaw_cli.problems.problem import Problem
 
 MAX_COLUMNS = 4000
@@ -36,9 +37,13 @@ Monomial = tuple[int, ...]
 
 
 def find(
-    problem: Problem, exact: Expansion, names: Sequence[str], degrees: Sequence[int], seed: int
+    problem: Problem,
+    exact: Expansion,
+    constants: Sequence[Array],
+    degrees: Sequence[int],
+    seed: int,
 ) -> LawSearch:
-    """Return the laws of some degrees in θ; names: those of the constants.
+    """Return the laws of some degrees in θ.
 
     Raise SpecError if there are too many monomials.
     """
@@ -50,15 +55,17 @@ def find(
         for i, polynomial in enumerate(listed(listing))
         if len(degrees) > 1 or {len(m) for _, m in polynomial.terms} == set(degrees)
     ]
-    at = _Point(size, len(names), rng)
+    at = _Point(size, len(exact.constants), rng)
     products = [
         Polynomial.product(each) for n in range(1, degrees[-1] + 1) for each in _products(known, n)
     ]
     generators = at.independent([*known, *found])
+    entries = [(array, place) for array in constants for place in array.indices]
+    extra = tuple((a.label(place), a.latex(place), a.identifier(place)) for a, place in entries)
     coordinates = replace(
         problem.flow.coordinates(problem.architecture),
-        extra=tuple((name, symbol(name), _code(name)) for name in names),
-        arguments=tuple(map(_code, names)),
+        extra=extra,
+        arguments=tuple(code for _, _, code in extra),
     )
     return LawSearch(
         problem=problem,
@@ -75,10 +82,6 @@ def find(
         seed=seed,
         seconds=0.0,
     )
-
-
-def _code(name: str) -> str:
-    return name.replace("[", "_").replace(",", "_").removesuffix("]")
 
 
 def _products(known: Sequence[Law], count: int) -> Iterator[list[Polynomial]]:

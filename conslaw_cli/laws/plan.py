@@ -66,7 +66,7 @@ class Plan:
     @cached_property
     def symmetry(self) -> Symmetry:
         """What splits the monomials into classes."""
-        return symmetry_of(self.problem.fields())
+        return symmetry_of(self.problem)
 
     @cached_property
     def coordinates(self) -> Coordinates:

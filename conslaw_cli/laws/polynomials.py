@@ -45,8 +45,7 @@ from conslaw_cli.algebra.rings import Exact
 from conslaw_cli.errors import ContradictionError
 from conslaw_cli.families.formulas.algebraic import AlgebraicFields
 from conslaw_cli.families.formulas.terms import Radical
-from conslaw_cli.flows import VectorFields
-from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.flows import System, VectorFields
 from conslaw_cli.laws import over_constants
 from conslaw_cli.laws.monomials import (
     EXTRA_ROWS,
@@ -56,8 +55,9 @@ from conslaw_cli.laws.monomials import (
     scattered,
 )
 from conslaw_cli.laws.plan import MAX_FIELD, Plan, check_degree
+from conslaw_cli.laws.search import LawSearch
 from conslaw_cli.laws.totals import totals
-from conslaw_cli.laws.values import Law, LawSearch, Polynomial
+from conslaw_cli.laws.values import Law, Polynomial
 from conslaw_cli.lie.trials import SURE
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.problems.problem import Architecture, Problem
@@ -131,14 +131,19 @@ def _over_constants(
 ) -> LawSearch | None:
     """Return the laws of a φ or of fields with generic constants, None for others."""
     names = getattr(problem.architecture, "names", None)
-    if problem.formula is None or problem.flow != GRADIENT or not (names and names.fixed):
+    if (
+        problem.formula is None
+        or problem.flow.dynamics.system is not System.GRADIENT
+        or not (names and names.fixed)
+    ):
         return None
     try:
         exact = problem.formula.expansion()
     except NotPolynomialError:
         return None
     degrees = [degree] if homogeneous else list(range(1, degree + 1))
-    return over_constants.find(problem, exact, names.listed(constants=True), degrees, seed)
+    constants = [array for array in names.arrays if not array.trainable]
+    return over_constants.find(problem, exact, constants, degrees, seed)
 
 
 def _quiet(what: str, done: float) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from conslaw_cli.algebra.expansion import Polynomial
-from conslaw_cli.algebra.field import SMALLEST_PRIME
+from conslaw_cli.algebra.field import SMALLEST_PRIME, PrimeField
 from conslaw_cli.algebra.lifting import combine
 from conslaw_cli.laws.leaves import SURPLUS, Bases, Exponents, Residues, bases, echelon
 from conslaw_cli.laws.ring import MAX_WORK, Product, Ring, lifted
@@ -95,10 +95,11 @@ class _Degree:
         table = np.empty((1, len(points), 2 * columns.shape[1]), dtype=np.int64)
         table[0, :, ::2] = columns
         table[0, :, 1::2] = columns * (-values[:, None] % p) % p
+        over = PrimeField(p)
+        if over.rank(over.reduce(table[0].astype(float))) == table.shape[2]:
+            return None
         found = echelon(table, p)
         lead = int((found.pivots[0] < 0).argmax())
-        if found.pivots[0, lead] >= 0:
-            return None
         relation = [0] * table.shape[2]
         for m, c in found.element(0, lead).items():
             relation[m] = -c % p

@@ -17,12 +17,13 @@ from conslaw_cli.algebra.expansion import Derivations, NotPolynomialError
 from conslaw_cli.algebra.expansion import Polynomial as Expanded
 from conslaw_cli.algebra.field import SMALLEST_PRIME, PrimeField
 from conslaw_cli.errors import SpecError
+from conslaw_cli.flows import System
 from conslaw_cli.flows.coordinates import Coordinates
-from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.laws.darboux import products
 from conslaw_cli.laws.quotients import Quotients
 from conslaw_cli.laws.ring import Product, Ring, evaluated
-from conslaw_cli.laws.values import LawSearch, Polynomial
+from conslaw_cli.laws.search import LawSearch
+from conslaw_cli.laws.values import Polynomial
 from conslaw_cli.problems.problem import Problem
 
 
@@ -70,7 +71,7 @@ def find_rational(search: LawSearch, missing: int) -> Rational:
 
 
 def _derivations(problem: Problem) -> Derivations:
-    if problem.formula is None or problem.flow != GRADIENT:
+    if problem.formula is None or problem.flow.dynamics.system is not System.GRADIENT:
         raise SpecError(f"{problem.name}: --rational is for φ and fields of one's own")
     try:
         return problem.formula.derivations()

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from conslaw_cli.algebra.field import TERMS
 from conslaw_cli.errors import MemoryBudgetError
-from conslaw_cli.flows import Kind
 from conslaw_cli.lie import chains
 from conslaw_cli.lie.closure import CHUNK_BYTES, FEWEST_LEVELS
 from conslaw_cli.lie.theorems import settled_by_structure
@@ -22,8 +21,6 @@ SMALL_MEMORY = 1 << 29
 """Needs below this are not held against what is free: asking takes longer than most counts."""
 REFUSED = 2 * 10**4
 """Ranks from which few memory budgets suffice: most counts are a theorem's or a refusal."""
-LIFTING = (Kind.GRADIENT, Kind.DECAY, Kind.MOMENTUM)
-"""Flows under which wide chains are counted from narrow ones."""
 LARGE = 700
 """Parameters of three strands up to which they are probably witnesses."""
 FEWEST_LONG = 30
@@ -54,7 +51,7 @@ def _lifted(problem: Problem) -> bool:
     """Guess whether theorems for any width decide a chain: whether three strands have few
     parameters.
     """
-    if (chain := chain_of(problem)) is None or problem.flow.kind not in LIFTING:
+    if (chain := chain_of(problem)) is None or not problem.flow.dynamics.isometric:
         return False
     cut = (each for each in chains.cut(chain) if not is_scalar(each))
     pieces = map(chains.narrowed, map(chains.clamped, cut))

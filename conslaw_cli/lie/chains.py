@@ -34,16 +34,6 @@ def independent(chain: Chain) -> int:
     return sum(laws) + chain.unmoved
 
 
-def rotations(chain: Chain) -> int:
-    """Return how many laws are listed under momentum without a metric: one for each two units of a
-    linear layer, and another if each has one number on either side; two for what does not move.
-    """
-    around = zip(chain.widths, chain.widths[2:], chain.biased, strict=False)
-    times = (1 + ((before + bias, after) == (1, 1)) for before, after, bias in around)
-    layers = zip(chain.widths[1:-1], chain.linear, times, strict=True)
-    return sum(comb(n, 2) * linear * each for n, linear, each in layers) + 2 * chain.unmoved
-
-
 def narrowed(chain: Chain, times: int = 1) -> Chain:
     """Return what moves of the chain, without spare units: a linear layer has no more units than
     each of these has numbers. No other layer has spare units then.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from math import comb
 
-from conslaw_cli.flows import Kind
+from conslaw_cli.flows import System
 from conslaw_cli.lie.chains import cut
 from conslaw_cli.lie.theorems.single_field import is_scalar
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
@@ -19,12 +19,13 @@ def closed_form(problem: Problem) -> int | None:
     under gradient flow or decay of all its parameters, with any under Euclidean momentum; None
     where no formula is known.
     """
-    if problem.flow.kind is Kind.MOMENTUM:
+    system = problem.flow.dynamics.system
+    if system is System.SECOND_ORDER:
         return charges(problem)
     chain = chain_of(problem)
     if chain is None or not all(chain.linear) or any(chain.biased) or chain.unmoved:
         return None
-    return _laws(chain) if problem.flow.kind in (Kind.GRADIENT, Kind.DECAY) else None
+    return _laws(chain) if system in (System.GRADIENT, System.DILATED) else None
 
 
 def _laws(chain: Chain) -> int:

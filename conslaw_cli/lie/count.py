@@ -12,8 +12,7 @@ import numpy as np
 
 from conslaw_cli import checks
 from conslaw_cli.errors import MemoryBudgetError, SpecError
-from conslaw_cli.flows import Clocked, VectorFields
-from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.flows import Clocked, System, VectorFields
 from conslaw_cli.lie import budget, trials
 from conslaw_cli.lie.closure import RankTrace, spanning
 from conslaw_cli.lie.orbit import Orbit, Steps, orbit
@@ -136,7 +135,7 @@ def _closed(
 
 def _doubtful(problem: Problem, doubt: str, enough: int) -> trials.Run:
     """Close W_φ at a real point. Raise SpecError for flows that are not closed there."""
-    if problem.formula is None or problem.flow != GRADIENT:
+    if problem.formula is None or problem.flow.dynamics.system is not System.GRADIENT:
         raise SpecError(f"{doubt}; such formulas are counted under gradient flow only")
     return trials.at_real_point(problem.formula, doubt, enough)
 

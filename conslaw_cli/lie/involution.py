@@ -18,8 +18,7 @@ from conslaw_cli.algebra.rings import derivative, lift
 from conslaw_cli.errors import ConslawError, MemoryBudgetError, SpecError
 from conslaw_cli.families.formulas.algebraic import components
 from conslaw_cli.families.formulas.custom import CustomMap
-from conslaw_cli.flows import VectorFields
-from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.flows import System, VectorFields
 from conslaw_cli.lie import trials
 from conslaw_cli.lie.closure import Sampler
 from conslaw_cli.lie.count import count_laws
@@ -117,7 +116,7 @@ def _image(
 
 def check(problem: Problem) -> None:
     """Raise SpecError unless it is a φ under gradient flow, all gradients by φ being free."""
-    if problem.flow != GRADIENT:
+    if problem.flow.dynamics.system is not System.GRADIENT:
         raise SpecError(f"flow: expected gradient, got {problem.flow.describe()}")
     if problem.loss is Loss.CROSS_ENTROPY:
         raise SpecError(

@@ -9,15 +9,14 @@ from dataclasses import replace
 from functools import lru_cache
 
 from conslaw_cli.errors import ContradictionError
-from conslaw_cli.flows import Kind, Timed
+from conslaw_cli.flows import System
 from conslaw_cli.lie import chains
 from conslaw_cli.lie.dealing import LARGE, SMALL, dealings
 from conslaw_cli.lie.gates import enough
 from conslaw_cli.lie.intervals import by_intervals
-from conslaw_cli.lie.strands import Lifting, Strand, Witness, lifted, listed
-from conslaw_cli.lie.theorems.structure import Chain, chain_of, network_of
+from conslaw_cli.lie.strands import Lifting, Strand, Witness, lifted
+from conslaw_cli.lie.theorems.structure import Chain, chain_of, for_another, network_of, timeless_of
 from conslaw_cli.lie.theorems.theorem import Proof
-from conslaw_cli.lie.theorems.wide_chains import listed_of
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.units import Units
 from conslaw_cli.problems.problem import Problem
@@ -52,8 +51,8 @@ def _dealt(problem: Problem, graph: Graph, sizes: range) -> Lifting | None:
 
 def _of_chain(problem: Problem, chain: Chain) -> Lifting | None:
     """Return the same of a chain that moves and is not to be narrowed by other theorems."""
-    gradient = problem.flow.kind is Kind.GRADIENT
-    narrower = [chains.narrowed(chain, 2 if problem.flow.kind is Kind.MOMENTUM else 1)]
+    gradient = problem.flow.dynamics.system is System.GRADIENT
+    narrower = [chains.narrowed(chain, problem.flow.dynamics.copies)]
     narrower += [chains.clamped(chain), *chains.cut(chain)] if gradient else []
     if not chain.widths[-1] or any(other.widths != chain.widths for other in narrower):
         return None
@@ -61,7 +60,8 @@ def _of_chain(problem: Problem, chain: Chain) -> Lifting | None:
     assert small.graph is not None
     units = (*chain.widths, *(1,) * any(chain.biased))
     ways = dealings(small.graph, given=by_intervals(chain), units=units)
-    asked = Problem(small, problem.flow)
+    if (asked := for_another(problem, small)) is None:
+        return None
     found = next(filter(None, (lifted(asked, each.strands, each.core) for each in ways)), None)
     known = chains.independent(chain) - chain.unmoved
     if gradient and found is not None and found.laws != known:
@@ -77,7 +77,7 @@ def _gated(problem: Problem, graph: Graph) -> Lifting | None:
     """Return what follows from as few gated units as neighbours can tell apart, and one more of
     each kind.
     """
-    few = enough(graph) if problem.flow.kind is Kind.GRADIENT else {}
+    few = enough(graph) if problem.flow.dynamics.system is System.GRADIENT else {}
     units, every = Units.of(graph), range(LARGE + 1)
     sizes = tuple(few.get(i, n) for i, n in enumerate(units.sizes))
     more = tuple(n + (i in few) for i, n in enumerate(sizes))
@@ -91,8 +91,7 @@ def _gated(problem: Problem, graph: Graph) -> Lifting | None:
 
 def proof(problem: Problem, found: Lifting, still: int) -> Proof:
     """Return what a lifting proves, where so many linear functions of θ stand still besides."""
-    more = still * (2 if problem.flow.kind is Kind.MOMENTUM else 1)
-    laws = found.laws + more
+    laws = found.laws + still * problem.flow.dynamics.copies
     value = problem.state - laws
     bound = Bound(value, "block lifting", "proof", None, _shown(found))
     return Proof(
@@ -100,28 +99,8 @@ def proof(problem: Problem, found: Lifting, still: int) -> Proof:
         (bound,),
         laws,
         Trace((value,), complete=False),
-        listed=_listed(problem, more),
-        timeless=_timeless(problem, found.laws, still, laws),
+        timeless=timeless_of(problem, laws),
     )
-
-
-def _listed(problem: Problem, more: int) -> int | None:
-    """Return how many laws are listed, where to list them takes too long for large networks."""
-    if problem.flow.kind is Kind.GRADIENT or problem.graph is None:
-        return None
-    if (chain := chain_of(problem)) is not None:
-        return listed_of(problem, chain)
-    return listed(problem.graph, problem.flow) + more
-
-
-def _timeless(problem: Problem, moving: int, still: int, laws: int) -> int | None:
-    """Return how many laws do not depend on time, where some may."""
-    if problem.flow.kind is Kind.GRADIENT:
-        return None
-    timed = 1
-    if isinstance(problem.flow, Timed):
-        timed = problem.flow.timed(charged=moving > 0, still=still > 0)
-    return max(0, laws - timed)
 
 
 def _shown(found: Lifting) -> str:

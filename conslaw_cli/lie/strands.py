@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations_with_replacement
+from itertools import combinations, combinations_with_replacement
 from math import comb
 from typing import NamedTuple
 
@@ -27,8 +27,9 @@ import numpy as np
 
 from conslaw_cli.algebra.field import TERMS, Array, PrimeField, Span
 from conslaw_cli.errors import ContradictionError
-from conslaw_cli.flows import Clocked, Flow, Kind, Transporting, VectorFields
+from conslaw_cli.flows import Clocked, Flow, Transporting, VectorFields
 from conslaw_cli.lie.closure import Sampler, driven
+from conslaw_cli.lie.memo import shared
 from conslaw_cli.lie.orbit import Steps, orbit
 from conslaw_cli.lie.transport import transported
 from conslaw_cli.networks.gradients import GradientFields
@@ -36,6 +37,7 @@ from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.networks.operation import Index
 from conslaw_cli.networks.units import Sizes, Units
+from conslaw_cli.networks.wiring import Array as Parameters
 from conslaw_cli.problems.problem import Problem
 
 Strand = Sizes
@@ -89,9 +91,9 @@ class Network:
         """Return the laws that the wiring gives."""
         return self.fields().known_laws()
 
-    def parameter_names(self) -> Sequence[str]:
-        """Return the names of all parameters."""
-        return self.graph.parameter_names()
+    def parameter_arrays(self) -> Sequence[Parameters]:
+        """Return the arrays that move."""
+        return self.graph.trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,38 +110,13 @@ class Lifting:
     gated: int = 0
 
 
-def listed(graph: Graph, flow: Flow) -> int:
-    """Return how many known laws a network has under a flow, without listing them.
-
-    Each belongs to one or two units of a space, so their number is a polynomial in the sizes, of
-    degree two in each, without mixed terms; it is found from sizes 2, 3 and 4.
-    """
-    units = Units.of(graph)
-
-    def count(space: int, size: int) -> int:
-        sizes = (*(2,) * space, size, *(2,) * (len(units.sizes) - space - 1))
-        return len(flow.laws(Network(units.resized(graph, sizes))))
-
-    total = least = count(0, 2)
-    for space, n in enumerate(units.sizes):
-        if units.openers[space]:
-            one, two = count(space, 3) - least, count(space, 4) - least
-            total += (n - 2) * one + comb(n - 2, 2) * (two - 2 * one) if n > 1 else two - 3 * one
-    return total
-
-
-FLOWS = (Kind.GRADIENT, Kind.DECAY, Kind.PARTIAL_DECAY, Kind.MOMENTUM)
-"""Flows whose controls are gradients, up to factors of time, and whose drift moves each parameter
-by itself: fields at block-diagonal states stay in their blocks.
-"""
-
-
 def lifts(problem: Problem) -> bool:
-    """Whether the hypotheses of block lifting hold: every operation separates its units (S), and
-    every known law is an entry of matrices M Mᵀ of parameters, M with one row per unit (P).
+    """Whether the hypotheses of block lifting hold: every operation separates its units (S), every
+    known law is an entry of matrices M Nᵀ of parameters, with one row per unit (P), and the flow
+    keeps parameters that are zero where gradients along them are, as changing their signs shows.
     """
     graph = problem.graph
-    if graph is None or graph.frozen or problem.flow.kind not in FLOWS:
+    if graph is None or graph.frozen or not problem.flow.dynamics.isometric:
         return False
     separating = all(step.operation.separating for step in graph.steps)
     return separating and all(form.kind != "scalar" for form in graph.wiring(skips=True).forms())
@@ -184,15 +161,28 @@ def _witnesses(
     """
     dealt = Counter(dict(few))
     least = Counter(core) | Counter(_constant(skeleton, dealt))
+    first = ((skeleton, flow, strands) for strands in _first(dealt, least))
+    shared.fill(first, lambda asked: _drawn(*asked))
     witnesses, blocks = list[Witness](), dict[Kinds, int]()
     for pair in _pairs(dealt):
         if pair not in blocks:
-            witness = _containing(skeleton, flow, dealt, least | Counter(pair))
+            witness = _containing(skeleton, flow, dealt, _least(dealt, least | Counter(pair)))
             if witness is None:
                 return None
             witnesses.append(witness)
             _note(witness, blocks)
     return _Found(tuple(witnesses), blocks)
+
+
+def _first(dealt: Counter[Strand], least: Counter[Strand]) -> Iterator[tuple[Strand, ...]]:
+    """Yield the witnesses that are needed if all of them are complete."""
+    noted = set[Kinds]()
+    for pair in _pairs(dealt):
+        if pair not in noted:
+            strands = _ordered(_least(dealt, least | Counter(pair)).elements())
+            noted.update((strand,) for strand in strands)
+            noted.update(combinations(strands, 2))
+            yield strands
 
 
 def _hopeful(problem: Problem) -> bool:
@@ -201,7 +191,7 @@ def _hopeful(problem: Problem) -> bool:
     """
     assert problem.graph is not None
     small = tuple(min(n, 2) for n in Units.of(problem.graph).sizes)
-    return problem.flow.kind is not Kind.MOMENTUM or complete(problem, [small]) is not None
+    return problem.flow.dynamics.copies == 1 or complete(problem, [small]) is not None
 
 
 def _constant(skeleton: Graph, strands: Iterable[Strand]) -> list[Strand]:
@@ -222,10 +212,9 @@ def _pairs(dealt: Counter[Strand]) -> list[Kinds]:
 
 
 def _containing(
-    skeleton: Graph, flow: Flow, dealt: Counter[Strand], least: Counter[Strand]
+    skeleton: Graph, flow: Flow, dealt: Counter[Strand], chosen: Counter[Strand]
 ) -> Witness | None:
-    """Return a complete witness that contains some strands, as far as there are such."""
-    chosen = _filled(dealt & least, dealt)
+    """Return a complete witness that contains some strands."""
     for _ in range(1 + MORE):
         if (witness := _complete(skeleton, flow, _ordered(chosen.elements()))) is not None:
             return witness
@@ -235,8 +224,11 @@ def _containing(
     return None
 
 
-def _filled(chosen: Counter[Strand], dealt: Counter[Strand]) -> Counter[Strand]:
-    """Add strands until there are units in every space."""
+def _least(dealt: Counter[Strand], least: Counter[Strand]) -> Counter[Strand]:
+    """Return some strands, as far as there are such, with others until there are units in every
+    space.
+    """
+    chosen = dealt & least
     while empty := [i for i, n in enumerate(_sizes(chosen.elements())) if not n]:
         fitting = [strand for strand in dealt - chosen if strand[empty[0]]]
         chosen = chosen + Counter([max(fitting, key=_fullness)])
@@ -296,7 +288,7 @@ def capped(problem: Problem, graph: Graph, most: int) -> Iterator[Sizes]:
         sizes = tuple(min(n, cap) for n in units.sizes)
         joined = (sizes[read] * sizes[written] for read, written in units.arrays)
         parameters = sum(n * each for n, each in zip(joined, times, strict=True))
-        if problem.flow.state(parameters) > most:
+        if problem.flow.dynamics.state(parameters) > most:
             break
         found.append(sizes)
     yield from reversed(found)
@@ -311,14 +303,21 @@ def _skeleton(graph: Graph) -> Graph:
 
 @lru_cache(maxsize=1024)
 def _kinds(graph: Graph, flow: Flow) -> frozenset[str]:
-    """Return the formulas of the known laws: some are laws only where a size is 1, charges under
-    momentum and autocorrelations of kernels (networks/graph.py).
+    """Return the formulas of the known laws: some are laws only where a size is 1, as charges
+    under momentum.
     """
     return frozenset(family.text for family in flow.laws(Network(graph)).families)
 
 
 @lru_cache(maxsize=1 << 14)
 def _complete(skeleton: Graph, flow: Flow, strands: tuple[Strand, ...]) -> Witness | None:
+    """Return the witness if its laws are complete, found in this process or in another one."""
+    asked = skeleton, flow, strands
+    witness: Witness | None = shared.get(asked, lambda: _drawn(*asked))
+    return witness
+
+
+def _drawn(skeleton: Graph, flow: Flow, strands: tuple[Strand, ...]) -> Witness | None:
     """Return the witness if its laws are complete at a point drawn from what it is."""
     graph = Units.of(skeleton).resized(skeleton, _sizes(strands))
     if not _kinds(graph, flow) <= _kinds(skeleton, flow):

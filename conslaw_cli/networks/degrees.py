@@ -17,12 +17,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
+from conslaw_cli.networks.plan import Plan
 from conslaw_cli.networks.wiring import Array, Combination, Equations, Wire, Wiring
-
-if TYPE_CHECKING:
-    from conslaw_cli.networks.graph import Graph
 
 _ONE = 0
 """The number of the unknown that is 1."""
@@ -113,12 +110,12 @@ class Scaling:
     output: Fraction
 
 
-def scaling(graph: Graph) -> Scaling | None:
+def scaling(plan: Plan) -> Scaling | None:
     """Return degrees that a network's values can have, None if there are none."""
     degrees = Degrees()
-    wires = [degrees.given() for _ in graph.inputs]
+    wires = [degrees.given() for _ in plan.inputs]
     states: dict[int, Wire] = {}
-    for step in graph.steps:
+    for step in plan.steps:
         read = [wires[place] for place in step.inputs]
         arrays = [array for array, _ in step.arrays]
         wire = step.operation.wires(degrees, read, arrays)
@@ -126,10 +123,10 @@ def scaling(graph: Graph) -> Scaling | None:
             slot = states.setdefault(step.state.entries.start, degrees.given())
             wire = degrees.multiplied(wire, slot)
         wires.append(wire)
-    output, *others = (wires[place] for place, _ in graph.plan.outputs)
+    output, *others = (wires[place] for place, _ in plan.outputs)
     for other in others:
         degrees.joined(output, other)
-    return degrees.solved(wires[: len(graph.inputs)], states, output)
+    return degrees.solved(wires[: len(plan.inputs)], states, output)
 
 
 def _wire(degree: Combination) -> Wire:

@@ -132,7 +132,7 @@ class GradientFields:
     def families(self) -> Sequence[Family]:
         """Return the families of the known laws, without listing their entries."""
         if self.still:
-            every = frozenset((array.name,) for array in self.graph.arrays if array.trainable)
+            every = frozenset((array.name,) for array in self.graph.trained)
             return [Named("θ", r"\theta", f"{self.dimension} entries", self.dimension, every)]
         return [
             *self.graph.wiring(self.zero_sum, skips=True).families(),

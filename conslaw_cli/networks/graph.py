@@ -22,26 +22,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from conslaw_cli import checks
 from conslaw_cli.algebra.rings import Exact, Ring, Sizes, Values
 from conslaw_cli.errors import SpecError
-from conslaw_cli.networks.known_laws import Correlations, Laws, join
-from conslaw_cli.networks.operation import Growth, Node, Read, Shape, positions
+from conslaw_cli.networks.correlations import Correlations
+from conslaw_cli.networks.known_laws import Laws, join
+from conslaw_cli.networks.operation import Growth, Input, Node, Read, Shape, positions
 from conslaw_cli.networks.operations.dense import MAX_WIDTH, Linear
 from conslaw_cli.networks.operations.product import Add
 from conslaw_cli.networks.plan import Plan, Planner, Step
-from conslaw_cli.networks.wiring import Array, Junction, Wire, Wiring
-
-
-class Input(NamedTuple):
-    """An input of a network: its name and shape."""
-
-    name: str
-    shape: Shape
+from conslaw_cli.networks.wiring import Array, Junction, Wire, Wiring, labels
 
 
 @dataclass(frozen=True)
@@ -82,10 +76,15 @@ class Graph:
         """
         return self.plan.arrays
 
+    @property
+    def trained(self) -> tuple[Array, ...]:
+        """The arrays that θ consists of, in its order."""
+        return tuple(array for array in self.arrays if array.trainable)
+
     @cached_property
     def dimension(self) -> int:
         """D, the number of trainable parameters."""
-        return sum(array.size for array in self.arrays if array.trainable)
+        return sum(array.size for array in self.trained)
 
     @cached_property
     def constants(self) -> int:
@@ -121,25 +120,20 @@ class Graph:
         """Return the name of every parameter, in the order of θ: ``U1[i,j]`` leads from unit i to
         unit j, ``b1[j]`` is a bias.
         """
-        return [
-            array.label(place)
-            for array in self.arrays
-            if array.trainable
-            for place in np.ndindex(*array.shape)
-        ]
+        return list(labels(self.trained))
 
     def __str__(self) -> str:
         """Return the one text form, which :meth:`parse` reads."""
         from conslaw_cli.networks.text import written
 
-        return written(self)
+        return written(self.inputs, self.nodes, self.outputs, self.frozen)
 
     @classmethod
     def parse(cls, text: str) -> Graph:
         """Return the graph of a text. Raise SpecError with line and column if it is none."""
         from conslaw_cli.networks.text import read
 
-        return read(text)
+        return cls(*read(text))
 
     def resized(self, sizes: Mapping[str, int]) -> Graph:
         """Return the graph with other numbers of units in some spaces, by the names of the inputs
@@ -178,7 +172,7 @@ class Graph:
         """
         from conslaw_cli.networks.degrees import scaling
 
-        return scaling(self) is not None
+        return scaling(self.plan) is not None
 
     # ---- interpreters
 
@@ -336,15 +330,12 @@ class Graph:
         """Return the spaces of units, with the values, arrays and laws that meet there."""
         wiring, wires = self._wired(zero_sum, skips=True)
         found = wiring.junctions({name: wires[at] for name, at in self.plan.places.items()})
-        return [
-            each._replace(families=(*each.families, *self._circular_laws(each))) for each in found
-        ]
+        return [each._replace(families=(*each.families, *self._correlated(each))) for each in found]
 
-    def _circular_laws(self, at: Junction) -> Iterator[Correlations]:
-        """Yield the autocorrelations of the convolutions on the two sides of a space."""
+    def _correlated(self, at: Junction) -> Iterator[Correlations]:
+        """Yield the correlations of the layers on the two sides of a space."""
         for each in self.correlations:
-            before, behind = each.names
-            if before in at.written and behind in at.read:
+            if each.writer.name in at.written and each.reader.name in at.read:
                 yield each
 
     def _wired(self, zero_sum: bool, skips: bool) -> tuple[Wiring, list[Wire]]:
@@ -396,31 +387,10 @@ class Graph:
 
     @cached_property
     def correlations(self) -> list[Correlations]:
-        """The pairs of circular convolutions of full size, of one channel, one right behind the
-        other: the kernels of both stand nowhere else.
-        """
-        circular = [n for n in self.nodes if n.operation.encircles(self.shapes[n.inputs[0]])]
-        if not circular:
-            return []
-        readers = Counter(name for node in self.nodes for name in node.inputs)
-        uses = self.uses
-        arrays = {array.name: array for array in self.arrays}
-        before, found = dict[str, Node](), list[Correlations]()
-        for node in circular:
-            if uses[node.parameters[0]] > 1:
-                continue
-            if node.parameters[0] in self.frozen:
-                continue
-            before[node.name] = node
-            first = before.get(node.inputs[0])
-            if first is not None and readers[first.name] == 1 and first.name not in self.outputs:
-                pair = arrays[first.parameters[0]], arrays[node.parameters[0]]
-                names, starts = zip(
-                    *((each.name, each.entries.start) for each in pair), strict=True
-                )
-                if pair[0].size > 1:
-                    found.append(Correlations(names, starts, pair[0].size))
-        return found
+        """The laws of two layers of windows, one right behind the other, beyond the wiring's."""
+        from conslaw_cli.networks.absorption import correlations  # it knows operations
+
+        return correlations(self.plan)
 
     def laws(self, zero_sum: bool = False) -> Laws:
         """Return the laws that the wiring gives; a count asks several times."""

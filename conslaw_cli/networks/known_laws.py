@@ -5,17 +5,21 @@ Where they come from: networks/wiring.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conslaw_cli.algebra.field import PrimeField
+from conslaw_cli.networks.notation import TEX, TEXT
 from conslaw_cli.networks.tex import symbol
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 Index = NDArray[np.intp]
 Products = frozenset[tuple[str, ...]]
@@ -76,7 +80,8 @@ class Part(NamedTuple):
     up over the positions of a window; size, width: the number of M's entries, and of those in a
     row; matrix: gives the parameters, one row per unit, when they are needed. skip: whether M is
     the array plus the identity. lines: gives which rows of the array a unit has, of a network's,
-    or columns where it is written, one row per unit.
+    or columns where it is written, one row per unit. axis: along which axis the units are, of an
+    array with more than two that is no network's.
     """
 
     factor: int
@@ -89,10 +94,12 @@ class Part(NamedTuple):
     matrix: Callable[[], Index]
     skip: bool = False
     lines: Callable[[], Index] | None = None
+    axis: int | None = None
 
     def formula(self, tex: bool) -> str:
         """Return its formula without the factor."""
-        name = symbol(self.array) if tex else self.array
+        unfolded = "" if self.axis is None else f"({self.axis + 1})"
+        name = symbol(self.array + unfolded) if tex else self.array + unfolded
         if self.skip:
             name = f"(I + {name})"
         if self.linear:
@@ -120,6 +127,17 @@ class Form(NamedTuple):
         the diagonal alone are, or their sum.
         """
         return (self.units,) if self.kind == "full" else self.within
+
+    @property
+    def linear(self) -> bool:
+        """Whether the laws are linear: differences of biases that add up."""
+        return all(part.linear for part in self.parts)
+
+    def scaled(self, numbers: Mapping[str, int | Fraction]) -> Form:
+        """Return it with the parts of each array multiplied by a number, for integer factors."""
+        factors = (int(part.factor * numbers[part.array]) for part in self.parts)
+        pairs = zip(self.parts, factors, strict=True)
+        return self._replace(parts=tuple(part._replace(factor=factor) for part, factor in pairs))
 
     @property
     def size(self) -> int:
@@ -179,29 +197,15 @@ class Form(NamedTuple):
 
     def _formula(self, applied: str, tex: bool) -> str:
         """Return the sum of the parts; on a diagonal, that of the matrices is taken."""
-        matrices = [part for part in self.parts if not part.linear]
-        linear = _signed([part for part in self.parts if part.linear], tex)
-        if self.blocks:
-            return _signed(matrices, tex)
-        if not matrices:
-            return linear
-        name, sign = "tr" if self.kind == "scalar" else "diag", ""
-        if linear:
-            sign = " + "
-            if all(part.factor < 0 for part in matrices):
-                sign = " - " if tex else " − "
-                matrices = [part._replace(factor=-part.factor) for part in matrices]
-        return linear + sign + applied.format(name, _signed(matrices, tex))
-
-
-def _signed(parts: Sequence[Part], tex: bool) -> str:
-    minus, times = (" - ", r" \, ") if tex else (" − ", "·")
-    terms = []
-    for part in parts:
-        size = f"{abs(part.factor)}{times}" if abs(part.factor) != 1 else ""
-        terms.append(f"{minus if part.factor < 0 else ' + '}{size}{part.formula(tex)}")
-    text = "".join(terms)
-    return text.removeprefix(" + ") if text.startswith(" + ") else text.strip()
+        notation = TEX if tex else TEXT
+        own = [(part.factor, [part.formula(tex)]) for part in self.parts if part.linear]
+        matrices = [(part.factor, [part.formula(tex)]) for part in self.parts if not part.linear]
+        if self.blocks or not matrices:
+            return notation.sum(matrices or own)
+        sign = -1 if own and all(factor < 0 for factor, _ in matrices) else 1
+        inner = notation.sum((sign * factor, formula) for factor, formula in matrices)
+        applied = applied.format("tr" if self.kind == "scalar" else "diag", inner)
+        return notation.sum([*own, (sign, [applied])])
 
 
 _FEW = 64
@@ -392,73 +396,6 @@ class Sums(NamedTuple):
         """Return the sums."""
         entries = np.arange(self.start, self.start + self.terms)
         return linear_laws(self, list(entries.reshape(self.rows, self.columns)))
-
-
-class Correlations(NamedTuple):
-    """Differences of the autocorrelations of two kernels U_l, U_{l+1} with one entry for each place
-    of a circle of length p, one convolution behind the other, at the lags τ = 1, …, ⌊p/2⌋:
-    ``Σ_t U_l[t] U_l[t+τ] − Σ_t U_{l+1}[t] U_{l+1}[t+τ]``.
-
-    Convolving one with e^{s} and the other with e^{−s}, for s with s[t] = s[−t], leaves the product
-    alone; convolution with such s is symmetric, so that this motion is a gradient, half that of
-    ``Σ_τ s[τ]`` times the difference at lag τ. (Lag 0 is a law of the wiring.)
-
-    starts: the places of the kernels' first entries in θ.
-    """
-
-    names: tuple[str, str]
-    starts: tuple[int, int]
-    length: int
-
-    @property
-    def size(self) -> int:
-        """Number of lags."""
-        return self.length // 2
-
-    @property
-    def text(self) -> str:
-        """Its formula."""
-        return " − ".join(text for text, _ in self.summands)
-
-    @property
-    def latex(self) -> str:
-        """Its formula in TeX."""
-        return " - ".join(tex for _, tex in self.summands)
-
-    @property
-    def summands(self) -> tuple[tuple[str, str], ...]:
-        """The autocorrelation of each kernel, as text and in TeX."""
-        return tuple(
-            (f"{name}⋆{name}", rf"{symbol(name)} \star {symbol(name)}") for name in self.names
-        )
-
-    @property
-    def shape(self) -> str:
-        """Which lags there are, as text."""
-        return f"lags 1 to {self.size}"
-
-    @property
-    def terms(self) -> int:
-        """Number of terms of the laws."""
-        return self.length * (self.length - 1)
-
-    @property
-    def factors(self) -> Products:
-        """Two of either kernel."""
-        return frozenset((name, name) for name in self.names)
-
-    def laws(self) -> Laws:
-        """Return the laws, by lag."""
-        rows = [
-            (lag - 1, start + t, start + (t + lag) % self.length, sign)
-            for lag in range(1, self.size + 1)
-            for start, sign in zip(self.starts, (1, -1), strict=True)
-            for t in range(self.length if 2 * lag != self.length else lag)
-        ]
-        law, left, right, coefficient = np.array(rows, dtype=np.int64).T
-        index = [column.astype(np.intp) for column in (law, left, right)]
-        entries = tuple((lag,) for lag in range(1, self.size + 1))
-        return Laws((self,), index[0], index[1], index[2], coefficient, entries)
 
 
 def linear_laws(family: Family, members: Sequence[Index]) -> Laws:

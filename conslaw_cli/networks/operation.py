@@ -215,10 +215,6 @@ class Operation:
         """Return what else defines it, as text."""
         return {}
 
-    def encircles(self, shape: Shape) -> bool:
-        """Whether it is a convolution of one channel around a whole circle, the input."""
-        return False
-
     def output(self, *inputs: Shape) -> Shape:
         """Return the shape of the output, that of an input if it is not said otherwise. Raise
         ShapeError if the inputs do not fit.
@@ -282,6 +278,13 @@ class Operation:
         the output (wiring.py).
         """
         raise NotImplementedError
+
+
+class Input(NamedTuple):
+    """An input of a network: its name and shape."""
+
+    name: str
+    shape: Shape
 
 
 class Node(NamedTuple):

@@ -21,12 +21,8 @@ def symbol(name: str) -> str:
     """Return a name as a formula that needs no package but amsmath.
 
     ``x_{1}`` for ``x1``, ``\\mathrm{rate\\_a}`` for ``rate_a``, ``\\theta`` for ``θ``,
-    ``(U_{1})_{2,3}`` for ``U1[2,3]``; a velocity that is called after its parameter, ``x_dot``, has
-    a dot.
+    ``\\dot{x}`` for a velocity, ``x_dot``.
     """
-    array, _, index = name.partition("[")
-    if index:
-        return f"({symbol(array)})_{{{index.removesuffix(']')}}}"
     if name.endswith("_dot"):
         return rf"\dot{{{symbol(name.removesuffix('_dot'))}}}"
     letters, number = re.fullmatch(r"(.*?)([0-9]*)", name).groups()  # type: ignore[union-attr]

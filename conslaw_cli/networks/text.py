@@ -12,13 +12,12 @@ output h, s                     the last node, if there is no such line
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence, Set
 from typing import NamedTuple, TypeVar
 
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
-from conslaw_cli.networks.graph import Graph, Input
-from conslaw_cli.networks.operation import Node, show
+from conslaw_cli.networks.operation import Input, Node, show
 from conslaw_cli.networks.operations.listed import OPERATIONS
 from conslaw_cli.networks.plan import Planner
 
@@ -31,21 +30,32 @@ _LIST = re.compile(rf"(frozen|output)\s+({_NAME}(?:\s*,\s*{_NAME})*)\s*\Z")
 _ARGUMENTS = re.compile(r"([^;|]*)(?:;([^;|]*))?(?:\|([^;|]*))?\Z")
 
 
-def written(graph: Graph) -> str:
+class Parts(NamedTuple):
+    """What a graph is made of, see there."""
+
+    inputs: tuple[Input, ...]
+    nodes: tuple[Node, ...]
+    outputs: tuple[str, ...]
+    frozen: frozenset[str]
+
+
+def written(
+    inputs: Sequence[Input], nodes: Sequence[Node], outputs: Sequence[str], frozen: Set[str]
+) -> str:
     """Return the text of a graph, without a line end behind it."""
-    text = [line for _, line in lines(graph)]
-    if graph.frozen:
-        text.append(f"frozen {', '.join(sorted(graph.frozen))}")
-    if graph.outputs != tuple(node.name for node in graph.nodes[-1:]):
-        text.append(f"output {', '.join(graph.outputs)}")
+    text = [line for _, line in lines(inputs, nodes)]
+    if frozen:
+        text.append(f"frozen {', '.join(sorted(frozen))}")
+    if list(outputs) != [node.name for node in nodes[-1:]]:
+        text.append(f"output {', '.join(outputs)}")
     return "\n".join(text)
 
 
-def lines(graph: Graph) -> Iterator[tuple[str, str]]:
+def lines(inputs: Sequence[Input], nodes: Sequence[Node]) -> Iterator[tuple[str, str]]:
     """Yield the name and the line of each value, inputs first."""
-    for each in graph.inputs:
+    for each in inputs:
         yield each.name, f"{each.name}[{show(each.shape)}]"
-    for node in graph.nodes:
+    for node in nodes:
         yield node.name, _line(node)
 
 
@@ -58,13 +68,13 @@ def _line(node: Node) -> str:
     return f"{node.name}{opened} = {node.operation.word}({inside}{arrays}{state})"
 
 
-def read(text: str) -> Graph:
-    """Return the graph of a text. Raise SpecError with line and column if it is none."""
+def read(text: str) -> Parts:
+    """Return what a text describes. Raise SpecError with line and column if it is no graph."""
     reader = _Reader()
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             reader.line(line, number)
-    return reader.graph()
+    return reader.parts()
 
 
 class _Place(NamedTuple):
@@ -130,7 +140,7 @@ class _Reader:
         self.nodes.append(Node(match[1], made, tuple(inputs), tuple(arrays), state))
         _guarded(place, lambda: self.planner.add(self.nodes[-1]))
 
-    def graph(self) -> Graph:
+    def parts(self) -> Parts:
         first = _Place(1, 1)
         if not self.inputs or not self.nodes:
             raise first.error("expected an input and a node")
@@ -142,7 +152,7 @@ class _Reader:
         for each in frozen:
             if each not in self.planner.arrays:
                 raise place.error(f"{each} is no array")
-        return Graph(tuple(self.inputs), tuple(self.nodes), tuple(outputs), frozenset(frozen))
+        return Parts(tuple(self.inputs), tuple(self.nodes), tuple(outputs), frozenset(frozen))
 
 
 def _guarded(place: _Place, make: Callable[[], T]) -> T:

@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conslaw_cli.networks.known_laws import Family, Form, Kind, Laws, Part, Sums, join, listed
+from conslaw_cli.networks.tex import symbol
 
 T = TypeVar("T")
 Index = NDArray[np.intp]
@@ -52,10 +53,25 @@ class Array(NamedTuple):
         size: int = self.entries.stop - self.entries.start
         return size
 
-    def label(self, place: Sequence[int]) -> str:
-        """Return the name of an entry, its indices counted from 1: ``U1[2,3]``."""
-        indices = ",".join(str(i + 1) for i in place)
-        return f"{self.name}[{indices}]" if place else self.name
+    def label(self, place: Sequence[int | None]) -> str:
+        """Return the name of an entry, its indices counted from 1: ``U1[2,3]``; of several, where
+        an index may be any: ``U1[:,3]``.
+        """
+        return f"{self.name}[{_counted(place, ',')}]" if place else self.name
+
+    def latex(self, place: Sequence[int | None]) -> str:
+        """Return the name of an entry in TeX: ``(U_{1})_{2,3}``."""
+        name = symbol(self.name)
+        return f"({name})_{{{_counted(place, ',')}}}" if place else name
+
+    def identifier(self, place: Sequence[int]) -> str:
+        """Return the name of an entry as one of Python's: ``U1_2_3``."""
+        return f"{self.name}_{_counted(place, '_')}" if place else self.name
+
+    @property
+    def indices(self) -> Iterator[tuple[int, ...]]:
+        """The indices of its entries, from 0, row by row."""
+        return np.ndindex(*self.shape)
 
     def place(self, entry: int) -> tuple[int, ...]:
         """Return the indices, from 0, of the entry at a place of θ."""
@@ -83,6 +99,15 @@ class Array(NamedTuple):
         """The places of its entries in θ, one row per unit that it writes."""
         each = self.places.reshape(self.groups, -1, self.shape[-1])
         return each.swapaxes(1, 2).reshape(self.groups * self.shape[-1], -1)
+
+
+def _counted(place: Sequence[int | None], between: str) -> str:
+    return between.join(":" if i is None else str(i + 1) for i in place)
+
+
+def labels(arrays: Iterable[Array]) -> tuple[str, ...]:
+    """Return the names of all entries of some arrays."""
+    return tuple(array.label(place) for array in arrays for place in array.indices)
 
 
 class Wire(NamedTuple):

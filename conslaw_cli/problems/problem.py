@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
-from conslaw_cli.flows import Flow, VectorFields
+from conslaw_cli.flows import Flow, System, VectorFields
 from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Family, Laws
+from conslaw_cli.networks.wiring import Array
 from conslaw_cli.problems.records import job_hash
 
 if TYPE_CHECKING:
@@ -106,8 +107,8 @@ class Architecture(Protocol):
         """Return the known laws."""
         ...
 
-    def parameter_names(self) -> Sequence[str]:
-        """Return the names of the parameters, in the order of θ."""
+    def parameter_arrays(self) -> Sequence[Array]:
+        """Return the arrays that θ consists of, in its order; a number has no index."""
         ...
 
     def outline(self) -> Sequence[tuple[str, str, int]]:
@@ -262,7 +263,12 @@ class Problem:
     @property
     def state(self) -> int:
         """Dimension of the state space: D under gradient flow."""
-        return self.flow.state(self.architecture.parameters)
+        return self.flow.dynamics.state(self.architecture.parameters)
+
+    @property
+    def other_flow(self) -> bool:
+        """Whether the flow is not the default, gradient flow."""
+        return self.flow != GRADIENT
 
     @property
     def doubt(self) -> str | None:
@@ -274,15 +280,16 @@ class Problem:
         """Whether all brackets of a φ or of fields of one's own vanish; None for others, and where
         that is not decided.
         """
-        return getattr(self.architecture, "commuting", None) if self.flow == GRADIENT else None
+        gradients = self.flow.dynamics.system is System.GRADIENT
+        return getattr(self.architecture, "commuting", None) if gradients else None
 
     @property
     def known_listed(self) -> int:
         """Number of functions in :meth:`laws`."""
-        families = None if self.flow == GRADIENT else self.families()
-        if families is not None:
-            return sum(family.size for family in families)
-        return self.architecture.known_listed if self.flow == GRADIENT else len(self.laws())
+        if not self.other_flow:
+            return self.architecture.known_listed
+        families = self.families()
+        return len(self.laws()) if families is None else sum(family.size for family in families)
 
     @property
     def most_listed(self) -> int:
@@ -332,7 +339,7 @@ class Problem:
     def _repr_html_(self) -> str:
         from conslaw_cli.problems.notebook import table
 
-        moved = self.flow != GRADIENT
+        moved = self.other_flow
         rows = [
             ("D", self.parameters),
             ("flow", self.flow.describe() if moved else None),

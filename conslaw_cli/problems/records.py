@@ -157,7 +157,7 @@ class LawCount:
     def _repr_html_(self) -> str:
         from conslaw_cli.problems.notebook import table
 
-        moved = self.flow != GRADIENT
+        moved = self.other_flow
         known = f"{self.known_independent} of {self.known_listed}"
         rows = (
             ("D", self.parameters),
@@ -182,6 +182,11 @@ class LawCount:
         return rf"$\#\text{{laws}} = {size}$"
 
     @property
+    def other_flow(self) -> bool:
+        """Whether the flow is not the default, gradient flow."""
+        return self.flow != GRADIENT
+
+    @property
     def own(self) -> bool:
         """Whether it is of a map or of fields of one's own."""
         return any(key in self.architecture for key in ("phi", "fields", "random_fields"))
@@ -194,7 +199,7 @@ class LawCount:
         return {
             "name": self.name,
             **self.architecture,
-            **({} if self.flow == GRADIENT else {"flow": self.flow, "state": self.state}),
+            **({"flow": self.flow, "state": self.state} if self.other_flow else {}),
             **{key: getattr(self, key) for key in own},
             **({} if least is None else {"laws_at_least": least}),
             "trace": trace,

@@ -97,7 +97,7 @@ class Network:
     @property
     def arrays(self) -> Sequence[Named]:
         """Those that training moves."""
-        return [Named(a.name, a.shape) for a in self.graph.arrays if a.trainable]
+        return [Named(a.name, a.shape) for a in self.graph.trained]
 
     @property
     def constants(self) -> Sequence[Named]:

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conslaw_cli.errors import SpecError
+from conslaw_cli.flows.motion import Motion
 from conslaw_cli.laws.abelian import AbelianLaws
 from conslaw_cli.simulation.data import Objective
 from conslaw_cli.simulation.forms import Forms
 from conslaw_cli.simulation.integrator import DivergedError, Field, Vector, integrate
-from conslaw_cli.simulation.motions import Motion
 from conslaw_cli.simulation.optimizers import SGD, Adam, Carried, Optimizer, Step
 from conslaw_cli.simulation.predictions import Charge, Drift, Residual
 
@@ -178,14 +178,17 @@ def integrated(
     (laws,) = run.watched
     span = times[-1]
 
+    def moving(objective: Objective) -> Field:
+        return lambda t, state: motion.velocity(t, state, objective.gradient)
+
     def frozen(state: Vector) -> Field | None:
-        held = motion.frozen(state)
+        held = objective.frozen(motion.theta(state))
         if held is not None and run.slides is None:
             run.slides = run.times[-1]
-        return held
+        return None if held is None else moving(held)
 
     ends = [motion.begin + t for t in times]
-    solution = integrate(motion.field, state, ends, tolerance, frozen, hold)
+    solution = integrate(moving(objective), state, ends, tolerance, frozen, hold)
     start, _ = laws.forms.values(motion.coordinates(motion.begin, state))
     try:
         for number, time in enumerate(times):

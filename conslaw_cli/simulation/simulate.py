@@ -9,16 +9,15 @@ import numpy as np
 
 from conslaw_cli import checks
 from conslaw_cli.errors import MemoryBudgetError, SpecError
-from conslaw_cli.flows.friction import Friction
-from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.flows.momentum import Momentum
+from conslaw_cli.flows import System
+from conslaw_cli.flows.charges import turning
+from conslaw_cli.flows.motion import Motion
 from conslaw_cli.laws.abelian import abelian_laws
 from conslaw_cli.networks.known_laws import join
 from conslaw_cli.problems.problem import Architecture, Problem
-from conslaw_cli.simulation.data import Given, named, objective, taken
+from conslaw_cli.simulation.data import BUFFER, Given, named, objective, taken
 from conslaw_cli.simulation.forms import Forms
 from conslaw_cli.simulation.integrator import TOLERANCE, Vector
-from conslaw_cli.simulation.motions import Motion, motion
 from conslaw_cli.simulation.optimizers import MAX_RATE, SGD, Adam, Carried, Optimizer
 from conslaw_cli.simulation.runs import (
     RECORDS,
@@ -53,6 +52,13 @@ class Training:
     sees; of a φ all of it. weight_decay: None for 0, of adamw 0.01; under the flow ``decay`` its λ.
     decoupled: θ shrinks by 1 − ηλ instead of λθ being added to the gradient. The flow is integrated
     for the time ``steps · lr``.
+
+    >>> from conslaw_cli import MLP, simulate
+    >>> for steps, lr in (100, 0.1), (1000, 0.01):
+    ...     (run,) = simulate(MLP((3, 4, 2)), ("gd",), Training(lr, steps)).runs
+    ...     print(f"lr {lr}: the laws moved by {run.watches[0].moved:.1e}")
+    lr 0.1: the laws moved by 8.6e-03
+    lr 0.01: the laws moved by 8.2e-04
     """
 
     lr: float = 1e-3
@@ -101,7 +107,8 @@ class Training:
 class Simulation:
     """Runs of one problem, as far as they have come; all begin at one θ and see the same batches.
 
-    theta: where they begin. runs: in the order of the optimizers; fewer if it was interrupted.
+    motion: the flow in floats. theta: where they begin. runs: in the order of the optimizers; fewer
+    if it was interrupted.
     """
 
     def __init__(
@@ -121,12 +128,14 @@ class Simulation:
             checks.extra("scipy.integrate", "plot")
         rng = np.random.default_rng(training.seed)
         self.objective, self.theta = objective(self.problem, rng, training.samples, data, at)
-        self._motion = motion(self.problem, self.objective, training.weight_decay)
-        self.theta = _positive(self._motion, self.theta, at is not None)
-        self._state = self._motion.start(self.theta, rng)
+        self.motion = self.problem.flow.motion(self.problem.architecture, training.weight_decay)
+        self.theta = _positive(self.motion, self.theta, at is not None)
+        self._state = self.motion.start(self.theta, rng)
         arrays = self.objective.model.arrays
         self._buffer = None
         if buffer is not None:
+            if "momentum" not in self.optimizers:
+                raise SpecError("buffer: expected momentum among the optimizers")
             self._buffer = np.concatenate(
                 [taken("buffer", buffer, each).ravel() for each in arrays]
             )
@@ -158,7 +167,7 @@ class Simulation:
         span = self.training.steps * self.training.lr
         times = np.linspace(0, span, min(self.training.steps, RECORDS) + 1).tolist()
         tolerance, hold = self.training.tolerance, self.training.hold
-        integrated(run, self._motion, self.objective, self._state, times, tolerance, hold, progress)
+        integrated(run, self.motion, self.objective, self._state, times, tolerance, hold, progress)
 
     def _steps(self, name: str, method: Optimizer, laws: Forms, progress: Progress) -> None:
         training, buffer = self.training, self._buffer
@@ -180,22 +189,21 @@ class Simulation:
     def _charges(self, method: SGD) -> Forms:
         if not method.momentum or method.nesterov:
             return Forms(join([]))
-        every = Momentum(Friction.NONE).charges(self.problem.architecture)
         # Decay leaves rotations as they are, not those of I + U, which have a part of degree one.
+        every = turning(self.problem.architecture)
         kept = [each for each in every if not (method.decay and (each.right < 0).any())]
         return Forms(join(kept))
 
-    @property
-    def constants(self) -> str:
-        """What the flow leaves open, in words."""
-        return self._motion.constants
-
     def arrays(self) -> dict[str, Vector]:
         """Return what ``.npz`` files hold of it: θ at the start, constants and data by name, as
-        ``at`` and ``data`` take them, and of each run, behind its name and a slash, its times,
-        thetas (records, D), losses, and what was seen and predicted of every family of laws.
+        ``at`` and ``data`` take them, behind ``buffer/`` what buffer there was, and of each run,
+        behind its name and a slash, its times, thetas (records, D), losses, and what was seen and
+        predicted of every family of laws.
         """
         found = self.objective.arrays() | named(self.objective.model.arrays, self.theta)
+        if self._buffer is not None:
+            parts = named(self.objective.model.arrays, self._buffer)
+            found |= {f"{BUFFER}/{name}": part for name, part in parts.items()}
         for run in self.runs:
             for key in ("times", "thetas", "losses"):
                 found[f"{run.name}/{key}"] = np.array(getattr(run, key))
@@ -250,7 +258,7 @@ def _checked(problem: Problem, optimizers: Sequence[str]) -> tuple[str, ...]:
     names = checks.entries("optimizer", optimizers, "names such as ('flow', 'gd')")
     for name in names:
         checks.choice("optimizer", name, OPTIMIZERS)
-        if name != "flow" and problem.flow != GRADIENT:
+        if name != "flow" and problem.flow.dynamics.system is not System.GRADIENT:
             raise SpecError(
                 f"optimizer: expected flow alone, as steps of {name} go with gradient flow only,"
                 f" not with {problem.flow.title}"

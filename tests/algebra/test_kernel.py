@@ -109,5 +109,5 @@ def test_no_rows_and_zero_rows() -> None:
 
 
 def test_more_columns_than_calls_may_be_nested() -> None:
-    rank, vectors = rank_and_kernel(({i: 1, i + 1: 1} for i in range(1999)), 2000, SMALL)
-    assert (rank, vectors) == (1999, [{e: (-1) ** e for e in range(2000)}])
+    rank, vectors = rank_and_kernel(({i: 1, i + 1: 1} for i in range(1199)), 1200, SMALL)
+    assert (rank, vectors) == (1199, [{e: (-1) ** e for e in range(1200)}])

@@ -129,6 +129,7 @@ def test_standard_input_and_seed() -> None:
     assert figures(done) == [("linear 1-2-1", 3, 3, 7)]
 
 
+@pytest.mark.usefixtures("wiring_alone")
 def test_layers_of_a_file() -> None:
     text = (
         "{input: {channels: 1, length: 4}, layers: [conv1d: {channels: 1, kernel: 4, padding:"

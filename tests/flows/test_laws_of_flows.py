@@ -209,3 +209,19 @@ def test_velocities_have_names_that_no_array_and_no_variable_has() -> None:
 
 
 PLACES = [(1, 1), (1, 2), (2, 1), (2, 2)]
+
+
+def test_arrays_of_formulas_are_arrays_beside_numbers() -> None:
+    """A φ that is no network: its arrays move, decay and are cut from θ as those of networks."""
+    phi = CustomMap((), ("x*einsum(ir,jr->ij; U, V)",), arrays={"U": (2, 2), "V": (2, 2)})
+    assert Decay(("x", "V", "U")).of(phi) == Decay()
+    assert Decay(("V",)).of(phi).describe() == {"decay": {"only": ["V"]}}
+    result = result_of(phi, Momentum())
+    assert result.search.coordinates.names[8:11] == ("x", "U_dot[1,1]", "U_dot[1,2]")
+    assert r"(U)_{1,1} (\dot{U})_{1,2}" in render("latex", [result])
+    assert "U_dot is the velocity of U." in render("text", [result])
+    theta, moving = np.random.default_rng(0).normal(size=(2, 9))
+    (law,) = scripted(render("python", [result]))["laws"](theta, moving, 0.5, 2.0)
+    (u, v), (du, dv) = theta[:8].reshape(2, 2, 2), moving[:8].reshape(2, 2, 2)
+    charge = u.T @ du - du.T @ u + v.T @ dv - dv.T @ v
+    assert law == pytest.approx(np.exp(1) * charge[0, 1])

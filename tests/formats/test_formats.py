@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conslaw_cli.formats import NAMES, Report, render
+from conslaw_cli.formats import NAMES, Report, Rows, render
+from conslaw_cli.formats.columns import Columns, Overview
 from conslaw_cli.formats.explain import explain
 from conslaw_cli.formats.tally import Tally
-from conslaw_cli.formats.words import columns, label, probability, value_text
+from conslaw_cli.formats.words import label, probability, value_text
 from conslaw_cli.problems.records import Bound, LawCount, Trace
 
 P = 8388593
@@ -249,7 +251,7 @@ def test_color_changes_nothing_but_ansi_sequences() -> None:
         assert re.sub(r"\x1b\[\d+m", "", colored) == render("table", COUNT, width=width)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.lists(st.text(), min_size=1, max_size=4), st.none() | st.integers(0, 200))
 def test_table_cuts_no_name_and_passes_no_control_character_on(
     names: list[str], width: int | None
@@ -424,10 +426,10 @@ def test_expected_numbers_of_laws_are_a_column_and_those_missed_are_exceptions_a
     None
 ):
     report = Report("sweep", [SCALAR, RELU], expected={RELU.name: 5})
-    tally = Tally(report.rows, report.expected)
-    assert [row.name for row in tally.exceptions()] == [RELU.name, SCALAR.name]
+    tally = Overview.of(report).tally
+    assert [row.name for row in tally.exceptions(report.rows)] == [RELU.name, SCALAR.name]
     assert (tally.numbers()["expected"], tally.numbers()["as_expected"]) == (1, 0)
-    table = {column.header: column.cells for column in columns(report.rows, report.expected)}
+    table = cells(report.rows, report.expected)
     assert table["expected"] == ("-", "5")
     assert re.search(r"\nas expected +0\n", render("table", report))
 
@@ -591,38 +593,62 @@ def test_summary_counts_a_proved_row_with_unknown_laws_as_an_exception() -> None
         "as_expected": 0,
         "exceptions": ["big|net_1", "linear 1-2-2-1", "proved"],
     }
-    assert Tally(rows, {}).exceptions() == [FAILED, SCALAR, proved]
+    assert list(tallied(rows).exceptions(rows)) == [FAILED, SCALAR, proved]
 
 
-def test_of_many_exceptions_the_worst_are_held() -> None:
-    rows = [replace(SCALAR, name=f"row {i}") for i in range(50)]
-    rows[30] = replace(FAILED, name="row 30")
-    rows[40] = replace(RELU, name="row 40")
-    tally = Tally(rows, {"row 40": 1}, kept=3)
-    assert [row.name for row in tally.exceptions()] == ["row 40", "row 30", "row 0"]
+def tallied(rows: list[LawCount], **expected: int) -> Tally:
+    return Overview.of(Report("sweep", rows, expected=expected)).tally
+
+
+def test_of_many_exceptions_the_worst_are_shown() -> None:
+    rows = [replace(SCALAR, name=f"row_{i}") for i in range(50)]
+    rows[30] = replace(FAILED, name="row_30")
+    rows[40] = replace(RELU, name="row_40")
+    tally = tallied(rows, row_40=1)
+    shown = [row.name for row in tally.shown(rows)]
+    assert shown == ["row_40", "row_30", *(f"row_{i}" for i in range(18))]
     assert tally.found == 50
-    assert Tally(rows, {}, kept=3).found == 49
+    assert tallied(rows).found == 49
+
+
+def test_rows_without_a_count_are_named_in_their_order() -> None:
+    rows = [replace(FAILED, name=f"row_{i}") for i in range(6)]
+    rows[1] = replace(RELU, name="row_1")
+    rows[2] = replace(SCALAR, name="row_2")
+    for i, laws in ((0, 3), (4, 5)):
+        rows[i] = replace(rows[i], verdict="bounded", laws_at_least=laws)
+    tally = tallied(rows, row_1=7, row_4=1)
+    assert [row.name for row in tally.open(rows)] == ["row_0", "row_3", "row_4", "row_5"]
+
+
+def cells(rows: Rows, expected: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
+    """Return the cells of a table of rows, by the heads of its columns."""
+    fields = Columns.of(rows, expected).fields()
+    return {field.header: tuple(map(field.cell, rows)) for field in fields}
 
 
 def test_a_key_is_a_column_only_where_the_names_do_not_say_it() -> None:
     small = replace(RELU, name="relu 2-2", architecture={**RELU.architecture, "widths": [2, 2]})
-    assert "widths" not in [column.header for column in columns([RELU, small], {})]
-    assert "widths" in [
-        column.header for column in columns([RELU, replace(small, name="small")], {})
-    ]
+    assert "widths" not in cells([RELU, small], {})
+    assert "widths" in cells([RELU, replace(small, name="small")], {})
     # 3-4-2 is a part of 13-4-2 but not a word of it.
-    assert "widths" in [
-        column.header for column in columns([replace(RELU, name="relu 13-4-2"), small], {})
-    ]
+    assert "widths" in cells([replace(RELU, name="relu 13-4-2"), small], {})
 
 
 def test_rows_of_different_families_share_one_table() -> None:
     other = replace(RELU, name="attention", architecture={"heads": 2, "loss": "mse"})
-    table = {column.header: column.cells for column in columns([RELU, other], {})}
+    table = cells([RELU, other], {})
     assert table["heads"] == ("", "2")
     assert table["bias"] == ("false", "")
     assert "widths" not in table
     assert "loss" not in table
+    assert Columns.of([RELU, other], {}).shared() == "loss mse"
+
+
+def test_a_key_of_later_rows_is_not_said_to_be_shared() -> None:
+    later = replace(RELU, architecture={**RELU.architecture, "note": ""})
+    assert Columns.of([later, later], {}).shared().endswith(", note ")
+    assert "note" not in Columns.of([RELU, later], {}).shared()
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,11 @@ from conslaw_cli.formats.laws import NAMES, Known, render
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Form
-from conslaw_cli.networks.operations.convolution import Convolution, Pool
+from conslaw_cli.networks.operations.convolution import (
+    Convolution,
+    Pool,
+    TransposedConvolution,
+)
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import Activation
 from conslaw_cli.networks.operations.reshape import Flat
@@ -91,7 +95,7 @@ def _evaluated(law: Any, architecture: Any, theta: np.ndarray[Any, Any]) -> Any:
     arrays = {a.name: theta[a.entries] for a in architecture.graph.arrays if a.trainable}
     given = {}
     for symbol in law.atoms(sympy.MatrixSymbol):
-        name = re.sub("_(read|written)$", "", symbol.name)
+        name = re.sub("_(read|written|lines)$", "", symbol.name)
         flat = arrays.get(name, theta)
         given[symbol] = sympy.Matrix(flat.reshape(symbol.shape).tolist())
     value = law.subs(given).doit()
@@ -146,6 +150,8 @@ def test_every_format_is_made_at_any_width_at_once(name: str) -> None:
 
 
 CIRCLE = Convolution(1, (4,), (1,), "circular")
+PAIRED = Convolution(4, (4,), (1,), "circular", True, groups=2)
+SPREAD = TransposedConvolution(2, (2,), (2,), (0,))
 MOVING: list[Any] = [
     MLP((2, 3, 4, 2), "linear", "all", "cross_entropy"),
     MLP((1, 3, 1), "linear"),
@@ -154,6 +160,17 @@ MOVING: list[Any] = [
     Layers((2, 3), (KERNEL, Convolution(4, (2,), (1,), groups=2), Flat(), Linear(2))),
     Layers((3,), (Branch((Linear(3),)), Linear(2))),
     Layers((1, 4), (CIRCLE, CIRCLE, Flat(), Linear(2))),
+    Given(
+        Graph.parse(
+            "x[2]\nh[3] = dense(x; U1, b1)\ng = relu(h)\nk[2] = dense(g; U2, b2)\n"
+            "z[2] = dense(x; U3, b3)\ns = add(k, z)\ne = abs(h)\n"
+            "w[2] = dense(e; U4, b4)\ny = add(s, w)"
+        ),
+        "added biases",
+    ),
+    Layers((2, 4), (PAIRED, Convolution(4, (4,), (1,), "circular", groups=2), RELU)),
+    Layers((1, 2), (SPREAD, Flat(), Linear(2))),
+    Layers((1, 2), (SPREAD, RELU, Flat(), Linear(2))),
 ]
 METRIC = Mirror(
     (("U1", Power(1)), ("U2", Power(3)), ("b1", Power(2))),
@@ -164,6 +181,7 @@ FLOWS: list[Any] = [
     Momentum(Friction.CONSTANT),
     Momentum(Friction.NESTEROV),
     Momentum(Friction.NONE, Mirror(rates=(("U2", Fraction(2, 3)),))),
+    Momentum(Friction.NESTEROV, Mirror(rates=(("b2", Fraction(2, 3)), ("b4", Fraction(5, 2))))),
     Decay(),
     Decay(("U1", "U2")),
     Mirror(rates=(("U1", Fraction(2, 3)),)),
@@ -226,7 +244,7 @@ def _at(law: Any, problem: Problem, point: dict[str, Any]) -> Any:
     numbers = {name: value for name, value in point.items() if isinstance(value, float)}
     given: dict[Any, Any] = {sympy.Symbol(name): value for name, value in numbers.items()}
     for symbol in law.atoms(sympy.MatrixSymbol):
-        name = re.sub("_(read|written)$", "", symbol.name)
+        name = re.sub("_(read|written|lines)$", "", symbol.name)
         flat = point.get(name)
         for array in arrays.every:
             if array.name == name:
@@ -241,6 +259,8 @@ def _at(law: Any, problem: Problem, point: dict[str, Any]) -> Any:
 
 def fitting(flow: Any, network: Any) -> Any:
     """Return a flow without the arrays that a network has not."""
+    if isinstance(flow, Momentum) and flow.metric is not None:
+        return Momentum(flow.friction, fitting(flow.metric, network))
     if not isinstance(flow, Mirror):
         return flow
     names = {array.name for array in network.graph.arrays}

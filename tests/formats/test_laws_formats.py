@@ -28,13 +28,12 @@ from conslaw_cli.errors import ContradictionError, SpecError
 from conslaw_cli.families.formulas.custom import CustomMap
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.formats.laws import NAMES, Result, render
-from conslaw_cli.formats.laws.arrays import blocks, family_code
 from conslaw_cli.laws.polynomials import find_laws
 from conslaw_cli.laws.values import Polynomial
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks.gradients import GradientFields
-from conslaw_cli.networks.known_laws import Laws, Named
 from conslaw_cli.networks.tex import symbol
+from conslaw_cli.networks.wiring import Array
 from conslaw_cli.specs import spec
 
 FAMILIES = spec.load(str(Path(__file__).parents[2] / "configs" / "families.yaml")).architectures
@@ -609,38 +608,35 @@ def laws_2(theta):
 def test_families_are_computed_as_matrices(architecture: Any) -> None:
     """No family of known laws is written out entry by entry, but autocorrelations."""
     found = result(architecture)
-    arrays = blocks(found.search.parameters)
-    families = [family for family in found.families if "⋆" not in family.text]
-    assert all(family_code(found.search.listed, family, arrays) is not None for family in families)
+    correlated = any("⋆" in each.family.text for each in found.families)
+    written_out = "\n        [\n" in render("python", [found])
+    assert written_out == (correlated or bool(found.others))
 
 
-def test_laws_that_are_no_entries_of_matrices_are_written_out() -> None:
-    """A family that looks like one on its diagonal only."""
-    found = result(MLP((2, 2, 2), "linear"))
-    laws = found.search.listed
-    changed = np.where(
-        (laws.law == 1) & (laws.left == laws.left[laws.law == 1][0]), 3, laws.coefficient
-    )
-    wrong = replace(laws, coefficient=changed)
-    (family,) = found.families
-    assert family_code(laws, family, blocks(found.search.parameters)) is not None
-    assert family_code(wrong, family, blocks(found.search.parameters)) is None
-    single = Laws(
-        (Named("x", "x", "1 entry", 1),),
-        np.array([0]),
-        np.array([2]),
-        np.array([-1]),
-        np.array([5]),
-        ((1,),),
-    )
-    assert (
-        family_code(
-            single,
-            replace(family, every=range(1), generators=(0,)),
-            blocks(found.search.parameters),
-        )
-        is None
-    )
+TENSORS = {
+    "train": CustomMap(
+        (),
+        ("einsum(ia,ajb,bk->ijk; U, V, W)",),
+        arrays={"U": (2, 2), "V": (2, 3, 2), "W": (2, 2)},
+    ),
+    "core": CustomMap(
+        (),
+        ("einsum(ia,jb,kc,abc->ijk; U, V, W, G)",),
+        arrays={"U": (2, 2), "V": (2, 2), "W": (2, 2), "G": (2, 2, 2)},
+    ),
+    "vectors": CustomMap((), ("einsum(i,j->ij; u, v)",), arrays={"u": (2,), "v": (3,)}),
+}
+
+
+@pytest.mark.parametrize("name", TENSORS)
+def test_matrices_of_formulas_are_computed_as_they_are_meant(name: str) -> None:
+    """Arrays with the units along any axis."""
+    found = result(TENSORS[name])
+    theta = random_integers(TENSORS[name].parameters, 3)
+    computed = executed(render("python", [found]))["laws"](theta)
+    expected = values([law.polynomial for law in found.search.generators], theta)
+    assert sorted(map(abs, computed.tolist())) == sorted(map(abs, expected))
+    assert ("\n        [\n" in render("python", [found])) == (name == "vectors")
 
 
 @pytest.mark.parametrize(
@@ -803,13 +799,17 @@ def test_one_variable_is_a_tuple_too() -> None:
         ("é", r"\text{é}"),
         ("é_1", r"\text{é\_}_{1}"),
         ("ο", r"\text{ο}"),
-        ("U1[2,3]", "(U_{1})_{2,3}"),
-        ("b12[3]", "(b_{12})_{3}"),
-        ("U1[1,2,3]", "(U_{1})_{1,2,3}"),
+        ("x_dot", r"\dot{x}"),
     ],
 )
 def test_symbols_in_tex(name: str, expected: str) -> None:
     assert symbol(name) == expected
+
+
+def test_entries_of_arrays_in_tex() -> None:
+    assert Array("U1", (3, 4), slice(0, 12)).latex((1, 2)) == "(U_{1})_{2,3}"
+    assert Array("b12", (3,), slice(0, 3)).latex((2,)) == "(b_{12})_{3}"
+    assert Array("U", (2, 2), slice(0, 4)).latex((None, 0)) == "(U)_{:,1}"
 
 
 @MANY

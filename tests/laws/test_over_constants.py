@@ -28,7 +28,7 @@ CASES: list[tuple[Any, int, int]] = [
 
 
 def symbols_of(architecture: Any) -> tuple[list[sympy.Symbol], list[sympy.Symbol]]:
-    constants = architecture.names.listed(constants=True)
+    constants = [name for name, _ in architecture.names.constants]
     return list(sympy.symbols(architecture.variables)), list(sympy.symbols(constants))
 
 

@@ -45,8 +45,9 @@ from conslaw_cli.laws.monomials import (
 )
 from conslaw_cli.laws.plan import MAX_DEGREE, Plan
 from conslaw_cli.laws.polynomials import find_laws
+from conslaw_cli.laws.search import LawSearch
 from conslaw_cli.laws.symmetry import NONE, Symmetry, symmetry
-from conslaw_cli.laws.values import LawSearch, Polynomial
+from conslaw_cli.laws.values import Polynomial
 from conslaw_cli.lie import budget
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.networks import gradients

@@ -20,9 +20,7 @@ from conslaw_cli.laws.rational import find_rational
 from conslaw_cli.laws.values import Polynomial
 
 CUBE = "(x**2 + y**2)**(3/2)"
-KEPLER = CustomFields(
-    ("x", "y", "p", "q", "r"), (("p", "q", "-x/r**3", "-y/r**3", "(x*p + y*q)/r"),)
-)
+KEPLER = CustomFields(("r", "p"), (("p", "(1 - r)/r**3"),))  # for unit angular momentum
 CASES: list[tuple[Any, int, int, list[str]]] = [
     (CustomMap.from_text("u**3 - v**3"), 2, 1, ["1/u + 1/v"]),
     (CustomMap.from_text("u**4 - v**4"), 2, 1, ["1/u**2 + 1/v**2"]),
@@ -40,10 +38,10 @@ CASES: list[tuple[Any, int, int, list[str]]] = [
         CustomFields(("x", "y", "z"), (("x - y", "y - x - z", "z"),)),
         *(2, 1, ["(x - y + z)/z**2"]),
     ),
-    (KEPLER, 3, 1, ["(p**2 + q**2)/2 - 1/r"]),
+    (KEPLER, 2, 1, ["p**2/2 + 1/(2*r**2) - 1/r"]),
     (
         CustomFields(("x", "y", "p", "q"), (("p", "q", f"-x/{CUBE}", f"-y/{CUBE}"),)),
-        *(3, 2),
+        *(2, 2),
         [
             "(p**2 + q**2)/2 - 1/sqrt(x**2 + y**2)",  # energy and both entries of Runge and Lenz
             "q*(x*q - y*p) - x/sqrt(x**2 + y**2)",

@@ -60,10 +60,11 @@ def test_a_basis_is_found_where_small_vectors_span() -> None:
         if space.rank() < 2:
             continue
         rows = [{e: c for e, c in enumerate(v) if c} for v in (first, second)]
+        across = [[sympy.Rational(c) for c in vector] for vector in space.nullspace()]
         inside = [
             v
             for v in product(range(4), repeat=4)
-            if any(v) and space.col_join(sympy.Matrix([v])).rank() == 2
+            if any(v) and not any(sum(a * c for a, c in zip(v, w, strict=True)) for w in across)
         ]
         spans = bool(inside) and sympy.Matrix(inside).rank() == 2
         basis = totals(rows, 4)

@@ -93,12 +93,12 @@ def test_every_listed_law_that_is_none_is_caught_and_named(mlp: MLP) -> None:
 @pytest.mark.parametrize(
     ("mlp", "independent"),
     [
-        (MLP((1, 200, 1), "relu"), 200),
-        (MLP((1, 200, 2), "relu", False, "cross_entropy"), 400),
-        (MLP((1, 200, 1), "relu", "all", "cross_entropy"), 601),
-        (MLP((1, 110, 3), "linear"), 110 * 111 // 2 - 106 * 107 // 2),
+        (MLP((1, 120, 1), "relu"), 120),
+        (MLP((1, 120, 2), "relu", False, "cross_entropy"), 240),
+        (MLP((1, 120, 1), "relu", "all", "cross_entropy"), 361),
+        (MLP((1, 70, 3), "linear"), 70 * 71 // 2 - 66 * 67 // 2),
         (MLP((20, 20, 20), "linear"), 210),
-        (MLP((3, 70, 2), "linear", "hidden"), 70 * 71 // 2 - 64 * 65 // 2),
+        (MLP((3, 50, 2), "linear", "hidden"), 50 * 51 // 2 - 44 * 45 // 2),
     ],
     ids=NAME,
 )
@@ -176,8 +176,8 @@ def path_matrix(mlp: MLP) -> list[list[int]]:
 
 @pytest.mark.parametrize("bias", BIASES)
 def test_path_rank_is_the_rank_of_the_explicit_path_edge_matrix(bias: Bias) -> None:
-    for depth in (1, 2, 3):
-        for widths in product((1, 2, 3), repeat=depth + 1):
+    for sizes, depth in ((1, 2, 3), 1), ((1, 2, 3), 2), ((1, 2), 3):
+        for widths in product(sizes, repeat=depth + 1):
             mlp = MLP(widths, "relu", bias)
             bound = said(paths, mlp)
             assert bound is not None
@@ -389,7 +389,7 @@ def test_trials_miss_no_oftener_than_the_bound_says(
     """Modulo a small prime misses are frequent enough to be counted: how often is a rank found that
     is one too small?
     """
-    p, draws = 1009, 1200
+    p, draws = 601, 500
     assert close(sampler(mlp), mlp.parameters).dimensions == true
     monkeypatch.setattr(trials, "SMALLEST_PRIME", p)
     monkeypatch.setattr(trials, "PRIMES_IN_RANGE", 10**12)  # so that only the points' share is left

@@ -11,7 +11,7 @@ import pytest
 from conslaw_cli.families.formulas.custom import CustomMap
 from conslaw_cli.families.layers import Layers
 from conslaw_cli.families.mlp import BIASES, LOSSES, MLP
-from conslaw_cli.flows import Kind
+from conslaw_cli.flows import Dynamics
 from conslaw_cli.flows.gradient import Gradient
 from conslaw_cli.lie import count
 from conslaw_cli.lie.count import count_laws
@@ -49,7 +49,7 @@ class Other(Gradient):
     """A flow of its own, for which no theorem on gradient flow is stated."""
 
     __slots__ = ()
-    kind: ClassVar[Kind | None] = None
+    dynamics: ClassVar[Dynamics] = Dynamics()
 
     def describe(self) -> str:
         return "other"

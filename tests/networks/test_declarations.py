@@ -11,8 +11,8 @@ import pytest
 
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.rings import Exact, Residues, ring
-from conslaw_cli.networks.graph import Graph, Input
-from conslaw_cli.networks.operation import Node, Operation, Read, Shape, Ways
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.operation import Input, Node, Operation, Read, Shape, Ways
 from conslaw_cli.networks.operations.listed import OPERATIONS
 
 FIELD = PrimeField(8388593)

@@ -17,8 +17,8 @@ from conslaw_cli.algebra.field import PrimeField
 from conslaw_cli.algebra.rings import Residues
 from conslaw_cli.families.layers import Branch, Layers
 from conslaw_cli.networks.degrees import scaling
-from conslaw_cli.networks.graph import Graph, Input
-from conslaw_cli.networks.operation import Node, Operation, Shape
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.operation import Input, Node, Operation, Shape
 from conslaw_cli.networks.operations.convolution import Convolution
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import Activation
@@ -31,7 +31,7 @@ THOROUGH = settings(max_examples=200, deadline=None)
 
 def undone(graph: Graph, seed: int) -> bool:
     """Whether ``F(cθ; a') = c^k F(θ; a)`` for the probe a' that the degrees say."""
-    found, draw = scaling(graph), np.random.default_rng(seed)
+    found, draw = scaling(graph.plan), np.random.default_rng(seed)
     assert found is not None
     degrees = [*found.inputs, *found.states.values(), found.output]
     root = int(FIELD.random(draw, (1,))[0])

@@ -23,10 +23,11 @@ from conslaw_cli import (
     count_laws,
     find_laws,
 )
-from conslaw_cli.flows import Kind, Model, VectorFields
+from conslaw_cli.flows import Dynamics, Model, VectorFields
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.gradient import GRADIENT, Gradient
 from conslaw_cli.flows.grammar import Choice
+from conslaw_cli.flows.motion import Motion
 from conslaw_cli.networks.known_laws import Family, Laws
 from conslaw_cli.problems.records import LawCount
 from conslaw_cli.sweeps.jobs import plan
@@ -39,7 +40,7 @@ LINEAR = MLP((3, 4, 2), "linear")
 class Slower:
     """Gradient flow under another name."""
 
-    kind: ClassVar[Kind | None] = None
+    dynamics: ClassVar[Dynamics] = Dynamics()
     title: ClassVar[str] = "slower"
     statement: ClassVar[str] = ""
     source: ClassVar[str] = ""
@@ -52,9 +53,6 @@ class Slower:
     def describe(self) -> dict[str, Any]:
         return {"slower": 2}
 
-    def state(self, dimension: int) -> int:
-        return dimension
-
     def of(self, model: Model) -> Slower:
         return self
 
@@ -66,6 +64,12 @@ class Slower:
 
     def kept(self, model: Model, families: Sequence[Family]) -> Sequence[Family]:
         return families
+
+    def motion(self, model: Model, decay: float | None) -> Motion:
+        return Motion()
+
+    def timed(self, families: Sequence[Family]) -> int:
+        return 0
 
     def coordinates(self, model: Model) -> Coordinates:
         return GRADIENT.coordinates(model)

@@ -10,6 +10,7 @@ import pytest
 from conslaw_cli import MLP, CustomMap, Layers, Problem, SpecError
 from conslaw_cli.errors import ConslawError
 from conslaw_cli.networks.operations.convolution import Convolution
+from conslaw_cli.networks.wiring import labels
 from conslaw_cli.problems.problem import Architecture
 from conslaw_cli.simulation.integrator import DivergedError, Vector
 from conslaw_cli.simulation.metrics import Polar, TwoLayers
@@ -143,7 +144,7 @@ def test_how_they_are_written(text: str, formula: str) -> None:
     problem, phi, theta = drawn(CustomMap.from_text(text), 0)
     metric = closed_form(problem, phi, theta)
     assert metric is not None
-    assert formula in metric.lines(problem.architecture.parameter_names())[0]
+    assert formula in metric.lines(labels(problem.architecture.parameter_arrays()))[0]
 
 
 def test_small_factors_keep_their_digits() -> None:
@@ -218,8 +219,9 @@ def test_where_phi_is_not_written_out() -> None:
 
 
 @pytest.mark.parametrize("architecture", [*CLOSED, *NEWTON[:3], *NEWTON[5:]], ids=named)
-def test_both_flows_agree(architecture: Architecture) -> None:
+def test_both_flows_agree(architecture: Architecture, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("scipy")
+    monkeypatch.setattr("conslaw_cli.simulation.recast.POINTS", 13)
     problem, phi, theta = drawn(architecture, 4)
     run = recast(problem, phi, theta, np.random.default_rng(7).normal(size=len(phi.names)), 0.5)
     assert run.failed is None

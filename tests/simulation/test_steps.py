@@ -11,7 +11,8 @@ from trained import NETWORKS
 from conslaw_cli.errors import SpecError
 from conslaw_cli.families.formulas.custom import CustomMap
 from conslaw_cli.families.mlp import MLP
-from conslaw_cli.networks.known_laws import Correlations, Form, Named, Sums
+from conslaw_cli.networks.correlations import Correlations
+from conslaw_cli.networks.known_laws import Form, Named, Sums
 from conslaw_cli.simulation import runs
 from conslaw_cli.simulation.integrator import Vector
 from conslaw_cli.simulation.optimizers import SGD, Adam, Carried, Optimizer

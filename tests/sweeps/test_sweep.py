@@ -119,8 +119,8 @@ def test_rows_do_not_depend_on_the_number_of_workers() -> None:
         (MLP((1, 2, 2, 1), "linear"), (6, 6, 6, 0, 1)),
         # Autocorrelations of the filters: around a circle of three all are known.
         (Layers((1, 3), (Convolution(1, (3,), (1,), "circular"),) * 2), (2, 2, 2, 0, 0)),
-        # Around a torus none but that at lag 0. By Walsh transforms φ is four products a_i b_i.
-        (Layers((1, 2, 2), (Convolution(1, (2, 2), (1, 1), "circular"),) * 2), (4, 4, 1, 3, 0)),
+        # Around a torus too. By Walsh transforms φ is four products a_i b_i.
+        (Layers((1, 2, 2), (Convolution(1, (2, 2), (1, 1), "circular"),) * 2), (4, 4, 4, 0, 0)),
     ],
 )
 def test_the_figures_of_a_search_are_those_of_the_search(

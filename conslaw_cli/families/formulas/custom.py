@@ -47,7 +47,6 @@ from conslaw_cli.families.formulas.inputs import (
     expressions,
     label,
     listed,
-    meanings,
     outline,
     shortened,
     with_prefix,
@@ -133,16 +132,6 @@ class CustomMap(Chosen, GivenByFormulas):
         return cls((), with_prefix("phi", lambda: listed(text)))
 
     @property
-    def names(self) -> Names:
-        """What the names stand for."""
-        return meanings(self.variables, self.arrays, self.constants)
-
-    @property
-    def parameters(self) -> int:
-        """D, the number of entries of arrays and of variables."""
-        return self.names.size
-
-    @property
     def graph(self) -> Network | None:
         """The network, if it is one, under a loss whose gradients by the outputs are free."""
         return _network(self) if self.loss != "cross_entropy" else None
@@ -178,10 +167,6 @@ class CustomMap(Chosen, GivenByFormulas):
         if self.outputs:
             phi["outputs"] = list(self.outputs)
         return {"phi": phi} if self.loss == "mse" else {"phi": phi, "loss": self.loss}
-
-    def parameter_names(self) -> Sequence[str]:
-        """Return the names of the entries, ``U[1,2]``, and of the variables."""
-        return self.names.listed() if self.graph is None else self.graph.parameter_names()
 
     def outline(self) -> list[tuple[str, str, int]]:
         """Return the arrays, the variables and the components."""

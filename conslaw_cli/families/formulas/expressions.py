@@ -32,7 +32,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import product
+from itertools import accumulate, product
 from math import prod
 from typing import Any, TypeVar
 
@@ -44,6 +44,7 @@ from conslaw_cli.errors import SpecError
 from conslaw_cli.families.formulas.functions import Functions
 from conslaw_cli.families.formulas.normal_form import PRECISION, Builder
 from conslaw_cli.families.formulas.terms import Graph, LimitError, Term, UndefinedError
+from conslaw_cli.networks.wiring import Array
 
 T = TypeVar("T")
 Values = NDArray[Any]
@@ -214,10 +215,9 @@ class Names:
     @cached_property
     def entries(self) -> dict[str, Values]:
         """For every name the indices of its entries among all variables, or given numbers."""
-        entries, start = {name: np.array(rows, dtype=object) for name, rows in self.given}, 0
-        for name, shape in (*self.state, *self.constants):
-            entries[name] = np.arange(start, start + prod(shape)).reshape(shape)
-            start += prod(shape)
+        entries = {name: np.array(rows, dtype=object) for name, rows in self.given}
+        for name, shape, place, _ in self.arrays:
+            entries[name] = np.arange(place.start, place.stop).reshape(shape)
         return entries
 
     @cached_property
@@ -230,12 +230,16 @@ class Names:
         """The number of entries of the generic constants."""
         return sum(prod(shape) for _, shape in self.constants)
 
-    def listed(self, constants: bool = False) -> tuple[str, ...]:
-        """Return the names of all entries of the state, ``U[1,2]`` or ``x``; or of constants."""
+    @cached_property
+    def arrays(self) -> tuple[Array, ...]:
+        """The arrays that θ consists of, in its order, and those of generic constants behind
+        them.
+        """
+        every = (*self.state, *self.constants)
+        starts = accumulate((prod(shape) for _, shape in every), initial=0)
         return tuple(
-            name + f"[{','.join(str(i + 1) for i in place)}]" * bool(shape)
-            for name, shape in (self.constants if constants else self.state)
-            for place in np.ndindex(*shape)
+            Array(name, shape, slice(start, start + prod(shape)), place < len(self.state))
+            for place, ((name, shape), start) in enumerate(zip(every, starts, strict=False))
         )
 
 

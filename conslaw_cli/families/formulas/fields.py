@@ -39,7 +39,6 @@ from conslaw_cli.families.formulas.inputs import (
     described,
     described_arrays,
     label,
-    meanings,
     outline,
     shortened,
     with_prefix,
@@ -119,16 +118,6 @@ class CustomFields(GivenByFormulas):
                 raise SpecError(f"field {number} has {len(field)} components, but {listed}")
 
     @property
-    def names(self) -> Names:
-        """What the names stand for."""
-        return meanings(self.variables, self.arrays, self.constants)
-
-    @property
-    def parameters(self) -> int:
-        """D, the number of entries of arrays and of variables."""
-        return self.names.size
-
-    @property
     def scalar(self) -> bool:
         """Whether there is one field."""
         return len(self.components) == 1
@@ -143,10 +132,6 @@ class CustomFields(GivenByFormulas):
                 **described(self.constants),
             }
         }
-
-    def parameter_names(self) -> tuple[str, ...]:
-        """Return the names of the entries, ``U[1,2]``, and of the variables."""
-        return self.names.listed()
 
     def outline(self) -> list[tuple[str, str, int]]:
         """Return the arrays, the variables and the fields."""
@@ -194,12 +179,7 @@ class RandomFields(GivenByFormulas):
     @property
     def names(self) -> Names:
         """The names x1, x2, …"""
-        return Names.of(self.parameter_names())
-
-    @property
-    def parameters(self) -> int:
-        """D, the dimension."""
-        return self.dimension
+        return Names.of(f"x{i}" for i in range(1, self.dimension + 1))
 
     @property
     def scalar(self) -> bool:
@@ -213,10 +193,6 @@ class RandomFields(GivenByFormulas):
                 key: getattr(self, key) for key in ("dimension", "count", "degree", "seed")
             }
         }
-
-    def parameter_names(self) -> tuple[str, ...]:
-        """Return the names of the variables."""
-        return tuple(f"x{i}" for i in range(1, self.dimension + 1))
 
     def outline(self) -> list[tuple[str, str, int]]:
         """Return the variables and the fields."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Self
 
@@ -11,10 +12,12 @@ from conslaw_cli.families.formulas.algebraic import AlgebraicFields, prove_indep
 from conslaw_cli.families.formulas.balls import ranks
 from conslaw_cli.families.formulas.commuting import commuting
 from conslaw_cli.families.formulas.expressions import Names
+from conslaw_cli.families.formulas.inputs import Arrays, Constants, meanings
 from conslaw_cli.families.formulas.terms import DependentError
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws, join
+from conslaw_cli.networks.wiring import Array, labels
 from conslaw_cli.problems.losses import Free
 
 
@@ -22,11 +25,29 @@ class GivenByFormulas(Free):
     """Fields that are no network and have no known laws, until a family says otherwise."""
 
     __slots__ = ()
+    variables: tuple[str, ...]
+    arrays: Arrays
+    constants: Constants
+
+    @property
+    def names(self) -> Names:
+        """What the names stand for."""
+        return meanings(self.variables, self.arrays, self.constants)
 
     @property
     def parameters(self) -> int:
-        """D, the number of variables."""
-        raise NotImplementedError
+        """D, the number of entries of arrays and of variables."""
+        return self.names.size
+
+    def parameter_arrays(self) -> Sequence[Array]:
+        """Return the arrays, and the variables, which have no index."""
+        if self.graph is not None:
+            return self.graph.trained
+        return [array for array in self.names.arrays if array.trainable]
+
+    def parameter_names(self) -> tuple[str, ...]:
+        """Return the names of the entries, ``U[1,2]``, and of the variables."""
+        return labels(self.parameter_arrays())
 
     @property
     def rank_guess(self) -> int:
@@ -119,14 +140,9 @@ class GivenByFormulas(Free):
         return expansion.derivations(fields.graph, expansion.entries(fields), self.listed_names)
 
     @property
-    def names(self) -> Names:
-        """What the names stand for."""
-        raise NotImplementedError
-
-    @property
     def listed_names(self) -> tuple[str, ...]:
         """The names of the variables, and of constants."""
-        return (*self.names.listed(), *self.names.listed(constants=True))
+        return labels(self.names.arrays)
 
     @property
     def scope(self) -> None:

@@ -7,10 +7,10 @@ matrices, or from sums before it, is left out.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, groupby
+from itertools import groupby
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,10 @@ from conslaw_cli.algebra.kernel import rank_and_kernel
 from conslaw_cli.families.formulas.expressions import Expression, Names
 from conslaw_cli.families.formulas.scalings import MAX_COEFFICIENT, Square
 from conslaw_cli.families.formulas.symmetric import forms
+from conslaw_cli.flows.names import Arrays
 from conslaw_cli.networks.known_laws import Form, Laws, Named, join
-from conslaw_cli.networks.tex import symbol
+from conslaw_cli.networks.notation import TEX, TEXT
+from conslaw_cli.networks.wiring import Array
 
 
 def known_laws(expressions: Sequence[Expression], names: Names, squares: Sequence[Square]) -> Laws:
@@ -58,8 +60,8 @@ def _squares(names: Names, laws: Sequence[Square]) -> Laws:
     variables = np.array([e for law in laws for e, _ in law], dtype=np.intp)
     coefficients = np.array([c for law in laws for _, c in law], dtype=np.int64)
     law = np.repeat(np.arange(len(laws)), [len(law) for law in laws])
-    listed, starts = names.listed(), [0, *accumulate(prod(shape) for _, shape in names.state)]
-    named = [list(_blocks(names, law, listed, starts)) for law in laws]
+    arrays = Arrays(names.arrays)
+    named = [list(_blocks(arrays, law)) for law in laws]
     families = tuple(
         Named(_sum(blocks, tex=False), _sum(blocks, tex=True), "sum of squares", 1)
         for blocks in named
@@ -67,32 +69,38 @@ def _squares(names: Names, laws: Sequence[Square]) -> Laws:
     return Laws(families, law, variables, variables, coefficients, ((),) * len(laws))
 
 
-def _blocks(
-    names: Names, law: Square, listed: Sequence[str], starts: Sequence[int]
-) -> Iterator[tuple[int, str, bool]]:
-    """Yield coefficients with what has them: the name of an entry, or of all entries of an array
-    with some indices fixed, such as ``U[:,1]``, as whether these are several says. starts: where
-    arrays begin.
-    """
-    for number, terms in groupby(law, lambda term: bisect_right(starts, term[0]) - 1):
-        (name, shape), mine = names.state[number], list(terms)
-        places = [np.unravel_index(e - starts[number], shape) if shape else () for e, _ in mine]
-        fixed = [len({place[axis] for place in places}) == 1 for axis in range(len(shape))]
-        free = prod(size for size, each in zip(shape, fixed, strict=True) if not each)
+def _blocks(arrays: Arrays, law: Square) -> Iterator[_Block]:
+    for array, terms in groupby(law, lambda term: arrays.at(term[0])):
+        mine = list(terms)
+        places = [array.place(e) for e, _ in mine]
+        alike = [len(set(axis)) == 1 for axis in zip(*places, strict=True)]
+        free = prod(n for n, each in zip(array.shape, alike, strict=True) if not each)
         if len({c for _, c in mine}) == 1 and len(mine) == free > 1:
-            index = (str(i + 1) if each else ":" for i, each in zip(places[0], fixed, strict=True))
-            yield mine[0][1], name + f"[{','.join(index)}]" * any(fixed), True
+            kept = [i if each else None for i, each in zip(places[0], alike, strict=True)]
+            yield _Block(mine[0][1], array, kept if any(alike) else (), True)
         else:
-            yield from ((c, listed[e], False) for e, c in mine)
+            yield from (
+                _Block(c, array, place, False) for (_, c), place in zip(mine, places, strict=True)
+            )
 
 
-def _sum(blocks: Sequence[tuple[int, str, bool]], *, tex: bool) -> str:
+class _Block(NamedTuple):
+    """A coefficient of the square of an entry of an array, or of those of several: all with some
+    indices fixed, such as ``U[:,1]``.
+    """
+
+    coefficient: int
+    array: Array
+    place: Sequence[int | None]
+    several: bool
+
+
+def _sum(blocks: Sequence[_Block], *, tex: bool) -> str:
     """Return a sum of squares as a formula."""
-    minus, times = ("-", r" \, ") if tex else ("−", "·")
     norm, square = (r"\lVert {} \rVert^2", "{}^2") if tex else ("‖{}‖²", "{}²")
-    terms = []
-    for c, name, several in blocks:
-        size = f"{abs(c)}{times}" if abs(c) != 1 else ""
-        shown = (norm if several else square).format(symbol(name) if tex else name)
-        terms.append(f"{minus if c < 0 else '+'} {size}{shown}")
-    return " ".join(terms).removeprefix("+ ")
+    names = (b.array.latex(b.place) if tex else b.array.label(b.place) for b in blocks)
+    pairs = (
+        (b, (norm if b.several else square).format(name))
+        for b, name in zip(blocks, names, strict=True)
+    )
+    return (TEX if tex else TEXT).sum((b.coefficient, [power]) for b, power in pairs)

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from conslaw_cli.families.formulas.expressions import Expression, Names, name_of
-from conslaw_cli.networks.graph import Graph, Input
-from conslaw_cli.networks.operation import Node
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.operation import Input, Node
 from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.product import Add
 

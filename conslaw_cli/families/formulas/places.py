@@ -94,12 +94,14 @@ class _Search:
 
     def adjoin(self, base: int, order: int) -> None:
         """Keep the places where a base is not 0 and has roots of an order; choose these."""
-        group = orders(self.primes, order)
         x = self.values[base]
-        self._keep(np.flatnonzero((x != 0) & ((order == 1) | (powers(x, group, self.primes) == 1))))
         if order == 1:
+            self._keep(np.flatnonzero(x))
             return
-        exponents = _inverses(order, orders(self.primes, order))
+        group = orders(self.primes, order)
+        kept = np.flatnonzero(powers(x, group, self.primes) == 1)
+        self._keep(kept)
+        exponents = _inverses(order, group[kept])
         self.roots[base] = powers(self.values[base], exponents, self.primes)
         if order % 2 == 0:
             count = len(self.primes)

@@ -56,10 +56,9 @@ def _form(found: dict[tuple[str, int], int], names: Names) -> Form:
 
 def _part(axis: tuple[str, int], factor: int, names: Names) -> Part:
     (name, place), entries = axis, names.entries[axis[0]]
-    unfolded = f"{name}({place + 1})" if entries.ndim > 2 else name
     written, width = entries.ndim == 2 and place == 1, entries.size // entries.shape[place]
-    rows = _Unfolded(entries, place)
-    return Part(factor, unfolded, written, False, False, entries.size, width, rows)
+    part = Part(factor, name, written, False, False, entries.size, width, _Unfolded(entries, place))
+    return part._replace(axis=place) if entries.ndim > 2 else part
 
 
 @dataclass(frozen=True, slots=True, eq=False)

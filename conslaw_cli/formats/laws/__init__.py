@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from conslaw_cli.errors import ContradictionError
-from conslaw_cli.flows import VectorFields
 from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.formats import encodable
 from conslaw_cli.formats.words import has_theory, label, plural
 from conslaw_cli.laws.abelian import AbelianLaws, Reading, abelian_laws
-from conslaw_cli.laws.formulas import groups, terms
+from conslaw_cli.laws.formulas import expression, groups
 from conslaw_cli.laws.rational import Quotient, Rational
-from conslaw_cli.laws.values import Law, LawSearch, Polynomial
-from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.known_laws import Family, Laws
-from conslaw_cli.problems.problem import Architecture, Problem
+from conslaw_cli.laws.search import LawSearch
+from conslaw_cli.laws.values import Law, Polynomial
+from conslaw_cli.networks.known_laws import Family
+from conslaw_cli.networks.notation import CODE, Notation
+from conslaw_cli.problems.problem import Problem
 from conslaw_cli.problems.records import LawCount
 
 NAMES = ("text", "json", "latex", "sympy", "python")
@@ -88,15 +88,7 @@ class Result:
         for family in self.search.listed.families:
             own = tuple(sorted(i for i in kept if start <= i < start + family.size))
             if own:
-                found.append(
-                    Members(
-                        family.text,
-                        family.latex,
-                        family.shape,
-                        range(start, start + family.size),
-                        own,
-                    )
-                )
+                found.append(Members(family, range(start, start + family.size), own))
             start += family.size
         return found
 
@@ -106,30 +98,6 @@ class Result:
         ones.
         """
         return [law for law in self.search.generators if law.index is None]
-
-
-@dataclass(frozen=True, slots=True)
-class Nameless:
-    """An architecture whose parameters are too many to name (flows.Model)."""
-
-    architecture: Architecture
-
-    @property
-    def graph(self) -> Graph | None:
-        """The network."""
-        return self.architecture.graph
-
-    def fields(self) -> VectorFields:
-        """Return the gradients."""
-        return self.architecture.fields()
-
-    def laws(self) -> Laws:
-        """Return the known laws of gradient flow."""
-        return self.architecture.laws()
-
-    def parameter_names(self) -> Sequence[str]:
-        """Return nothing."""
-        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +114,8 @@ class Known:
 
     @property
     def coordinates(self) -> Coordinates:
-        """What laws are functions of, without the names of all parameters."""
-        return self.problem.flow.coordinates(Nameless(self.problem.architecture))
+        """What laws are functions of."""
+        return self.problem.flow.coordinates(self.problem.architecture)
 
     @property
     def listed(self) -> int:
@@ -164,9 +132,7 @@ class Known:
 class Members:
     """A family of known laws: the numbers of its laws, and those among them that are generators."""
 
-    text: str
-    latex: str
-    shape: str
+    family: Family
     every: range
     generators: tuple[int, ...]
 
@@ -174,9 +140,10 @@ class Members:
     def size(self) -> str:
         """Shape and number of laws, and how many of these are independent if not all are."""
         if len(self.generators) == len(self.every):
-            return f"{self.shape}, {plural(len(self.every), 'law')}"
-        entries = "" if "entries" in self.shape else f", {len(self.every)} entries"
-        return f"{self.shape}{entries}, {len(self.generators)} independent"
+            return family_size(self.family)
+        shape = self.family.shape
+        entries = "" if "entries" in shape else f", {len(self.every)} entries"
+        return f"{shape}{entries}, {len(self.generators)} independent"
 
 
 def title(result: Result) -> str:
@@ -186,6 +153,16 @@ def title(result: Result) -> str:
         f"{label(search.architecture.name)}: {search.architecture.parameters} parameters, laws of"
         f" {degrees(search)}"
     )
+
+
+def known_title(known: Known) -> str:
+    """Return the name and the number of parameters, in one line."""
+    return f"{label(known.problem.name)}: {known.problem.parameters} parameters, known laws"
+
+
+def family_size(family: Family) -> str:
+    """Return the shape and the number of laws of a family."""
+    return f"{family.shape}, {plural(family.size, 'law')}"
 
 
 def degrees(search: LawSearch) -> str:
@@ -251,7 +228,7 @@ def law_code(
 ) -> str:
     """Return a law as Python code, which may call ``exp``."""
     parts = []
-    for factor, own in groups(polynomial, search):
+    for factor, own in groups(polynomial, search.coordinates):
         code = expression(own, names, radicals)
         parts.append(f"{factor.code}*({code})" if factor.code else code)
     return " + ".join(parts)
@@ -266,32 +243,16 @@ def calls(search: LawSearch) -> set[str]:
 
 def quotient_code(quotient: Quotient, names: Sequence[str]) -> str:
     """Return a rational law as Python code."""
-    above, below = (_code(side, names) for side in quotient.sides)
+    above, below = (side_text(s, lambda p: expression(p, names), CODE) for s in quotient.sides)
     return f"{above or 1}/{f'({below})' if '*' in below else below}" if below else above
 
 
-def _code(side: Sequence[tuple[Polynomial, int]], names: Sequence[str]) -> str:
-    texts = ((expression(p, names), len(p.terms) > 1, e) for p, e in side)
-    grouped = ((f"({text})" if several else text, e) for text, several, e in texts)
-    return "*".join(text + f"**{e}" * (e > 1) for text, e in grouped)
-
-
-def expression(polynomial: Polynomial, names: Sequence[str], radicals: Sequence[str] = ()) -> str:
-    """Return a polynomial as Python code."""
-    first, *rest = (_term(c, [*r, *_powers(m, names)]) for c, r, m in terms(polynomial, radicals))
-    return f"{'-' * first[0]}{first[1]}" + "".join(
-        f" {'-' if negative else '+'} {code}" for negative, code in rest
-    )
-
-
-def _powers(monomial: Sequence[int], names: Sequence[str]) -> list[str]:
-    powers = {e: monomial.count(e) for e in monomial}
-    return [names[e] + (f"**{power}" if power > 1 else "") for e, power in powers.items()]
-
-
-def _term(number: int, factors: Sequence[str]) -> tuple[bool, str]:
-    size = [str(abs(number))] if abs(number) != 1 or not factors else []
-    return number < 0, "*".join([*size, *factors])
+def side_text(
+    side: Sequence[tuple[Polynomial, int]], write: Callable[[Polynomial], str], notation: Notation
+) -> str:
+    """Return a product of powers of polynomials."""
+    texts = ((f"({write(p)})" if len(p.terms) > 1 else write(p), e) for p, e in side)
+    return notation.times.join(notation.power(text, e) for text, e in texts)
 
 
 def render(name: str, results: Sequence[Result | Known], *, width: int | None = None) -> str:

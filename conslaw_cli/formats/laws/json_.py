@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from conslaw_cli.formats.laws import Known, Result, abelian_json
-from conslaw_cli.formats.laws.known import json_value
 from conslaw_cli.laws.formulas import coefficients, groups
-from conslaw_cli.laws.values import Law, LawSearch
-from conslaw_cli.problems.records import GRADIENT
+from conslaw_cli.laws.search import LawSearch
+from conslaw_cli.laws.values import Law
 
 
 def render_json(results: Sequence[Result | Known]) -> str:
@@ -24,7 +23,7 @@ def render_json(results: Sequence[Result | Known]) -> str:
 
 def _result(result: Result | Known) -> dict[str, Any]:
     if isinstance(result, Known):
-        return json_value(result)
+        return _known(result)
     search = result.search
     return {
         "name": search.architecture.name,
@@ -58,6 +57,31 @@ def _result(result: Result | Known) -> dict[str, Any]:
     }
 
 
+def _known(known: Known) -> dict[str, Any]:
+    row = known.count
+    families = [
+        {"formula": f.text, "latex": f.latex, "shape": f.shape, "laws": f.size}
+        for f in known.families
+    ]
+    return {
+        "name": known.problem.name,
+        **known.problem.architecture.describe(),
+        "searched": False,
+        "not_searched_because": known.reason,
+        "known_listed": known.listed,
+        "known_independent": row.known_independent,
+        "laws": row.laws,
+        **({} if row.laws_at_least is None else {"laws_at_least": row.laws_at_least}),
+        "complete": None if row.unknown_laws is None else row.unknown_laws == 0,
+        "error_bound": row.error_bound,
+        "families": families,
+        **abelian_json(known),
+        "seed": row.seed,
+        "version": row.version,
+        "seconds": row.seconds,
+    }
+
+
 def _rational(result: Result) -> list[dict[str, Any]]:
     names = result.search.coordinates.names
     return [
@@ -78,8 +102,10 @@ def _rational(result: Result) -> list[dict[str, Any]]:
 
 
 def _flow(search: LawSearch) -> dict[str, Any]:
-    flow = search.problem.flow.describe()
-    return {} if flow == GRADIENT else {"flow": flow, "state": search.problem.state}
+    problem = search.problem
+    if not problem.other_flow:
+        return {}
+    return {"flow": problem.flow.describe(), "state": problem.state}
 
 
 def _law(law: Law, search: LawSearch) -> dict[str, Any]:
@@ -90,7 +116,7 @@ def _law(law: Law, search: LawSearch) -> dict[str, Any]:
             "exponents": {names[e]: monomial.count(e) for e in monomial},
             **({"factor": factor.code} if factor.code else {}),
         }
-        for factor, polynomial in groups(law.polynomial, search)
+        for factor, polynomial in groups(law.polynomial, search.coordinates)
         for number, monomial in coefficients(polynomial, radicals)
     ]
     return {

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from conslaw_cli.formats.laws import Known, Result, abelian_size, origin, title
-from conslaw_cli.formats.laws.known import latex_display
+from conslaw_cli.formats.laws import (
+    Known,
+    Result,
+    abelian_size,
+    family_size,
+    known_title,
+    origin,
+    side_text,
+    title,
+)
 from conslaw_cli.laws.formulas import tex_equation, tex_lines
 from conslaw_cli.laws.rational import Quotient
-from conslaw_cli.laws.values import LawSearch, Polynomial
+from conslaw_cli.laws.search import LawSearch
+from conslaw_cli.laws.values import Law, Polynomial
+from conslaw_cli.networks.notation import TEX
+from conslaw_cli.problems.notebook import constant
 
 
 def render_latex(results: Sequence[Result | Known]) -> str:
@@ -19,13 +30,14 @@ def render_latex(results: Sequence[Result | Known]) -> str:
 
 def _display(result: Result | Known) -> str:
     if isinstance(result, Known):
-        return latex_display(result)
+        laws = [constant(each.latex, _sized(family_size(each))) for each in result.families]
+        return f"% {known_title(result)}\n{_gather(laws)}"
     search = result.search
     comment = f"% {title(result)}"
     laws = list(_generators(result))
     displays = [("A functionally independent generating set.", laws)]
     if search.basis is not None:
-        basis = [tex_equation(law.polynomial, search) for law in search.basis]
+        basis = [_equation(law, search) for law in search.basis]
         displays.append(("A linear basis.", basis))
     parts = [
         f"% {what}\n{_gather(lines)}" if lines else f"% {what} Empty: there are no such laws."
@@ -34,34 +46,40 @@ def _display(result: Result | Known) -> str:
     return "\n".join([comment, *parts])
 
 
+def _sized(what: str) -> str:
+    return what.replace("×", r"$\times$")
+
+
 def _gather(lines: Sequence[str]) -> str:
     body = " \\\\\n".join(lines)
     return f"\\begin{{gather*}}\n{body}\n\\end{{gather*}}"
 
 
 def _generators(result: Result) -> Iterator[str]:
-    for family in result.families:
-        size = family.size.replace("×", r"$\times$")
-        yield rf"{family.latex} = \mathrm{{const}} \qquad (\text{{{size}}})"
+    for members in result.families:
+        yield constant(members.family.latex, _sized(members.size))
     for law in result.others:
         yield (
-            rf"{tex_equation(law.polynomial, result.search)} \qquad"
+            rf"{_equation(law, result.search)} \qquad"
             rf" (\text{{{origin(law, result)}}})"
         )
     for each in result.abelian:
-        yield rf"{each.latex} = \mathrm{{const}} \qquad (\text{{{abelian_size(each)}}})"
+        yield constant(each.latex, abelian_size(each))
     yield from (_fraction(quotient, result.search) for quotient in result.quotients)
+
+
+def _equation(law: Law, search: LawSearch) -> str:
+    return tex_equation(law.polynomial, search.coordinates, search.radicals)
 
 
 def _fraction(quotient: Quotient, search: LawSearch) -> str:
     above, below = (_side(side, search) for side in quotient.sides)
-    law = rf"\frac{{{above or 1}}}{{{below}}}" if below else above
-    return rf"{law} = \mathrm{{const}} \qquad (\text{{rational}})"
+    return constant(rf"\frac{{{above or 1}}}{{{below}}}" if below else above, "rational")
 
 
 def _side(side: Sequence[tuple[Polynomial, int]], search: LawSearch) -> str:
-    texts = [(" ".join(tex_lines(p, search)), len(p.terms) > 1, e) for p, e in side]
-    if len(texts) == 1 and texts[0][2] == 1:
-        return texts[0][0]
-    grouped = ((f"({text})" if several else text, e) for text, several, e in texts)
-    return " ".join(text + f"^{{{e}}}" * (e > 1) for text, e in grouped)
+    def write(polynomial: Polynomial) -> str:
+        return " ".join(tex_lines(polynomial, search.coordinates, search.radicals))
+
+    alone = len(side) == 1 and side[0][1] == 1
+    return write(side[0][0]) if alone else side_text(side, write, TEX)

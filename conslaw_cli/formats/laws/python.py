@@ -6,28 +6,29 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from math import prod
+
+import numpy as np
 
 from conslaw_cli.flows.coordinates import Coordinates
-from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.flows.kept import Kept
 from conslaw_cli.formats.laws import (
     Known,
     Members,
     Result,
     calls,
+    known_title,
     law_code,
     quotient_code,
     suffixes,
     title,
 )
-from conslaw_cli.formats.laws.arrays import Block, blocks, family_code, velocities
-from conslaw_cli.formats.laws.known import code_of, moving, trained
-from conslaw_cli.formats.laws.known import title as known_title
+from conslaw_cli.formats.laws.matrices import by_name, code_of, family_code
 from conslaw_cli.formats.words import plural
-from conslaw_cli.laws.formulas import groups
 from conslaw_cli.laws.rational import Quotient
-from conslaw_cli.laws.values import Law, Polynomial
-from conslaw_cli.problems.problem import Problem
+from conslaw_cli.laws.search import LawSearch
+from conslaw_cli.laws.values import Law
+from conslaw_cli.networks.known_laws import Form, Sums
+from conslaw_cli.networks.wiring import Array
 
 _WIDTH = 110
 _PYTORCH = [
@@ -53,7 +54,7 @@ def render_python(results: Sequence[Result | Known]) -> str:
     searched = [result.search for result in results if isinstance(result, Result)]
     needs = ["from math import sqrt\n"] * any(search.radicals for search in searched)
     called = set[str]().union(*map(calls, searched))
-    if any(isinstance(each, Known) and each.problem.flow != GRADIENT for each in results):
+    if any(isinstance(each, Known) and each.problem.other_flow for each in results):
         called |= {"arcsinh", "exp", "log", "sqrt"}
     named = f"from numpy import {', '.join(sorted(called))}"
     imports = ["import numpy as np", *([named] * bool(called))]
@@ -62,12 +63,12 @@ def render_python(results: Sequence[Result | Known]) -> str:
 
 def _function(result: Result, suffix: str) -> Iterator[str]:
     search = result.search
-    arrays, moving = blocks(search.parameters), velocities(search.coordinates)
+    arrays, moving = _arrays(search.coordinates)
     given = ["theta", *(["velocity"] if moving else []), *search.coordinates.arguments]
     yield f"def laws{suffix}({', '.join(given)}):"
-    yield from _indented(f'"""{_quoted(title(result))}.\n\n{_help(result, arrays)}\n"""')
-    yield from _cut(arrays)
-    yield from _moving(moving, len(search.parameters))
+    yield from _indented(f'"""{_quoted(title(result))}.\n\n{_help(result)}\n"""')
+    yield from _cut(arrays, "theta")
+    yield from _cut(moving, "velocity")
     entries = [_family(family, result, arrays) for family in result.families]
     if result.others or result.quotients:
         entries.append(_scalars(result.others, result, arrays, result.quotients))
@@ -76,29 +77,41 @@ def _function(result: Result, suffix: str) -> Iterator[str]:
 
 def _known(known: Known, suffix: str) -> Iterator[str]:
     """Yield the lines of a function that returns the known laws of a large network."""
-    every, own, moved = trained(known), known.count.own, moving(known)
-    coordinates, size = known.coordinates, known.problem.parameters
+    coordinates, size, own = known.coordinates, known.problem.parameters, known.count.own
+    every, moved = coordinates.arrays, coordinates.moving
     lines = [
         f"Return the {plural(known.listed, 'known law')}, which training by"
-        f" {_flow(known.problem)} keeps.",
+        f" {known.problem.flow.title} keeps.",
         *_order(every, size, own),
         *_arguments(coordinates, every, moved),
     ]
     given = ["theta", *(["velocity"] if moved else []), *coordinates.arguments]
     yield f"def laws{suffix}({', '.join(given)}):"
     yield from _indented(f'"""{_quoted(known_title(known))}.\n\n{_text(lines, every, own)}\n"""')
-    yield from _cut(every)
-    yield from _moving(moved, 0)
+    yield from _cut(every, "theta")
+    yield from _cut(moved, "velocity")
     yield from _returned([f"{code}," for code in code_of(known)])
 
 
-def _cut(every: Sequence[Block]) -> Iterator[str]:
-    """Yield the lines that cut θ into arrays."""
-    yield "    theta = np.asarray(theta)"
-    yield from (
-        f"    {array.name} = theta[{array.start}:{array.stop}].reshape({_shape(array)})"
-        for array in every
-    )
+def _arrays(coordinates: Coordinates) -> tuple[Sequence[Array], Sequence[Array]]:
+    """Return those of θ and of velocities; numbers alone are one vector."""
+    return _vectors(coordinates.arrays, "theta"), _vectors(coordinates.moving, "velocity")
+
+
+def _vectors(arrays: Sequence[Array], name: str) -> Sequence[Array]:
+    if not arrays or any(array.shape for array in arrays):
+        return arrays
+    return [Array(name, (len(arrays),), slice(arrays[0].entries.start, arrays[-1].entries.stop))]
+
+
+def _cut(arrays: Sequence[Array], vector: str) -> Iterator[str]:
+    """Yield the lines that cut a vector into arrays."""
+    if arrays:
+        yield f"    {vector} = np.asarray({vector})"
+        first = arrays[0].entries.start
+    for array in arrays:
+        part = f"{vector}[{array.entries.start - first}:{array.entries.stop - first}]"
+        yield f"    {array.name} = {part}.reshape({', '.join(map(str, array.shape)) or '()'})"
 
 
 def _returned(entries: Sequence[str]) -> Iterator[str]:
@@ -110,45 +123,30 @@ def _returned(entries: Sequence[str]) -> Iterator[str]:
     yield "    ])"
 
 
-def _moving(arrays: Sequence[Block], start: int) -> Iterator[str]:
-    """Yield the lines that cut the velocities into arrays."""
-    if arrays:
-        yield "    velocity = np.asarray(velocity)"
-    for array in arrays:
-        part = f"velocity[{array.start - start}:{array.stop - start}]"
-        yield f"    {array.name} = {part}.reshape({_shape(array)})"
-
-
 def _quoted(text: str) -> str:
     """Return a text that a docstring can hold: names come from users."""
     return text.replace("\\", "\\\\").replace('"', "'")
 
 
-def _shape(array: Block) -> str:
-    return ", ".join(map(str, array.shape))
-
-
-def _help(result: Result, arrays: Sequence[Block]) -> str:
+def _help(result: Result) -> str:
     search, own = result.search, result.count.own
     size, number = len(search.parameters), len(search.generators) + len(result.quotients)
     lines = [
         f"Return {number} functionally independent quantities that training"
-        f" by {_flow(search.problem)} keeps."
+        f" by {search.problem.flow.title} keeps."
     ]
-    if arrays[0].name == "theta":
+    arrays, moving = _arrays(search.coordinates)
+    if not any(array.shape for array in search.coordinates.arrays):
         lines.append(f"theta: {size} numbers, the variables {', '.join(result.search.parameters)}.")
     else:
         lines += _order(arrays, size, own)
-    return _text(
-        [*lines, *_arguments(search.coordinates, arrays, velocities(search.coordinates))],
-        arrays,
-        own,
-    )
+    return _text([*lines, *_arguments(search.coordinates, arrays, moving)], arrays, own)
 
 
-def _order(arrays: Sequence[Block], size: int, own: bool) -> list[str]:
+def _order(arrays: Sequence[Array], size: int, own: bool) -> list[str]:
     """Return how θ is made up of arrays; own: those of a map of one's own."""
-    order = ", ".join(f"{array.name} ({' × '.join(map(str, array.shape))})" for array in arrays)
+    sizes = [f" ({' × '.join(map(str, array.shape))})" * bool(array.shape) for array in arrays]
+    order = ", ".join(f"{array.name}{size}" for array, size in zip(arrays, sizes, strict=True))
     leads = f"{arrays[0].name}[i, j] leads from unit i to unit j of the next layer; units are"
     return [
         f"theta: {size} numbers, the entries of {order}, each row by row;",
@@ -156,18 +154,14 @@ def _order(arrays: Sequence[Block], size: int, own: bool) -> list[str]:
     ]
 
 
-def _text(lines: Sequence[str], arrays: Sequence[Block], own: bool) -> str:
+def _text(lines: Sequence[str], arrays: Sequence[Array], own: bool) -> str:
     text = [piece for line in lines for piece in textwrap.wrap(line, _WIDTH)]
     layered = not own and all(array.name[0] in "Ub" for array in arrays)
     return "\n".join([*text, *(_PYTORCH if layered else [])])
 
 
-def _flow(problem: Problem) -> str:
-    return "gradient flow" if problem.flow == GRADIENT else problem.flow.title
-
-
 def _arguments(
-    coordinates: Coordinates, arrays: Sequence[Block], moving: Sequence[Block]
+    coordinates: Coordinates, arrays: Sequence[Array], moving: Sequence[Array]
 ) -> list[str]:
     """Return what the arguments besides theta are."""
     names = {"t": "t: time.", "lam": "lam: the rate of decay.", "tau": "tau: the friction."}
@@ -180,37 +174,47 @@ def _indented(text: str, spaces: int = 4) -> list[str]:
     return [" " * spaces + line if line else "" for line in text.split("\n")]
 
 
-def _family(family: Members, result: Result, arrays: Sequence[Block]) -> str:
-    moving = velocities(result.search.coordinates)
-    code = family_code(result.search.listed, family, arrays, moving)
-    if code is not None:
-        ((factor, _),) = groups(_first(family, result), result.search)
-        return _wrapped(f"{factor.code} * ({code})," if factor.code else f"{code},")
+def _family(family: Members, result: Result, arrays: Sequence[Array]) -> str:
+    if (code := _matrices(family, result.search)) is not None:
+        return _wrapped(f"{code},")
     return _scalars(
         [law for law in result.search.generators if law.index in family.generators], result, arrays
     )
 
 
-def _first(family: Members, result: Result) -> Polynomial:
-    """Return one law of a family: all have the same factor."""
-    return next(law.polynomial for law in result.search.generators if law.index in family.every)
+def _matrices(members: Members, search: LawSearch) -> str | None:
+    """Return an expression of a family in arrays; None if its formula does not say what they are,
+    and for correlations.
+    """
+    family, listed = members.family, search.listed
+    base = family.base if isinstance(family, Kept) else family
+    if isinstance(base, Form | Sums):
+        whole = len(members.generators) == len(members.every)
+        chosen = None if whole else [listed.entries[i] for i in members.generators]
+        return family_code(family, *by_name(search.coordinates), chosen)
+    single = np.arange(len(search.parameters))
+    nothing_moves = np.array_equal(listed.left, single) and (listed.right < 0).all()
+    return "theta" if nothing_moves and len(members.generators) == len(single) else None
 
 
 def _scalars(
     laws: Sequence[Law],
     result: Result,
-    arrays: Sequence[Block],
+    arrays: Sequence[Array],
     quotients: Sequence[Quotient] = (),
 ) -> str:
     radicals = [radical.text for radical in result.search.radicals]
     search = result.search
-    every = [*arrays, *velocities(search.coordinates)]
-    names = [array.entry(e) for array in every for e in range(prod(array.shape))]
-    names = search.coordinates.coded(names)
+    every = [*arrays, *_arrays(search.coordinates)[1]]
+    names = search.coordinates.coded([_entry(a, place) for a in every for place in a.indices])
     codes = [law_code(law.polynomial, search, names, radicals) for law in laws]
     codes += (quotient_code(quotient, names) for quotient in quotients)
     lines = [line for code in codes for line in _indented(_wrapped(f"{code},"))]
     return "\n".join(["[", *lines, "],"])
+
+
+def _entry(array: Array, place: Sequence[int]) -> str:
+    return f"{array.name}[{','.join(map(str, place))}]" if place else array.name
 
 
 def _wrapped(code: str) -> str:

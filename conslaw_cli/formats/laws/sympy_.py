@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.formats.laws import (
     Known,
     Result,
@@ -16,7 +15,7 @@ from conslaw_cli.formats.laws import (
     suffixes,
     title,
 )
-from conslaw_cli.formats.laws.known import sympy_script
+from conslaw_cli.formats.laws.matrices import sympy_script
 from conslaw_cli.laws.values import Law
 
 _OWN = re.compile(r"(theta|laws)(_[0-9]+)?|symbols|sympy|__debug__")
@@ -37,7 +36,7 @@ def render_sympy(results: Sequence[Result | Known]) -> str:
     needs = ["import sympy"] * any(result.search.radicals for result in searched)
     called = sorted(set[str]().union(*(calls(result.search) for result in searched)))
     if len(searched) < len(results):
-        if any(isinstance(r, Known) and r.problem.flow != GRADIENT for r in results):
+        if any(isinstance(r, Known) and r.problem.other_flow for r in results):
             called = sorted({"DiagonalOf", "asinh", "exp", "log", "sqrt", *called})
         if any(re.search(r"\bMatrix\(", text) for text in scripts):
             called = ["Matrix", *called]
@@ -52,10 +51,9 @@ def _script(result: Result | Known, suffix: str) -> Iterator[str]:
         return
     search = result.search
     coordinates = search.coordinates
-    symbols = [
-        *map(_symbol, (*search.parameters, *coordinates.velocities)),
-        *coordinates.arguments,
-    ]
+    every = (*coordinates.arrays, *coordinates.moving)
+    entries = (array.identifier(place) for array in every for place in array.indices)
+    symbols = [*entries, *coordinates.arguments]
     names = _names(symbols, coordinates.arguments)
     factors = coordinates.coded(names[: len(symbols) - len(coordinates.arguments)])
     laws = search.generators if search.basis is None else search.basis
@@ -82,11 +80,6 @@ def _script(result: Result | Known, suffix: str) -> Iterator[str]:
         f"    {quotient_code(quotient, factors)},  # rational" for quotient in result.quotients
     )
     yield "]"
-
-
-def _symbol(name: str) -> str:
-    """Return the name of a symbol, such as ``U1_2_3`` for an entry of an array."""
-    return re.sub(r"\W+", "_", name).rstrip("_") if "[" in name else name
 
 
 def _names(symbols: Sequence[str], reserved: Sequence[str]) -> list[str]:

@@ -5,23 +5,34 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
+from conslaw_cli.flows import System
 from conslaw_cli.flows.coordinates import Coordinates
-from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.formats.laws import Known, Result, abelian_text, degrees, origin, title
-from conslaw_cli.formats.laws.known import moving, named_elsewhere, text_lines, trained, undecided
-from conslaw_cli.formats.words import label, probability
-from conslaw_cli.laws.formulas import groups, terms
+from conslaw_cli.formats.laws import (
+    Known,
+    Result,
+    abelian_text,
+    degrees,
+    family_size,
+    known_title,
+    origin,
+    side_text,
+    title,
+)
+from conslaw_cli.formats.words import label, probability, reason
+from conslaw_cli.laws.formulas import expression, groups
 from conslaw_cli.laws.plan import MAX_DEGREE
 from conslaw_cli.laws.rational import Quotient
-from conslaw_cli.laws.values import Law, LawSearch, Polynomial
+from conslaw_cli.laws.search import LawSearch
+from conslaw_cli.laws.values import Law, Polynomial
 from conslaw_cli.lie.theorems.paths import is_monomial
+from conslaw_cli.networks.notation import TEXT
+from conslaw_cli.problems.records import LawCount
 
 _OTHERS = {
     False: "laws that are no polynomials are not searched",
     True: "--rational looks for laws that are no polynomials",
 }
 """What to do about them, by whether they are of a formula."""
-_POWERS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def text_blocks(results: Iterable[Result | Known], width: int | None) -> Iterator[str]:
@@ -34,9 +45,9 @@ def text_blocks(results: Iterable[Result | Known], width: int | None) -> Iterato
     gap = ""
     for result in results:
         lines, meaning = (
-            (text_lines(result), _of_arrays(result))
+            (_known_lines(result), _conventions(result.coordinates, result.count.own))
             if isinstance(result, Known)
-            else (_lines(result), _conventions(result))
+            else (_lines(result), _of_search(result))
         )
         yield gap + "\n".join(_wrapped(lines, width)) + "\n"
         conventions |= dict.fromkeys(meaning)
@@ -45,10 +56,48 @@ def text_blocks(results: Iterable[Result | Known], width: int | None) -> Iterato
         yield gap + "\n".join(_wrapped([*conventions], width)) + "\n"
 
 
+def _known_lines(known: Known) -> Iterator[str]:
+    """Yield the figures, and each family on a line."""
+    yield known_title(known)
+    yield f"  known laws: {known.listed} listed, {_independent(known.count)} independent"
+    yield f"  laws in all: {_in_all(known.count)}"
+    if named := sum(each.size for each in known.abelian):
+        yield f"  {_named_elsewhere(named)}"
+    yield ""
+    yield from (f"  {each.text} = const   ({family_size(each)})" for each in known.families)
+    yield from (f"  {line}" for line in abelian_text(known))
+
+
+def _named_elsewhere(laws: int) -> str:
+    """Return what so many laws are that no search finds."""
+    what = "one law is an Abelian integral" if laws == 1 else f"{laws} laws are Abelian integrals"
+    return f"{what}, no algebraic function of θ (docs/abelian.md)"
+
+
+def _independent(row: LawCount) -> str:
+    if row.known_independent is not None:
+        return str(row.known_independent)
+    return f"at least {row.laws_at_least}"
+
+
+def _in_all(row: LawCount) -> str:
+    if row.laws is None:
+        return _undecided(row)
+    if not row.unknown_laws:
+        return f"{row.laws} ({row.verdict}); all of them are functions of these"
+    return f"{row.laws} ({row.verdict}); {row.unknown_laws} more than these"
+
+
+def _undecided(row: LawCount) -> str:
+    """Return what is known of the number of laws of a bounded row."""
+    least = f"at least {row.laws_at_least} (proved)"
+    return f"{least}; whether there are more is not decided: {reason(row)}"
+
+
 def _lines(result: Result) -> Iterator[str]:
     yield title(result)
     yield from (f"  {line}" for line in _figures(result))
-    laws = [f"{family.text} = const   ({family.size})" for family in result.families]
+    laws = [f"{each.family.text} = const   ({each.size})" for each in result.families]
     laws += [
         f"{formula(law.polynomial, result.search)} = const   ({origin(law, result)})"
         for law in result.others
@@ -71,15 +120,9 @@ def _lines(result: Result) -> Iterator[str]:
 
 def _fraction(quotient: Quotient, search: LawSearch) -> str:
     sides = list(quotient.sides)
-    above, below = ("·".join(_power(p, e, search) for p, e in side) for side in sides)
+    above, below = (side_text(side, lambda p: formula(p, search), TEXT) for side in sides)
     group = len(sides[1]) > 1
     return f"{above or 1}/({below})" if group else f"{above or 1}{'/' * bool(below)}{below}"
-
-
-def _power(polynomial: Polynomial, power: int, search: LawSearch) -> str:
-    text = formula(polynomial, search)
-    shown = f"({text})" if len(polynomial.terms) > 1 else text
-    return shown + str(power).translate(_POWERS) * (power > 1)
 
 
 def _figures(result: Result) -> Iterator[str]:
@@ -99,12 +142,12 @@ def _figures(result: Result) -> Iterator[str]:
     yield f"functionally independent: {search.independent} {origins}"
     yield _comparison(result)
     if result.abelian:
-        yield named_elsewhere(sum(each.size for each in result.abelian))
+        yield _named_elsewhere(sum(each.size for each in result.abelian))
     elif result.not_polynomial and result.rational is None:
         yield _next_step(search)
     elif result.not_polynomial:
         yield _explained(result)
-    gradient = search.problem.flow == GRADIENT
+    gradient = search.problem.flow.dynamics.system is System.GRADIENT
     if gradient and is_monomial(search.problem) and not search.homogeneous and search.degree >= 2:
         yield "complete: φ is a monomial map, so all laws are functions of those of degree up to 2"
     if not search.listed.polynomial:
@@ -132,7 +175,7 @@ def _explained(result: Result) -> str:
 def _comparison(result: Result) -> str:
     row = result.count
     if row.laws is None:
-        return f"laws in all: {undecided(row)}"
+        return f"laws in all: {_undecided(row)}"
     sure = "proved" if row.error_bound is None else "computed, its error is not bounded"
     if row.error_bound is not None and row.error_bound < 1:
         sure = f"computed, error probability {probability(row.error_bound)}"
@@ -150,7 +193,8 @@ def _next_step(search: LawSearch) -> str:
     if search.homogeneous:
         return "without --homogeneous laws of lower degrees are found too"
     higher = f"a higher degree may find more: --degree {search.degree + 1}; "
-    formula = search.problem.formula is not None and search.problem.flow == GRADIENT
+    gradient = search.problem.flow.dynamics.system is System.GRADIENT
+    formula = search.problem.formula is not None and gradient
     return f"{higher * (search.degree < MAX_DEGREE)}{_OTHERS[formula]}"
 
 
@@ -162,53 +206,32 @@ def _listed(law: Law, result: Result) -> str:
     return text if told else f"{text}   (no polynomial in the known laws)"
 
 
-def _conventions(result: Result) -> Iterator[str]:
-    names = [name for name in result.search.parameters if "[" in name]  # entries of arrays
-    names *= not result.count.own
-    if not result.search.generators:
-        return
-    yield from _of_layers(names)
-    coordinates = result.search.coordinates
-    yield from _conventions_of_flow(result.search.parameters, coordinates.velocities, coordinates)
-    yield from _of_kernels(names)
-    if result.theory and any(law.new for law in result.others):
-        yield "new: independent of the known laws."
+def _of_search(result: Result) -> Iterator[str]:
+    if result.search.generators:
+        yield from _conventions(result.search.coordinates, result.count.own)
+        if result.theory and any(law.new for law in result.others):
+            yield "new: independent of the known laws."
 
 
-def _of_arrays(known: Known) -> Iterator[str]:
-    """Yield what the names mean, from an entry of every array."""
-    if known.count.own:
-        return
-    names = [array.entry(0) for array in trained(known)]
-    yield from _of_layers(names)
-    moved = [array.entry(0) for array in moving(known)]
-    yield from _conventions_of_flow(names, moved, known.coordinates)
-    yield from _of_kernels(names)
-
-
-def _of_layers(names: Sequence[str]) -> Iterator[str]:
-    if not names:
-        pass
-    elif any(name.startswith("U") for name in names):
+def _conventions(coordinates: Coordinates, own: bool) -> Iterator[str]:
+    """Yield what the names mean; own: those of arrays are a user's."""
+    arrays = () if own else coordinates.arrays
+    if any(array.name.startswith("U") for array in arrays):
         yield "U1[i,j] leads from unit i to unit j of the next layer (x ↦ x U1 U2 …, row vectors)."
-    else:
+    elif arrays:
         yield "Q1[i,j] leads from unit i to unit j of the next layer (x ↦ x Q1 K1, row vectors)."
-    if any(name.startswith("b") for name in names):
+    if any(array.name.startswith("b") for array in arrays):
         yield "b1[j] is the bias of unit j."
-
-
-def _of_kernels(names: Sequence[str]) -> Iterator[str]:
-    if any(name.count(",") > 1 for name in names):
+    yield from _of_flow(coordinates)
+    if any(len(array.shape) > 2 for array in arrays):
         yield "Kernels: U1[i,t,j] leads from channel i at position t of the kernel to channel j."
 
 
-def _conventions_of_flow(
-    parameters: Sequence[str], velocities: Sequence[str], coordinates: Coordinates
-) -> Iterator[str]:
-    if velocities:
-        moved, still = (each[0].partition("[")[0] for each in (velocities, parameters))
-        bias = ", c1 that of b1" * any(name.startswith("c1[") for name in velocities)
-        yield f"{moved} is the {coordinates.motion} of {still}{bias}."
+def _of_flow(coordinates: Coordinates) -> Iterator[str]:
+    if coordinates.moving:
+        (moved, *others), still = coordinates.moving, coordinates.arrays[0]
+        bias = ", c1 that of b1" * any(array.name == "c1" for array in others)
+        yield f"{moved.name} is the {coordinates.motion} of {still.name}{bias}."
     if coordinates.arguments:
         symbols = {"t": "t is time", "lam": "λ the rate of decay", "tau": "τ the friction"}
         meaning = (symbols.get(name, f"{name} a constant") for name in coordinates.arguments)
@@ -217,35 +240,11 @@ def _conventions_of_flow(
 
 def formula(polynomial: Polynomial, search: LawSearch) -> str:
     """Return a law in the names of the parameters, of velocities and of time."""
-    parts = []
-    for factor, own in groups(polynomial, search):
-        text = _polynomial(own, search)
+    radicals, parts = [radical.text for radical in search.radicals], []
+    for factor, own in groups(polynomial, search.coordinates):
+        text = expression(own, search.coordinates.names, radicals, TEXT)
         parts.append(f"{factor.text}({text})" if factor.text else text)
     return " + ".join(parts)
-
-
-def _polynomial(polynomial: Polynomial, search: LawSearch) -> str:
-    radicals, names = [radical.text for radical in search.radicals], search.coordinates.names
-    written = terms(polynomial, radicals, "·", "−")
-    first, *rest = (_term(c, factors, monomial, names) for c, factors, monomial in written)
-    return f"{'−' * first[0]}{first[1]}" + "".join(
-        f" {'−' if negative else '+'} {text}" for negative, text in rest
-    )
-
-
-def _term(
-    coefficient: int, radicals: Sequence[str], monomial: Sequence[int], names: Sequence[str]
-) -> tuple[bool, str]:
-    powers = {e: monomial.count(e) for e in monomial}
-    factors = [
-        *radicals,
-        *(
-            names[e] + (str(power).translate(_POWERS) if power > 1 else "")
-            for e, power in powers.items()
-        ),
-    ]
-    size = [str(abs(coefficient))] if abs(coefficient) != 1 or not factors else []
-    return coefficient < 0, "·".join([*size, *factors])
 
 
 def _wrapped(lines: Iterator[str] | Sequence[str], width: int | None) -> Iterator[str]:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from conslaw_cli.flows.gradient import GRADIENT
 from conslaw_cli.flows.names import label
 from conslaw_cli.formats import pictures
 from conslaw_cli.formats.simulation import trained_on
@@ -37,11 +36,12 @@ def drift(simulation: Simulation, path: str) -> bytes:
     every run, the root mean square of the changes of its laws.
     """
     lines = [line for run in simulation.runs for line in _lines(run)]
-    flow = simulation.problem.flow
-    whole = "gradient flow" if flow == GRADIENT else f"flow {label(flow.describe())}"
+    problem = simulation.problem
+    flow = problem.flow.describe()
+    whole = f"flow {label(flow)}" if problem.other_flow else problem.flow.title
     names = [whole if run.name == "flow" else run.name for run in simulation.runs]
     title = (
-        f"{simulation.problem.name}: {', '.join(names)}\n{trained_on(simulation)},"
+        f"{problem.name}: {', '.join(names)}\n{trained_on(simulation)},"
         f" rate {simulation.training.lr:g}, seed {simulation.training.seed}"
     )
     return drawn(lines, title, path)

@@ -87,7 +87,7 @@ def _layout(graph: Graph) -> tuple[dict[str, _Box], dict[tuple[str, str], list[s
     A value stands one row below the lowest that it reads; rows are ordered by where what they read
     stands on average, twice down and up (Sugiyama, Tagawa, Toda, 1981).
     """
-    texts = dict(lines(graph))
+    texts = dict(lines(graph.inputs, graph.nodes))
     reads = {node.name: list(dict.fromkeys(node.inputs)) for node in graph.nodes}
     depth: dict[str, int] = {}
     for name in texts:

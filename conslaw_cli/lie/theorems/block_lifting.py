@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from conslaw_cli.flows import Kind
 from conslaw_cli.lie.theorems.structure import parts_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
 from conslaw_cli.problems.problem import Problem
@@ -13,7 +12,7 @@ from conslaw_cli.problems.problem import Problem
     title="Networks of any width, from a few narrow ones",
     source="proved in docs/any-width.md",
     needs=Needs.NARROW,
-    flows=(Kind.GRADIENT, Kind.DECAY, Kind.PARTIAL_DECAY, Kind.MOMENTUM),
+    systems=None,
 )
 def block_lifting(problem: Problem, evidence: Evidence) -> Proof | None:
     """Let the units of a network be dealt out to strands. If every two strands belong to some few
@@ -23,9 +22,10 @@ def block_lifting(problem: Problem, evidence: Evidence) -> Proof | None:
 
     Hypotheses. Every operation separates its units: what it does to those of some strands is not
     changed, at first order, by others whose values are zero. Every known law is an entry of a
-    matrix ``Σ ± M Mᵀ``, M having a row of parameters for every unit. Gradient flow, decay of all
-    arrays or some, or momentum without a metric, under a loss with condition (9); cross-entropy
-    counts one output less where one dense layer of its own gives the output.
+    matrix ``Σ ± M Nᵀ``, M and N having a row of parameters for every unit. A flow for which the
+    entries of an array are alike, as gradient flow, decay of all arrays or some, momentum, and
+    rates of arrays, under a loss with condition (9); cross-entropy counts one output less where one
+    dense layer of its own gives the output.
 
     Proof. docs/any-width.md. Each witness is a rank modulo a prime at the point named, a lower
     bound, that meets the upper bound of the laws there.

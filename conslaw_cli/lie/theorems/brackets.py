@@ -17,7 +17,7 @@ _PAPER = (
     title="Brackets at one point modulo a prime",
     source=f"{_PAPER}, Proposition 3.1; the transfer from residues is elementary",
     needs=Needs.BRACKETS,
-    flows=None,
+    systems=None,
 )
 def brackets(problem: Problem, evidence: Evidence) -> Proof | None:
     """If r elements of Lie(W) have rank r at one point modulo one prime, then dim Lie(W)(θ) ≥ r at
@@ -43,7 +43,7 @@ def brackets(problem: Problem, evidence: Evidence) -> Proof | None:
     title="Covectors carried along curves modulo a prime",
     source="proved in docs/theory.md, section 18",
     needs=Needs.BRACKETS,
-    flows=None,
+    systems=None,
 )
 def transport(problem: Problem, evidence: Evidence) -> Proof | None:
     """If covectors move by ``λ' = −DX_{a(t)}(θ)ᵀ λ`` along curves ``θ' = X_{a(t)}(θ)`` of fields of
@@ -80,7 +80,7 @@ def transport(problem: Problem, evidence: Evidence) -> Proof | None:
         " distributions, Transactions of the AMS 180, 1973; lie/orbit.py"
     ),
     needs=Needs.PATH,
-    flows=None,
+    systems=None,
 )
 def orbit(problem: Problem, evidence: Evidence) -> Proof:
     """The rank r of the end point of a path along drift and control fields, in the times that these
@@ -106,7 +106,7 @@ def orbit(problem: Problem, evidence: Evidence) -> Proof:
     title="Brackets that add nothing",
     source=f"{_PAPER}, Proposition 3.1 and Lemma 3.2; the probability is bounded in lie/trials.py",
     needs=Needs.BRACKETS,
-    flows=None,
+    systems=None,
 )
 def stagnation(problem: Problem, evidence: Evidence) -> Proof | None:
     """If W_k(θ) and W_{k+1}(θ) have equal dimensions around θ, then Lie(W)(θ) = W_k(θ); that they

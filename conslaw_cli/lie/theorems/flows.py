@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import comb
 
-from conslaw_cli.flows import Kind, Timed
-from conslaw_cli.flows.gradient import GRADIENT
-from conslaw_cli.lie import chains
+from conslaw_cli.flows import System
 from conslaw_cli.lie.theorems.paths import is_monomial, path_rank
-from conslaw_cli.lie.theorems.structure import Chain, chain_of
+from conslaw_cli.lie.theorems.structure import Chain, chain_of, timeless_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
-from conslaw_cli.networks.chains import chain as chain_of_layers
 from conslaw_cli.problems.problem import Problem
 from conslaw_cli.problems.records import Bound, LawCount, Trace
 
@@ -31,7 +27,7 @@ def _separable(problem: Problem) -> bool:
         " the Momentum: Conservation Laws beyond Euclidean Gradient Flows, ICML 2024, arXiv"
         " 2405.12888"
     ),
-    flows=(Kind.MIRROR,),
+    systems=(System.METRIC,),
     whole=_separable,
 )
 def mirror_paths(problem: Problem, evidence: Evidence) -> Proof | None:
@@ -53,9 +49,7 @@ def mirror_paths(problem: Problem, evidence: Evidence) -> Proof | None:
         f" incidence matrix has rank {rank}"
     )
     bound = Bound(rank, "mirror paths", "proof", None, shown)
-    laws = problem.parameters - rank
-    listed = None if problem.formula is not None else laws
-    return Proof((bound,), (bound,), laws, Trace((rank,)), spare=True, listed=listed)
+    return Proof((bound,), (bound,), problem.parameters - rank, Trace((rank,)), spare=True)
 
 
 def _pair(problem: Problem) -> Chain | None:
@@ -74,7 +68,7 @@ def _pair(problem: Problem) -> Chain | None:
         " Flows, ICML 2024, arXiv 2405.12888; proved in docs/flows.md with biases, and for one"
         " input and one output"
     ),
-    flows=(Kind.MOMENTUM,),
+    systems=(System.SECOND_ORDER,),
     whole=lambda problem: _pair(problem) is not None,
 )
 def momentum_pair(problem: Problem, evidence: Evidence) -> Proof | None:
@@ -98,9 +92,9 @@ def momentum_pair(problem: Problem, evidence: Evidence) -> Proof | None:
     inputs, units, outputs = chain.widths
     rows = inputs + chain.biased[0] + outputs
     known = comb(units, 2) - comb(max(0, units - 2 * rows), 2)
-    moving, listed = (2 * max(0, 2 * units - 3) if rows == 2 else known), comb(units, 2)
-    if rows == 2 and not chain.unmoved:  # else two outputs move as one does, which is not listed
-        known, listed = moving, 2 * listed
+    moving = 2 * max(0, 2 * units - 3) if rows == 2 else known
+    if not chain.unmoved:  # else two outputs may move as one does, which is not listed
+        known = moving
     laws, value = moving + 2 * chain.unmoved, problem.state - moving - 2 * chain.unmoved
     algebra = f"sp({2 * rows})" if rows > 2 else "sl(2) ⊕ sl(2)"
     shown = f"φ is a product of two matrices: {algebra} acts on {units} vectors, and time moves"
@@ -111,14 +105,8 @@ def momentum_pair(problem: Problem, evidence: Evidence) -> Proof | None:
         known + 2 * chain.unmoved,
         Trace((value,), complete=False),
         spare=True,
-        listed=listed + 2 * chain.unmoved,
-        timeless=max(0, laws - _timed(problem, charged=moving > 0, still=chain.unmoved > 0)),
+        timeless=timeless_of(problem, laws),
     )
-
-
-def _timed(problem: Problem, *, charged: bool, still: bool) -> int:
-    assert isinstance(problem.flow, Timed)
-    return problem.flow.timed(charged=charged, still=still)
 
 
 def _moved(problem: Problem) -> Chain | None:
@@ -134,7 +122,7 @@ def _moved(problem: Problem) -> Chain | None:
         " Keep the Momentum: Conservation Laws beyond Euclidean Gradient Flows, ICML 2024, arXiv"
         " 2405.12888"
     ),
-    flows=(Kind.MOMENTUM,),
+    systems=(System.SECOND_ORDER,),
     whole=lambda problem: _moved(problem) is not None,
 )
 def momentum_paths(problem: Problem, evidence: Evidence) -> Proof | None:
@@ -157,11 +145,7 @@ def momentum_paths(problem: Problem, evidence: Evidence) -> Proof | None:
     shown = f"φ is monomial; {frozen} parameters stand still, and keep velocities of their own"
     bound = Bound(value, "momentum paths", "proof", None, shown)
     trace = Trace((value,), complete=False)
-    timeless = max(0, laws - _timed(problem, charged=False, still=frozen > 0))
-    whole = None if problem.graph is None else chain_of_layers(problem.graph)
-    assert whole is not None
-    listed = laws + chains.rotations(whole)  # of linear layers that stand still
-    return Proof((bound,), (bound,), laws, trace, spare=True, listed=listed, timeless=timeless)
+    return Proof((bound,), (bound,), laws, trace, spare=True, timeless=timeless_of(problem, laws))
 
 
 @theorem(
@@ -172,7 +156,7 @@ def momentum_paths(problem: Problem, evidence: Evidence) -> Proof | None:
         " Laws for ResNets and Transformers, ICML 2025, arXiv 2506.06194"
     ),
     needs=Needs.PARTS,
-    flows=(Kind.DECAY,),
+    systems=(System.DILATED,),
 )
 def homogeneous_decay(problem: Problem, evidence: Evidence) -> Proof | None:
     """If every component of φ is homogeneous, weight decay of all parameters has the laws h of
@@ -190,7 +174,7 @@ def homogeneous_decay(problem: Problem, evidence: Evidence) -> Proof | None:
     """
     if not decays_as_one(problem):
         return None
-    row = evidence.count(replace(problem, flow=GRADIENT))
+    row = evidence.count(Problem.of(problem.architecture))
     if row.trace is None:
         return None
     return Proof(
@@ -204,7 +188,7 @@ def homogeneous_decay(problem: Problem, evidence: Evidence) -> Proof | None:
 
 def decays_as_one(problem: Problem) -> bool:
     """Whether all parameters decay, and all components are homogeneous."""
-    return problem.flow.kind is Kind.DECAY and is_homogeneous(problem)
+    return problem.flow.dynamics.system is System.DILATED and is_homogeneous(problem)
 
 
 def _timeless(row: LawCount) -> int | None:

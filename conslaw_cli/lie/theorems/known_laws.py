@@ -16,7 +16,7 @@ from conslaw_cli.problems.records import Bound
         " Gradient Flows, NeurIPS 2023, arXiv 2307.00144, Proposition 4.1"
     ),
     needs=Needs.RANKS,
-    flows=None,
+    systems=None,
 )
 def known_laws(problem: Problem, evidence: Evidence) -> Proof:
     """If N known laws have gradients of rank N at one point modulo one prime, then dim Lie(W)(θ) ≤

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from conslaw_cli.lie.theorems.structure import chain_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
-from conslaw_cli.networks.known_laws import Correlations, Family, Form, Named, Part, Sums
+from conslaw_cli.networks.correlations import Correlations
+from conslaw_cli.networks.known_laws import Family, Form, Named, Part, Sums
 from conslaw_cli.problems.problem import Problem
 from conslaw_cli.problems.records import Bound
 
@@ -19,7 +20,7 @@ from conslaw_cli.problems.records import Bound
     title="Independent known laws, from sizes alone",
     source="proved in docs/any-width.md",
     needs=Needs.SIZES,
-    flows=None,
+    systems=None,
 )
 def listed_laws(problem: Problem, evidence: Evidence) -> Proof | None:
     """Let N known laws be entries of matrices ``H_f = Σ_p c_p M_p M_pᵀ``, one for each space f, and
@@ -57,7 +58,7 @@ def listed_laws(problem: Problem, evidence: Evidence) -> Proof | None:
     title="Independent known laws of chains, from sizes alone",
     source="proved in docs/any-width.md, for momentum in docs/flows.md",
     needs=Needs.SIZES,
-    flows=None,
+    systems=None,
 )
 def chain_laws(problem: Problem, evidence: Evidence) -> Proof | None:
     """Let a hidden layer of a chain have n_i units, k_i of them beyond ``n_{i−1} + n_{i+1}``, and

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conslaw_cli.flows import Kind
+from conslaw_cli.flows import System
 from conslaw_cli.lie.theorems.structure import Chain, chain_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Proof, theorem
 from conslaw_cli.problems.problem import Problem
@@ -13,7 +13,7 @@ from conslaw_cli.problems.records import Bound
     "single field",
     title="A single field",
     source="elementary: [χ, χ] = 0",
-    flows=(Kind.GRADIENT, Kind.MIRROR),
+    systems=(System.GRADIENT, System.METRIC),
 )
 def single_field(problem: Problem, evidence: Evidence) -> Proof | None:
     """If W_φ is spanned by one field, then dim Lie(W_φ)(θ) ≤ 1.

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from conslaw_cli.families.mlp import MLP
-from conslaw_cli.flows.gradient import GRADIENT
+from conslaw_cli.flows import System
+from conslaw_cli.flows.names import Arrays
 from conslaw_cli.networks.chains import Chain, chain
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.operations.dense import Linear
-from conslaw_cli.problems.problem import Loss, Problem
+from conslaw_cli.problems.problem import Architecture, Loss, Problem
 
-__all__ = ["Chain", "chain_of", "network_of", "parts_of"]
+__all__ = ["Chain", "chain_of", "for_another", "network_of", "parts_of", "timeless_of"]
 
 
 def chain_of(problem: Problem) -> Chain | None:
@@ -62,6 +63,26 @@ def parts_of(problem: Problem) -> Sequence[tuple[Problem, int]]:
     often just itself.
     """
     parts = getattr(problem.architecture, "parts", None)  # of families that may be direct sums
-    if parts is None or problem.flow != GRADIENT:
+    if parts is None or problem.flow.dynamics.system is not System.GRADIENT:
         return [(problem, 1)]
     return [(Problem(part), count) for part, count in parts()]
+
+
+def for_another(problem: Problem, architecture: Architecture) -> Problem | None:
+    """Return the problem for a network with other numbers of units; None where the flow tells
+    arrays apart and these are not called the same.
+    """
+    if not problem.flow.even_handed:
+        own, others = (Arrays.of(each).every for each in (problem.architecture, architecture))
+        if [array.name for array in own] != [array.name for array in others]:
+            return None
+    return Problem(architecture, problem.flow)
+
+
+def timeless_of(problem: Problem, laws: int) -> int | None:
+    """Return how many of so many laws, all of them functions of the known ones, do not depend on
+    time; None where a state has no time.
+    """
+    if not problem.flow.dynamics.clock:
+        return None
+    return max(0, laws - problem.flow.timed(problem.families() or ()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from conslaw_cli.flows import Kind
+from conslaw_cli.flows import System
 from conslaw_cli.lie.closure import Sampler
 from conslaw_cli.lie.orbit import Orbit
 from conslaw_cli.lie.trials import Run
@@ -99,16 +99,16 @@ class Theorem:
     """A theorem, as a function that says what it means for a problem: None where a hypothesis does
     not hold.
 
-    name: that of the ``method`` of its bounds. flows: those for which it holds, None for all.
-    whole: whether what it says of a problem is the whole count, from sizes alone.
+    name: that of the ``method`` of its bounds. systems: those for which it holds, None for all.
+    whole: whether what it says of a problem is the whole count, from sizes alone; None for never.
     """
 
     name: str
     title: str
     source: str
     needs: Needs
-    flows: tuple[Kind, ...] | None
-    whole: Callable[[Problem], bool]
+    systems: tuple[System, ...] | None
+    whole: Callable[[Problem], bool] | None
     prove: Proving
 
     def __call__(self, problem: Problem, evidence: Evidence) -> Proof | None:
@@ -117,10 +117,10 @@ class Theorem:
 
     def settles(self, problem: Problem) -> bool:
         """Whether it is the whole count, found out at no cost."""
-        return self._holds(problem) and self.whole(problem)
+        return self.whole is not None and self._holds(problem) and self.whole(problem)
 
     def _holds(self, problem: Problem) -> bool:
-        return self.flows is None or problem.flow.kind in self.flows
+        return self.systems is None or problem.flow.dynamics.system in self.systems
 
     @property
     def statement(self) -> str:
@@ -136,8 +136,8 @@ def theorem(
     title: str,
     source: str,
     needs: Needs = Needs.STRUCTURE,
-    flows: tuple[Kind, ...] | None = (Kind.GRADIENT,),
-    whole: Callable[[Problem], bool] = lambda problem: False,
+    systems: tuple[System, ...] | None = (System.GRADIENT,),
+    whole: Callable[[Problem], bool] | None = None,
 ) -> Callable[[Proving], Theorem]:
     """Make a theorem of a function whose docstring states and proves it."""
-    return lambda prove: Theorem(name, title, source, needs, flows, whole, prove)
+    return lambda prove: Theorem(name, title, source, needs, systems, whole, prove)

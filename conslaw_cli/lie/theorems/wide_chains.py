@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError
-from conslaw_cli.flows import Kind
+from conslaw_cli.flows import System
 from conslaw_cli.lie import chains
+from conslaw_cli.lie.theorems.listed_laws import chain_laws
 from conslaw_cli.lie.theorems.single_field import is_scalar
-from conslaw_cli.lie.theorems.structure import Chain, chain_of
+from conslaw_cli.lie.theorems.structure import Chain, chain_of, for_another
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
 from conslaw_cli.problems.problem import Problem
 from conslaw_cli.problems.records import Bound, LawCount, Trace
@@ -57,14 +58,14 @@ def full_chain(problem: Problem, evidence: Evidence) -> Proof | None:
     title="Spare units of linear layers",
     source="proved in docs/any-width.md",
     needs=Needs.NARROW,
-    flows=(Kind.GRADIENT, Kind.DECAY, Kind.MOMENTUM),
+    systems=None,
 )
 def wide_linear_layers(problem: Problem, evidence: Evidence) -> Proof | None:
     """Let a linear hidden layer have k units more than each of them has numbers: weights, bias, and
     under momentum their velocities. Then dim Lie is that of the chain with k units less.
 
-    Hypotheses. A chain under gradient flow, decay of all parameters, or momentum without a metric;
-    cross-entropy under gradient flow only, with one output less.
+    Hypotheses. A chain under a flow for which the entries of an array are alike: gradient flow,
+    decay, momentum, rates of arrays; cross-entropy under gradient flow only, with one output less.
 
     Proof. An orthogonal map of the layer's units leaves F and the flow unchanged, so dim Lie is the
     same after it. What all units have of one number is one vector; some orthogonal map takes all
@@ -72,23 +73,30 @@ def wide_linear_layers(problem: Problem, evidence: Evidence) -> Proof | None:
     them, so they are tangent to the states with such zeros, where they are those of the narrower
     chain; every state of that one occurs. No other layer has fewer numbers for the units it has.
     """
-    gradient = problem.flow.kind is Kind.GRADIENT
-    chain = _moving(problem)
-    if chain is None or (chain.unmoved and not gradient):
+    chain, dynamics = _moving(problem), problem.flow.dynamics
+    gradient = dynamics.system is System.GRADIENT
+    if chain is None or not dynamics.isometric or (chain.unmoved and not gradient):
         return None
-    narrow = chains.narrowed(chain, 2 if problem.flow.kind is Kind.MOMENTUM else 1)
+    narrow = chains.narrowed(chain, dynamics.copies)
     if narrow.widths == chain.widths:
         return None
-    part = _part(problem, narrow)
-    if (row := _counted(evidence, part)) is None:
+    part = for_another(problem, chains.network(narrow))
+    if part is None or (row := _counted(evidence, part)) is None:
         return None
-    assert row.trace is not None
     shown = f"{sum(chain.widths) - sum(narrow.widths)} units to spare"
-    known = problem.state - part.state + (row.known_independent or 0)
-    _agree(problem, known, chains.independent(chain) if gradient else known)
+    more, known = problem.state - part.state, chains.independent(chain)
+    if gradient:
+        _agree(problem, more + (row.known_independent or 0), known)
+    else:
+        known = _independent(problem, evidence)
     found = _proof([_bounds(row)], 0, shown, "wide linear layers", known)
-    least = None if row.timeless is None else problem.state - part.state + row.timeless
-    return found._replace(listed=listed_of(problem, chain), timeless=least)
+    return found._replace(timeless=None if row.timeless is None else more + row.timeless)
+
+
+def _independent(problem: Problem, evidence: Evidence) -> int:
+    """Return the rank of the known laws of a chain that moves, under any flow."""
+    found = chain_laws(problem, evidence)
+    return 0 if found is None else found.independent or 0
 
 
 @theorem(
@@ -157,15 +165,6 @@ def cut_chain(problem: Problem, evidence: Evidence) -> Proof | None:
     known = chains.independent(chain)
     shown = f"{len(pieces)} pieces between layers of one unit"
     return _proof([each for each in found if each], len(pieces) - 1, shown, "cut chain", known)
-
-
-def listed_of(problem: Problem, chain: Chain) -> int | None:
-    """Return how many laws are listed, where to list them takes long."""
-    if problem.flow.kind is Kind.MOMENTUM:
-        return chains.rotations(chain)
-    if problem.flow.kind is Kind.DECAY:
-        return problem.architecture.known_listed  # all terms of a chain's law have one degree
-    return None
 
 
 class _Bounds(NamedTuple):

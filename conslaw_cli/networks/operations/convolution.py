@@ -61,6 +61,13 @@ class Convolution(Composite):
 
     Raise SpecError for sizes that are no positive integers, for groups that do not divide the
     channels, and for another padding.
+
+    >>> Convolution(2, (3,), (1,)).output((1, 6)), Convolution(2, (3,), (1,), "same").output((1, 6))
+    ((2, 4), (2, 6))
+    >>> from conslaw_cli import Activation, Flat, Layers, Linear, count_laws
+    >>> layers = (Convolution(2, (3,), (1,)), Activation("relu"), Flat(), Linear(2))
+    >>> count_laws(Layers((1, 6), layers)).laws
+    2
     """
 
     channels: int
@@ -153,14 +160,6 @@ class Convolution(Composite):
         dilation = {"dilation": show(self.dilation)} if prod(self.dilation) > 1 else {}
         groups = {"groups": str(self.groups)} if self.groups > 1 else {}
         return {"kernel": show(self.kernel), **stride, **padding, **dilation, **groups}
-
-    def encircles(self, shape: Shape) -> bool:
-        """It does if it is circular, and as long as its input and its output."""
-        return (
-            (self.padding, self.stride, self.bias) == ("circular", (1,), False)
-            and (self.channels, self.dilation) == (1, (1,))
-            and shape == (1, *self.kernel) == self.output(shape)
-        )
 
     def output(self, *inputs: Shape) -> Shape:
         """One value per channel and window."""
@@ -293,7 +292,15 @@ class TransposedConvolution(Composite):
 
 @dataclass(frozen=True, slots=True)
 class Pool(Composite):
-    """Averages over windows; one size stands for all directions."""
+    """Averages over windows; one size stands for all directions.
+
+    >>> Pool((2,), (2,)).output((3, 6))
+    (3, 3)
+    >>> from conslaw_cli import Flat, Layers, Linear, count_laws
+    >>> layers = (Convolution(2, (3,), (1,)), Pool((2,), (2,)), Flat(), Linear(2))
+    >>> count_laws(Layers((1, 6), layers)).laws
+    3
+    """
 
     kernel: tuple[int, ...]
     stride: tuple[int, ...]

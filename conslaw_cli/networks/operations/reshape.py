@@ -16,7 +16,17 @@ if TYPE_CHECKING:
 
 
 class Flat(Operation):
-    """Channels and positions become one vector, the positions of a channel beside each other."""
+    """Channels and positions become one vector, the positions of a channel beside each other.
+
+    >>> Flat().output((2, 3))
+    (6,)
+    >>> from conslaw_cli import Convolution, Layers, Linear
+    >>> print(Layers((1, 4), (Convolution(2, (3,), (1,)), Flat(), Linear(5))).graph)
+    x[1×4]
+    h1[2] = conv(x, kernel=3; U1)
+    h2 = flatten(h1)
+    h3[5] = dense(h2; U2)
+    """
 
     keyword = "flatten"
     title = "flatten"

@@ -112,7 +112,7 @@ def test_what_is_not_known_is_counted_at_a_real_point(text: str, reason: str, la
 def test_the_norm_of_one_number_is_its_sign() -> None:
     """The root is of a square that is written out: no residue says which sign it has."""
     text = "v*tanh(w*(a*{0} + b*{1})/sqrt(a**2*{0}**2 + 2*a*b*{0}*{1} + b**2*{1}**2))"
-    inputs = ("(1)", "(2)"), ("(2)", "(1)"), ("(3)", "(1)"), ("(1)", "(5)")
+    inputs = ("(1)", "(2)"), ("(3)", "(1)")
     row = count_laws(CustomMap.from_text(", ".join(text.format(*each) for each in inputs)))
     assert (row.laws, row.dim_lie) == (3, 1)
 

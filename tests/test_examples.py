@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import doctest
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -18,18 +18,12 @@ PUBLIC = [name for name in conslaw_cli.__all__ if name != "__version__"]
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
-def test_a_program_prints_what_it_says(program: Path) -> None:
+def test_a_program_prints_what_it_says(program: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = f"$ python examples/{program.name}\n"
     text = program.read_text(encoding="utf-8")
     expected = text.split('"""')[1].partition(command)[2]
-    done = subprocess.run(
-        [sys.executable, str(program)],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
-    )
-    assert (done.stdout, done.stderr) == (expected, "")
+    runpy.run_path(str(program), run_name="__main__")
+    assert tuple(capsys.readouterr()) == (expected, "")
     assert expected
 
 

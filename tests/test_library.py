@@ -472,7 +472,7 @@ ARCHITECTURES = (
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(ARCHITECTURES)
 def test_the_keys_of_a_row_are_a_spec(architecture: Any) -> None:
     row = json.dumps(architecture.describe(), ensure_ascii=False)

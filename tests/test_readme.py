@@ -1,14 +1,13 @@
 """The README's commands work and print what it says; its specs and its Python run."""
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from conslaw_cli.cli import main
 from conslaw_cli.specs.spec import parse
 
 ROOT = Path(__file__).parent.parent
@@ -25,14 +24,12 @@ CONSOLE = [block.partition("\n") for block in blocks("console") if block.startsw
 @pytest.mark.parametrize(
     ("line", "output"), [(a, c) for a, _, c in CONSOLE], ids=lambda text: text[:50]
 )
-def test_command(line: str, output: str, tmp_path: Path) -> None:
+def test_command(line: str, output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "configs").symlink_to(ROOT / "configs")
-    words = shlex.split(line)[2:]
-    env = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
-    command = [sys.executable, "-m", "conslaw_cli", *words]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True
-    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    done = CliRunner().invoke(main, shlex.split(line)[2:], prog_name="conslaw")
+    assert done.exit_code == 0, done.stderr
     assert done.stdout == output or not output
 
 

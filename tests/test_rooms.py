@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -32,12 +33,16 @@ def modules() -> dict[str, Path]:
     return found
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imported(path: Path, known: dict[str, Path], always: bool = False) -> Iterator[str]:
     """Yield the modules of the package that a module imports, also where it does so in a function
     or for types; ``always``: when it is imported itself.
     """
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in tree.body if always else ast.walk(tree):
+    for node in tree_of(path).body if always else ast.walk(tree_of(path)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("conslaw_cli"):
             module = (node.module or "").removeprefix("conslaw_cli").removeprefix(".")
             for alias in node.names:

@@ -88,14 +88,14 @@ class _Done:
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self.rows, self.work = len(jobs), sum(job.cost for job in jobs)
-        self.tell: Callable[[float, str], object] = lambda work, counts: None
+        self.tell: Callable[[float], object] = lambda work: None
         self._verdicts, self._work, self._start = Counter[str](), 0.0, time.monotonic()
 
     def add(self, job: Job, row: LawCount) -> None:
         """Count one row more."""
         self._verdicts[row.verdict] += 1
         self._work += job.cost
-        self.tell(self._work, self.counts())
+        self.tell(self._work)
 
     def counts(self) -> str:
         """Return the numbers of rows."""
@@ -116,7 +116,7 @@ class _Done:
 def _shown(done: _Done) -> Iterator[None]:
     bar = _bar()
     task = bar.add_task("", total=done.work, counts=done.counts())
-    done.tell = lambda work, counts: bar.update(task, completed=work, counts=counts)
+    done.tell = lambda work: bar.update(task, completed=work, counts=done.counts())
     with _soon(bar, 0.0 if done.work > SHOW_AFTER else SHOW_AFTER):
         yield
 

@@ -14,9 +14,10 @@ from conslaw_cli.flows.friction import Formula, Friction
 from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.metrics import EUCLIDEAN
 from conslaw_cli.flows.names import Arrays, Index
+from conslaw_cli.flows.potentials import whole
 from conslaw_cli.networks.correlations import Correlations
 from conslaw_cli.networks.gradients import GradientFields
-from conslaw_cli.networks.known_laws import Family, Form, Laws, Named, Part, Sums, linear_laws
+from conslaw_cli.networks.known_laws import Family, Form, Laws, Named, Part, Sums
 from conslaw_cli.networks.tex import symbol
 
 Pair = tuple[Index, Index]
@@ -150,35 +151,66 @@ def listed(family: Kept, parameters: int) -> Laws:
 
 
 def linear(
-    laws: Laws, arrays: Arrays, scales: Sequence[Scale], friction: Friction
+    laws: Laws, arrays: Arrays, scales: Mapping[str, Scale], friction: Friction
 ) -> Iterator[Laws]:
     """Yield, for the laws ``⟨c, θ⟩`` among those of gradient flow, ``⟨c, p⟩`` and, where the metric
     is constant, ``⟨c, θ⟩/r − s ⟨c, p⟩``. A law in one parameter alone is one of them: that
     parameter does not move.
     """
-    start, size = 0, arrays.size
+    start = 0
     for family in laws.families:
-        inside = np.flatnonzero((laws.law >= start) & (laws.law < start + family.size))
+        inside = (laws.law >= start) & (laws.law < start + family.size)
+        entries = laws.entries[start : start + family.size]
+        terms = laws.law[inside] - start, laws.left[inside], laws.right[inside]
+        own = Laws((family,), *terms, laws.coefficient[inside], entries)
         start += family.size
-        members = _members(laws.law[inside], laws.left[inside])
-        sums = bool((laws.right[inside] == -1).all() and (laws.coefficient[inside] == 1).all())
-        squares = (laws.right[inside] == laws.left[inside]).all()
-        if not sums and not (squares and len(inside) == family.size):
+        still = (own.right == own.left).all() and len(own.law) == family.size
+        if still and not isinstance(family, Form):
+            own = replace(own, coefficient=np.ones_like(own.coefficient))
+        elif not (own.right == -1).all():
             continue
-        still, moving = _formulas(family, arrays, members[0], sums)
-        family = family if sums else Named(*still, "1 entry", family.size)
-        momenta = _named(family, *friction.boosted(moving))
-        yield linear_laws(momenta, [member + size for member in members])
-        if all(scales[int(member[0])][0].constant for member in members):
-            rates = [scales[int(member[0])][1] for member in members]
-            text, tex = friction.moved(_divided(still, rates), moving)
-            yield _positions(_named(family, text, tex), members, rates, size)
+        yield from _doubled(own, arrays, scales, friction)
+
+
+def _doubled(
+    own: Laws, arrays: Arrays, scales: Mapping[str, Scale], friction: Friction
+) -> Iterator[Laws]:
+    """Yield both laws of each of a family's."""
+    (family,), size = own.families, arrays.size
+    names = [arrays.at(e).name for e in own.left.tolist()]
+    rates = [scales[name][1] for name in names]
+    if isinstance(family, Form):
+        kept = standing(family, arrays, scales, friction)
+        texts = [(each.text, each.latex) for each in kept]
+        numbers, times = _multiples(family, scales)
+        multiples = [(numbers[name], times) for name in names]
+    else:
+        first, sums = own.left[own.law == 0], bool((own.right == -1).all())
+        text, moving = _formulas(family, arrays, first, sums)
+        texts = [friction.boosted(moving), friction.moved(_divided(text, rates), moving)]
+        multiples = [(rate.denominator, rate.numerator) for rate in rates]
+        own = replace(own, entries=tuple((i,) for i in range(1, len(own) + 1)))
+        family = family if sums else Named(*text, "1 entry", family.size)
+    alone = np.full(len(own.left), -1)
+    yield replace(own, families=(_named(family, *texts[0]),), left=own.left + size, right=alone)
+    if all(scales[name][0].constant for name in names):
+        here, there = np.array(multiples, dtype=np.int64).reshape(-1, 2).T
+        yield replace(
+            own,
+            families=(_named(family, *texts[1]),),
+            law=np.tile(own.law, 2),
+            left=np.concatenate([own.left, own.left + size]),
+            right=np.concatenate([alone, np.full(len(own.left), 2 * size)]),
+            coefficient=np.concatenate([own.coefficient * here, -own.coefficient * there]),
+        )
 
 
 def standing(
     family: Family, arrays: Arrays, scales: Mapping[str, Scale], friction: Friction
 ) -> Iterator[Kept]:
     """Yield the same of linear laws of a network, their entries not listed."""
+    if isinstance(family, Form) and family.linear:
+        yield from _shifts(family, arrays, scales, friction)
     if not isinstance(family, Sums | Named):
         return
     of = [a.name for a in arrays.every if isinstance(family, Named) or a.name == family.array]
@@ -193,10 +225,37 @@ def standing(
         yield kept._replace(beside=friction.beside)
 
 
-def _members(law: Index, left: Index) -> list[Index]:
-    """Return the parameters of each law."""
-    order = np.argsort(law, kind="stable")
-    return np.split(left[order], np.flatnonzero(np.diff(law[order])) + 1)
+def _shifts(
+    form: Form, arrays: Arrays, scales: Mapping[str, Scale], friction: Friction
+) -> Iterator[Kept]:
+    """Yield the same of what is added up: several arrays, as two biases are, with coefficients."""
+    moving = friction.boosted(_velocities(form, arrays))
+    kept = Kept(form, *moving, form.shape, form.size, moving=True)
+    yield kept._replace(factor=friction.written(1, 0, 0)[0])
+    if all(scales[part.array][0].constant for part in form.parts):
+        numbers, times = _multiples(form, scales)
+        still = form.scaled(numbers)
+        moving = _velocities(form.scaled(dict.fromkeys(numbers, times)), arrays)
+        text, tex = friction.moved((still.text, still.latex), moving, several=True)
+        rates = tuple((part.array, Fraction(times, numbers[part.array])) for part in form.parts)
+        kept = Kept(still, text, tex, form.shape, form.size, rates=rates)
+        yield kept._replace(beside=friction.beside)
+
+
+def _multiples(form: Form, scales: Mapping[str, Scale]) -> tuple[dict[str, int], int]:
+    """Return what the arrays of a linear form are multiplied by, and their momenta, for ``⟨c, θ⟩/r
+    − s ⟨c, p⟩`` to have integer coefficients.
+    """
+    names = [part.array for part in form.parts]
+    *numbers, times = whole([*(1 / scales[name][1] for name in names), Fraction(1)])
+    return dict(zip(names, numbers, strict=True)), times
+
+
+def _velocities(form: Form, arrays: Arrays) -> Formula:
+    """Return a linear form of velocities."""
+    named = (part._replace(array=arrays.velocity(part.array)) for part in form.parts)
+    moved = form._replace(parts=tuple(named))
+    return moved.text, moved.latex
 
 
 def _divided(formula: Formula, rates: Sequence[Fraction]) -> Formula:
@@ -206,24 +265,6 @@ def _divided(formula: Formula, rates: Sequence[Fraction]) -> Formula:
     shown = str(rates[0]) if len(set(rates)) == 1 else "r"
     text, tex = formula
     return f"({text})/({shown})", rf"\tfrac{{1}}{{{shown}}} {tex}"
-
-
-def _positions(
-    family: Family, members: Sequence[Index], rates: Sequence[Fraction], size: int
-) -> Laws:
-    """Return ``Σ θ_e/r − s p_e`` over the members, with integer coefficients."""
-    still = linear_laws(family, members)
-    top, bottom = (
-        np.array([getattr(rate, part) for rate in rates], dtype=np.int64)[still.law]
-        for part in ("numerator", "denominator")
-    )
-    return replace(
-        still,
-        law=np.tile(still.law, 2),
-        left=np.concatenate([still.left, still.left + size]),
-        right=np.concatenate([still.right, np.full(len(still.left), 2 * size)]),
-        coefficient=np.concatenate([bottom, -top]),
-    )
 
 
 def _named(family: Family, text: str, latex: str) -> Named:

@@ -76,13 +76,17 @@ class Friction(Enum):
             return ONE, 1
         return power(3 * momenta - 2 * times), (-1) ** times * 2 ** (most - times)
 
-    def moved(self, position: Formula, velocity: Formula) -> Formula:
-        """Return ``⟨c, θ⟩ − s ⟨c, p⟩`` from ``⟨c, θ⟩`` and ``⟨c, v⟩``."""
+    def moved(self, position: Formula, velocity: Formula, several: bool = False) -> Formula:
+        """Return ``⟨c, θ⟩ − s ⟨c, p⟩`` from ``⟨c, θ⟩`` and ``⟨c, v⟩``, which may have several
+        terms.
+        """
         (text, tex), (v, v_tex) = position, velocity
+        alone = f"({v})" if several else v
+        v_tex = rf"\bigl({v_tex}\bigr)" if several else v_tex
         return {
             Friction.CONSTANT: (f"{text} + ({v})/τ", rf"{tex} + \tfrac1\tau {v_tex}"),
-            Friction.NONE: (f"{text} − t·{v}", rf"{tex} - t\, {v_tex}"),
-            Friction.NESTEROV: (f"{text} + (t/2)·{v}", rf"{tex} + \tfrac t2 {v_tex}"),
+            Friction.NONE: (f"{text} − t·{alone}", rf"{tex} - t\, {v_tex}"),
+            Friction.NESTEROV: (f"{text} + (t/2)·{alone}", rf"{tex} + \tfrac t2 {v_tex}"),
         }[self]
 
     @property

@@ -16,9 +16,10 @@ class Kept(NamedTuple):
     base: that family; of a matrix ``Σ c M Mᵀ`` with those entries, and those c, that laws have.
     moving: whether velocities are in its place, for a matrix in ``Σ M Nᵀ − N Mᵀ``, N being those of
     M. factor: what it has in front. beside: what velocities are multiplied by that it is added to,
-    in Python; there are none if it is empty. rates: what arrays are divided by. metrics: those of
-    arrays that enter as functions. numbers: of two kernels; of two vectors each of which is paired
-    with the velocities of the other.
+    in Python; there are none if it is empty. rates: what arrays are divided by; of a matrix,
+    which is divided already, what its velocities are multiplied by. metrics: those of arrays that
+    enter as functions. numbers: of two kernels; of two vectors each of which is paired with the
+    velocities of the other.
     """
 
     base: Family

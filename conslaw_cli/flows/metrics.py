@@ -119,7 +119,7 @@ class Power:
     diag(U1ᵀU1 − U2U2ᵀ)
     2·U1ᵀ·1 − diag(U2U2ᵀ)
     2·ln(U1)ᵀ·1 − diag(U2U2ᵀ)
-    − 2·U1^(-1)ᵀ·1 − diag(U2U2ᵀ)
+    −2·U1^(-1)ᵀ·1 − diag(U2U2ᵀ)
     """
 
     exponent: int

@@ -141,8 +141,7 @@ class Momentum:
         """Return Noether's laws (module docstring)."""
         arrays = Arrays.of(model)
         families = charges(model, self._scales(model), self.friction)
-        scales = self._chart(model).scales(arrays.size)
-        moving = linear(model.laws(), arrays, scales, self.friction)
+        moving = linear(model.laws(), arrays, self._scales(model), self.friction)
         return join([*(listed(each, arrays.size) for each in families), *moving])
 
     def kept(self, model: Model, families: Sequence[Family]) -> Sequence[Family]:

@@ -126,7 +126,7 @@ def kept(family: Family, arrays: Arrays, scales: Mapping[str, Scale]) -> Kept | 
     if isinstance(family, Correlations):
         if not all(scales[name][0].constant for name in family.names):
             return None
-        factors = _whole([1 / scales[name][1] for name in family.names])
+        factors = whole([1 / scales[name][1] for name in family.names])
         signed = zip(factors, family.summands, strict=True)
         text, tex = _sum([(factor * sign, formula) for factor, (sign, formula) in signed])
         return given._replace(text=text, latex=tex, numbers=factors)
@@ -143,7 +143,7 @@ def _of_form(form: Form, arrays: Arrays, scales: Mapping[str, Scale]) -> Kept:
     are constant, else its diagonal.
     """
     given = [part for each in form.parts for part in _separate(each, scales[each.array][0])]
-    factors = _whole([_term(0, -part.linear, scales[part.array], 0)[2] for part in given])
+    factors = whole([_term(0, -part.linear, scales[part.array], 0)[2] for part in given])
     pairs = zip(given, factors, strict=True)
     base = form._replace(parts=tuple(part._replace(factor=part.factor * c) for part, c in pairs))
     metrics = {part.array: scales[part.array][0] for part in given}
@@ -234,7 +234,7 @@ def _scaled(laws: Laws, scales: Sequence[Scale], size: int) -> Laws:
         return laws
     pairs = zip(laws.left.tolist(), laws.right.tolist(), strict=True)
     found = [_term(i, j, scales[i], size) for i, j in pairs]
-    factors = np.array(_whole([factor for _, _, factor in found]), dtype=np.int64)
+    factors = np.array(whole([factor for _, _, factor in found]), dtype=np.int64)
     return replace(
         laws,
         left=np.array([left for left, _, _ in found], dtype=np.intp),
@@ -243,7 +243,7 @@ def _scaled(laws: Laws, scales: Sequence[Scale], size: int) -> Laws:
     )
 
 
-def _whole(factors: Sequence[Fraction]) -> tuple[int, ...]:
+def whole(factors: Sequence[Fraction]) -> tuple[int, ...]:
     """Return the least integers of the same ratios. Raise SpecError if some are large."""
     common = lcm(*(factor.denominator for factor in factors))
     whole = [int(factor * common) for factor in factors]

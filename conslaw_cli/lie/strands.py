@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations_with_replacement
+from itertools import combinations, combinations_with_replacement
 from math import comb
 from typing import NamedTuple
 
@@ -29,6 +29,7 @@ from conslaw_cli.algebra.field import TERMS, Array, PrimeField, Span
 from conslaw_cli.errors import ContradictionError
 from conslaw_cli.flows import Clocked, Flow, Transporting, VectorFields
 from conslaw_cli.lie.closure import Sampler, driven
+from conslaw_cli.lie.memo import shared
 from conslaw_cli.lie.orbit import Steps, orbit
 from conslaw_cli.lie.transport import transported
 from conslaw_cli.networks.gradients import GradientFields
@@ -160,15 +161,28 @@ def _witnesses(
     """
     dealt = Counter(dict(few))
     least = Counter(core) | Counter(_constant(skeleton, dealt))
+    first = ((skeleton, flow, strands) for strands in _first(dealt, least))
+    shared.fill(first, lambda asked: _drawn(*asked))
     witnesses, blocks = list[Witness](), dict[Kinds, int]()
     for pair in _pairs(dealt):
         if pair not in blocks:
-            witness = _containing(skeleton, flow, dealt, least | Counter(pair))
+            witness = _containing(skeleton, flow, dealt, _least(dealt, least | Counter(pair)))
             if witness is None:
                 return None
             witnesses.append(witness)
             _note(witness, blocks)
     return _Found(tuple(witnesses), blocks)
+
+
+def _first(dealt: Counter[Strand], least: Counter[Strand]) -> Iterator[tuple[Strand, ...]]:
+    """Yield the witnesses that are needed if all of them are complete."""
+    noted = set[Kinds]()
+    for pair in _pairs(dealt):
+        if pair not in noted:
+            strands = _ordered(_least(dealt, least | Counter(pair)).elements())
+            noted.update((strand,) for strand in strands)
+            noted.update(combinations(strands, 2))
+            yield strands
 
 
 def _hopeful(problem: Problem) -> bool:
@@ -198,10 +212,9 @@ def _pairs(dealt: Counter[Strand]) -> list[Kinds]:
 
 
 def _containing(
-    skeleton: Graph, flow: Flow, dealt: Counter[Strand], least: Counter[Strand]
+    skeleton: Graph, flow: Flow, dealt: Counter[Strand], chosen: Counter[Strand]
 ) -> Witness | None:
-    """Return a complete witness that contains some strands, as far as there are such."""
-    chosen = _filled(dealt & least, dealt)
+    """Return a complete witness that contains some strands."""
     for _ in range(1 + MORE):
         if (witness := _complete(skeleton, flow, _ordered(chosen.elements()))) is not None:
             return witness
@@ -211,8 +224,11 @@ def _containing(
     return None
 
 
-def _filled(chosen: Counter[Strand], dealt: Counter[Strand]) -> Counter[Strand]:
-    """Add strands until there are units in every space."""
+def _least(dealt: Counter[Strand], least: Counter[Strand]) -> Counter[Strand]:
+    """Return some strands, as far as there are such, with others until there are units in every
+    space.
+    """
+    chosen = dealt & least
     while empty := [i for i, n in enumerate(_sizes(chosen.elements())) if not n]:
         fitting = [strand for strand in dealt - chosen if strand[empty[0]]]
         chosen = chosen + Counter([max(fitting, key=_fullness)])
@@ -295,6 +311,13 @@ def _kinds(graph: Graph, flow: Flow) -> frozenset[str]:
 
 @lru_cache(maxsize=1 << 14)
 def _complete(skeleton: Graph, flow: Flow, strands: tuple[Strand, ...]) -> Witness | None:
+    """Return the witness if its laws are complete, found in this process or in another one."""
+    asked = skeleton, flow, strands
+    witness: Witness | None = shared.get(asked, lambda: _drawn(*asked))
+    return witness
+
+
+def _drawn(skeleton: Graph, flow: Flow, strands: tuple[Strand, ...]) -> Witness | None:
     """Return the witness if its laws are complete at a point drawn from what it is."""
     graph = Units.of(skeleton).resized(skeleton, _sizes(strands))
     if not _kinds(graph, flow) <= _kinds(skeleton, flow):

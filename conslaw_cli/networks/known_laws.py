@@ -5,11 +5,11 @@ Where they come from: networks/wiring.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from conslaw_cli.algebra.field import PrimeField
 from conslaw_cli.networks.notation import TEX, TEXT
 from conslaw_cli.networks.tex import symbol
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 Index = NDArray[np.intp]
 Products = frozenset[tuple[str, ...]]
@@ -124,6 +127,17 @@ class Form(NamedTuple):
         the diagonal alone are, or their sum.
         """
         return (self.units,) if self.kind == "full" else self.within
+
+    @property
+    def linear(self) -> bool:
+        """Whether the laws are linear: differences of biases that add up."""
+        return all(part.linear for part in self.parts)
+
+    def scaled(self, numbers: Mapping[str, int | Fraction]) -> Form:
+        """Return it with the parts of each array multiplied by a number, for integer factors."""
+        factors = (int(part.factor * numbers[part.array]) for part in self.parts)
+        pairs = zip(self.parts, factors, strict=True)
+        return self._replace(parts=tuple(part._replace(factor=factor) for part, factor in pairs))
 
     @property
     def size(self) -> int:

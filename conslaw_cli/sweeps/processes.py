@@ -20,6 +20,7 @@ from queue import Empty, SimpleQueue
 from conslaw_cli.errors import ResourceError
 from conslaw_cli.lie.budget import default_memory
 from conslaw_cli.lie.count import count_laws
+from conslaw_cli.lie.memo import shared
 from conslaw_cli.problems.records import LawCount
 from conslaw_cli.sweeps import signals
 from conslaw_cli.sweeps.children import Worker
@@ -41,6 +42,8 @@ CHUNK_SECONDS = 0.2
 CHUNK_JOBS = 100
 LISTEN = 0.1
 """Seconds after which an interrupt is heard that came to another thread."""
+TOGETHER = 0.01
+"""Seconds in which rows come that are taken together: to wait costs as much as to keep a row."""
 SHARES = 20
 """A job is long if it takes more than such a part of the time that all of them take."""
 
@@ -62,10 +65,10 @@ def run(
     rest: Unclaimed = {} if unclaimed is None else unclaimed
     todo = list({job.id: job for job in jobs}.values())
     processes = _worth(todo, workers)
-    shared = processes > 1  # so was the memory
+    several = processes > 1  # the memory is shared
     yield from tried_again(
         _everywhere(todo, limits, processes, count, rest),
-        lambda outcome: outcome.retry and (shared or outcome.row.verdict == "failed"),
+        lambda outcome: outcome.retry and (several or outcome.row.verdict == "failed"),
         lambda left: _in_one(left, limits, count, rest),
     )
 
@@ -96,8 +99,8 @@ def _everywhere(
     left = {job.id: job for job in jobs}
     if workers > 1:
         memory = default_memory() if limits.memory is None else limits.memory
-        shared = replace(limits, memory=memory // workers)
-        with contextlib.closing(_in_workers(jobs, shared, workers, count, unclaimed)) as outcomes:
+        each = replace(limits, memory=memory // workers)
+        with contextlib.closing(_in_workers(jobs, each, workers, count, unclaimed)) as outcomes:
             for outcome in outcomes:
                 del left[outcome.job.id]
                 yield outcome
@@ -131,7 +134,8 @@ def _in_workers(
 ) -> Generator[Outcome, None, None]:
     """Run jobs in several processes. Jobs for which there is none have no outcome."""
     chunks = deque(in_chunks(_long_first(jobs, workers), CHUNK_SECONDS, CHUNK_JOBS))
-    with signals.held_back():
+    with signals.held_back(), contextlib.closing(shared):
+        shared.open()
         try:
             crew = _Crew(chunks, limits, workers, count)
         except (OSError, RuntimeError, MemoryError):
@@ -167,7 +171,7 @@ class _Crew:
         self._chunks, self._stopping, self._ended = chunks, False, False
         self._arrived = deque[Outcome]()
         # No Event: an interrupt may leave its lock taken.
-        self._news = SimpleQueue[None]()
+        self._news, self._end = SimpleQueue[None](), SimpleQueue[None]()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._stopped, self._stop = os.pipe()
         self._workers = [Worker(limits, count, self._stopped) for _ in range(workers)]
@@ -185,6 +189,7 @@ class _Crew:
             pool = Parallel(len(self._workers), "threading", pre_dispatch="all", batch_size=1)
             pool(delayed(self._work)(worker) for worker in self._workers)
         self._ended = True
+        self._end.put(None)
         self._news.put(None)
 
     def _work(self, worker: Worker) -> None:
@@ -207,11 +212,15 @@ class _Crew:
             return None
 
     def wait(self) -> bool:
-        """Wait for news; return whether there may be more. Rows are taken afterwards, lest an
-        interrupt drops one.
+        """Wait for news, and for those that come soon after; return whether there may be more. Rows
+        are taken afterwards, lest an interrupt drops one.
         """
         with signals.let_through(), contextlib.suppress(Empty):
             self._news.get(timeout=LISTEN)
+            self._end.get(timeout=TOGETHER)
+        with contextlib.suppress(Empty):
+            while True:
+                self._news.get_nowait()
         return not self._ended
 
     def arrived(self) -> Iterator[Outcome]:

@@ -33,6 +33,9 @@ def held_back() -> Iterator[None]:
     library's, may hear one and pass it on to the main thread at any time; there it is noted, and
     heard at the end of the block.
     """
+    if _handlers and _in_main_thread():
+        yield  # they wait for the end of a block around this one: a row is in four of them
+        return
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
     noting = _note_all()
     try:
@@ -62,11 +65,15 @@ _handlers: dict[int, signal._HANDLER] = {}
 _noted: list[int] = []
 
 
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
 def _note_all() -> bool:
     """Only note the signals that somebody hears; return whether that is new. In threads other than
     the main one nothing is heard.
     """
-    if _handlers or threading.current_thread() is not threading.main_thread():
+    if _handlers or not _in_main_thread():
         return False
     for number in _STOP:
         if callable(handler := signal.getsignal(number)):
@@ -77,7 +84,7 @@ def _note_all() -> bool:
 
 def _note_none() -> bool:
     """Undo :func:`_note_all`; return whether there was something to undo."""
-    if not _handlers or threading.current_thread() is not threading.main_thread():
+    if not _handlers or not _in_main_thread():
         return False
     for number, handler in _handlers.items():
         signal.signal(number, handler)
@@ -90,7 +97,7 @@ def _unmask(mask: Iterable[int]) -> None:
     were the same request.
     """
     noted: list[int] = []
-    if not _handlers and threading.current_thread() is threading.main_thread():
+    if not _handlers and _in_main_thread():
         noted[:], _noted[:] = _noted, []
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     if noted and callable(handler := signal.getsignal(noted[0])):

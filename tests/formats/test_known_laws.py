@@ -160,6 +160,14 @@ MOVING: list[Any] = [
     Layers((2, 3), (KERNEL, Convolution(4, (2,), (1,), groups=2), Flat(), Linear(2))),
     Layers((3,), (Branch((Linear(3),)), Linear(2))),
     Layers((1, 4), (CIRCLE, CIRCLE, Flat(), Linear(2))),
+    Given(
+        Graph.parse(
+            "x[2]\nh[3] = dense(x; U1, b1)\ng = relu(h)\nk[2] = dense(g; U2, b2)\n"
+            "z[2] = dense(x; U3, b3)\ns = add(k, z)\ne = abs(h)\n"
+            "w[2] = dense(e; U4, b4)\ny = add(s, w)"
+        ),
+        "added biases",
+    ),
     Layers((2, 4), (PAIRED, Convolution(4, (4,), (1,), "circular", groups=2), RELU)),
     Layers((1, 2), (SPREAD, Flat(), Linear(2))),
     Layers((1, 2), (SPREAD, RELU, Flat(), Linear(2))),
@@ -173,6 +181,7 @@ FLOWS: list[Any] = [
     Momentum(Friction.CONSTANT),
     Momentum(Friction.NESTEROV),
     Momentum(Friction.NONE, Mirror(rates=(("U2", Fraction(2, 3)),))),
+    Momentum(Friction.NESTEROV, Mirror(rates=(("b2", Fraction(2, 3)), ("b4", Fraction(5, 2))))),
     Decay(),
     Decay(("U1", "U2")),
     Mirror(rates=(("U1", Fraction(2, 3)),)),
@@ -250,6 +259,8 @@ def _at(law: Any, problem: Problem, point: dict[str, Any]) -> Any:
 
 def fitting(flow: Any, network: Any) -> Any:
     """Return a flow without the arrays that a network has not."""
+    if isinstance(flow, Momentum) and flow.metric is not None:
+        return Momentum(flow.friction, fitting(flow.metric, network))
     if not isinstance(flow, Mirror):
         return flow
     names = {array.name for array in network.graph.arrays}

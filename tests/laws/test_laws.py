@@ -110,7 +110,7 @@ def test_terms_of_large_networks_are_estimated_closely() -> None:
     assert len(mlp.laws().law) <= mlp.known_terms <= 1.2 * len(mlp.laws().law)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.sampled_from(NETWORKS), st.integers(1, 5), st.integers(0, 10**6))
 def test_gradients_agree_with_symbolic_ones_however_they_are_split(
     mlp: MLP, rows: int, seed: int
@@ -129,7 +129,7 @@ def test_gradients_agree_with_symbolic_ones_however_they_are_split(
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.sampled_from(NETWORKS), st.integers(0, 10**6))
 def test_values_agree_with_the_polynomials(mlp: MLP, seed: int) -> None:
     laws, theta = mlp.laws(), network_function(mlp).theta

@@ -202,10 +202,10 @@ def test_counts_that_follow_from_the_theory(mlp: MLP, laws: int) -> None:
 @pytest.mark.parametrize(
     ("mlp", "laws", "trace"),
     [
-        (MLP((1, 200, 1), "relu"), 200, (200,)),
-        (MLP((1, 150, 1), "relu", "hidden"), 150, (300,)),
-        (MLP((1, 200, 2), "relu", False, "cross_entropy"), 400, (200,)),
-        (MLP((1, 30, 1, 30, 1, 30, 1, 30, 1, 30, 1, 30, 1, 30, 1, 30), "linear"), 420, (30,)),
+        (MLP((1, 120, 1), "relu"), 120, (120,)),
+        (MLP((1, 90, 1), "relu", "hidden"), 90, (180,)),
+        (MLP((1, 120, 2), "relu", False, "cross_entropy"), 240, (120,)),
+        (MLP((1, 30, 1, 30, 1, 30, 1, 30, 1, 30), "linear"), 240, (30,)),
     ],
     ids=NAME,
 )

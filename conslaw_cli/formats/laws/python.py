@@ -22,7 +22,7 @@ from conslaw_cli.formats.laws import (
     suffixes,
     title,
 )
-from conslaw_cli.formats.laws.known import by_name, code_of, family_code
+from conslaw_cli.formats.laws.matrices import by_name, code_of, family_code
 from conslaw_cli.formats.words import plural
 from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.search import LawSearch

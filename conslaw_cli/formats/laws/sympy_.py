@@ -15,7 +15,7 @@ from conslaw_cli.formats.laws import (
     suffixes,
     title,
 )
-from conslaw_cli.formats.laws.known import sympy_script
+from conslaw_cli.formats.laws.matrices import sympy_script
 from conslaw_cli.laws.values import Law
 
 _OWN = re.compile(r"(theta|laws)(_[0-9]+)?|symbols|sympy|__debug__")

@@ -64,4 +64,7 @@ THEOREMS: tuple[Theorem, ...] = (
 
 def settled_by_structure(problem: Problem) -> bool:
     """Whether one theorem alone, from the problem's structure, is the whole count."""
-    return any(theorem.settles(problem) for theorem in THEOREMS)
+    return any(theorem.settles(problem) for theorem in _WHOLE)
+
+
+_WHOLE = tuple(theorem for theorem in THEOREMS if theorem.whole is not None)

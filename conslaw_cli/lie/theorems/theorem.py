@@ -100,7 +100,7 @@ class Theorem:
     not hold.
 
     name: that of the ``method`` of its bounds. systems: those for which it holds, None for all.
-    whole: whether what it says of a problem is the whole count, from sizes alone.
+    whole: whether what it says of a problem is the whole count, from sizes alone; None for never.
     """
 
     name: str
@@ -108,7 +108,7 @@ class Theorem:
     source: str
     needs: Needs
     systems: tuple[System, ...] | None
-    whole: Callable[[Problem], bool]
+    whole: Callable[[Problem], bool] | None
     prove: Proving
 
     def __call__(self, problem: Problem, evidence: Evidence) -> Proof | None:
@@ -117,7 +117,7 @@ class Theorem:
 
     def settles(self, problem: Problem) -> bool:
         """Whether it is the whole count, found out at no cost."""
-        return self._holds(problem) and self.whole(problem)
+        return self.whole is not None and self._holds(problem) and self.whole(problem)
 
     def _holds(self, problem: Problem) -> bool:
         return self.systems is None or problem.flow.dynamics.system in self.systems
@@ -137,7 +137,7 @@ def theorem(
     source: str,
     needs: Needs = Needs.STRUCTURE,
     systems: tuple[System, ...] | None = (System.GRADIENT,),
-    whole: Callable[[Problem], bool] = lambda problem: False,
+    whole: Callable[[Problem], bool] | None = None,
 ) -> Callable[[Proving], Theorem]:
     """Make a theorem of a function whose docstring states and proves it."""
     return lambda prove: Theorem(name, title, source, needs, systems, whole, prove)

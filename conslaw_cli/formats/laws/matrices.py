@@ -5,8 +5,9 @@ Nothing here has a place for every parameter or entry of a matrix, so that width
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from conslaw_cli.formats.laws import Known, family_size, known_title
 from conslaw_cli.networks.correlations import Class, Correlations
 from conslaw_cli.networks.known_laws import Family, Form, Part, Sums
 from conslaw_cli.networks.notation import CODE
-from conslaw_cli.networks.wiring import Array as Block
+from conslaw_cli.networks.wiring import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class _View:
     turned: bool
 
 
-def _view(part: Part, array: Block) -> _View:
+def _view(part: Part, array: Array) -> _View:
     units, last = part.size // part.width, array.shape[-1]
     name, plain = array.name, len(array.shape) == 2
     if part.skip:
@@ -69,7 +70,7 @@ def _view(part: Part, array: Block) -> _View:
     return _View(f"{kept}.reshape({units}, -1)", symbol, (units, part.width), False)
 
 
-def _along(axis: int, units: int, array: Block) -> _View:
+def _along(axis: int, units: int, array: Array) -> _View:
     """Return an array with the units along an axis."""
     shape = units, array.size // units
     if axis == len(array.shape) - 1:
@@ -89,8 +90,8 @@ Entries = Sequence[tuple[int, ...]]
 
 def family_code(
     family: Family,
-    blocks: Mapping[str, Block],
-    moved: Mapping[str, Block],
+    blocks: Mapping[str, Array],
+    moved: Mapping[str, Array],
     chosen: Entries | None = None,
 ) -> str:
     """Return an expression of a family's laws, or of those chosen, as a vector. moved: the
@@ -101,12 +102,14 @@ def family_code(
     metrics, base = dict(family.metrics), family.base
     if isinstance(base, Correlations):
         code = _correlations(base, family.numbers, blocks, moved if family.moving else None)
-    elif isinstance(base, Form) and family.moving:
+    elif isinstance(base, Form) and family.moving and not base.linear:
         code = _charges(base, family.numbers, blocks, moved, chosen)
     else:
         code = _vector(base, moved if family.moving else blocks, metrics, chosen)
     if family.beside:
-        return f"{_divided(family, blocks)} + {family.beside} * {_array(_vector(base, moved))}"
+        velocities = _array(_vector(_beside(family), moved, chosen=chosen))
+        velocities = f"({velocities})" if isinstance(base, Form) else velocities
+        return f"{_divided(family, blocks, chosen)} + {family.beside} * {velocities}"
     return f"{family.factor.code} * ({_array(code)})" if family.factor.code else code
 
 
@@ -115,19 +118,26 @@ def _array(code: str) -> str:
     return f"np.array({code})" if code.startswith("[") else code
 
 
-def _divided(family: Kept, blocks: Mapping[str, Block]) -> str:
+def _beside(family: Kept) -> Family:
+    """Return what velocities are in the place of, where they are added to parameters."""
+    if not isinstance(family.base, Form):
+        return family.base
+    return family.base.scaled(dict(family.rates))
+
+
+def _divided(family: Kept, blocks: Mapping[str, Array], chosen: Entries | None) -> str:
     """Return an expression of parameters that do not move, or of sums of them, divided by rates."""
     rates, base = dict(family.rates), family.base
-    if isinstance(base, Sums) or not rates:
+    if isinstance(base, Sums | Form) or not rates:
         rate = f"({1 / rates[base.array]}) * " if rates and isinstance(base, Sums) else ""
-        return rate + _array(_vector(base, blocks))
+        return rate + _array(_vector(base, blocks, chosen=chosen))
     parts = [f"({1 / rates.get(name, 1)}) * {name}.ravel()" for name in blocks]
     return f"np.concatenate([{', '.join(parts)}])"
 
 
 def _vector(
     family: Family,
-    blocks: Mapping[str, Block],
+    blocks: Mapping[str, Array],
     metrics: Mapping[str, Metric] | None = None,
     chosen: Entries | None = None,
 ) -> str:
@@ -174,19 +184,24 @@ def _triangle(form: Form, diagonal: int, chosen: Entries | None) -> str:
 def _charges(
     form: Form,
     numbers: Sequence[int],
-    blocks: Mapping[str, Block],
-    moved: Mapping[str, Block],
+    blocks: Mapping[str, Array],
+    moved: Mapping[str, Array],
     chosen: Entries | None = None,
 ) -> str:
     """Return an expression of ``Σ M Nᵀ − N Mᵀ``, the entries above the diagonal."""
-    others = form.parts[::-1] if numbers else form.parts
     terms = []
-    for number, part, other in zip(numbers or [1] * len(others), form.parts, others, strict=True):
+    for number, part, other in _paired(form, numbers):
         own = _view(part, blocks[part.array])
         velocity = _view(other._replace(skip=False), moved[other.array])
         code = f"{_rows(own)} @ {_rows(velocity, True)} - {_rows(velocity)} @ {_rows(own, True)}"
         terms.append((number, code if number == 1 else f"({code})"))
     return f"({_sum(terms)})[{_triangle(form, 1, chosen)}]"
+
+
+def _paired(form: Form, numbers: Sequence[int]) -> Iterator[tuple[int, Part, Part]]:
+    """Yield each part with a number and the part whose velocities it is paired with (kept.py)."""
+    others = form.parts[::-1] if numbers else form.parts
+    yield from zip(numbers or [1] * len(others), form.parts, others, strict=True)
 
 
 def _rows(view: _View, transposed: bool = False) -> str:
@@ -196,8 +211,8 @@ def _rows(view: _View, transposed: bool = False) -> str:
 def _correlations(
     family: Correlations,
     numbers: Sequence[int],
-    blocks: Mapping[str, Block],
-    moved: Mapping[str, Block] | None = None,
+    blocks: Mapping[str, Array],
+    moved: Mapping[str, Array] | None = None,
 ) -> str:
     """Return an expression of correlations, class by class; of their charges where the velocities
     of each array are given.
@@ -206,19 +221,31 @@ def _correlations(
     other = own if moved is None else _ends(family, [moved[name].name for name in family.names])
     codes = []
     for each in family.classes:
-        terms = list[tuple[int, str]]()
-        pairs = zip(numbers or (1, 1, 1), (1, 1 if moved else -1, 1), own, other, strict=False)
-        for at, (number, sign, first, second) in enumerate(pairs):
-            factor = number * sign * (each.rows if at == 2 else 1)
-            terms.append((factor, _product(each, at, first, second)))
-            if moved is not None:
-                terms.append((-factor, _product(each, at, second, first)))
-        code = f"({_sum([term for term in terms if term[0]])})"
+        sides = list(zip(own, other, strict=True))
+        code = f"({_correlated(each, numbers, sides, moved is not None, partial(_product, each))})"
         if each.halved and moved is None:
             code += f" / (1 + np.eye({family.units}))"
         a, b = zip(*family.pairs(each, moved is not None), strict=True)
         codes.append(f"({code})[{list(a)}, {list(b)}]")
     return f"np.concatenate([{', '.join(codes)}])"
+
+
+def _correlated(
+    of: Class,
+    numbers: Sequence[int],
+    sides: Sequence[tuple[str, str]],
+    moving: bool,
+    product: Callable[[int, str, str], str],
+) -> str:
+    """Return the sum of the products of a class, by side; of charges the differences of them."""
+    terms = list[tuple[int, str]]()
+    signs = zip(numbers or (1, 1, 1), (1, 1 if moving else -1, 1), sides, strict=False)
+    for at, (number, sign, (first, second)) in enumerate(signs):
+        factor = number * sign * (of.rows if at == 2 else 1)
+        terms.append((factor, product(at, first, second)))
+        if moving:
+            terms.append((-factor, product(at, second, first)))
+    return _sum([term for term in terms if term[0]])
 
 
 def _ends(family: Correlations, names: Sequence[str]) -> list[str]:
@@ -252,14 +279,14 @@ def _mask(family: Form) -> str:
     return f"np.equal.outer(*2 * [{labels}])"
 
 
-def _gram(part: Part, array: Block, metric: Metric | None = None) -> str:
+def _gram(part: Part, array: Array, metric: Metric | None = None) -> str:
     if len(array.shape) == 1 and part.width == 1:
         return f"np.outer({array.name}, {array.name})"
     view = _view(part, array)
-    return f"{view.code}.T @ {view.code}" if view.turned else f"{view.code} @ {view.code}.T"
+    return f"{_rows(view)} @ {_rows(view, True)}"
 
 
-def _squares(part: Part, array: Block, metric: Metric | None = None) -> str:
+def _squares(part: Part, array: Array, metric: Metric | None = None) -> str:
     if part.linear and len(array.shape) > 1:
         return _function(f"np.diag({array.name})", metric, False)
     if len(array.shape) == 1 and part.width == 1:
@@ -269,7 +296,7 @@ def _squares(part: Part, array: Block, metric: Metric | None = None) -> str:
     return f"({function}).sum(axis={0 if view.turned else 1})"
 
 
-def _total(part: Part, array: Block, metric: Metric | None = None) -> str:
+def _total(part: Part, array: Array, metric: Metric | None = None) -> str:
     code = array.name if part.linear else _view(part, array).code
     return f"({_function(code, metric, not part.linear)}).sum()"
 
@@ -285,7 +312,7 @@ def _sum(terms: Sequence[tuple[int, str]]) -> str:
     return _SPACED.sum((number, [code]) for number, code in terms)
 
 
-def by_name(coordinates: Coordinates) -> tuple[Mapping[str, Block], Mapping[str, Block]]:
+def by_name(coordinates: Coordinates) -> tuple[Mapping[str, Array], Mapping[str, Array]]:
     """Return the arrays, and the velocities of each."""
     arrays, moving = coordinates.arrays, coordinates.moving
     return {a.name: a for a in arrays}, {a.name: v for a, v in zip(arrays, moving, strict=False)}
@@ -317,8 +344,8 @@ class _Symbols(NamedTuple):
     symbols that occur.
     """
 
-    blocks: Mapping[str, Block]
-    moved: Mapping[str, Block]
+    blocks: Mapping[str, Array]
+    moved: Mapping[str, Array]
     shapes: dict[str, tuple[int, int]]
 
     def matrix(self, part: Part, moving: bool = False) -> tuple[str, str]:
@@ -353,7 +380,8 @@ class _Symbols(NamedTuple):
 
 
 def _symbolic(family: Family, symbols: _Symbols) -> str:
-    kept = family if isinstance(family, Kept) else Kept(family, *_named(family))
+    named = family.text, family.latex, family.shape, family.size
+    kept = family if isinstance(family, Kept) else Kept(family, *named)
     base, metrics = kept.base, dict(kept.metrics)
     if isinstance(base, Correlations):
         code = _symbolic_correlations(base, kept, symbols)
@@ -364,14 +392,21 @@ def _symbolic(family: Family, symbols: _Symbols) -> str:
         code = symbols.sums(base, kept.moving, metric)
     if kept.beside:
         divided = _divided_symbols(kept, code, symbols)
-        return f"{divided} + {kept.beside}*{symbols.sums(base, True)}"
+        return f"{divided} + {kept.beside}*{_symbolic_beside(kept, symbols)}"
     return f"{kept.factor.code}*({code})" if kept.factor.code else code
+
+
+def _symbolic_beside(kept: Kept, symbols: _Symbols) -> str:
+    base = _beside(kept)
+    if not isinstance(base, Form):
+        return symbols.sums(base, True)
+    return f"({_sum([(part.factor, symbols.matrix(part, True)[0]) for part in base.parts])})"
 
 
 def _divided_symbols(kept: Kept, code: str, symbols: _Symbols) -> str:
     """Return sums, or all parameters, divided by the rates of their arrays."""
     rates = dict(kept.rates)
-    if not rates:
+    if not rates or isinstance(kept.base, Form):
         return code
     if isinstance(kept.base, Sums):
         return f"({1 / rates[kept.base.array]})*{code}"
@@ -383,15 +418,11 @@ def _divided_symbols(kept: Kept, code: str, symbols: _Symbols) -> str:
     return f"Matrix({' + '.join(parts)})"
 
 
-def _named(family: Family) -> tuple[str, str, str, int]:
-    return family.text, family.latex, family.shape, family.size
-
-
 def _symbolic_form(form: Form, kept: Kept, metrics: Mapping[str, Metric], symbols: _Symbols) -> str:
-    if kept.moving:
-        others = form.parts[::-1] if kept.numbers else form.parts
-        numbers = kept.numbers or [1] * len(others)
-        pairs = zip(numbers, form.parts, others, strict=True)
+    if kept.moving and form.linear:
+        terms = [(part.factor, symbols.matrix(part, True)[0]) for part in form.parts]
+    elif kept.moving:
+        pairs = _paired(form, kept.numbers)
         terms = [(n, _commutator(part, other, symbols)) for n, part, other in pairs]
     else:
         terms = [
@@ -412,20 +443,11 @@ def _commutator(part: Part, other: Part, symbols: _Symbols) -> str:
 
 
 def _symbolic_correlations(family: Correlations, kept: Kept, symbols: _Symbols) -> str:
-    own = [symbols.lines(name) for name in family.names]
-    other = [symbols.lines(name, kept.moving) for name in family.names]
+    sides = [(symbols.lines(name), symbols.lines(name, kept.moving)) for name in family.names]
     codes = []
     for each in family.classes:
-        terms = list[tuple[int, str]]()
-        pairs = zip(
-            kept.numbers or (1, 1, 1), (1, 1 if kept.moving else -1, 1), own, other, strict=False
-        )
-        for at, (number, sign, first, second) in enumerate(pairs):
-            factor = number * sign * (each.rows if at == 2 else 1)
-            terms.append((factor, _symbolic_product(family, each, at, first, second)))
-            if kept.moving:
-                terms.append((-factor, _symbolic_product(family, each, at, second, first)))
-        total = _sum([term for term in terms if term[0]])
+        product = partial(_symbolic_product, family, each)
+        total = _correlated(each, kept.numbers, sides, kept.moving, product)
         half = "/(1 + int(a == b))" if each.halved and not kept.moving else ""
         units = family.pairs(each, kept.moving)
         codes.append(f"[({total}){half} for a, b in {units}]")

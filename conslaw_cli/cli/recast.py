@@ -115,6 +115,8 @@ def _found(
 
     check(problem)
     given, rng, run = None if at is None else data.read(at), np.random.default_rng(seed), None
+    if given is not None:  # what is wrong with it is said even if the condition fails
+        data.objective(problem, np.random.default_rng(0), 1, None, given)
     condition = involution(problem, seed=seed)
     yield _lines(formats.condition_lines(problem, condition))
     if condition.holds:

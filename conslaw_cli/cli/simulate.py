@@ -69,7 +69,11 @@ class _Betas(click.ParamType[tuple[float, float]]):
     "--decoupled", is_flag=True, default=None, help="θ shrinks by 1 − ηλ, as adamw does it."
 )
 @click.option("--betas", type=_Betas(), help="Of adam and adamw.  [default: 0.9,0.999]")
-@click.option("--at", metavar="FILE", help="θ to begin with, an .npz with arrays by name.")
+@click.option(
+    "--at",
+    metavar="FILE",
+    help="θ to begin with, an .npz with arrays by name; momentum's first buffer as buffer/NAME.",
+)
 @click.option(
     "--data", metavar="FILE", help="Data: an .npz with the inputs (x) and y; of a φ its target."
 )
@@ -166,7 +170,9 @@ def _made(
             raise SpecError(f"--{key}: expected {' or '.join(needed)} with it in --optimizer")
     if "decoupled" in given and "weight_decay" not in given:
         raise SpecError("--decoupled: expected --weight-decay with it")
-    simulation = Simulation(problem, names, training, at=files.theta, data=files.samples)
+    simulation = Simulation(
+        problem, names, training, at=files.theta, data=files.samples, buffer=files.buffer
+    )
     if "weight_decay" in given and names == ("flow",) and simulation.motion.decay is None:
         raise SpecError(f"--weight-decay: the flow {problem.flow.describe()} has none")
     if not simulation.objective.model.inputs:
@@ -184,6 +190,7 @@ class _Files:
     ) -> None:
         self._at, self._data, self._output, self._plot = at, data, output, plot
         self.theta: Any = None
+        self.buffer: Any = None
         self.samples: Any = None
 
     def check(
@@ -192,7 +199,7 @@ class _Files:
         """Read what is given. Raise SpecError where that, or what is to be written, cannot be."""
         from conslaw_cli.cli import outfile
         from conslaw_cli.formats import pictures
-        from conslaw_cli.simulation.data import read
+        from conslaw_cli.simulation.data import BUFFER, read, within
 
         flags = {"--at": self._at, "--data": self._data, "-o": self._output, "--plot": self._plot}
         for flag, path in flags.items():
@@ -208,6 +215,7 @@ class _Files:
             pictures.suffix(self._plot)
             outfile.check(self._plot, spec, outfile.PICTURE)
         self.theta = None if self._at is None else read(self._at)
+        self.buffer = within(BUFFER, self.theta or {}) or None
         self.samples = None if self._data is None else read(self._data)
 
     def save(self, simulations: Sequence[Simulation]) -> None:

@@ -36,8 +36,8 @@ Floats = NDArray[np.float64]
 
 SMALLEST_GAP = 1e-9
 """Distance of branch points, as a part of the largest one, below which they coincide."""
-HALF = (16, 32, 64, 128, 256)
-"""Half the number of nodes of the quadratures, each of which checks the one before."""
+HALF = (32, 64, 128, 256)
+"""Half the number of nodes of the quadratures; every other node checks all of them."""
 AGREE = 1e-10
 """Relative difference of two that agree: as twice the nodes give twice the digits, the finer one is
 precise to rounding then.
@@ -189,28 +189,29 @@ class _Curve(NamedTuple):
         SpecError if that does not converge.
         """
         with np.errstate(all="ignore"):
-            found = self._quadrature(i, angle, size, HALF[0])
-            for half in HALF[1:]:
-                before, found = found, self._quadrature(i, angle, size, half)
-                if (abs(found - before) <= AGREE * abs(found)).all():
+            for half in HALF:
+                terms = self._terms(i, angle, size, half)
+                found: Floats = terms.sum(axis=0)
+                if (abs(found - 2 * terms[::2].sum(axis=0)) <= AGREE * abs(found)).all():
                     return found
         raise SpecError(
             "θ: branch points nearly coincide, and the integrals are not evaluated:"
             f" {', '.join(f'{each:.17g}' for each in self.roots)}"
         )
 
-    def _quadrature(self, i: int, angle: float, size: int, half: int) -> Floats:
+    def _terms(self, i: int, angle: float, size: int, half: int) -> Floats:
+        """Return what the integrals are sums of, (nodes, size)."""
         parts, weights = _rule(half)
-        low, high, ends = self.roots[2 * i], self.roots[2 * i - 1], [2 * i - 1, 2 * i]
+        low, above = self.roots[2 * i], self.roots[: max(0, 2 * i - 1)]
         if i == 0:  # dx / 2√(x − e) = d tan
             across = np.tan(angle * parts) ** 2
-            x, slope, ends = low + across, 1 + across, [0]
+            x, weights = low + across, weights * (1 + across)
         else:  # dx / 2√((x − e)(E − x)) = d angle
-            x, slope = low + (high - low) * np.sin(angle * parts) ** 2, np.ones_like(parts)
-        others = np.delete(self.roots, ends)
+            x = low + (self.roots[2 * i - 1] - low) * np.sin(angle * parts) ** 2
+        others = np.concatenate([above, self.roots[2 * i + 1 :]])
         rest = np.sqrt(np.abs(np.prod(x[:, None] - others, axis=1)))
-        found: Floats = angle * (weights * slope / rest) @ x[:, None] ** np.arange(size)
-        return found
+        terms: Floats = (angle * weights / rest)[:, None] * x[:, None] ** np.arange(size)
+        return terms
 
 
 @cache
@@ -240,11 +241,12 @@ def _distances(roots: Floats, x: Floats, frame: Floats, wider: bool) -> Floats:
     frame: the vector in the frame of singular vectors; wider: whether there is a root more.
     """
     distances: Floats = x[:, None] - roots
-    for i, nearest in enumerate(np.abs(distances).argmin(axis=1)):
-        # ∏ (x_i − root) = a_i² ∏ (x_i − x_j), times x_i where there is one root more.
-        apart = np.prod(np.delete(x[i] - x, i)) * (x[i] if wider else 1.0)
-        rest = np.prod(np.delete(distances[i], nearest))
-        distances[i, nearest] = frame[i] ** 2 * apart / rest
+    each = np.arange(len(x)), np.abs(distances).argmin(axis=1)
+    apart, rest = x[:, None] - x, distances.copy()
+    apart[each[0], each[0]] = rest[each] = 1
+    # ∏ (x_i − root) = a_i² ∏ (x_i − x_j), times x_i where there is one root more.
+    product = frame**2 * apart.prod(axis=1) * (x if wider else 1.0)
+    distances[each] = product / rest.prod(axis=1)
     return distances
 
 

@@ -51,12 +51,14 @@ class Paths:
 
     def jacobian(self, theta: Floats) -> Floats:
         """Return ∂φ(θ), (d, D)."""
-        factors = np.append(theta, 1.0)[self.weights]
-        found = np.zeros((len(self.names), self.dimension + 1))
-        for place in range(factors.shape[1]):
-            others = np.delete(factors, place, axis=1).prod(axis=1)
-            np.add.at(found, (self.components, self.weights[:, place]), others)
-        return found[:, :-1]
+        factors = np.append(theta, 1.0)[self.weights].T
+        before, behind = np.ones_like(factors), np.ones_like(factors)
+        np.cumprod(factors[:-1], axis=0, out=before[1:])
+        np.cumprod(factors[:0:-1], axis=0, out=behind[-2::-1])
+        shape = len(self.names), self.dimension + 1
+        places = np.ravel_multi_index((self.components, self.weights.T), shape)
+        found = np.bincount(places.ravel(), (before * behind).ravel(), shape[0] * shape[1])
+        return found.reshape(shape)[:, :-1].astype(np.float64)
 
     def monomials(self) -> list[tuple[int, ...]] | None:
         """Return the weights of each component, if every one has a single path."""

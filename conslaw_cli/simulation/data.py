@@ -28,6 +28,9 @@ DRAWS = 1000
 TARGET = "target"
 """The name of what a φ is to be; y is often one of its variables."""
 
+BUFFER = "buffer"
+"""What stands, with a slash, before the names of the arrays of momentum's first buffer."""
+
 Given = Mapping[str, NDArray[np.float64]]
 """Arrays by name."""
 
@@ -185,6 +188,12 @@ def read(path: str) -> Given:
         if array.dtype.kind not in "fiub":
             raise SpecError(f"{path}: {name}: expected real numbers, got {array.dtype}")
     return {name: array.astype(np.float64) for name, array in found.items()}
+
+
+def within(key: str, given: Given) -> dict[str, NDArray[np.float64]]:
+    """Return the arrays whose names begin with a key and a slash, by what follows."""
+    start = f"{key}/"
+    return {name.removeprefix(start): given[name] for name in given if name.startswith(start)}
 
 
 def taken(key: str, given: Given, wanted: Named) -> Vector:

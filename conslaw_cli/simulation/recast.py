@@ -37,7 +37,7 @@ POINTS = 51
 STEPS = 30
 """Of Newton's method."""
 CLOSE = 1e-12
-"""Length of its last step, relative to θ."""
+"""Length of the step after its last one, relative to θ, if each is to the next as they were."""
 SINGULAR = 1e-9
 """Least singular value of the derivatives of φ and of the laws, relative to the largest one."""
 VANISHING = 1e-8
@@ -281,7 +281,7 @@ class Fibre:
 
     def __call__(self, z: Vector) -> Vector:
         """Return M. Raise DivergedError where no such θ is near, or ∂φ loses rank."""
-        theta = self._theta
+        theta, before = self._theta, 0.0
         for _ in range(STEPS):
             gap = np.concatenate([self._phi.values(theta) - z, *(h.gap(theta) for h in self._laws)])
             if not np.isfinite(gap).all():
@@ -289,10 +289,12 @@ class Fibre:
             step, _, _, sizes = np.linalg.lstsq(self.slopes(theta), gap)
             if sizes[-1] < SINGULAR * sizes[0]:
                 raise DivergedError("rank ∂φ drops: z ends where it is not constant")
-            theta = theta - step
-            if np.linalg.norm(step) <= CLOSE * np.linalg.norm(theta):
+            theta, length = theta - step, float(np.linalg.norm(step))
+            after = length * min(1.0, length / before) if before else length
+            if after <= CLOSE * np.linalg.norm(theta):
                 self._theta = theta
                 return _square(self._phi, theta)
+            before = length
         raise DivergedError("Newton's method finds no θ for z near the one before")
 
     def slopes(self, theta: Vector) -> Vector:

@@ -15,7 +15,7 @@ from conslaw_cli.flows.motion import Motion
 from conslaw_cli.laws.abelian import abelian_laws
 from conslaw_cli.networks.known_laws import join
 from conslaw_cli.problems.problem import Architecture, Problem
-from conslaw_cli.simulation.data import Given, named, objective, taken
+from conslaw_cli.simulation.data import BUFFER, Given, named, objective, taken
 from conslaw_cli.simulation.forms import Forms
 from conslaw_cli.simulation.integrator import TOLERANCE, Vector
 from conslaw_cli.simulation.optimizers import MAX_RATE, SGD, Adam, Carried, Optimizer
@@ -134,6 +134,8 @@ class Simulation:
         arrays = self.objective.model.arrays
         self._buffer = None
         if buffer is not None:
+            if "momentum" not in self.optimizers:
+                raise SpecError("buffer: expected momentum among the optimizers")
             self._buffer = np.concatenate(
                 [taken("buffer", buffer, each).ravel() for each in arrays]
             )
@@ -194,10 +196,14 @@ class Simulation:
 
     def arrays(self) -> dict[str, Vector]:
         """Return what ``.npz`` files hold of it: θ at the start, constants and data by name, as
-        ``at`` and ``data`` take them, and of each run, behind its name and a slash, its times,
-        thetas (records, D), losses, and what was seen and predicted of every family of laws.
+        ``at`` and ``data`` take them, behind ``buffer/`` what buffer there was, and of each run,
+        behind its name and a slash, its times, thetas (records, D), losses, and what was seen and
+        predicted of every family of laws.
         """
         found = self.objective.arrays() | named(self.objective.model.arrays, self.theta)
+        if self._buffer is not None:
+            parts = named(self.objective.model.arrays, self._buffer)
+            found |= {f"{BUFFER}/{name}": part for name, part in parts.items()}
         for run in self.runs:
             for key in ("times", "thetas", "losses"):
                 found[f"{run.name}/{key}"] = np.array(getattr(run, key))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import runpy
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conslaw_cli.families.mlp import MLP
-from conslaw_cli.simulation.simulate import Training, simulate
+from conslaw_cli.simulation.simulate import Simulation, Training, simulate
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("scipy")
@@ -29,33 +29,34 @@ def titles(svg: Path) -> list[str]:
     return sorted(line for line in texts(svg).split("\n") if ": " in line)
 
 
-def test_the_pictures_of_the_examples_are_made_by_their_program(tmp_path: Path) -> None:
+def test_the_pictures_of_the_examples_are_made_by_their_program(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     program = ROOT / "examples" / "drift.py"
     said = program.read_text(encoding="utf-8").split('"""')[1]
-    done = subprocess.run(
-        [sys.executable, str(program), str(tmp_path), "40"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
-    )
-    assert done.stdout == said.partition("$ python examples/drift.py\n")[2]
+    monkeypatch.setattr(sys, "argv", [str(program), str(tmp_path), "40"])
+    runpy.run_path(str(program), run_name="__main__")
+    assert capsys.readouterr().out == said.partition("$ python examples/drift.py\n")[2]
     for name in NAMES:
         committed, small = ROOT / "examples" / name, tmp_path / name
         assert committed.stat().st_size < 100_000
         assert titles(committed) == titles(small) != []
 
 
+@pytest.fixture(scope="module")
+def trained() -> Simulation:
+    return simulate(MLP((2, 2, 1)), ("flow", "gd", "adam"), Training(steps=5))
+
+
 @pytest.mark.parametrize(
     ("end", "head"), [(".png", b"\x89PNG"), (".pdf", b"%PDF"), (".svg", b"<?xml")]
 )
-def test_a_picture_of_every_kind(end: str, head: bytes) -> None:
+def test_a_picture_of_every_kind(end: str, head: bytes, trained: Simulation) -> None:
     from conslaw_cli.formats.pictures.drift import drift
 
-    simulation = simulate(MLP((2, 2, 1)), ("flow", "gd", "adam"), Training(steps=5))
-    picture = drift(simulation, f"drift{end}")
+    picture = drift(trained, f"drift{end}")
     assert picture.startswith(head)
-    assert picture == drift(simulation, f"drift{end}")  # no time of day in it
+    assert picture == drift(trained, f"drift{end}")  # no time of day in it
 
 
 def test_what_a_picture_says(tmp_path: Path) -> None:

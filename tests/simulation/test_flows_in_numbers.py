@@ -78,12 +78,12 @@ def test_the_flow_keeps_every_known_law(name: str, flow: str) -> None:
 def test_a_flow_that_slides_keeps_them_too(flow: str) -> None:
     """Where gates push back from both sides; small steps of gradient descent chatter there."""
     network = MLP((3, 4, 2), "relu")
-    training = Training(lr=0.01, steps=300)
+    training = Training(lr=0.01, steps=150)
     (run,) = simulate(Problem(network, flows(network)[flow]), ("flow",), training).runs  # type: ignore[arg-type]
-    assert (run.ended, run.times[-1]) == (None, 3.0)
+    assert (run.ended, run.times[-1]) == (None, 1.5)
+    assert (run.slides is None) == (flow == "momentum")  # which crosses borders
     for watch in run.watches:
         assert watch.moved < 100 * training.tolerance
     if flow == "gradient":
-        assert run.slides is not None
-        (steps,) = simulate(network, ("gd",), Training(lr=0.001, steps=3000)).runs
+        (steps,) = simulate(network, ("gd",), Training(lr=0.001, steps=1500)).runs
         assert np.abs(steps.thetas[-1] - run.thetas[-1]).max() < 1e-3

@@ -219,8 +219,9 @@ def test_where_phi_is_not_written_out() -> None:
 
 
 @pytest.mark.parametrize("architecture", [*CLOSED, *NEWTON[:3], *NEWTON[5:]], ids=named)
-def test_both_flows_agree(architecture: Architecture) -> None:
+def test_both_flows_agree(architecture: Architecture, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("scipy")
+    monkeypatch.setattr("conslaw_cli.simulation.recast.POINTS", 13)
     problem, phi, theta = drawn(architecture, 4)
     run = recast(problem, phi, theta, np.random.default_rng(7).normal(size=len(phi.names)), 0.5)
     assert run.failed is None

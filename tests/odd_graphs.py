@@ -88,12 +88,13 @@ class _Lines:
         kind = draw.choice([*kinds, "flat"])
         if kind == "weights":
             return self.weights(value)
+        pool = f"kernel={draw.choice([2, 2, 3])}, stride={draw.randint(1, 2)}"
         return {
             "gate": f" = relu({value}{' | s' if draw.random() < 0.05 else ''})",
             "sum": f" = add({value}, {other})",
             "product": f" = multiply({value}, {other})",
             "square": f" = power({value}, k=2)",
-            "pool": f" = avg_pool({value}, kernel=2, stride={draw.randint(1, 2)})",
+            "pool": f" = avg_pool({value}, {pool})",
             "flat": f" = flatten({value})",
         }[kind]
 
@@ -108,6 +109,7 @@ class _Lines:
         kernel, stride = draw.randint(1, 3), draw.choice([1, 1, 2, 3])
         padding = draw.choice(["valid", "same", "circular"])
         options = f"kernel={kernel}, stride={stride}, padding={padding}"
+        options += f", dilation={draw.choice([1, 1, 2, 3])}"
         return f"[{draw.randint(1, 3)}] = conv({value}, {options}{arrays})"
 
     def ended(self) -> Graph | None:

@@ -91,20 +91,26 @@ def orbit(
     """Follow a path from a random state, or a given one (1, n, 1), until its tangent vectors have
     rank ``enough``, an upper bound, or a stretch of it adds nothing.
 
+    Where fields span few dimensions, as those of a network with few inputs and outputs, a step has
+    fewer controls, one more than have been of use, and a stretch has more steps.
+
     From a given state of residues, which are integers, the rank is a lower bound there: it is so at
     the end of the path, and along an orbit the Lie algebra's trace has one dimension.
     """
-    controls = -(-2 * min(enough, fields.dimension) // STRETCH)
+    most = controls = -(-2 * min(enough, fields.dimension) // STRETCH)
     state = field.random(rng, (1, fields.dimension, 1)) if start is None else start
-    steps = fields.steps(field, rng, controls)
-    tangents, rank = np.empty((0, fields.dimension)), -1
+    tangents, rank, stretch = np.empty((0, fields.dimension)), -1, STRETCH
     while rank < len(tangents) and len(tangents) < enough:
         rank = len(tangents)
-        for step in islice(steps, STRETCH):
+        for step in islice(fields.steps(field, rng, controls), stretch):
             tangents = np.concatenate([tangents, step.directions(state)])
             tangents = _carried(fields, step, state, tangents)
             state = step.move(state)
         tangents = _independent(field, tangents)
+        gained = max(1, len(tangents) - rank)
+        controls = min(most, 1 + -(-2 * gained // stretch))
+        left = stretch * (enough - len(tangents)) // gained
+        stretch = min(max(STRETCH, left), 4 * stretch)
     return Orbit(field, state[0, :, 0], tangents)
 
 

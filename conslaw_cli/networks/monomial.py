@@ -11,6 +11,7 @@ docs/any-width.md has the laws of such networks.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -23,6 +24,8 @@ from conslaw_cli.networks.units import Units
 
 CONSTANT = -1
 """What biases are ways from."""
+Places = frozenset[int]
+"""Values, by their places."""
 Marked = dict[int, Ways]
 """The marked values that ways lead from, by their places, and how."""
 
@@ -37,7 +40,7 @@ def hidden_units(graph: Graph) -> int | None:
     names = [name for node in graph.nodes for name in node.parameters]
     if states or graph.frozen or len(set(names)) < len(names):
         return None
-    if not _single(graph) or not _used(graph):
+    if not any(_single(graph, thin) and _used(graph, thin) for thin in (Places(), _thin(graph))):
         return None
     units = Units.of(graph)
     ends = {*units.inputs, *units.outputs}
@@ -45,14 +48,37 @@ def hidden_units(graph: Graph) -> int | None:
     return sum(units.sizes[i] for i in inner)
 
 
-def _single(graph: Graph) -> bool:
+def _thin(graph: Graph) -> Places:
+    """Return the values whose windows overlap, on marked values that nothing else reads: there
+    gates, or inputs, may be zero at all positions that are in several windows.
+    """
+    read = Counter([place for step in graph.steps for place in step.inputs])
+    read.update(place for place, _ in graph.plan.outputs)
+    marked = {step.output for step in graph.steps if step.operation.gated}
+    marked.update(range(len(graph.inputs)))
+    return Places(
+        step.output
+        for step in graph.steps
+        if marked.issuperset(step.inputs) and read[step.inputs[0]] == 1 and _thins(graph, step)
+    )
+
+
+def _thins(graph: Graph, step: Step) -> bool:
+    """Whether windows overlap, and each has a position of its own."""
+    if step.operation.ways(Ways.ONCE) is not Ways.APART:
+        return False
+    here, before = (positions(graph.plan.shapes[i]) for i in (step.output, step.inputs[0]))
+    return step.operation.lone(np.ones(here, np.bool_), before) is not None
+
+
+def _single(graph: Graph, thin: Places) -> bool:
     """Whether there is at most one way between marked entries."""
     values: list[Marked] = [{place: Ways.ONCE} for place in range(len(graph.inputs))]
     for step in graph.steps:
         found = _on(step, [values[place] for place in step.inputs])
         if found is None:
             return False
-        values.append(found)
+        values.append(dict.fromkeys(found, Ways.ONCE) if step.output in thin else found)
     return True
 
 
@@ -70,7 +96,7 @@ def _on(step: Step, read: Sequence[Marked]) -> Marked | None:
     return found
 
 
-def _used(graph: Graph) -> bool:
+def _used(graph: Graph, thin: Places) -> bool:
     """Whether every value and every weight is on a path to an output."""
     live: dict[int, Flags] = {}
     shapes = graph.plan.shapes
@@ -80,7 +106,8 @@ def _used(graph: Graph) -> bool:
         if step.output not in live:
             return False
         for place in step.inputs:
-            read = step.operation.needed(live[step.output], positions(shapes[place]))
+            needed = step.operation.lone if step.output in thin else step.operation.needed
+            read = needed(live[step.output], positions(shapes[place]))
             if read is None:
                 return False
             live[place] = read | live.get(place, np.zeros_like(read))

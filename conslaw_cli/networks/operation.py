@@ -269,6 +269,12 @@ class Operation:
         """
         return live
 
+    def lone(self, live: Flags, positions: int) -> Flags | None:
+        """Return which positions of its input one live position of its output alone is made of,
+        without weights; None where some live one has none.
+        """
+        return None
+
     def held(self, *inputs: Shape) -> int:
         """Return how many numbers evaluating it holds: its output, and what is as large."""
         return prod(self.output(*inputs))

@@ -154,13 +154,13 @@ class Child:
         # Threads never hear signals: they began with them held back.
         main = threading.current_thread() is threading.main_thread()
         with signals.let_through() if main else contextlib.nullcontext():
-            ready = readable([self.pipe.fileno(), *stop], seconds)
+            ready = _readable([self.pipe.fileno(), *stop], seconds)
         return any(each in stop for each in ready)
 
     def outcomes(self) -> Iterator[Outcome]:
         """Take the rows that it has sent."""
         try:
-            while self.jobs and readable([self.pipe.fileno()], 0.0):
+            while self.jobs and _readable([self.pipe.fileno()], 0.0):
                 message = self.pipe.recv()
                 self._since = time.monotonic()
                 if message is not None:  # None: it begins
@@ -195,7 +195,7 @@ class Child:
         self.pipe.close()
 
 
-def readable(descriptors: Iterable[int], seconds: float | None) -> list[int]:
+def _readable(descriptors: Iterable[int], seconds: float | None) -> list[int]:
     """Return the descriptors that can be read from, as soon as there is one; none after some
     seconds. It takes a tenth of the time of ``multiprocessing.connection.wait``, for each row.
     """

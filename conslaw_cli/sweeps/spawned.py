@@ -15,7 +15,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
-from conslaw_cli.sweeps.children import Child, Worker, child_by, readable, serve
+from conslaw_cli.sweeps.children import Child, Worker, child_by, serve
 from conslaw_cli.sweeps.jobs import Count, Limits, Outcome
 
 if TYPE_CHECKING:
@@ -36,12 +36,14 @@ class SpawnedWorker(Worker):
         return _taken(self._counts) or self._new()
 
     def _new(self) -> Child:
+        from multiprocessing import connection
+
         child = child_by(_spawned)
         try:
             child.pipe.send_bytes(self._counts)
             # Not its limits but the first job begins once it has loaded what it needs.
-            ready = readable([child.pipe.fileno(), *self._stop], None)
-            if child.pipe.fileno() in ready:
+            connection.wait([child.pipe, *self._stop])
+            if child.pipe.poll():
                 child.pipe.recv()
         except (OSError, EOFError):
             child.close()

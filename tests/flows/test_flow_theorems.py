@@ -31,7 +31,7 @@ from conslaw_cli.flows.metrics import Hypentropy, Power
 from conslaw_cli.flows.mirror import Mirror, Shorthand
 from conslaw_cli.flows.momentum import Momentum
 from conslaw_cli.lie import budget
-from conslaw_cli.lie.theorems import flows
+from conslaw_cli.lie.theorems import THEOREMS, flows
 from conslaw_cli.lie.theorems.flows import is_homogeneous
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.problems.records import LawCount
@@ -104,6 +104,25 @@ def test_relu_under_momentum(
     assert {"orbit", "brackets"} & {bound.method for bound in engine.lower}
     for figure in ("dim_lie", "laws", "known_listed", "known_independent", "timeless", "verdict"):
         assert getattr(alone, figure) == getattr(engine, figure), figure
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x[1×4]\nc[2] = conv(x, kernel=2; U1)\nr = relu(c)\nv = flatten(r)\ny[1] = dense(v; U2)",
+        "x[1×5]\nc[1] = conv(x, kernel=1; U1)\nr = relu(c)\np = avg_pool(r, kernel=3, stride=2)\n"
+        "d[1] = conv(p, kernel=2; U2, b2)\nq = relu(d)\ny = flatten(q)",
+        "x[2]\nh[2] = dense(x; U1)\ng = relu(h)\nb[2] = dense(g; U2)\nr = relu(b)\n"
+        "c[2] = dense(r; U3)\ns = add(g, c)\nq = relu(s)\ny[1] = dense(q; U4)",
+    ],
+)
+def test_monomial_networks_that_are_no_chains_under_momentum(text: str) -> None:
+    problem = Problem(Given(Graph.parse(text)), Momentum())
+    row = count_laws(problem)
+    assert (row.laws, row.known_independent, row.verdict) == (0, 0, "proved")
+    assert "orbit" in {bound.method for bound in row.lower}
+    settled = {theorem.name for theorem in THEOREMS if theorem.settles(problem)}
+    assert settled == {"momentum paths"}
 
 
 @pytest.mark.parametrize("widths", [(3, 3, 2, 1), (1, 3, 1, 1), (1, 3, 1, 3, 1)])

@@ -40,6 +40,17 @@ MONOMIAL = {
         "x[1×3]\nc[2] = conv_transpose(x, kernel=3, padding=1; U1)\nr = relu(c)\n"
         "v = flatten(r)\ny[1] = dense(v; U2)"
     ),
+    "pools that overlap, before taps": (
+        "x[1×8]\nc[2] = conv(x, kernel=2; U1)\nr = relu(c)\np = avg_pool(r, kernel=3, stride=2)\n"
+        "d[2] = conv(p, kernel=2; U2, b2)\nq = relu(d)\nv = flatten(q)\ny[1] = dense(v; U3)"
+    ),
+    "pools that overlap, on the input": (
+        "x[2×5]\np = avg_pool(x, kernel=3, stride=2)\nc[2] = conv(p, kernel=2; U1)\nr = relu(c)\n"
+        "v = flatten(r)\ny[1] = dense(v; U2)"
+    ),
+    "pools that overlap": (
+        X + "p = avg_pool(r, kernel=2, stride=1)\nv = flatten(p)\ny[1] = dense(v; U2)"
+    ),
     "pools that overlap, at the end": X + "p = avg_pool(r, kernel=2, stride=1)\ny = flatten(p)",
     "a branch with gates": (
         "x[2]\nh[2] = dense(x; U1)\ng = relu(h)\nz[3] = dense(g; U2)\nr = relu(z)\n"
@@ -60,8 +71,9 @@ OTHERS = {
         "x[2]\nh[2] = dense(x; U1)\ng = relu(h)\nz[2] = dense(g; U2)\nr = relu(z)\n"
         "b[2] = dense(r; U3)\ns = add(g, b)\ny[1] = dense(s; U4)"
     ),
-    "pools that overlap": (
-        X + "p = avg_pool(r, kernel=2, stride=1)\nv = flatten(p)\ny[1] = dense(v; U2)"
+    "pools without a position of their own": (
+        "x[1×6]\nc[2] = conv(x, kernel=2; U1)\nr = relu(c)\np = avg_pool(r, kernel=3, stride=1)\n"
+        "v = flatten(p)\ny[1] = dense(v; U2)"
     ),
     "a kernel that goes around twice": (
         "x[1×2]\nc[2] = conv(x, kernel=3, padding=circular; U1)\nr = relu(c)\nv = flatten(r)\n"
@@ -74,6 +86,15 @@ OTHERS = {
     "no tap that all places have": (
         "x[1×2]\nc[2] = conv_transpose(x, kernel=2, stride=2; U1)\nr = relu(c)\n"
         "v = flatten(r)\ny[1] = dense(v; U2)"
+    ),
+    "places that hang together by one that nothing reads": (
+        "x[1×4]\nc[2] = conv(x, kernel=2, dilation=3, padding=same; U1)\nr = relu(c)\n"
+        "d[1] = conv(r, kernel=1, stride=2; U2)\nq = relu(d)\nv = flatten(q)\ny[1] = dense(v; U3)"
+    ),
+    "a pool that overlaps, beside another reader": (
+        "x[1×8]\nc[2] = conv(x, kernel=2; U1)\nr = relu(c)\np = avg_pool(r, kernel=3, stride=2)\n"
+        "d[2] = conv(p, kernel=2; U2)\nq = relu(d)\ne[2] = conv(r, kernel=6; U4)\n"
+        "t = relu(e)\nh = add(q, t)\nv = flatten(h)\ny[1] = dense(v; U3)"
     ),
     "biases that add up": (
         "x[2]\na[2] = dense(x; U1, b1)\nc[2] = dense(x; U2, b2)\ns = add(a, c)\nr = relu(s)\n"
@@ -124,15 +145,18 @@ def test_a_monomial_map_has_one_law_a_hidden_unit_and_its_fields_need_no_bracket
 @st.composite
 def stacks(draw: st.DrawFn) -> Graph:
     """Draw windows of all kinds over a line, most of them with gates behind them."""
-    lines = [f"x[{draw(st.integers(1, 2))}×{draw(st.integers(2, 5))}]"]
+    lines = [f"x[{draw(st.integers(1, 2))}×{draw(st.integers(2, 6))}]"]
     value, few = "x", st.integers(1, 3)
     for i in range(1, draw(st.integers(2, 4))):
+        stride = draw(st.integers(1, 2))
         lines.append(
             draw(
                 st.sampled_from(
                     [
                         f"c{i}[2] = conv({value}, kernel={draw(few)}, padding=same; U{i}, b{i})",
                         f"c{i}[2] = conv({value}, kernel=2, dilation={draw(few)}; U{i})",
+                        f"c{i}[2] = conv({value}, kernel=2, stride={stride},"
+                        f" padding=same, dilation={draw(few)}; U{i})",
                         f"c{i}[1] = conv({value}, kernel={draw(few)}, padding=circular; U{i})",
                         f"c{i}[1] = conv_transpose({value}, kernel=2, stride={draw(few)}; U{i})",
                         f"c{i} = avg_pool({value}, kernel={draw(few)}, stride={draw(few)})",

@@ -94,8 +94,10 @@ MAX_DEGREE = 10_000
 """Largest degree of the fields: the probability of a miss is proportional to it."""
 MAX_ORDER = 1000
 """Largest common denominator of the exponents of one base."""
-MAX_ROOTS = 10
-"""Even roots that share variables: a point is found among some 2^MAX_ROOTS."""
+MAX_ROOTS, MAX_DRAWN = 10, 16
+"""Even roots that share variables: a point is found among some 2^MAX_ROOTS; of more it is found
+once, for what needs a point alone.
+"""
 DRAWS = 32
 """Points looked at for a place, at most, for each place expected among them: e^-32 is the chance to
 find none.
@@ -468,16 +470,21 @@ def _enough(primes: Residues) -> Residues:
 
 def prove_independence(fields: AlgebraicFields, shown: Callable[[int], str]) -> None:
     """Find witnesses that the roots are independent (module docstring). Raise DependentError for a
-    root that has none, SpecError where there are too many to look for them.
+    root that has none, and where there are many; SpecError where no point would be found.
 
     shown: gives the text of a base, for the message.
     """
     graph, program, rng = fields.graph, fields.program, np.random.default_rng(0)
     for group in program.groups:
-        if group.even > MAX_ROOTS:
+        if group.even > MAX_DRAWN:
             raise SpecError(
-                f"expected at most {MAX_ROOTS} roots of even order that share variables, got"
+                f"expected at most {MAX_DRAWN} roots of even order that share variables, got"
                 f" {group.even}"
+            )
+        if group.even > MAX_ROOTS:
+            raise DependentError(
+                f"{group.even} roots of even order share variables, and residues of more than"
+                f" {MAX_ROOTS} are not looked for"
             )
         for place, check in enumerate(group.checks):
             if check.root == 1 or isinstance(graph.bases[check.base], Prime | Function):
@@ -540,9 +547,8 @@ def _classes(
     field, program, found = machine.field, machine.program, set[int]()
     left = WITNESSES * prod(machine.index(other) for other in earlier)
     if left > MAX_SEARCH:
-        raise SpecError(
-            f"expected fewer than {len(earlier) + 1} roots that share variables: their independence"
-            " is not decided"
+        raise DependentError(
+            f"{len(earlier) + 1} roots share variables: their independence is not decided"
         )
     most = left // STATES if program.states else left
     while left > 0 and len(found) < 2:

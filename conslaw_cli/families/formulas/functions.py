@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 MAX_EXPANDED = 1000
 """Terms of an argument that is multiplied out."""
 MAX_POWER = 20
-"""Multiples of one argument of sin and cos."""
+"""Multiples of one argument of sin and cos by its own; larger ones have a state for themselves."""
 MORE_ROWS = 6
 """Places beyond the number of states at which the list is tested."""
 
@@ -144,9 +144,9 @@ class Functions:
         """Return cosine and sine, by those of the argument's terms."""
         cosine, sine = ONE, Term(Fraction(0))
         for part in self._expanded(term):
-            once, times = self._half(part), abs(part.coefficient.numerator)
-            if times > MAX_POWER:
-                raise LimitError(f"sin and cos of more than {MAX_POWER} times an argument")
+            times = abs(part.coefficient.numerator)
+            times = times if times <= MAX_POWER else 1
+            once = self._half(part, abs(part.coefficient) / times)
             for _ in range(times):
                 cosine, sine = (
                     self._combined(cosine, once[0], sine, once[1], -1),
@@ -154,13 +154,12 @@ class Functions:
                 )
         return cosine, sine
 
-    def _half(self, term: Term) -> tuple[Term, Term]:
-        """Return cosine and sine of a product, without the numerator of its coefficient, by the
-        tangent of half of it.
+    def _half(self, term: Term, size: Fraction) -> tuple[Term, Term]:
+        """Return cosine and sine of a product, with that size of its coefficient, by the tangent of
+        half of it.
         """
         sign = 1 if term.coefficient > 0 else -1
-        parts = 2 * term.coefficient.denominator
-        own, slope = Term(Fraction(1), term.factors), Term(Fraction(1, parts))
+        own, slope = Term(Fraction(1), term.factors), Term(size / 2)
         half = self._state("tan", own, slope)
         square = self._of.power(half, Fraction(2))
         return (

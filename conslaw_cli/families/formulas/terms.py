@@ -180,8 +180,10 @@ class Graph:
             )
         if isinstance(base, Function):
             (i, e), *others = (*base.argument.factors, (0, Fraction(0)))
-            alone = base.argument.coefficient == e == 1 and len(others) == 1
-            inner = self.text(i, names) if alone else self._term_text(base.argument, names)
+            own = base.slope.coefficient if base.kind in ("tan", "erf") else Fraction(1)
+            term = Term(base.argument.coefficient * own, base.argument.factors)
+            alone = term.coefficient == e == 1 and len(others) == 1
+            inner = self.text(i, names) if alone else self._term_text(term, names)
             return f"{base.kind}({inner})"
         return (
             ("-" if base.sign < 0 else "") + names[base.index]
@@ -204,7 +206,7 @@ class Graph:
 
         parts = [powered(i, e) for i, e in term.factors]
         sign = (
-            {1: "", -1: "-"}.get(int(term.coefficient), f"{term.coefficient}*")
+            {Fraction(1): "", Fraction(-1): "-"}.get(term.coefficient, f"{term.coefficient}*")
             if parts
             else str(term.coefficient)
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import comb
 
 from conslaw_cli.flows import System
-from conslaw_cli.lie.theorems.paths import is_monomial, path_rank
+from conslaw_cli.lie.theorems.paths import is_monomial, on_paths, path_rank
 from conslaw_cli.lie.theorems.structure import Chain, chain_of, timeless_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
 from conslaw_cli.problems.problem import Problem
@@ -109,11 +109,6 @@ def momentum_pair(problem: Problem, evidence: Evidence) -> Proof | None:
     )
 
 
-def _moved(problem: Problem) -> Chain | None:
-    """Return the chain of a network with a monomial φ."""
-    return chain_of(problem) if is_monomial(problem) else None
-
-
 @theorem(
     "momentum paths",
     title="Monomial maps under momentum",
@@ -123,13 +118,13 @@ def _moved(problem: Problem) -> Chain | None:
         " 2405.12888"
     ),
     systems=(System.SECOND_ORDER,),
-    whole=lambda problem: _moved(problem) is not None,
+    whole=lambda problem: on_paths(problem) is not None,
 )
 def momentum_paths(problem: Problem, evidence: Evidence) -> Proof | None:
     """If every component of φ is a monomial in θ, and f parameters are in none of them, there are
     2 f laws under momentum: a ReLU network has none, but for what cross-entropy lets stand still.
 
-    Hypotheses. A chain with a monomial φ, as for gradient flow, and Euclidean momentum of any
+    Hypotheses. A network with a monomial φ, as for gradient flow, and Euclidean momentum of any
     friction.
 
     Proof. With X_A = (0, ∇A) and X_B, drift brackets yield X_C, C = ⟨∇A, ∇B⟩. From one monomial φ =
@@ -138,9 +133,9 @@ def momentum_paths(problem: Problem, evidence: Evidence) -> Proof | None:
     in a component, and θ does by another bracket with the drift. A frozen parameter keeps p_e and
     ``θ_e − s p_e``.
     """
-    if (chain := _moved(problem)) is None:
+    if (moving := on_paths(problem)) is None:
         return None
-    frozen = problem.parameters - (chain.parameters if chain.widths[-1] else 0)
+    frozen = problem.parameters - moving
     laws, value = 2 * frozen, problem.state - 2 * frozen
     shown = f"φ is monomial; {frozen} parameters stand still, and keep velocities of their own"
     bound = Bound(value, "momentum paths", "proof", None, shown)

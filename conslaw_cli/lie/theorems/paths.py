@@ -52,10 +52,11 @@ def paths(problem: Problem, evidence: Evidence) -> Proof | None:
     incidence matrix, of rank D − (number of hidden neurons).
 
     Hypotheses. Gradient flow, under a loss with condition (9), or cross-entropy with one output
-    less. A chain is monomial if all its hidden layers are positively homogeneous; a linear one may
-    be among them if it has one neuron and one of the two biases that would add up is missing. Other
-    networks are if there is one way at most, with one weight at most, from gate to gate; weights
-    may be shared, as in convolutions (docs/any-width.md).
+    less. Components that are monomials are enough if each weight is in one of them, and each of
+    their laws is one of φ. A chain is monomial if all its hidden layers are positively homogeneous;
+    a linear one may be among them if it has one neuron and one of the two biases that would add up
+    is missing. Other networks are if there is one way at most, with one weight at most, from gate
+    to gate; weights may be shared, as in convolutions (docs/any-width.md).
 
     Proof. In the coordinates ``y_e = θ_e²/2`` the gradient of θ^a is ``θ^a`` times the constant
     field a, whence all elements of Lie(W_φ) lie in the span of the rows of A over functions, an
@@ -83,3 +84,14 @@ def path_rank(problem: Problem) -> int:
         parameters, units = _network(problem) or (0, 0)
         return parameters - units
     return chain.parameters - chain.hidden if chain.widths[-1] else 0
+
+
+def on_paths(problem: Problem) -> int | None:
+    """Return how many numbers a monomial φ of a network depends on: under cross-entropy some stand
+    still besides. None if it is not known to be monomial, or not that of a network.
+    """
+    if problem.formula is not None or not is_monomial(problem):
+        return None
+    if (chain := chain_of(problem)) is None:
+        return (_network(problem) or (0, 0))[0]
+    return chain.parameters if chain.widths[-1] else 0

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from conslaw_cli.families.mlp import MLP
 from conslaw_cli.flows import System
-from conslaw_cli.flows.names import Arrays
 from conslaw_cli.networks.chains import Chain, chain
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.operations.dense import Linear
@@ -73,6 +72,8 @@ def for_another(problem: Problem, architecture: Architecture) -> Problem | None:
     arrays apart and these are not called the same.
     """
     if not problem.flow.even_handed:
+        from conslaw_cli.flows.names import Arrays  # most flows do without
+
         own, others = (Arrays.of(each).every for each in (problem.architecture, architecture))
         if [array.name for array in own] != [array.name for array in others]:
             return None

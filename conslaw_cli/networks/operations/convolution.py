@@ -376,12 +376,8 @@ class Gather(Operation):
         raise NotImplementedError
 
     def ways(self, read: Ways) -> Ways | None:
-        """The taps of a place are different units. Places that share a tap have to hang together,
-        so that what a unit writes is tied together at all positions (docs/any-width.md).
-        """
+        """The taps of a place are different units."""
         index, inside = self.index, self.index < prod(self.sizes)
-        if not _hangs_together(inside):
-            return None
         if read is not Ways.ONCE:
             return Ways.SINGLE
         column = np.sort(index, axis=0)
@@ -391,8 +387,11 @@ class Gather(Operation):
         return Ways.APART if several else Ways.ONCE
 
     def needed(self, live: Flags, positions: int) -> Flags | None:
-        """What some tap reads; every tap has weights."""
-        return _needed(self.index, live, positions)
+        """What some tap reads; every tap has weights. Places that share a tap have to hang
+        together, so that what a unit writes is tied together at all of them (docs/any-width.md).
+        """
+        tied = _hangs_together(self.index[:, live] < positions)
+        return _needed(self.index, live, positions) if tied else None
 
     def forward(self, at: Read) -> Values:
         """Gather."""
@@ -605,6 +604,12 @@ class Averages(Operation):
     def needed(self, live: Flags, positions: int) -> Flags | None:
         """The windows."""
         return _needed(self.index, live, positions)
+
+    def lone(self, live: Flags, positions: int) -> Flags | None:
+        """What is in one window only."""
+        index = self.index[:, live]
+        lone: Flags = np.bincount(index.ravel(), minlength=positions) == 1
+        return lone if lone[index].any(axis=0).all() else None
 
     @property
     def denominator(self) -> int:

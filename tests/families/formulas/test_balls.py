@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conslaw_cli import CustomFields, CustomMap, Momentum, Problem, SpecError, count_laws
+from conslaw_cli import CustomFields, CustomMap, Decay, Momentum, Problem, SpecError, count_laws
 from conslaw_cli.families.formulas.balls import ranks
 
 MAPS = [
@@ -56,6 +56,15 @@ def test_other_flows_say_that_they_are_not_counted_so() -> None:
     phi = CustomMap.from_text("v*sqrt(u**2 + 2*u*w + w**2)")
     with pytest.raises(SpecError, match="are counted under gradient flow only"):
         count_laws(Problem(phi, Momentum()))
+
+
+def test_other_flows_are_bounded_by_known_laws() -> None:
+    phi = CustomMap.from_text("log(x**2 - y**2)*u*v, log(x - y)*u*v, log(x + y)*u*v")
+    row = count_laws(Problem(phi, Decay()))
+    assert (row.verdict, row.laws, row.laws_at_least, row.known_independent) == (
+        ("bounded", None, 1, 1)
+    )
+    assert "are counted under gradient flow only" in (row.reason or "")
 
 
 def test_fields_agree_as_well() -> None:

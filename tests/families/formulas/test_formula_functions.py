@@ -123,13 +123,35 @@ def test_the_norm_of_one_number_is_its_sign() -> None:
         ("log(-1 - x**2)", "column 5: '-1 - x**2' is not positive"),
         ("sinh(x)", "'sinh' is no function known here; these are sqrt, exp, log, sin, cos"),
         ("exp(x, y)", "exp takes one argument"),
-        ("sin(50*x)", "sin and cos of more than 20 times an argument"),
     ],
 )
 def test_what_is_not_known_is_refused(text: str, message: str) -> None:
     with pytest.raises(SpecError) as caught:
         CustomMap.from_text(text)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "dim_lie", "laws"),
+    [
+        ("sin(50*x)*u", 1, 1),
+        ("sin(21*x)*u, sin(x)*v", 3, 0),
+        ("u*v*sin(21*x), u*v*cos(42*x)", 2, 1),  # cos 2z = 1 − 2 sin² z: one function of u v, x
+        ("u*v*sin(21*x), u*v*cos(63/2*x)", 2, 1),
+    ],
+)
+def test_large_multiples_have_states_of_their_own(text: str, dim_lie: int, laws: int) -> None:
+    """By hand: sums of products of one function of u, v each with an independent one of x."""
+    row = count_laws(CustomMap.from_text(text))
+    assert (row.dim_lie, row.laws, row.verdict) == (dim_lie, laws, "proved")
+
+
+def test_many_roots_that_share_variables_are_counted_at_a_real_point() -> None:
+    """Of d functions of x and y, times u v: u² − v² is the law."""
+    roots = ", ".join(f"sqrt(x**2 + {k}*y**2 + {k * k + 1})*u*v" for k in range(1, 12))
+    row = count_laws(CustomMap.from_text(roots))
+    assert (row.dim_lie, row.laws, row.unknown_laws, row.verdict) == (3, 1, 0, "proved")
+    assert [bound.method for bound in row.lower] == ["balls"]
 
 
 def test_scalings_that_leave_arguments_alone_are_known_laws() -> None:

@@ -22,8 +22,7 @@ from conslaw_cli.flows import System, VectorFields
 from conslaw_cli.lie import trials
 from conslaw_cli.lie.closure import Sampler
 from conslaw_cli.lie.count import count_laws
-from conslaw_cli.networks.chains import chain
-from conslaw_cli.networks.paths import MAX_PATHS, Entries, Paths, path_count, paths
+from conslaw_cli.networks.paths import written_out
 from conslaw_cli.problems.problem import Loss, Problem
 from conslaw_cli.problems.records import LawCount
 
@@ -144,17 +143,15 @@ class _Components:
 
     @classmethod
     def of(cls, problem: Problem, sampler: Sampler) -> _Components | None:
-        """Return them; None where φ is not written out, or has too many paths."""
+        """Return them; None where φ is not written out."""
         graph, architecture = problem.graph, problem.architecture
         if graph is None:
             assert isinstance(architecture, CustomMap)
             names = _names(architecture)
             return cls(sampler, names, np.eye(len(names))[:, None])
-        if chain(graph) is not None and path_count(graph) <= MAX_PATHS:
-            found: Paths | Entries = paths(graph)
-        elif isinstance(architecture, CustomMap):
-            found = Entries.of(graph)
-        else:
+        try:
+            found = written_out(graph, numbered=isinstance(architecture, CustomMap))
+        except SpecError:
             return None
         return cls(sampler, found.names, found.probes)
 

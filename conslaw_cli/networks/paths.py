@@ -1,10 +1,11 @@
-"""φ of a chain of dense layers, written out: a component for every monomial in the probe.
+"""φ written out, of chains of dense layers and of networks without gates: a component for every
+monomial in the probe.
 
 F is a sum over paths, each the product of its weights, of the gates it passes, of its input, unless
 it begins at a bias, and of its output weight. Paths with the same gates, input and output have one
 component: of a ReLU network every path is one, of a linear network the paths from an input to an
 output are. So φ_ReLU is that of the paper, eq. (15), and φ of linear networks the product of the
-matrices.
+matrices. A network that is no chain is an affine map of its inputs, if it has no gates.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from conslaw_cli.algebra.rings import Exact
+from conslaw_cli.algebra.rings import Exact, Sizes
 from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.chains import chain
 from conslaw_cli.networks.graph import Graph
 
 MAX_PATHS = 20_000
+MAX_ENTRIES = 1_000
 Floats = NDArray[np.float64]
 Key = tuple[int | None, tuple[tuple[int, int], ...], int]
 """A component: the input its paths begin at, None for biases; the gated layers that they pass,
@@ -69,10 +71,11 @@ class Paths:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entries:
-    """The map that a network is which is linear in its inputs, and has no gates: what unit vectors
-    as inputs give at each output.
+    """The map that a network is which is affine in its inputs, and has no gates: what unit vectors
+    as inputs add at each output, and what zeros give.
 
-    names: of the components; probes (d, 1, ·): a unit vector and an output each.
+    names: of the components; probes (d, 2, ·): for each component probes a, b with which it is
+    ``F(θ; a) − F(θ; b)``.
     """
 
     graph: Graph
@@ -80,29 +83,75 @@ class Entries:
     probes: Floats
 
     @classmethod
-    def of(cls, graph: Graph) -> Entries:
-        """Return that of a network."""
-        first, last = np.eye(graph.input_size), np.eye(graph.output_size)
-        probes = np.array([[np.concatenate([x, y])] for x in first for y in last])
-        return cls(graph, tuple(f"φ[{i}]" for i in range(1, len(probes) + 1)), probes)
+    def of(cls, graph: Graph, numbered: bool = False) -> Entries:
+        """Return that of a network, without components that are 0. numbered: whether they are
+        called φ[1], φ[2], … instead of by input and output.
+
+        Raise SpecError for one that has gates, or is no affine map of its inputs, and for more than
+        MAX_ENTRIES components.
+        """
+        if graph.state_size or not all(step.operation.linear for step in graph.steps):
+            raise SpecError(
+                "expected a chain of dense layers, each linear or with gates, or a network without"
+                " gates, affine in its inputs: φ of others is not written out"
+            )
+        first, last = graph.input_size, graph.output_size
+        if (count := (first + 1) * last) > MAX_ENTRIES:
+            raise SpecError(f"expected a φ of at most {MAX_ENTRIES:,} components, got {count:,}")
+        probes = np.zeros((first + 1, last, 2, first + last))
+        probes[:first, :, 0, :first] = np.eye(first)[:, None]
+        probes[:, :, 0, first:] = np.eye(last)
+        probes[:first, :, 1, first:] = np.eye(last)
+        every = cls(graph, (), probes.reshape(count, 2, first + last))
+        moving = np.flatnonzero(every._differences(Sizes(), np.ones(graph.dimension)))
+        names = [f"φ[{k + 1}]" for k in range(len(moving))] if numbered else _ends(graph)[moving]
+        return cls(graph, tuple(names), every.probes[moving])
 
     def values(self, theta: Floats) -> Floats:
         """Return φ(θ), (d,)."""
-        probes = self.probes[:, 0]
-        outputs = self.graph.forward(Exact(), theta[None], probes)
-        flat = np.concatenate([each.reshape(len(probes), -1) for each in outputs], axis=1)
-        found: Floats = (flat * probes[:, self.graph.plan.drawn :]).sum(axis=1)
-        return found
+        return self._differences(Exact(), theta)
 
     def jacobian(self, theta: Floats) -> Floats:
         """Return ∂φ(θ), (d, D)."""
-        probes = self.probes[:, 0]
+        probes = self.probes.reshape(-1, self.graph.probe_size)
         weights = probes[:, self.graph.plan.drawn :]
-        return self.graph.gradient(Exact(), theta[None], probes, weights)
+        gradients = self.graph.gradient(Exact(), theta[None], probes, weights)
+        pairs = gradients.reshape(len(self.probes), 2, -1)
+        slopes: Floats = pairs[:, 0] - pairs[:, 1]
+        return slopes
+
+    def _differences(self, ring: Exact, theta: Floats) -> Floats:
+        probes = self.probes.reshape(-1, self.graph.probe_size)
+        constants = np.ones((1, self.graph.constants))  # whose values do not matter in sizes
+        outputs = self.graph.forward(ring, theta[None], probes, constants)
+        flat = np.concatenate([each.reshape(len(probes), -1) for each in outputs], axis=1)
+        sums = (flat * probes[:, self.graph.plan.drawn :]).sum(axis=1).reshape(-1, 2)
+        found: Floats = sums[:, 0] - sums[:, 1]
+        return found
 
     def monomials(self) -> None:
         """Its components are not looked into."""
         return
+
+
+def _ends(graph: Graph) -> NDArray[np.str_]:
+    """Return the names of all components of an affine map: ``x[1]→y[2]``, ``1→y[2]``."""
+    inputs, outputs = (
+        [
+            f"{name}[{','.join(str(i + 1) for i in place)}]"
+            for name in names
+            for place in np.ndindex(*graph.shapes[name])
+        ]
+        for names in ([each.name for each in graph.inputs], graph.outputs)
+    )
+    return np.array([f"{x}→{y}" for x in [*inputs, "1"] for y in outputs])
+
+
+def written_out(graph: Graph, numbered: bool = False) -> Paths | Entries:
+    """Return φ of a chain or of a network without gates, whose components may be numbered instead
+    of named. Raise SpecError for another one, and for one that is too large.
+    """
+    return Entries.of(graph, numbered) if chain(graph) is None else paths(graph)
 
 
 class _Layer(NamedTuple):

@@ -22,9 +22,8 @@ from conslaw_cli.families.formulas.terms import Graph, Variable
 from conslaw_cli.laws.abelian import AbelianLaws, abelian_laws
 from conslaw_cli.laws.polynomials import find_laws
 from conslaw_cli.laws.values import Polynomial
-from conslaw_cli.networks.chains import chain
 from conslaw_cli.networks.known_laws import Laws
-from conslaw_cli.networks.paths import Entries, paths
+from conslaw_cli.networks.paths import written_out
 from conslaw_cli.problems.problem import Problem
 from conslaw_cli.simulation.formulas import Formula
 from conslaw_cli.simulation.integrator import DivergedError, Vector, integrate
@@ -107,17 +106,17 @@ class Formulas:
 
 
 def reparametrisation(problem: Problem) -> Reparametrisation:
-    """Return φ. Raise SpecError where it is not written out: for networks that are no chains, and
-    for generic constants.
+    """Return φ. Raise SpecError where it is not written out: for networks with gates that are no
+    chains, and for generic constants.
     """
     phi, network = problem.architecture, problem.graph
     if not isinstance(phi, CustomMap):
         assert network is not None
-        return paths(network)
+        return written_out(network)
     if phi.names.constants:
         raise SpecError(f"{problem.name}: expected a φ without constants, which have no values")
     if network is not None:
-        return Entries.of(network) if chain(network) is None else paths(network)
+        return written_out(network, numbered=True)
     graph = phi.algebraic().graph
     written = len(phi.components) == len(graph.outputs)
     numbers = range(1, len(graph.outputs) + 1)

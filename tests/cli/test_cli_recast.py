@@ -169,7 +169,7 @@ def test_wrong_input(arguments: list[str], message: str) -> None:
     Path("text.npz").write_text("u = 1")
     Path("spec.yaml").write_text(
         "{input: {channels: 1, length: 4}, layers: [conv1d: {channels: 1,"
-        " kernel: 2, stride: 1, padding: valid, bias: false}, flatten]}"
+        " kernel: 2}, relu, flatten]}"
     )
     done = recast(*arguments)
     assert done.exit_code == (3 if "not evaluated" in message else 2), done.stderr

@@ -1,36 +1,47 @@
-"""φ of chains, written out: against the network itself, its gradients and plain products."""
+"""φ written out: against the network itself, its gradients and plain products."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import pytest
 
-from conslaw_cli import MLP, CustomMap, Layers, SpecError
+from conslaw_cli import (
+    MLP,
+    Activation,
+    Branch,
+    Convolution,
+    CustomMap,
+    Flat,
+    Layers,
+    Linear,
+    Pool,
+    SpecError,
+)
 from conslaw_cli.algebra.rings import Exact
 from conslaw_cli.networks.gradients import GradientFields
-from conslaw_cli.networks.operations.convolution import Convolution
-from conslaw_cli.networks.paths import MAX_PATHS, Entries, paths
+from conslaw_cli.networks.paths import MAX_ENTRIES, MAX_PATHS, Entries, paths, written_out
 
-NETWORKS: list[tuple[Any, ...]] = [
-    ((2, 3, 2), "relu"),
-    ((2, 2, 3, 1), "relu", "all"),
-    ((2, 3, 2), "linear", "all"),
-    ((1, 2, 2, 1), "linear"),
-    ((2, 2, 2, 2), ("linear", "relu"), "hidden"),
-    ((2, 2, 2, 2, 1), ("relu", "linear", "relu"), "all"),
-    ((2, 3), "relu", "all"),
+NETWORKS: list[MLP | Layers] = [
+    MLP((2, 3, 2), "relu"),
+    MLP((2, 2, 3, 1), "relu", "all"),
+    MLP((2, 3, 2), "linear", "all"),
+    MLP((1, 2, 2, 1), "linear"),
+    MLP((2, 2, 2, 2), ("linear", "relu"), "hidden"),
+    MLP((2, 2, 2, 2, 1), ("relu", "linear", "relu"), "all"),
+    MLP((2, 3), "relu", "all"),
+    Layers((2,), (Branch((Linear(2, True),)), Linear(2, True))),
+    Layers((2, 3), (Convolution(2, (2,), (1,), bias=True), Flat(), Linear(1))),
+    Layers((1, 4), (Convolution(1, (2,), (1,), "same"), Pool((2,), (2,)))),
 ]
 
 
-@pytest.mark.parametrize("network", NETWORKS, ids=str)
+@pytest.mark.parametrize("architecture", NETWORKS, ids=str)
 def test_its_gradients_are_those_of_the_probes_and_span_the_fields(
-    network: tuple[Any, ...],
+    architecture: MLP | Layers,
 ) -> None:
-    architecture, rng = MLP(*network), np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     graph, theta = architecture.graph, rng.normal(size=(1, architecture.parameters))
-    phi, fields = paths(graph), GradientFields(graph)
+    phi, fields = written_out(graph), GradientFields(graph)
     many = fields.gradient(Exact(), theta, rng.normal(size=(60, graph.probe_size)))
     with_first, without = (fields.gradient(Exact(), theta, phi.probes[:, k]) for k in (0, 1))
     jacobian = phi.jacobian(theta[0])
@@ -40,10 +51,9 @@ def test_its_gradients_are_those_of_the_probes_and_span_the_fields(
     assert np.linalg.matrix_rank(np.concatenate([jacobian, many])) == rank
 
 
-@pytest.mark.parametrize("network", NETWORKS, ids=str)
-def test_its_jacobian_is_that_of_its_values(network: tuple[Any, ...]) -> None:
-    architecture = MLP(*network)
-    phi, theta = paths(architecture.graph), np.linspace(0.5, 1.5, architecture.parameters)
+@pytest.mark.parametrize("architecture", NETWORKS, ids=str)
+def test_its_jacobian_is_that_of_its_values(architecture: MLP | Layers) -> None:
+    phi, theta = written_out(architecture.graph), np.linspace(0.5, 1.5, architecture.parameters)
     shifts = 1e-5 * np.eye(len(theta))
     slopes = [(phi.values(theta + e) - phi.values(theta - e)) / 2e-5 for e in shifts]
     assert phi.jacobian(theta) == pytest.approx(np.array(slopes).T, abs=1e-8)
@@ -67,13 +77,32 @@ def test_a_relu_network_has_a_product_for_every_path() -> None:
     assert phi.monomials() == [(0, 4), (1, 5), (2, 4), (3, 5), (6,)]
 
 
+def test_a_residual_network_without_gates_is_an_affine_map() -> None:
+    phi = written_out(Layers((2,), (Branch((Linear(2, True),)), Linear(1, True))).graph)
+    rng = np.random.default_rng(0)
+    U1, b1, U2, b2 = (rng.normal(size=shape) for shape in ((2, 2), 2, (2, 1), 1))
+    found = phi.values(np.concatenate([U1.ravel(), b1, U2.ravel(), b2]))
+    assert found == pytest.approx([*((np.eye(2) + U1) @ U2).ravel(), *(b1 @ U2 + b2)])
+    assert phi.names == ("x[1]→h3[1]", "x[2]→h3[1]", "1→h3[1]")
+
+
+def test_an_entry_that_no_path_leads_to_is_no_component() -> None:
+    phi = written_out(Layers((1, 3), (Convolution(1, (2,), (1,)),)).graph)
+    ends = ["x[1,1]→h1[1,1]", "x[1,2]→h1[1,1]", "x[1,2]→h1[1,2]", "x[1,3]→h1[1,2]"]
+    assert list(phi.names) == ends
+    assert phi.values(np.array([2.0, 3.0])).tolist() == [2, 3, 2, 3]
+
+
 def test_entries_of_a_network_that_is_no_chain() -> None:
     shapes = {"A": (2, 3), "B": (3, 2), "C": (2, 2)}
     graph = CustomMap((), ("A*B + C",), arrays=shapes).graph
     assert graph is not None
     rng = np.random.default_rng(0)
     arrays = {name: rng.normal(size=shape) for name, shape in shapes.items()}
-    phi, theta = Entries.of(graph), np.concatenate([arrays[a.name].ravel() for a in graph.arrays])
+    phi, theta = (
+        written_out(graph, numbered=True),
+        np.concatenate([arrays[a.name].ravel() for a in graph.arrays]),
+    )
     assert phi.values(theta) == pytest.approx((arrays["A"] @ arrays["B"] + arrays["C"]).ravel())
     shifts = 1e-6 * np.eye(len(theta))
     slopes = [(phi.values(theta + e) - phi.values(theta - e)) / 2e-6 for e in shifts]
@@ -82,8 +111,11 @@ def test_entries_of_a_network_that_is_no_chain() -> None:
 
 
 def test_what_is_not_written_out() -> None:
-    convolution = Layers((1, 4), (Convolution(1, (2,), (1,)),))
-    with pytest.raises(SpecError, match="expected a chain of dense layers"):
-        paths(convolution.graph)
+    gates = Layers((1, 4), (Convolution(1, (2,), (1,)), Activation("relu")))
+    wide = Layers((40,), (Branch((Linear(40),)),))
+    with pytest.raises(SpecError, match=r"expected a chain .* or a network without gates"):
+        written_out(gates.graph)
+    with pytest.raises(SpecError, match=f"at most {MAX_ENTRIES:,} components, got 1,640"):
+        Entries.of(wide.graph)
     with pytest.raises(SpecError, match=f"at most {MAX_PATHS:,} paths, got 1,000,000"):
         paths(MLP((100, 100, 100)).graph)

@@ -17,6 +17,7 @@ import pytest
 
 from conslaw_cli import MLP, Activation, Decay, Layers, Linear, Momentum, Problem, count_laws
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError
+from conslaw_cli.families.layers import Branch
 from conslaw_cli.flows import Asked
 from conslaw_cli.flows.mirror import Mirror
 from conslaw_cli.lie import budget, chains, count, strands
@@ -244,6 +245,16 @@ def test_large_chains_are_proved_at_once(network: MLP, method: str) -> None:
 
 def test_chains_that_no_few_strands_make_up_are_estimated_by_the_engine() -> None:
     assert budget.estimated_seconds(Problem(MLP((1, 20, 20, 20, 2), LINEAR))) > 1
+
+
+def test_streams_are_estimated_by_their_strands() -> None:
+    """Where few inputs and outputs share a wide stream, strands are wide."""
+    few, many = (
+        Layers((inputs,), (Linear(512), Branch((Linear(512),)), Linear(10))) for inputs in (64, 784)
+    )
+    assert (
+        budget.estimated_seconds(Problem(many)) < 0.01 < 1 < budget.estimated_seconds(Problem(few))
+    )
 
 
 def test_evidence_names_the_part_and_what_decides_it() -> None:

@@ -62,8 +62,17 @@ class Watch(NamedTuple):
     speed: float | None
 
 
+Seen = tuple[Vector, Vector | None]
+"""Values of laws, and what they had to be."""
+
+
 class Watched:
-    """Laws that are looked at after every step."""
+    """Laws that are looked at after every step.
+
+    last: the values seen last, and what they had to be.
+    """
+
+    last: Seen
 
     def __init__(self, what: What, forms: Forms) -> None:
         self.what, self.forms = what, forms
@@ -73,21 +82,23 @@ class Watched:
             np.zeros(len(forms)) for _ in range(5)
         )
 
-    def see(
-        self, values: Vector, predicted: Vector | None, size: Vector, *, keep: bool = True
-    ) -> None:
+    def see(self, values: Vector, predicted: Vector | None, size: Vector) -> None:
         """Take up values, what they had to be, and what they are measured by."""
+        self.last = values, predicted
         if self._start is None:
-            self._start = values, predicted
+            self._start = self.last
         start, foretold = self._start
         self._size = np.maximum(self._size, size)
         self._moved = np.maximum(self._moved, np.abs(values - start))
         if predicted is not None and foretold is not None:
             self._expected = np.maximum(self._expected, np.abs(predicted - foretold))
             self._error = np.maximum(self._error, np.abs(values - predicted))
-        if keep:
-            self._values.append(values)
-            self._predicted += [] if predicted is None else [predicted]
+
+    def keep(self, seen: Seen) -> None:
+        """Take up a record of what was seen."""
+        values, predicted = seen
+        self._values.append(values)
+        self._predicted += [] if predicted is None else [predicted]
 
     def hurry(self, speed: Vector) -> None:
         """Take up how fast the laws change."""
@@ -196,6 +207,7 @@ def integrated(
             theta, x = motion.theta(state), motion.coordinates(motion.begin + time, state)
             values, size = laws.forms.values(x)
             laws.see(values, start, size)
+            laws.keep(laws.last)
             run.keep(time, theta, objective.loss_at(theta))
             progress(f"{run.name}, t = {time:.3g} of {span:.3g}", number / len(times))
     except DivergedError as error:
@@ -211,24 +223,43 @@ class Trainer:
     def train(
         self, theta: Vector, carried: Carried, batches: Batches, steps: int, progress: Progress
     ) -> None:
-        """Take some steps from θ, unless numbers become too large."""
+        """Take some steps from θ, unless numbers become too large. What was seen last is kept, also
+        where they do, or after an interrupt.
+        """
         run, method, objective = self.run, self.run.method, self._objective
         assert method is not None
-        every = -(-steps // RECORDS)
-        run.keep(0.0, theta, objective.loss_at(theta))
-        for number in range(1, steps + 1):
-            _, gradient = objective.at(theta, batches.next() if method.batches else None)
-            step, carried = method.step(theta, gradient, carried)
-            after = step.shrink * theta - method.rate * step.direction
-            if not (np.abs(after) < LARGEST).all():  # nan is not either
-                run.ended = f"θ is beyond {LARGEST:g}, or no number, after step {number}"
-                return
-            keep = number % every == 0 or number == steps
-            self._observer.stepped(theta, step, after, keep)
-            theta, run.steps = after, number
-            if keep:
-                run.keep(number * method.rate, theta, objective.loss_at(theta))
-                progress(f"{run.name}, step {number} of {steps}", number / steps)
+        every, kept = -(-steps // RECORDS), 0
+        whole = 0, theta, self._seen()
+        self._keep(*whole)
+        try:
+            for number in range(1, steps + 1):
+                _, gradient = objective.at(theta, batches.next() if method.batches else None)
+                step, carried = method.step(theta, gradient, carried)
+                after = step.shrink * theta - method.rate * step.direction
+                if not (np.abs(after) < LARGEST).all():  # nan is not either
+                    run.ended = f"θ is beyond {LARGEST:g}, or no number, after step {number}"
+                    return
+                self._observer.stepped(theta, step, after)
+                theta, whole = after, (number, after, self._seen())
+                if number % every == 0 or number == steps:
+                    kept = number
+                    self._keep(*whole)
+                    progress(f"{run.name}, step {number} of {steps}", number / steps)
+        finally:
+            if whole[0] > kept:
+                self._keep(*whole)
+
+    def _seen(self) -> list[Seen]:
+        return [each.last for each in self._observer.watched]
+
+    def _keep(self, steps: int, theta: Vector, seen: list[Seen]) -> None:
+        """Take up a record."""
+        run = self.run
+        assert run.method is not None
+        for each, last in zip(self._observer.watched, seen, strict=True):
+            each.keep(last)
+        run.steps = steps
+        run.keep(steps * run.method.rate, theta, self._objective.loss_at(theta))
 
 
 class Observer(Protocol):
@@ -239,8 +270,8 @@ class Observer(Protocol):
         """What it looks at."""
         ...
 
-    def stepped(self, theta: Vector, step: Step, after: Vector, keep: bool) -> None:
-        """Look at a step from θ; keep: as a record."""
+    def stepped(self, theta: Vector, step: Step, after: Vector) -> None:
+        """Look at a step from θ."""
         ...
 
 
@@ -267,15 +298,15 @@ class OfSGD:
         """Laws, and charges where they are some."""
         return [self._laws, self._charges] if self._heavy else [self._laws]
 
-    def stepped(self, theta: Vector, step: Step, after: Vector, keep: bool) -> None:
+    def stepped(self, theta: Vector, step: Step, after: Vector) -> None:
         """Go on with the predictions, and look."""
         if self._heavy:
             self._charge.advance(step)
             seen, size = self._charges.forms.values(np.append(theta, step.buffer))
-            self._charges.see(seen, self._charge.values, size, keep=keep)
+            self._charges.see(seen, self._charge.values, size)
         self._drift.advance(step)
         seen, size = self._laws.forms.values(after)
-        self._laws.see(seen, self._drift.values, size, keep=keep)
+        self._laws.see(seen, self._drift.values, size)
 
 
 class OfAdam:
@@ -293,14 +324,14 @@ class OfAdam:
         """Both."""
         return [self._laws, self._r]
 
-    def stepped(self, theta: Vector, step: Step, after: Vector, keep: bool) -> None:
+    def stepped(self, theta: Vector, step: Step, after: Vector) -> None:
         """Go on with the prediction, and look."""
         forms = self._laws.forms
         self._residual.advance(theta, step)
         seen, size = forms.values(after)
-        self._r.see(forms.along(theta, step.buffer), self._residual.values, size, keep=keep)
+        self._r.see(forms.along(theta, step.buffer), self._residual.values, size)
         self._laws.hurry(2 * np.abs(forms.along(theta, step.direction)))
-        self._laws.see(seen, None, size, keep=keep)
+        self._laws.see(seen, None, size)
 
 
 class Batches:

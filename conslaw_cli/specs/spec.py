@@ -208,7 +208,10 @@ def _merged(name: str, seed: int, rows: Iterable[_Row]) -> Sweep:
         if source is not None:
             sources[label] = source
         if problems.setdefault(label, problem) != problem:
-            raise node.error(f"name {label!r} belongs to an earlier, different architecture")
+            raise node.error(
+                f"name {label!r} belongs to an earlier, different architecture;"
+                " give each a name of its own"
+            )
         if expect is not None and expected.setdefault(label, expect) != expect:
             raise node.error(
                 f"expect {expect}, but {expected[label]} was expected for the same {label!r}"

@@ -1,9 +1,9 @@
-"""Children: forked processes that count jobs and may be stopped, or die, at any time.
+"""Children: processes that count jobs and may be stopped, or die, at any time.
 
 Every job runs in one, so that the time limit, Ctrl-C and the survival of the sweep do not depend on
 what the job does: C code that does not give up the interpreter, an abort, the system's
-out-of-memory killer. A fork costs 5 to 20 ms; a child counts job after job, and sends each row as
-it is done.
+out-of-memory killer. Those here are forked, which costs 5 to 20 ms (spawned.py: others); a child
+counts job after job, and sends each row as it is done.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 import traceback
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -53,7 +53,7 @@ class Worker:
     def __init__(self, limits: Limits, count: Count, stop: int | None = None) -> None:
         self._limits, self._count = limits, count
         self._stop = [] if stop is None else [stop]
-        self._child: _Child | None = None
+        self._child: Child | None = None
 
     def outcomes(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
         """Yield the rows of jobs as they finish, none after the stop. Raise OSError if there is no
@@ -64,7 +64,7 @@ class Worker:
             if self._child is None:
                 self._child = self._started()
             child = self._child
-            child.give(left)
+            child.give(left, self._limits)
             while child.jobs and not child.over:
                 if child.wait(self._stop):
                     return
@@ -76,12 +76,12 @@ class Worker:
                 yield child.failure()
                 left = [*child.jobs]
 
-    def _started(self) -> _Child:
+    def _started(self) -> Child:
         # A child must not hold the pipes of another: their ends would not be heard.
         with _FORKING:
             if self._stop:
                 _check_room()
-            return _Child(self._limits, self._count)
+            return child_by(lambda pipe: _forked(pipe, self._count))
 
     def close(self) -> list[Outcome]:
         """Stop the process, whatever it is doing; return what it has done besides."""
@@ -103,32 +103,42 @@ def _check_room() -> None:
             opened.callback(os.close, os.open(os.devnull, os.O_RDONLY))
 
 
-class _Child:
-    """A forked process that counts the jobs it is given and sends each row as it is done."""
+def child_by(start: Callable[[Connection], int]) -> Child:
+    """Return a child that ``start`` has started at the other end of a pipe, and whose number it
+    has returned. Raise OSError if there is no process to be had.
+    """
+    from multiprocessing import connection  # dear, and a count without a child needs none
 
-    def __init__(self, limits: Limits, count: Count) -> None:
-        from multiprocessing import connection  # dear, and a count without a child needs none
+    pipe, theirs = connection.Pipe()
+    try:
+        with signals.held_back():
+            return Child(pipe, start(theirs))
+    except OSError:
+        pipe.close()
+        raise
+    finally:
+        theirs.close()
 
+
+class Child:
+    """A process that counts the jobs it is given and sends each row as it is done.
+
+    pipe: leads to it; pid: its number.
+    """
+
+    def __init__(self, pipe: Connection, pid: int) -> None:
         self.jobs: deque[Job] = deque()
-        self._limits, self._since, self._dead = limits, 0.0, False
+        self.pipe, self._pid = pipe, pid
+        self._limits, self._since, self._dead = Limits(), math.inf, False
         self._exitcode: int | None = None
-        self.pipe, theirs = connection.Pipe()
-        try:
-            with signals.held_back():
-                self._pid = _forked(theirs, limits, count)
-        except OSError:
-            self.pipe.close()
-            raise
-        finally:
-            theirs.close()
 
-    def give(self, jobs: list[Job]) -> None:
+    def give(self, jobs: list[Job], limits: Limits) -> None:
         """Let it count jobs; it must have none."""
         self.jobs.extend(jobs)
-        self._since = time.monotonic()
+        self._limits, self._since = limits, math.inf
         # One that has died is found out when its rows are waited for.
         with contextlib.suppress(OSError):
-            self.pipe.send(jobs)
+            self.pipe.send((jobs, limits))
 
     @property
     def deadline(self) -> float:
@@ -151,9 +161,10 @@ class _Child:
         """Take the rows that it has sent."""
         try:
             while self.jobs and _readable([self.pipe.fileno()], 0.0):
-                row, retry = self.pipe.recv()
+                message = self.pipe.recv()
                 self._since = time.monotonic()
-                yield Outcome(self.jobs.popleft(), row, retry)
+                if message is not None:  # None: it begins
+                    yield Outcome(self.jobs.popleft(), *message)
         except Exception:
             # The end, or a message that was lost for want of memory: nothing good will follow.
             self._dead = True
@@ -165,12 +176,16 @@ class _Child:
 
     def failure(self) -> Outcome:
         """Take the first of its jobs, with a row that says why there is none."""
-        job, seconds = self.jobs.popleft(), time.monotonic() - self._since
+        job, seconds = self.jobs.popleft(), max(0.0, time.monotonic() - self._since)
         if self._dead:
-            reason = _cause_of_death(self._exitcode)
-            return Outcome(job, failed(job, reason, seconds), retry=True)
+            return Outcome(job, failed(job, self.cause_of_death, seconds), retry=True)
         reason = f"time limit of {self._limits.seconds:g} s reached"
         return Outcome(job, short(job, reason, seconds))
+
+    @property
+    def cause_of_death(self) -> str:
+        """Why it has ended, once it is closed."""
+        return _cause_of_death(self._exitcode)
 
     def close(self) -> None:
         """Stop the process, whatever it is doing."""
@@ -191,20 +206,18 @@ def _readable(descriptors: Iterable[int], seconds: float | None) -> list[int]:
     return [each for each, _ in poll.poll(milliseconds)]
 
 
-def _forked(pipe: Connection, limits: Limits, count: Count) -> int:
-    """Start a child at the other end of a pipe; return its number. No Process of multiprocessing:
-    the workers of a cluster are daemons, which may have none.
-    """
+def _forked(pipe: Connection, count: Count) -> int:
+    """Start a child at the other end of a pipe; return its number."""
     parent = os.getpid()
     with warnings.catch_warnings():
-        # Python 3.12 and later warn of threads beside a fork; those here are NumPy's, that of the
-        # progress and those of a cluster's worker, and the child waits for none of them.
+        # Python 3.12 and later warn of threads beside a fork; those here are NumPy's and that of
+        # the progress, and the child waits for none of them.
         warnings.simplefilter("ignore", DeprecationWarning)
         if pid := os.fork():
             return pid
     try:
         _close_all_but([pipe.fileno(), *shared.descriptors])
-        _serve(pipe, limits, count, parent)
+        serve(pipe, count, parent)
     finally:
         # Whatever it is, the parent sees that the process has ended, and says so.
         os._exit(1)
@@ -218,12 +231,15 @@ def _close_all_but(descriptors: list[int]) -> None:
         os.closerange(kept + 1, end)
 
 
-def _serve(pipe: Connection, limits: Limits, count: Count, parent: int) -> None:
+def serve(pipe: Connection, count: Count, parent: int) -> None:
+    """Count what comes through the pipe from ``parent``, until it ends: then raise EOFError."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     _end_with(parent)
     while True:
-        for job in pipe.recv():
+        jobs, limits = pipe.recv()  # which may load modules that the jobs need
+        pipe.send(None)
+        for job in jobs:
             pipe.send(_outcome(job, limits, count)[1:])
 
 

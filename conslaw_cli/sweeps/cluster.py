@@ -2,7 +2,7 @@
 
 A batch of jobs is a task. Only so many tasks are with the scheduler at a time that its workers
 have something to do, and a cluster that grows with its work sees that there is more of it. A worker
-counts each job in a child of its own (children.py), where the limits hold.
+counts each job in a child (spawned.py), where the limits hold.
 
 A scheduler starts the tasks of a worker that died on another one. There an Event tells that a task
 was begun before; it does nothing then but to say so, and its jobs are sent again one by one.
@@ -34,7 +34,6 @@ from conslaw_cli.lie.budget import default_memory
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.problems.records import LawCount
 from conslaw_cli.sweeps import signals
-from conslaw_cli.sweeps.children import Worker
 from conslaw_cli.sweeps.files import label
 from conslaw_cli.sweeps.jobs import (
     Count,
@@ -47,6 +46,7 @@ from conslaw_cli.sweeps.jobs import (
     in_chunks,
     tried_again,
 )
+from conslaw_cli.sweeps.spawned import SpawnedWorker
 from conslaw_cli.sweeps.store import RowId
 
 EXPECTED = "local:4, tcp://address:port, or the path of a scheduler file"
@@ -426,6 +426,8 @@ class _Tasks:
                 self._resend(sent.jobs[len(result.outcomes) :], result.trouble)
             elif isinstance(result, list):
                 faults.append(_mismatch(*result))
+            elif isinstance(result, str):
+                faults.append(ResourceError(f"a task failed: {result}"))
             elif _killed(error):
                 self._lost(future.key, sent.jobs)
             else:
@@ -509,7 +511,8 @@ class Counted(NamedTuple):
 
 def _task() -> Callable[[str, bytes], Any]:
     """Return what a task calls. It is sent as code, being no part of a module: a worker that cannot
-    import this one says what it has, where it would break off.
+    import this one says what it has, where it would break off. Errors are returned as texts: of one
+    whose exception cannot be sent, distributed never tells.
     """
     places, here = tuple(PLACES), tuple(HERE)
 
@@ -526,7 +529,10 @@ def _task() -> Callable[[str, bytes], Any]:
                 found.append(None)
         if tuple(found) != here:
             return [get_worker().address, found]
-        return resolve_name("conslaw_cli.sweeps.cluster:count_batch")(name, parcel)
+        try:
+            return resolve_name("conslaw_cli.sweeps.cluster:count_batch")(name, parcel)
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
 
     return task
 
@@ -562,7 +568,7 @@ def _memory(worker: Any, shared: bool) -> int:
 def _counted(worker: Any, name: str, jobs: list[Job], limits: Limits, count: Count) -> Counted:
     outcomes = list[Outcome]()
     with _unwanted(worker, name) as stop:
-        child = Worker(limits, count, stop)
+        child = SpawnedWorker(limits, count, stop)
         try:
             outcomes.extend(child.outcomes(jobs))
         except OSError as error:

@@ -198,6 +198,63 @@ def resuming() -> Iterator[Row]:
         yield f"{what}, memory", f"{(peak(command) - before) / 2**30:.2f} GiB", "< 0.3 GiB"
 
 
+def reporting() -> Iterator[Row]:
+    """Measure what reports of 10^4 rows hold beyond the summary, which has the jobs to hold too."""
+    with tempfile.TemporaryDirectory() as folder:
+        spec = Path(folder) / "spec.yaml"
+        depth, widths = "{from: 2, to: 6}", "{from: 1, to: 1000}"
+        drawn = f"count: 10000, depth: {depth}, widths: {widths}, activation: relu, seed: 1"
+        spec.write_text(f"random: {{name: drawn, {drawn}}}\n")
+        command = [sys.executable, "-m", "conslaw_cli", "sweep", str(spec)]
+        command += ["-o", str(Path(folder) / "rows.jsonl")]
+        run([*command, "--summary"])
+        before = peak([*command, "--summary"])
+        for format_ in ("json", "csv", "markdown", "latex"):
+            more = (peak([*command, "--format", format_]) - before) / 2**20
+            yield (
+                f"{format_} of 10,000 rows, memory beyond the summary's",
+                f"{more:.0f} MiB",
+                "< 10",
+            )
+
+
+def flows() -> Iterator[Row]:
+    """Time training in numbers and recast flows, on one core; flows need SciPy."""
+    from conslaw_cli import MLP, CustomMap, Training, simulate
+
+    training = Training(lr=0.05, steps=300)
+    names = ("gd", "sgd", "momentum", "adam")
+    seconds = timed(lambda: simulate(MLP((3, 4, 2), "relu"), names, training))
+    yield f"relu 3-4-2, 300 steps of {', '.join(names)}", f"{seconds:.2f} s", "-"
+    if importlib.util.find_spec("scipy") is None:
+        return
+    smooth = MLP((3, 4, 2), "linear")
+    yield (
+        "linear 3-4-2, its flow",
+        f"{timed(lambda: simulate(smooth, ('flow',), training)):.2f} s",
+        "-",
+    )
+    for architecture in (
+        CustomMap.from_text("u*v1, u*v2"),
+        MLP((2, 2, 2, 1), "relu"),
+        MLP((1, 2, 2, 1), "linear"),
+        MLP((1, 3, 3, 1), "linear"),
+    ):
+        yield f"recast {architecture.name}", f"{timed(partial(_recast, architecture)):.2f} s", "-"
+
+
+def _recast(architecture: Any) -> None:
+    import numpy as np
+
+    from conslaw_cli import Problem
+    from conslaw_cli.simulation.recast import recast, reparametrisation
+
+    problem = Problem(architecture)
+    phi, rng = reparametrisation(problem), np.random.default_rng(4)
+    theta = rng.normal(size=architecture.parameters)
+    recast(problem, phi, theta, rng.normal(size=len(phi.names)), 0.5)
+
+
 def peak(command: list[str]) -> int:
     """Return the most bytes that a command held."""
     program = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True,"
@@ -262,9 +319,10 @@ def main() -> None:
         *transport(),
         *polynomials(),
         *layers(),
+        *flows(),
         *commands(1 if quick else 5),
     ]
-    rows += [] if quick else [large(), *resuming(), *clusters()]
+    rows += [] if quick else [large(), *resuming(), *reporting(), *clusters()]
     wide = [max(len(row[column]) for row in rows) for column in range(2)]
     print(machine(), end="\n\n")
     for what, figure, goal in rows:

@@ -7,12 +7,14 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from conslaw_cli.cli import main
+from conslaw_cli.simulation.runs import OfSGD
 
 SMALL = ("--widths", "2,3,2", "--steps", "20", "--lr", "0.1")
 
@@ -125,14 +127,39 @@ def test_a_map_of_ones_own() -> None:
     assert "u² − v1² − v2²" in done.stdout
 
 
-def test_a_run_that_diverges_ends_with_a_sentence() -> None:
+def test_a_run_that_diverges_ends_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conslaw_cli.simulation.runs.RECORDS", 3)
     done = simulated(*SMALL[:2], "--lr", "50", "--optimizer", "gd,adam", "-o", "run.npz")
     assert done.exit_code == 3
-    assert done.stderr.startswith("relu 2-3-2: gd: θ is beyond 1e+100, or no number, after step ")
+    said, _, step = done.stderr.strip().rpartition(" ")
+    assert said == "relu 2-3-2: gd: θ is beyond 1e+100, or no number, after step"
     assert "adam" in done.stdout
     with np.load("run.npz") as run:
-        assert len(run["gd/thetas"]) >= 1
-        assert len(run["adam/thetas"]) > 1
+        assert run["gd/times"].tolist() == [0, 50 * (int(step) - 1)]  # the last one before
+        assert len(run["gd/thetas"]) == len(run["gd/law1/seen"]) == 2
+        assert np.isfinite(run["gd/thetas"]).all()
+        assert run["adam/times"].tolist() == [0, 50 * 334, 50 * 668, 50 * 1000]
+
+
+def test_what_an_interrupt_finds_between_records_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conslaw_cli.simulation.runs.RECORDS", 2)
+    stepped, steps = OfSGD.stepped, list[int]()
+
+    def counted(self: OfSGD, *arguments: Any) -> None:
+        if len(steps) == 7:
+            raise KeyboardInterrupt
+        steps.append(len(steps))
+        stepped(self, *arguments)
+
+    monkeypatch.setattr(OfSGD, "stepped", counted)
+    assert simulated(*SMALL, "--optimizer", "gd", "-o", "run.npz").exit_code == 130
+    monkeypatch.setattr(OfSGD, "stepped", stepped)
+    monkeypatch.setattr("conslaw_cli.simulation.runs.RECORDS", 1000)
+    assert simulated(*SMALL, "--optimizer", "gd", "-o", "whole.npz").exit_code == 0
+    with np.load("run.npz") as run, np.load("whole.npz") as whole:
+        assert run["gd/times"].tolist() == pytest.approx([0, 0.7])
+        assert (run["gd/thetas"] == whole["gd/thetas"][[0, 7]]).all()
+        assert (run["gd/law1/predicted"] == whole["gd/law1/predicted"][[0, 7]]).all()
 
 
 WRONG = {

@@ -459,7 +459,8 @@ MISTAKES = {
         " got '../up'"
     ),
     "architectures:\n- {widths: [1, 2], name: a}\n- {widths: [2, 2], name: a}": (
-        "3:3: architectures: name 'a' belongs to an earlier, different architecture"
+        "3:3: architectures: name 'a' belongs to an earlier, different architecture;"
+        " give each a name of its own"
     ),
     "architectures:\n- {widths: [1, 2], expect: 0}\n- {widths: [1, 2], expect: 1}": (
         "3:3: architectures: expect 1, but 0 was expected for the same 'relu 1-2'"

@@ -143,10 +143,13 @@ class Expression:
     def _unreadable(self, error: SyntaxError) -> SpecError:
         if not self.text.strip():
             return SpecError(f"{self.label}: expected an expression, got nothing")
-        text, offset = _stripped(self.text), max(1, error.offset or 1)
+        text = _stripped(self.text)
+        offset = error.offset or len(text) + 1  # 0 is the end
         near = text[max(0, offset - 6) : offset + 10]
         beside = re.search(r"[0-9)]\s*[^\W\d]|[\w)]\s+\w|\)\s*\(", near)
         advice = "write products with *, as in 2*x" if beside else f"expected {_GRAMMAR}"
+        if "never closed" in error.msg or "unmatched" in error.msg:
+            advice = error.msg
         return SpecError(
             f"{self.label}, column {self._indent + offset}: cannot be read near {near!r}; {advice}"
         )

@@ -24,6 +24,7 @@ from conslaw_cli.families.formulas.algebraic import (
     prove_independence,
     vector_fields,
 )
+from conslaw_cli.families.formulas.custom import CustomMap
 from conslaw_cli.families.formulas.expressions import (
     Expression,
     Names,
@@ -711,6 +712,21 @@ def test_misspelt_variables_are_corrected() -> None:
 def test_the_component_at_fault_is_named() -> None:
     assert refusal("x*y", "sqrt(x)", "1/(y - y)").startswith("component 3, column 4: ")
     assert refusal("sqrt(x)", "y + sqrt(-x)").startswith("component ")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x*y, z**", "column 9: cannot be read near ', z**'; expected names"),
+        ("x*", "column 3: cannot be read near 'x*'; expected names"),
+        ("x*y, (z", "column 6: cannot be read near 'x*y, (z'; '(' was never closed"),
+        ("u*v)", "column 4: cannot be read near 'u*v)'; unmatched ')'"),
+    ],
+)
+def test_what_ends_too_soon_is_pointed_at(text: str, message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        CustomMap.from_text(text)
+    assert message in str(caught.value)
 
 
 def test_too_many_roots_that_share_variables_are_refused() -> None:

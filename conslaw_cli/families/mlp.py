@@ -174,7 +174,7 @@ class MLP(Chosen, Wired):
     @property
     def chain(self) -> Chain | None:
         """The chain that its graph is, from the sizes alone."""
-        return _chain(self.widths, self.activations, self.bias) if self.paths else None
+        return _chain(self)
 
     @property
     def scope(self) -> str | None:
@@ -212,12 +212,13 @@ class MLP(Chosen, Wired):
 
 
 @lru_cache(maxsize=16)
-def _chain(widths: tuple[int, ...], activations: tuple[str, ...], bias: Bias) -> Chain:
+def _chain(mlp: MLP) -> Chain | None:
     """A count asks several times."""
-    depth = len(widths) - 1
-    biased = {False: 0, "hidden": depth - 1, "all": depth}[bias]
-    linear = tuple(activation in LINEAR for activation in activations)
-    return Chain(widths, linear, (True,) * biased + (False,) * (depth - biased))
+    if not mlp.paths:
+        return None
+    biased = {False: 0, "hidden": mlp.depth - 1, "all": mlp.depth}[mlp.bias]
+    linear = tuple(activation in LINEAR for activation in mlp.activations)
+    return Chain(mlp.widths, linear, (True,) * biased + (False,) * (mlp.depth - biased))
 
 
 @lru_cache(maxsize=4)

@@ -118,6 +118,12 @@ def lifts(problem: Problem) -> bool:
     graph = problem.graph
     if graph is None or graph.frozen or not problem.flow.dynamics.isometric:
         return False
+    return _separable(graph)
+
+
+@lru_cache(maxsize=256)
+def _separable(graph: Graph) -> bool:
+    """Whether (S) and (P) hold. Chains are asked for with few units, and there are few of those."""
     separating = all(step.operation.separating for step in graph.steps)
     return separating and all(form.kind != "scalar" for form in graph.wiring(skips=True).forms())
 

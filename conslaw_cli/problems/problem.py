@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from conslaw_cli import checks
@@ -324,10 +325,7 @@ class Problem:
         """Return the families of the known laws, without listing their entries; None for a φ or
         fields given by formulas.
         """
-        fields = self.architecture.fields() if self.graph is not None else None
-        if not isinstance(fields, GradientFields):
-            return None
-        return self.flow.kept(self.architecture, fields.families())
+        return None if self.graph is None else _families(self)
 
     def _shown(self) -> Sequence[Family]:
         """Return the families of the known laws, where they are soon found."""
@@ -353,3 +351,12 @@ class Problem:
         from conslaw_cli.problems.notebook import constant, display
 
         return display(constant(each.latex, each.shape) for each in self._shown())
+
+
+@lru_cache(maxsize=4)
+def _families(problem: Problem) -> Sequence[Family] | None:
+    """A count asks several times."""
+    fields = problem.architecture.fields()
+    if not isinstance(fields, GradientFields):
+        return None
+    return problem.flow.kept(problem.architecture, fields.families())

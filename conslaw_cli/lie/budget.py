@@ -4,6 +4,8 @@ seconds, to share out work.
 
 from __future__ import annotations
 
+from math import inf
+
 from conslaw_cli.algebra.field import TERMS
 from conslaw_cli.errors import MemoryBudgetError
 from conslaw_cli.lie import chains
@@ -11,6 +13,8 @@ from conslaw_cli.lie.closure import CHUNK_BYTES, FEWEST_LEVELS
 from conslaw_cli.lie.theorems import settled_by_structure
 from conslaw_cli.lie.theorems.single_field import is_scalar
 from conslaw_cli.lie.theorems.structure import chain_of, parts_of
+from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.units import Units
 from conslaw_cli.problems.problem import Problem
 
 HIGH_ORDER = 3
@@ -38,8 +42,8 @@ def estimated_seconds(problem: Problem) -> float:
     if not quick(problem):
         if settled_by_structure(problem):
             return 1e-4
-        if _lifted(problem):
-            return 5e-3
+        if (lifted := _lifted_seconds(problem)) is not None:
+            return lifted
     parts = [part for part, _ in parts_of(problem)]
     sizes = (part.architecture.rank_guess for part in parts)
     return sum(map(_transport_seconds, parts)) + sum(
@@ -47,15 +51,34 @@ def estimated_seconds(problem: Problem) -> float:
     )
 
 
-def _lifted(problem: Problem) -> bool:
-    """Guess whether theorems for any width decide a chain: whether three strands have few
-    parameters.
+def _lifted_seconds(problem: Problem) -> float | None:
+    """Guess what theorems for any width take, if they decide a network: if three strands have few
+    parameters. None if they have many.
     """
-    if (chain := chain_of(problem)) is None or not problem.flow.dynamics.isometric:
-        return False
+    if not problem.flow.dynamics.isometric:
+        return None
+    if (chain := chain_of(problem)) is None:
+        three = inf if problem.graph is None else _three(problem.graph)
+        return 5e-3 * max(1.0, three / 100) ** 4 if three <= LARGE else None
     cut = (each for each in chains.cut(chain) if not is_scalar(each))
     pieces = map(chains.narrowed, map(chains.clamped, cut))
-    return all(len(each.widths) * (3 * chains.fatness(each)) ** 2 <= LARGE for each in pieces)
+    few = all(len(each.widths) * (3 * chains.fatness(each)) ** 2 <= LARGE for each in pieces)
+    return 5e-3 if few else None
+
+
+def _three(graph: Graph) -> float:
+    """Guess how many parameters three strands of a network have, each with a unit of an end;
+    infinitely many if strands are none.
+    """
+    if not all(step.operation.separating for step in graph.steps):
+        return inf
+    units = Units.of(graph)
+    ends = sum(units.sizes[i] for i in {*units.inputs, *units.outputs})
+    three = [min(n, 3 * -(-n // ends)) for n in units.sizes]
+    return sum(
+        array.size * three[read] * three[written] / (units.sizes[read] * units.sizes[written])
+        for array, (read, written) in zip(graph.arrays, units.arrays, strict=True)
+    )
 
 
 def _transport_seconds(problem: Problem) -> float:

@@ -62,18 +62,23 @@ def _nearest(last: tuple[int, bool], layer: tuple[int, bool]) -> tuple[int, bool
 
 
 def cut(chain: Chain) -> tuple[Chain, ...]:
-    """Return the pieces of a chain between its layers of width 1 behind which there are no biases;
-    none if nothing moves.
+    """Return the pieces of a chain between its layers of width 1 that have gates, or before or
+    behind which there are no biases; none if nothing moves.
     """
     if not chain.widths[-1]:
         return ()
-    widths, last = chain.widths, len(chain.widths) - 1
-    free = last - next((i for i, bias in enumerate(reversed(chain.biased)) if bias), last)
-    cuts = [0, *(i for i in range(max(1, free), last) if widths[i] == 1), last]
+    last = len(chain.widths) - 1
+    cuts = [0, *(i for i in range(1, last) if chain.widths[i] == 1 and _parts(chain, i)), last]
     return tuple(
-        Chain(widths[a : b + 1], chain.linear[a : b - 1], chain.biased[a:b])
+        Chain(chain.widths[a : b + 1], chain.linear[a : b - 1], chain.biased[a:b])
         for a, b in pairwise(cuts)
     )
+
+
+def _parts(chain: Chain, layer: int) -> bool:
+    """Whether what a layer passes on and the biases behind it are told apart by probes."""
+    both = any(chain.biased[:layer]) and any(chain.biased[layer:])
+    return not both or not chain.linear[layer - 1]
 
 
 def full(chain: Chain) -> int:

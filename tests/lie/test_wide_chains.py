@@ -13,13 +13,15 @@ from typing import Any
 from unittest.mock import patch
 
 import full_chains
+import numpy as np
 import pytest
 
 from conslaw_cli import MLP, Activation, Decay, Layers, Linear, Momentum, Problem, count_laws
 from conslaw_cli.errors import ContradictionError, MemoryBudgetError
+from conslaw_cli.families.layers import Branch
 from conslaw_cli.flows import Asked
 from conslaw_cli.flows.mirror import Mirror
-from conslaw_cli.lie import budget, chains, count, strands
+from conslaw_cli.lie import budget, chains, count, strands, trials
 from conslaw_cli.lie.intervals import by_intervals
 from conslaw_cli.lie.theorems import THEOREMS, Evidence
 from conslaw_cli.lie.theorems.structure import chain_of
@@ -244,6 +246,42 @@ def test_large_chains_are_proved_at_once(network: MLP, method: str) -> None:
 
 def test_chains_that_no_few_strands_make_up_are_estimated_by_the_engine() -> None:
     assert budget.estimated_seconds(Problem(MLP((1, 20, 20, 20, 2), LINEAR))) > 1
+
+
+@pytest.mark.parametrize(
+    ("hidden", "biased", "pieces"),
+    [
+        (("relu", LINEAR, LINEAR), (True, True, True, True), 2),
+        ((LINEAR, LINEAR, LINEAR), (False, True, True, True), 2),
+        ((LINEAR, LINEAR, LINEAR), (True, False, False, False), 2),
+        ((LINEAR, LINEAR, LINEAR), (True, True, False, False), 1),
+        ((LINEAR, LINEAR, LINEAR), (True, False, True, False), 1),
+    ],
+)
+def test_biases_on_both_sides_of_a_cut_take_gates(
+    hidden: tuple[str, ...], biased: tuple[bool, ...], pieces: int
+) -> None:
+    """2-1-2-2-1 and its pieces, each by brackets alone."""
+    whole = Chain((2, 1, 2, 2, 1), tuple(each == LINEAR for each in hidden), biased)
+    parts = chains.cut(whole)
+    assert len(parts) == pieces
+    assert closed(whole) == sum(map(closed, parts)) - (pieces - 1)
+
+
+def closed(chain: Chain) -> int:
+    """Return the rank of all brackets at a random point."""
+    at = trials.fresh(chains.network(chain).fields(), np.random.default_rng(1))
+    return trials.attempt(at, chain.parameters + 1, None, fold=False, carry=False).ranks.rank
+
+
+def test_streams_are_estimated_by_their_strands() -> None:
+    """Where few inputs and outputs share a wide stream, strands are wide."""
+    few, many = (
+        Layers((inputs,), (Linear(512), Branch((Linear(512),)), Linear(10))) for inputs in (64, 784)
+    )
+    assert (
+        budget.estimated_seconds(Problem(many)) < 0.01 < 1 < budget.estimated_seconds(Problem(few))
+    )
 
 
 def test_evidence_names_the_part_and_what_decides_it() -> None:

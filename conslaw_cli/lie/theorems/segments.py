@@ -23,10 +23,12 @@ def segments(problem: Problem, evidence: Evidence) -> Proof | None:
     Lie(W_φ)(θ) ≤ Σ_s dim Lie(W_{f_s})(θ_s) − m``. A piece that is one function counts 1; any other
     counts at most D_s − (rank of its known laws).
 
-    Hypotheses. No biases behind a cut, gradient flow, and a piece that is one function and has more
-    than two parameters (elsewhere the known laws say as much).
+    Hypotheses. A cut has a gate, or no biases before it, or none behind it; gradient flow, and a
+    piece that is one function and has more than two parameters (elsewhere the known laws say as
+    much).
 
-    Proof. F is a product of the inner pieces' values with the end pieces' probes, so the θ_s-part
+    Proof. F is a product of the inner pieces' values with the end pieces' probes, besides such
+    products that begin at biases behind a cut, which are components by themselves, so the θ_s-part
     of a field of W_φ is a combination, with functions as coefficients, of fields of W_{f_s}. Hence
     W_φ lies in the involutive distribution Δ = ⊕_s Lie(W_{f_s}), as does Lie(W_φ). A piece that is
     one function, from width 1 to width 1 without gates, has one field and nothing to bracket it

@@ -146,13 +146,14 @@ def cut_chain(problem: Problem, evidence: Evidence) -> Proof | None:
     one function, and counts 1; a single layer counts its parameters.
 
     Hypotheses. Gradient flow under a loss with condition (9), or cross-entropy with one output
-    less. No biases behind a cut.
+    less. A cut has a gate, or no biases before it, or none behind it.
 
     Proof. ``F = χ_x(θ_1) ψ_w(θ_2)`` at a cut, so W_φ is spanned over functions by the ``(ξ_x,
-    η_w)``, the gradients of log χ_x and log ψ_w. These generate ``R(ξ, η) + I_1 ⊕ I_2``, where I_1
-    is the ideal of the differences of the ξ_x. What writes the unit, u, gives ``ξ_x(‖u‖²/2) = 1``
-    for all x, so that I_1 keeps ‖u‖² and ξ does not: dim I_1(θ_1) + 1 is dim Lie of χ, likewise for
-    ψ, and the sum is 1 + dim I_1 + dim I_2.
+    η_w)``, the gradients of log χ_x and log ψ_w, and, with biases behind it, fields (0, ζ_w) that
+    keep the norm of what reads it, and belong to I_2. These generate ``R(ξ, η) + I_1 ⊕ I_2``, where
+    I_1 is the ideal of the differences of the ξ_x. What writes the unit, u, gives ``ξ_x(‖u‖²/2) =
+    1`` for all x, so that I_1 keeps ‖u‖² and ξ does not: dim I_1(θ_1) + 1 is dim Lie of χ, likewise
+    for ψ, and the sum is 1 + dim I_1 + dim I_2.
     """
     chain = _moving(problem)
     pieces = () if chain is None else chains.cut(chain)

@@ -265,7 +265,7 @@ class Operation:
 
     def needed(self, live: Flags, positions: int) -> Flags | None:
         """Return which positions of its inputs the live ones of its output are made of; None if
-        some weight is in none of these.
+        some weight is in none of these, or weights that they share do not tie them together.
         """
         return live
 

@@ -133,8 +133,8 @@ def _rank(sampler: Sampler, enough: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Components:
-    """The gradients of φ's components, by name, at a sampler's prime: probes (d, 1 or 2, ·) give
-    each as a field or the difference of two.
+    """The gradients of φ's components, by name, at a sampler's prime: probes (d, ·, ·) give each
+    as a sum of fields.
     """
 
     sampler: Sampler
@@ -166,7 +166,7 @@ class _Components:
     def _evaluated(self, theta: Array, probes: Array) -> Array:
         fields, field = self.sampler.fields, self.sampler.field
         parts = [fields.evaluate(field, theta, each) for each in probes.swapaxes(0, 1)]
-        return parts[0] if len(parts) == 1 else field.reduce(parts[0] - parts[1])
+        return parts[0] if len(parts) == 1 else field.reduce(sum(parts[1:], parts[0]))
 
 
 def _names(phi: CustomMap) -> Sequence[str]:

@@ -1,29 +1,31 @@
-"""φ written out, of chains of dense layers and of networks without gates: a component for every
-monomial in the probe.
+"""φ written out, of networks of linear layers and gates: a component for every monomial in the
+probe.
 
 F is a sum over paths, each the product of its weights, of the gates it passes, of its input, unless
 it begins at a bias, and of its output weight. Paths with the same gates, input and output have one
 component: of a ReLU network every path is one, of a linear network the paths from an input to an
 output are. So φ_ReLU is that of the paper, eq. (15), and φ of linear networks the product of the
-matrices. A network that is no chain is an affine map of its inputs, if it has no gates.
+matrices. Of networks that are no chains, the monomials are found by computing with sets of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conslaw_cli.algebra.rings import Exact, Sizes
+from conslaw_cli.algebra.rings import Exact
 from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.chains import chain
 from conslaw_cli.networks.graph import Graph
 
 MAX_PATHS = 20_000
-MAX_ENTRIES = 1_000
+MAX_MONOMIALS = 1_000
+MAX_PROBES = 2**24
+"""Numbers in all probes: 128 MiB."""
 Floats = NDArray[np.float64]
 Key = tuple[int | None, tuple[tuple[int, int], ...], int]
 """A component: the input its paths begin at, None for biases; the gated layers that they pass,
@@ -36,8 +38,8 @@ class Paths:
     """The map φ: R^D → R^d.
 
     names: of the components; weights (paths, length): places in θ, D for none; components (paths,):
-    which one a path belongs to. probes (d, 2, ·): for each component probes a, b with which it is
-    ``F(θ; a) − F(θ; b)``.
+    which one a path belongs to. probes (d, 2, ·): for each component two, a and b, with which it is
+    ``F(θ; a) + F(θ; b)``.
     """
 
     names: tuple[str, ...]
@@ -70,12 +72,12 @@ class Paths:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entries:
-    """The map that a network is which is affine in its inputs, and has no gates: what unit vectors
-    as inputs add at each output, and what zeros give.
+class Monomials:
+    """The map φ of a network that F is multilinear in the probe of: a component for every monomial
+    in the probe.
 
-    names: of the components; probes (d, 2, ·): for each component probes a, b with which it is
-    ``F(θ; a) − F(θ; b)``.
+    names: of the components; probes (d, ·, ·): for each component those of which it is the sum of
+    all ``F(θ; a)``.
     """
 
     graph: Graph
@@ -83,75 +85,135 @@ class Entries:
     probes: Floats
 
     @classmethod
-    def of(cls, graph: Graph, numbered: bool = False) -> Entries:
-        """Return that of a network, without components that are 0. numbered: whether they are
-        called φ[1], φ[2], … instead of by input and output.
+    def of(cls, graph: Graph, numbered: bool = False) -> Monomials:
+        """Return that of a network. numbered: whether components are called φ[1], φ[2], … instead
+        of by the input, the gates and the output of their monomials.
 
-        Raise SpecError for one that has gates, or is no affine map of its inputs, and for more than
-        MAX_ENTRIES components.
+        Raise SpecError for a network with products or functions, and for more than MAX_MONOMIALS
+        components.
+
+        F is at the probe of ones at a monomial, and of zeros elsewhere, the sum of the components
+        of all monomials that divide it. The matrix of this is unitriangular.
         """
-        if graph.state_size or not all(step.operation.linear for step in graph.steps):
+        if not all(step.operation.linear for step in graph.steps):
             raise SpecError(
-                "expected a chain of dense layers, each linear or with gates, or a network without"
-                " gates, affine in its inputs: φ of others is not written out"
+                "expected a network of linear layers and gates: φ of others is not written out"
             )
-        first, last = graph.input_size, graph.output_size
-        if (count := (first + 1) * last) > MAX_ENTRIES:
-            raise SpecError(f"expected a φ of at most {MAX_ENTRIES:,} components, got {count:,}")
-        probes = np.zeros((first + 1, last, 2, first + last))
-        probes[:first, :, 0, :first] = np.eye(first)[:, None]
-        probes[:, :, 0, first:] = np.eye(last)
-        probes[:first, :, 1, first:] = np.eye(last)
-        every = cls(graph, (), probes.reshape(count, 2, first + last))
-        moving = np.flatnonzero(every._differences(Sizes(), np.ones(graph.dimension)))
-        names = [f"φ[{k + 1}]" for k in range(len(moving))] if numbered else _ends(graph)[moving]
-        return cls(graph, tuple(names), every.probes[moving])
+        if (size := graph.dimension + graph.probe_size) > MAX_PATHS:
+            raise SpecError(
+                f"expected at most {MAX_PATHS:,} parameters, inputs, gates and outputs of a network"
+                f" whose φ is written out, got {size:,}"
+            )
+        found = sorted(_monomials(graph), key=lambda each: (len(each), sorted(each)))
+        divides = np.array([[part <= each for part in found] for each in found], np.float64)
+        solved = np.rint(np.linalg.inv(divides)) if found else divides
+        most = int((solved != 0).sum(axis=1).max(initial=0))
+        if len(found) * most * graph.probe_size > MAX_PROBES:
+            raise SpecError(f"expected a φ of fewer components, got {len(found):,}")
+        probes = np.zeros((len(found), most, graph.probe_size))
+        for each, row in zip(probes, solved, strict=True):
+            for probe, place in zip(each, np.flatnonzero(row), strict=False):
+                probe[list(found[place])] = 1
+                probe[graph.plan.drawn :] *= row[place]
+        titles = [f"φ[{k + 1}]" for k in range(len(found))] if numbered else _titles(graph, found)
+        return cls(graph, tuple(titles), probes)
 
     def values(self, theta: Floats) -> Floats:
         """Return φ(θ), (d,)."""
-        return self._differences(Exact(), theta)
+        probes = self.probes.reshape(-1, self.graph.probe_size)
+        outputs = self.graph.forward(Exact(), theta[None], probes)
+        flat = np.concatenate([each.reshape(len(probes), -1) for each in outputs], axis=1)
+        sums = (flat * probes[:, self.graph.plan.drawn :]).sum(axis=1)
+        found: Floats = sums.reshape(self.probes.shape[:2]).sum(axis=1)
+        return found
 
     def jacobian(self, theta: Floats) -> Floats:
         """Return ∂φ(θ), (d, D)."""
         probes = self.probes.reshape(-1, self.graph.probe_size)
         weights = probes[:, self.graph.plan.drawn :]
         gradients = self.graph.gradient(Exact(), theta[None], probes, weights)
-        pairs = gradients.reshape(len(self.probes), 2, -1)
-        slopes: Floats = pairs[:, 0] - pairs[:, 1]
+        slopes: Floats = gradients.reshape(*self.probes.shape[:2], -1).sum(axis=1)
         return slopes
-
-    def _differences(self, ring: Exact, theta: Floats) -> Floats:
-        probes = self.probes.reshape(-1, self.graph.probe_size)
-        constants = np.ones((1, self.graph.constants))  # whose values do not matter in sizes
-        outputs = self.graph.forward(ring, theta[None], probes, constants)
-        flat = np.concatenate([each.reshape(len(probes), -1) for each in outputs], axis=1)
-        sums = (flat * probes[:, self.graph.plan.drawn :]).sum(axis=1).reshape(-1, 2)
-        found: Floats = sums[:, 0] - sums[:, 1]
-        return found
 
     def monomials(self) -> None:
         """Its components are not looked into."""
         return
 
 
-def _ends(graph: Graph) -> NDArray[np.str_]:
-    """Return the names of all components of an affine map: ``x[1]→y[2]``, ``1→y[2]``."""
-    inputs, outputs = (
-        [
-            f"{name}[{','.join(str(i + 1) for i in place)}]"
-            for name in names
-            for place in np.ndindex(*graph.shapes[name])
-        ]
-        for names in ([each.name for each in graph.inputs], graph.outputs)
-    )
-    return np.array([f"{x}→{y}" for x in [*inputs, "1"] for y in outputs])
+class _Support:
+    """The monomials of a polynomial in the probe, as sets of places; numbers have one or none."""
+
+    def __init__(self, monomials: frozenset[frozenset[int]]) -> None:
+        self.monomials = monomials
+
+    def __add__(self, other: Any) -> _Support:
+        both = self.monomials | _support(other).monomials
+        if len(both) > MAX_MONOMIALS:
+            raise SpecError(f"expected a φ of at most {MAX_MONOMIALS:,} components, got more")
+        return _Support(both)
+
+    def __mul__(self, other: Any) -> _Support:
+        pairs = [(a, b) for a in self.monomials for b in _support(other).monomials]
+        if any(a & b for a, b in pairs):
+            raise SpecError("expected gates that no path passes twice")
+        return _Support(frozenset(a | b for a, b in pairs))
+
+    __radd__, __rmul__ = __add__, __mul__
 
 
-def written_out(graph: Graph, numbered: bool = False) -> Paths | Entries:
-    """Return φ of a chain or of a network without gates, whose components may be numbered instead
-    of named. Raise SpecError for another one, and for one that is too large.
+def _support(number: Any) -> _Support:
+    if isinstance(number, _Support):
+        return number
+    return _Support(frozenset([frozenset[int]()] if number else []))
+
+
+def _monomials(graph: Graph) -> frozenset[frozenset[int]]:
+    """Return the monomials of F in the probe, as sets of places."""
+
+    def each(*monomials: set[int]) -> Any:
+        entries = np.empty((1, len(monomials)), object)
+        entries[0] = [_Support(frozenset([frozenset(each)])) for each in monomials]
+        return entries
+
+    theta, probe = each(*[set()] * graph.dimension), each(*({i} for i in range(graph.probe_size)))
+    outputs = graph.forward(Exact(), theta, probe, each(*[set()] * graph.constants))
+    weights = probe[0, graph.plan.drawn :]
+    values = np.concatenate([output.ravel() for output in outputs])
+    return sum((w * v for w, v in zip(weights, values, strict=True)), _support(0)).monomials
+
+
+def _titles(graph: Graph, monomials: Sequence[frozenset[int]]) -> list[str]:
+    """Return names of monomials: ``x[1]→h2[1]→y[2]``, ``1→y[2]``."""
+    names = {place: name for name, place in graph.plan.places.items()}
+    labels = [label for each in graph.inputs for label in _entries(graph, each.name)]
+    states = {
+        step.state.entries.start: names.get(step.output, f"gate {step.output}")
+        for step in graph.steps
+        if step.state is not None
+    }
+    for start in sorted(states):
+        labels += _entries(graph, states[start])
+    labels += [label for name in graph.outputs for label in _entries(graph, name)]
+    first = graph.input_size
+    return [
+        "→".join(["1"] * (min(each) >= first) + [labels[i] for i in sorted(each)])
+        for each in monomials
+    ]
+
+
+def _entries(graph: Graph, name: str) -> list[str]:
+    """Return the names of the entries of a value."""
+    return [
+        f"{name}[{','.join(str(i + 1) for i in place)}]"
+        for place in np.ndindex(*graph.shapes[name])
+    ]
+
+
+def written_out(graph: Graph, numbered: bool = False) -> Paths | Monomials:
+    """Return φ of a network of linear layers and gates; where it is no chain, components may be
+    numbered instead of named. Raise SpecError for another one, and for one that is too large.
     """
-    return Entries.of(graph, numbered) if chain(graph) is None else paths(graph)
+    return Monomials.of(graph, numbered) if chain(graph) is None else paths(graph)
 
 
 class _Layer(NamedTuple):
@@ -247,7 +309,7 @@ def _title(key: Key, graph: Graph, layers: Sequence[_Layer]) -> str:
 
 def _probes(graph: Graph, key: Key) -> Floats:
     """Return the probes (2, ·) of a component: one where its monomial is 1, and all those are that
-    divide it; and one without the first factor of it, where all but this one still are.
+    divide it; and one without the first factor of it, where all but this one are −1.
     """
     first, gates, output = key
     states = [step.state.entries.start for step in graph.steps if step.state is not None]
@@ -256,4 +318,5 @@ def _probes(graph: Graph, key: Key) -> Floats:
     marked.append(graph.plan.drawn + output)
     probes = np.zeros((2, graph.probe_size))
     probes[0, marked], probes[1, marked[1:]] = 1, 1
+    probes[1, graph.plan.drawn :] *= -1
     return probes

@@ -106,8 +106,8 @@ class Formulas:
 
 
 def reparametrisation(problem: Problem) -> Reparametrisation:
-    """Return φ. Raise SpecError where it is not written out: for networks with gates that are no
-    chains, and for generic constants.
+    """Return φ. Raise SpecError where it is not written out: for networks with products or
+    functions, for large ones, and for generic constants.
     """
     phi, network = problem.architecture, problem.graph
     if not isinstance(phi, CustomMap):

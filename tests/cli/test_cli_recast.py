@@ -147,13 +147,12 @@ WRONG: list[tuple[list[str], str]] = [
     ([*EXAMPLE, "--time", "soon"], "--time"),
     ([*EXAMPLE, "--at", "."], ".: expected arrays in an .npz file"),
     ([*EXAMPLE, "--seed", "-1"], "--seed"),
-    (["--widths", "2,2,1", "--activation", "exp"], "each linear or with gates"),
+    (["--widths", "2,2,1", "--activation", "exp"], "expected a network of linear layers and gates"),
     ([*EXAMPLE, "--flow", "momentum"], "flow: expected gradient, got momentum"),
     (["--fields", "y, -x"], "expected a network or a φ, got vector fields"),
     (["--widths", "2,2,2", "--loss", "cross_entropy"], "loss: expected mse or logistic"),
     (["--widths", "30,30,30"], "expected a φ of at most 20,000 paths, got 27,000"),
     (["--widths", "10,10,10"], "expected a φ of at most 300 components to integrate, got 1,000"),
-    (["spec.yaml"], "expected a chain of dense layers"),
     (["--phi", "x**2 + y**2"], "M is not evaluated: φ and the laws that are known here"),
 ]
 
@@ -167,10 +166,6 @@ def test_wrong_input(arguments: list[str], message: str) -> None:
     saved({"u": 0.0, **start}, "zero.npz")
     saved({"u": np.array([{}], dtype=object), **start}, "pickle.npz")
     Path("text.npz").write_text("u = 1")
-    Path("spec.yaml").write_text(
-        "{input: {channels: 1, length: 4}, layers: [conv1d: {channels: 1,"
-        " kernel: 2}, relu, flatten]}"
-    )
     done = recast(*arguments)
     assert done.exit_code == (3 if "not evaluated" in message else 2), done.stderr
     assert message in done.stderr

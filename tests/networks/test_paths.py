@@ -19,8 +19,9 @@ from conslaw_cli import (
 )
 from conslaw_cli.algebra.rings import Exact
 from conslaw_cli.networks.gradients import GradientFields
-from conslaw_cli.networks.paths import MAX_ENTRIES, MAX_PATHS, Entries, paths, written_out
+from conslaw_cli.networks.paths import MAX_MONOMIALS, MAX_PATHS, paths, written_out
 
+RELU = Activation("relu")
 NETWORKS: list[MLP | Layers] = [
     MLP((2, 3, 2), "relu"),
     MLP((2, 2, 3, 1), "relu", "all"),
@@ -32,6 +33,10 @@ NETWORKS: list[MLP | Layers] = [
     Layers((2,), (Branch((Linear(2, True),)), Linear(2, True))),
     Layers((2, 3), (Convolution(2, (2,), (1,), bias=True), Flat(), Linear(1))),
     Layers((1, 4), (Convolution(1, (2,), (1,), "same"), Pool((2,), (2,)))),
+    Layers((2,), (Branch((Linear(2, True), RELU)), Linear(2), Branch((RELU,)), Linear(1, True))),
+    Layers(
+        (1, 3), (Convolution(2, (2,), (1,), bias=True), RELU, Pool((2,), (1,)), Flat(), Linear(1))
+    ),
 ]
 
 
@@ -43,9 +48,9 @@ def test_its_gradients_are_those_of_the_probes_and_span_the_fields(
     graph, theta = architecture.graph, rng.normal(size=(1, architecture.parameters))
     phi, fields = written_out(graph), GradientFields(graph)
     many = fields.gradient(Exact(), theta, rng.normal(size=(60, graph.probe_size)))
-    with_first, without = (fields.gradient(Exact(), theta, phi.probes[:, k]) for k in (0, 1))
+    fields_of = [fields.gradient(Exact(), theta, each) for each in phi.probes.swapaxes(0, 1)]
     jacobian = phi.jacobian(theta[0])
-    assert jacobian == pytest.approx(with_first - without)
+    assert jacobian == pytest.approx(sum(fields_of))
     rank = np.linalg.matrix_rank(many)
     assert np.linalg.matrix_rank(jacobian) == rank
     assert np.linalg.matrix_rank(np.concatenate([jacobian, many])) == rank
@@ -82,8 +87,14 @@ def test_a_residual_network_without_gates_is_an_affine_map() -> None:
     rng = np.random.default_rng(0)
     U1, b1, U2, b2 = (rng.normal(size=shape) for shape in ((2, 2), 2, (2, 1), 1))
     found = phi.values(np.concatenate([U1.ravel(), b1, U2.ravel(), b2]))
-    assert found == pytest.approx([*((np.eye(2) + U1) @ U2).ravel(), *(b1 @ U2 + b2)])
-    assert phi.names == ("x[1]→h3[1]", "x[2]→h3[1]", "1→h3[1]")
+    assert found == pytest.approx([*(b1 @ U2 + b2), *((np.eye(2) + U1) @ U2).ravel()])
+    assert phi.names == ("1→h3[1]", "x[1]→h3[1]", "x[2]→h3[1]")
+
+
+def test_a_residual_network_with_gates_has_the_paths_through_them_and_past_them() -> None:
+    phi = written_out(Layers((1,), (Branch((Linear(1, True), RELU)), Linear(1))).graph)
+    assert phi.names == ("x[1]→h4[1]", "1→h2[1]→h4[1]", "x[1]→h2[1]→h4[1]")
+    assert phi.values(np.array([2.0, 3.0, 5.0])).tolist() == [5, 15, 10]
 
 
 def test_an_entry_that_no_path_leads_to_is_no_component() -> None:
@@ -111,11 +122,12 @@ def test_entries_of_a_network_that_is_no_chain() -> None:
 
 
 def test_what_is_not_written_out() -> None:
-    gates = Layers((1, 4), (Convolution(1, (2,), (1,)), Activation("relu")))
     wide = Layers((40,), (Branch((Linear(40),)),))
-    with pytest.raises(SpecError, match=r"expected a chain .* or a network without gates"):
-        written_out(gates.graph)
-    with pytest.raises(SpecError, match=f"at most {MAX_ENTRIES:,} components, got 1,640"):
-        Entries.of(wide.graph)
+    with pytest.raises(SpecError, match="expected a network of linear layers and gates"):
+        written_out(MLP((1, 2, 1), "exp").graph)
+    with pytest.raises(SpecError, match=f"at most {MAX_MONOMIALS:,} components"):
+        written_out(wide.graph)
+    with pytest.raises(SpecError, match=f"at most {MAX_PATHS:,} parameters, .* got 40,400"):
+        written_out(Layers((200,), (Branch((Linear(200),)),)).graph)
     with pytest.raises(SpecError, match=f"at most {MAX_PATHS:,} paths, got 1,000,000"):
         paths(MLP((100, 100, 100)).graph)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from conslaw_cli import MLP, Activation, CustomMap, Layers, Problem, SpecError
+from conslaw_cli import MLP, Activation, Branch, CustomMap, Layers, Linear, Problem, SpecError
 from conslaw_cli.errors import ConslawError
 from conslaw_cli.networks.operations.convolution import Convolution
 from conslaw_cli.networks.wiring import labels
@@ -46,6 +46,7 @@ NEWTON: list[Architecture] = [
     CustomMap.from_text("x + y, z**2"),  # by a law that is searched
     CustomMap.from_text("exp(x)*y, z"),
     Layers((1, 3), (Convolution(1, (2,), (1,)), Convolution(1, (2,), (1,)))),
+    Layers((2,), (Branch((Linear(2), Activation("relu"))), Linear(1))),
     CustomMap((), ("A*B", "C"), arrays={"A": (1, 2), "B": (2, 1), "C": (1, 1)}),
 ]
 
@@ -207,9 +208,8 @@ def test_a_fibre_ends_where_no_theta_is_near() -> None:
 
 
 def test_where_phi_is_not_written_out() -> None:
-    gates = Convolution(1, (2,), (1,)), Activation("relu")
-    with pytest.raises(SpecError, match="chain of dense layers"):
-        reparametrisation(Problem(Layers((1, 4), gates)))
+    with pytest.raises(SpecError, match="expected a network of linear layers and gates"):
+        reparametrisation(Problem(MLP((2, 2, 1), "exp")))
     with pytest.raises(SpecError, match="without constants"):
         reparametrisation(Problem(CustomMap((), ("a*x*y",), constants={"a": ()})))
     _, phi, theta = drawn(CustomMap.from_text("u*v1, u*v2"), 0)

@@ -9,7 +9,6 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from conslaw_cli.lie.strands import Network
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.operation import Input, Node, Operation, Shape, ShapeError
 from conslaw_cli.networks.operations.convolution import (
@@ -21,6 +20,7 @@ from conslaw_cli.networks.operations.dense import Linear
 from conslaw_cli.networks.operations.elementwise import Activation, Exp, Power, Smooth
 from conslaw_cli.networks.operations.product import Add, Multiply
 from conslaw_cli.networks.operations.reshape import Flat
+from conslaw_cli.networks.wired import Wired
 
 FUNCTIONS: dict[str, str] = {
     "exponential": "x[2]\nz[2] = dense(x; U1, b1)\nh = exp(z)\ny[2] = dense(h; U2)",
@@ -207,33 +207,17 @@ def pruned(graph: Graph) -> Graph:
 
 
 @dataclass(frozen=True)
-class Given(Network):
+class Given(Wired):
     """A family of one graph, of which no theorem knows anything (problems.Architecture)."""
 
+    given: Graph
     name: str = "a graph"
     scope: str | None = None
-    formula: None = None
     loss: str = "mse"
 
     @property
-    def parameters(self) -> int:
-        return self.graph.dimension
-
-    @property
-    def known_listed(self) -> int:
-        return self.fields().known_size()[0]
-
-    @property
-    def known_terms(self) -> int:
-        return self.fields().known_size()[1]
-
-    @property
-    def rank_guess(self) -> int:
-        return max(1, self.parameters)
-
-    @property
-    def held(self) -> int:
-        return self.graph.held
+    def graph(self) -> Graph:
+        return self.given
 
     def under(self, loss: str) -> Given:
         assert loss == self.loss

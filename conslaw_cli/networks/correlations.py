@@ -86,6 +86,11 @@ class Correlations(NamedTuple):
         return sum(self.within)
 
     @property
+    def translations(self) -> bool:
+        """Whether every class is that of a lag."""
+        return all(each.lag for each in self.classes)
+
+    @property
     def size(self) -> int:
         """Number of laws."""
         return sum(len(self.pairs(each)) for each in self.classes)
@@ -141,7 +146,7 @@ class Correlations(NamedTuple):
     def _term(self, kind: int, at: int, first: str, second: str) -> str:
         """Return what the array of a number adds, as text or in TeX (kind 1)."""
         names = (symbol(first), symbol(second)) if kind else (first, second)
-        text = _TERMS[all(each.lag for each in self.classes)][at][kind].format(*names)
+        text = _TERMS[self.translations][at][kind].format(*names)
         applied = ("diag({})", r"\operatorname{{diag}}\bigl({}\bigr)")[kind]
         return applied.format(text) if self.diagonal else text
 

@@ -10,7 +10,7 @@ matrices. Of networks that are no chains, the monomials are found by computing w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -170,13 +170,12 @@ def _support(number: Any) -> _Support:
 def _monomials(graph: Graph) -> frozenset[frozenset[int]]:
     """Return the monomials of F in the probe, as sets of places."""
 
-    def each(*monomials: set[int]) -> Any:
-        entries = np.empty((1, len(monomials)), object)
-        entries[0] = [_Support(frozenset([frozenset(each)])) for each in monomials]
-        return entries
+    def vector(entries: Iterable[_Support]) -> Any:
+        return np.array([*entries], object)[None]
 
-    theta, probe = each(*[set()] * graph.dimension), each(*({i} for i in range(graph.probe_size)))
-    outputs = graph.forward(Exact(), theta, probe, each(*[set()] * graph.constants))
+    theta, constants = (vector([_support(1)] * size) for size in (graph.dimension, graph.constants))
+    probe = vector(_Support(frozenset([frozenset([i])])) for i in range(graph.probe_size))
+    outputs = graph.forward(Exact(), theta, probe, constants)
     weights = probe[0, graph.plan.drawn :]
     values = np.concatenate([output.ravel() for output in outputs])
     return sum((w * v for w, v in zip(weights, values, strict=True)), _support(0)).monomials

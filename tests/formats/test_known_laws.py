@@ -306,3 +306,29 @@ def dual(problem: Problem, theta: np.ndarray[Any, Any]) -> list[np.ndarray[Any, 
         eta = np.log(x) if p == 1 else x ** (1.0 - p)
         squares[array.entries], shifts[array.entries] = y, eta
     return [squares, shifts]
+
+
+def test_what_is_said_of_correlations_is_what_they_are() -> None:
+    """Three channels around a circle of five places: the sums that the legend writes down."""
+    circle = (Convolution(n, (5,), (1,), "circular") for n in (3, 2))
+    network = Layers((2, 5), tuple(circle))
+    said = render("text", [known(network)]).partition("⋆ at a lag s: ")[2].partition("\n")[0]
+    assert said == (
+        "entry (a,b) of U1⋆U1 is Σ U1[i,t+s,a]·U1[i,t,b], that of U2⋆U2, behind it, is"
+        " Σ U2[b,t+s,j]·U2[a,t,j], over taps at places t + s and t."
+    )
+    theta = np.random.default_rng(0).integers(-9, 9, network.parameters).astype(float)
+    first, second = theta[:30].reshape(2, 5, 3), theta[30:].reshape(3, 5, 2)
+    moved = [(np.roll(first, -s, axis=1), np.roll(second, -s, axis=1)) for s in (1, 2)]
+    wanted = [
+        np.einsum("ita,itb->ab", u, first) - np.einsum("btj,atj->ab", v, second) for u, v in moved
+    ]
+    (correlations,) = network.graph.correlations
+    found = correlations.laws().values(theta[None], lambda terms: None)[0]
+    np.testing.assert_array_equal(found.reshape(2, 3, 3), wanted)
+
+
+def test_classes_of_taps_are_explained() -> None:
+    layers = TransposedConvolution(2, (3,), (2,)), Activation("relu"), Flat(), Linear(2)
+    said = render("text", [known(Layers((1, 5), layers))])
+    assert "\n[k], [l]: summed over the pairs (k,l) of taps in a class.\n" in said

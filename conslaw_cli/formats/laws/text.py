@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from conslaw_cli.flows import System
 from conslaw_cli.flows.coordinates import Coordinates
+from conslaw_cli.flows.kept import Kept
 from conslaw_cli.formats.laws import (
     Known,
     Result,
@@ -25,6 +26,8 @@ from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.search import LawSearch
 from conslaw_cli.laws.values import Law, Polynomial
 from conslaw_cli.lie.theorems.paths import is_monomial
+from conslaw_cli.networks.correlations import Correlations
+from conslaw_cli.networks.known_laws import Family
 from conslaw_cli.networks.notation import TEXT
 from conslaw_cli.problems.records import LawCount
 
@@ -33,6 +36,11 @@ _OTHERS = {
     True: "--rational looks for laws that are no polynomials",
 }
 """What to do about them, by whether they are of a formula."""
+_LAGS = (
+    "⋆ at a lag s: entry (a,b) of U1⋆U1 is Σ U1[i,t+s,a]·U1[i,t,b], that of U2⋆U2, behind it, is"
+    " Σ U2[b,t+s,j]·U2[a,t,j], over taps at places t + s and t."
+)
+_CLASSES = "[k], [l]: summed over the pairs (k,l) of taps in a class."
 
 
 def text_blocks(results: Iterable[Result | Known], width: int | None) -> Iterator[str]:
@@ -45,7 +53,7 @@ def text_blocks(results: Iterable[Result | Known], width: int | None) -> Iterato
     gap = ""
     for result in results:
         lines, meaning = (
-            (_known_lines(result), _conventions(result.coordinates, result.count.own))
+            (_known_lines(result), _of_known(result))
             if isinstance(result, Known)
             else (_lines(result), _of_search(result))
         )
@@ -206,9 +214,15 @@ def _listed(law: Law, result: Result) -> str:
     return text if told else f"{text}   (no polynomial in the known laws)"
 
 
+def _of_known(known: Known) -> Iterator[str]:
+    yield from _conventions(known.coordinates, known.count.own)
+    yield from _of_correlations(known.families)
+
+
 def _of_search(result: Result) -> Iterator[str]:
     if result.search.generators:
         yield from _conventions(result.search.coordinates, result.count.own)
+        yield from _of_correlations(each.family for each in result.families)
         if result.theory and any(law.new for law in result.others):
             yield "new: independent of the known laws."
 
@@ -225,6 +239,14 @@ def _conventions(coordinates: Coordinates, own: bool) -> Iterator[str]:
     yield from _of_flow(coordinates)
     if any(len(array.shape) > 2 for array in arrays):
         yield "Kernels: U1[i,t,j] leads from channel i at position t of the kernel to channel j."
+
+
+def _of_correlations(families: Iterable[Family]) -> Iterator[str]:
+    """Yield what signs in formulas of pairs of taps mean."""
+    for family in families:
+        base = family.base if isinstance(family, Kept) else family
+        if isinstance(base, Correlations):
+            yield _LAGS if base.translations else _CLASSES
 
 
 def _of_flow(coordinates: Coordinates) -> Iterator[str]:

@@ -24,24 +24,32 @@ Pair = tuple[Index, Index]
 """Entries of two arrays, one row per unit: those of θ, and those whose p they are paired with."""
 
 
-def charges(model: Model, scales: Mapping[str, Scale], friction: Friction) -> Iterator[Kept]:
-    """Yield those of rotations and exchanges, which act where metrics are constant."""
+def charges(
+    model: Model,
+    scales: Mapping[str, Scale],
+    friction: Friction,
+    families: Sequence[Family] | None = None,
+) -> Iterator[Kept]:
+    """Yield those of rotations and exchanges, which act where metrics are constant. families: laws
+    of gradient flow that stand where these act; None for all.
+    """
     gradients = model.fields()
     if not isinstance(gradients, GradientFields):
         return
+    if families is None:
+        families = (*gradients.forms(), *gradients.graph.correlations)
     arrays, uses = Arrays.of(model), gradients.graph.uses
     rates = {name: rate for name, (_, rate) in scales.items()}
-    for form in rotating(gradients.forms()):
+    for form in rotating(each for each in families if isinstance(each, Form)):
         if all(scales[part.array][0].constant for part in form.parts):
             yield rotations(form, arrays, friction)
             if all(uses[part.array] == 1 for part in form.parts):
                 yield from exchanges(form, arrays, rates, friction)
-    correlations = (
-        each
-        for each in gradients.graph.correlations
-        if all(scales[name][0].constant for name in each.names)
+    correlations = (each for each in families if isinstance(each, Correlations))
+    constant = (
+        each for each in correlations if all(scales[name][0].constant for name in each.names)
     )
-    yield from absorbed(correlations, arrays, friction)
+    yield from absorbed(constant, arrays, friction)
 
 
 def turning(model: Model) -> list[Laws]:
@@ -157,13 +165,8 @@ def linear(
     is constant, ``⟨c, θ⟩/r − s ⟨c, p⟩``. A law in one parameter alone is one of them: that
     parameter does not move.
     """
-    start = 0
-    for family in laws.families:
-        inside = (laws.law >= start) & (laws.law < start + family.size)
-        entries = laws.entries[start : start + family.size]
-        terms = laws.law[inside] - start, laws.left[inside], laws.right[inside]
-        own = Laws((family,), *terms, laws.coefficient[inside], entries)
-        start += family.size
+    for own in laws.apart():
+        (family,) = own.families
         still = (own.right == own.left).all() and len(own.law) == family.size
         if still and not isinstance(family, Form):
             own = replace(own, coefficient=np.ones_like(own.coefficient))

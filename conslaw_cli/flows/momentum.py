@@ -47,7 +47,7 @@ from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.mirror import Mirror, Mirrored
 from conslaw_cli.flows.motion import Floats, Motion, Slope
 from conslaw_cli.flows.names import Arrays
-from conslaw_cli.networks.known_laws import Family, Laws, join
+from conslaw_cli.networks.known_laws import Family, Laws, Named, join
 
 FRICTION = 1.0
 """The constant friction τ in floats."""
@@ -148,7 +148,9 @@ class Momentum:
         """Return them as families."""
         arrays, scales = Arrays.of(model), self._scales(model)
         moving = (standing(family, arrays, scales, self.friction) for family in families)
-        return [*charges(model, scales, self.friction), *chain.from_iterable(moving)]
+        still = any(isinstance(family, Named) for family in families)  # its spaces rotate as well
+        turning = charges(model, scales, self.friction, None if still else families)
+        return [*turning, *chain.from_iterable(moving)]
 
     def motion(self, model: Model, decay: float | None) -> Motion:
         """Return ``θ' = M(θ) v, v' = −τ(t) v − ∇L``."""
@@ -170,11 +172,11 @@ class Momentum:
 
     def coordinates(self, model: Model) -> Coordinates:
         """Return θ, p and s."""
-        if isinstance(self.metric, Mirror):
-            self.metric.coordinates(model)
         arrays, (extra, arguments) = Arrays.of(model), self.friction.clock
         dual = "velocity of the dual variable" if self.metric is not None else "velocity"
-        return Moving(arrays.every, arrays.velocities, (extra,), arguments, dual, self.friction)
+        why = self.metric.unsearched if isinstance(self.metric, Mirror) else ""
+        given = (arrays.every, arrays.velocities, (extra,), arguments, dual, why)
+        return Moving(*given, self.friction)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

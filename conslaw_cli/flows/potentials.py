@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.errors import SpecError
 from conslaw_cli.flows.charts import Chart, Scale
+from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.flows.friction import Formula
 from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.metrics import EUCLIDEAN, Metric
@@ -47,19 +48,30 @@ LARGEST = 10**6
 
 @dataclass(frozen=True, slots=True)
 class CurvedLaws(Laws):
-    """Laws in coordinates x and in the functions Y and η of them."""
+    """Laws in D coordinates x and in the functions Y and η of them."""
 
     chart: Chart
+    size: int
 
     @property
     def polynomial(self) -> bool:
-        """They are no polynomials in x."""
-        return False
+        """Whether none of the functions occurs."""
+        return not len(self.left) or int(self.left.max()) < self.size
 
     def over(self, field: PrimeField) -> Laws:
         """Return them with derivatives modulo a prime."""
         fields = (self.families, self.law, self.left, self.right, self.coefficient, self.entries)
-        return _CurvedOver(*fields, self.chart, field)
+        return _CurvedOver(*fields, self.chart, self.size, field)
+
+    def written(self, given: Coordinates) -> Coordinates:
+        """Return coordinates of θ with Y and η of all parameters beside them."""
+        scales, extra = self.chart.scales(self.size), list[tuple[str, str, str]]()
+        for square in (True, False):
+            names = zip(given.parameters, given.latex, scales, strict=True)
+            for e, (text, tex, (metric, _)) in enumerate(names):
+                formula = (metric.squared if square else metric.shifted)((text, tex))
+                extra.append((*formula, metric.code(f"{{{e}}}", square)))
+        return replace(given, extra=tuple(extra))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +80,7 @@ class _CurvedOver(CurvedLaws):
 
     def gradients(self, theta: Array, rows: int) -> Iterator[Array]:
         """Yield the gradients by x, law after law: the chain rule."""
-        size = len(theta)
+        size = self.size
         slopes = np.concatenate(self.chart.slopes(self.field, theta)).reshape(2, size)
         base = super(_CurvedOver, self).gradients(np.append(theta, np.zeros(2 * size)), rows)
         for part in base:
@@ -86,20 +98,9 @@ def potentials(
     """
     size = arrays.size
     scales = chart.scales(size)
-    starts = np.cumsum([0, *(family.size for family in laws.families)]).tolist()
     parts, named = list[Laws](), list[Family]()
-    for family, start in zip(laws.families, starts, strict=False):
-        terms = (laws.law >= start) & (laws.law < start + family.size)
-        entries = laws.entries[start : start + family.size]
-        part = Laws(
-            (family,),
-            laws.law[terms] - start,
-            laws.left[terms],
-            laws.right[terms],
-            laws.coefficient[terms],
-            entries,
-        )
-        if isinstance(family, Correlations) and not _constant(part, scales):
+    for part in laws.apart():
+        if isinstance(part.families[0], Correlations) and not _constant(part, scales):
             continue
         if len(kept := _kept(part, scales)):
             parts.append(_scaled(kept, scales, size))
@@ -109,7 +110,7 @@ def potentials(
     if not len(found) or max(int(found.left.max()), int(found.right.max())) < size:
         return found
     fields = (found.families, found.law, found.left, found.right, found.coefficient, found.entries)
-    return CurvedLaws(*fields, chart)
+    return CurvedLaws(*fields, chart, size)
 
 
 def _constant(laws: Laws, scales: Sequence[Scale]) -> bool:

@@ -27,6 +27,15 @@ def enough(graph: Graph) -> Mapping[int, int]:
     return chosen
 
 
+def alone(graph: Graph) -> Mapping[int, int]:
+    """Return gated spaces, no two of them neighbours, that have more than two units, with one."""
+    units, chosen = Units.of(graph), dict[int, int]()
+    for space in _gated(graph, units):
+        if units.sizes[space] > 2 and not _neighbours(units, space).intersection(chosen):
+            chosen[space] = 1
+    return chosen
+
+
 def _neighbours(units: Units, space: int) -> set[int]:
     """Return the spaces at the other ends of arrays, itself if an array joins two of its units; not
     the constant.

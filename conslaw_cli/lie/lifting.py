@@ -5,6 +5,7 @@ It is imported only where a network is large: small ones are counted without.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -74,10 +75,15 @@ _small = lru_cache(maxsize=256)(chains.network)
 
 
 def _gated(problem: Problem, graph: Graph) -> Lifting | None:
-    """Return what follows from as few gated units as neighbours can tell apart, and one more of
-    each kind.
-    """
+    """Return what follows from as few gated units as neighbours can tell apart."""
     few = enough(graph) if problem.flow.dynamics.system is System.GRADIENT else {}
+    return gated(problem, graph, few)
+
+
+def gated(problem: Problem, graph: Graph, few: Mapping[int, int]) -> Lifting | None:
+    """Return what follows under gradient flow from few units of some gated spaces, and one more of
+    each.
+    """
     units, every = Units.of(graph), range(LARGE + 1)
     sizes = tuple(few.get(i, n) for i, n in enumerate(units.sizes))
     more = tuple(n + (i in few) for i, n in enumerate(sizes))

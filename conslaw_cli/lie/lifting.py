@@ -31,14 +31,15 @@ def lifting(problem: Problem) -> tuple[Lifting, int] | None:
     if (chain := chain_of(problem)) is not None:
         found, still = _of_chain(problem, chain), chain.unmoved
     elif (network := network_of(problem)) is not None:
-        found, still = _of_graph(problem, network[0]), network[1]
+        found, still = of_graph(problem, network[0]), network[1]
     else:
         return None
     return None if found is None else (found, still)
 
 
-def _of_graph(problem: Problem, graph: Graph) -> Lifting | None:
-    small, large = range(SMALL + 1), range(SMALL + 1, LARGE + 1)
+def of_graph(problem: Problem, graph: Graph, most: int = LARGE) -> Lifting | None:
+    """Return what it says of a graph, with witnesses of so many parameters at most."""
+    small, large = range(SMALL + 1), range(SMALL + 1, most + 1)
     return _dealt(problem, graph, small) or _gated(problem, graph) or _dealt(problem, graph, large)
 
 
@@ -80,11 +81,13 @@ def _gated(problem: Problem, graph: Graph) -> Lifting | None:
     return gated(problem, graph, few)
 
 
-def gated(problem: Problem, graph: Graph, few: Mapping[int, int]) -> Lifting | None:
+def gated(
+    problem: Problem, graph: Graph, few: Mapping[int, int], most: int = LARGE
+) -> Lifting | None:
     """Return what follows under gradient flow from few units of some gated spaces, and one more of
-    each.
+    each, with witnesses of so many parameters at most.
     """
-    units, every = Units.of(graph), range(LARGE + 1)
+    units, every = Units.of(graph), range(most + 1)
     sizes = tuple(few.get(i, n) for i, n in enumerate(units.sizes))
     more = tuple(n + (i in few) for i, n in enumerate(sizes))
     last = _dealt(problem, units.resized(graph, more), every) if few else None

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from conslaw_cli.lie.gates import alone
-from conslaw_cli.lie.lifting import gated, lifting
+from conslaw_cli.lie.lifting import gated, of_graph
 from conslaw_cli.lie.strands import complete
 from conslaw_cli.lie.theorems.listed_laws import listed_laws
 from conslaw_cli.lie.theorems.theorem import Evidence
@@ -25,7 +25,9 @@ from conslaw_cli.networks.units import Units
 from conslaw_cli.networks.wired import Wired
 from conslaw_cli.problems.problem import Problem
 
-THIN = 300
+MOST = 1700
+"""Parameters of a witness of a view: with gates, and many inputs, few brackets do."""
+THIN = 1000
 """Parameters of a view with two units in each space in which completeness is looked for first."""
 VIEWS = 2000
 """Views that are tried to see all places of a flattened value."""
@@ -296,18 +298,14 @@ def _laws(graph: Graph) -> int | None:
     if max(sizes) <= 2:
         witness = complete(problem, [sizes])
         return None if witness is None else sum(witness.laws.values())
-    found = lifting(problem)
-    if found is not None:
-        return found[0].laws
-    few = alone(graph)
-    narrow = gated(problem, graph, few) if few else None
-    return None if narrow is None else narrow.laws
+    found = of_graph(problem, graph) or gated(problem, graph, alone(graph))
+    found = found or of_graph(problem, graph, MOST) or gated(problem, graph, alone(graph), MOST)
+    return None if found is None else found.laws
 
 
 def _shown(graph: Graph) -> str:
-    sizes = ", ".join(
+    return ", ".join(
         f"{node.name} {graph.shapes[node.name][1]}"
         for node in graph.nodes
         if node.parameters and len(graph.shapes[node.name]) > 1
     )
-    return sizes

@@ -115,14 +115,14 @@ def live(graph: Graph, cut: Cut) -> Live | None:
     for step in plan.steps:
         read = [made[place] for place in step.inputs]
         inside = {place in flat for place in step.inputs}
-        if isinstance(step.operation, Flat) or not inside == {False}:
+        if isinstance(step.operation, Flat) or inside != {False}:
             if len(inside) > 1 or len({each.tobytes() for each in read}) > 1:
                 return None
             if not isinstance(step.operation, Linear):
                 flat.add(step.output)
         places = _made(step, read)
         if step.operation.gated and step.output not in flat:
-            places = places & cut(step.output, plan.shapes[step.output], places)
+            places &= cut(step.output, plan.shapes[step.output], places)
         made.append(places)
     return Live(plan, tuple(_seen(plan, made)), frozenset(flat))
 
@@ -131,15 +131,16 @@ def _made(step: Step, read: list[Flags]) -> Flags:
     """Return where the output of a step is made of what is live; biases are everywhere."""
     operation, first = step.operation, read[0]
     if isinstance(operation, _WINDOWS):
-        found: Flags = _padded(first)[operation.index].any(axis=0)
-        return found
+        return _some(_padded(first)[operation.index], axis=0)
     if isinstance(operation, Multiply):
-        return np.logical_and(*read)
+        return first & read[1]
     if isinstance(operation, Linear | Grouped):
-        if not isinstance(operation, Pointwise | Grouped):
-            first = np.array([first.any()])
-        return first | (len(step.arrays) > 1)
-    return np.logical_or.reduce(read)
+        everywhere = isinstance(operation, Pointwise | Grouped)
+        if len(step.arrays) > 1:
+            return np.ones(len(first) if everywhere else 1, np.bool_)
+        return first if everywhere else np.full(1, first.any())
+    together: Flags = np.logical_or.reduce(read)
+    return together
 
 
 def _seen(plan: Plan, made: list[Flags]) -> list[Flags]:
@@ -221,8 +222,7 @@ class _Builder:
         step = self.gathers[source]
         assert isinstance(step.operation, Gather)
         inside = _padded(self.at.places[step.inputs[0]])
-        taps: Flags = inside[step.operation.index[:, places]].any(axis=1)
-        return taps
+        return _some(inside[step.operation.index[:, places]], axis=1)
 
     def fitted(self, place: int, places: Flags) -> str:
         """Return the name of a value at some places: zero where it is not live."""
@@ -241,7 +241,7 @@ class _Builder:
     ) -> tuple[Shape, tuple[Shape, ...]]:
         """Return how many places are live, and which of them the taps that read some do read."""
         index = windows.index[:, places]
-        taps = _padded(self.at.places[source])[index].any(axis=1)
+        taps = _some(_padded(self.at.places[source])[index], axis=1)
         return self.numbered(index[taps], source)
 
     def numbered(self, table: Index, source: int) -> tuple[Shape, tuple[Shape, ...]]:
@@ -259,3 +259,8 @@ class _Builder:
 
 def _padded(flags: Flags) -> Flags:
     return np.append(flags, False)
+
+
+def _some(flags: Flags, axis: int) -> Flags:
+    found: Flags = np.asarray(flags.any(axis=axis))
+    return found

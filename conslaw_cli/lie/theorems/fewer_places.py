@@ -31,7 +31,7 @@ def fewer_places(problem: Problem, evidence: Evidence) -> Proof | None:
     every θ; and what is orthogonal to the restricted laws, and zero at other parameters, is what is
     orthogonal to the laws. So Lie(W) contains ``G^⊥ ∩ R^A`` for each view. Let λ annihilate these:
     on the parameters of each A_i it is that of some combination g_i of laws. By induction let it be
-    that of one g on those of all views before: ``g − g_i`` is 0 on what A_i shares with them, hence,
+    that of one g on those of all views before: ``g − g_i`` is 0 on what A_i has of these, hence,
     ranks being equal, on A_i. So λ is in G. ∎
     """
     if parts_of(problem) != [(problem, 1)] or problem.graph is None or is_monomial(problem):

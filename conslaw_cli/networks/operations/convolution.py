@@ -492,7 +492,7 @@ class Picked(Gather):
 
     keyword = "picked"
     title = "places of an image, as columns"
-    source = "docs/any-width.md, section 11"
+    source = "elementary: some places of a window, the others being zero"
     inner = True
 
     @classmethod
@@ -682,7 +682,7 @@ class Means(Operation):
 
     keyword = "means"
     title = "averages over some places of windows"
-    source = "docs/any-width.md, section 11"
+    source = "elementary: some places of a window, the others being zero"
     inner = True
 
     @classmethod

@@ -129,6 +129,8 @@ def plan(
 
 def missing(jobs: Iterable[Job], store: Store) -> list[Job]:
     """Return the jobs without a row that has a count."""
+    if store.empty:
+        return list(jobs)
     return [job for job in jobs if store.verdict(job.id) in (None, *OPEN)]
 
 

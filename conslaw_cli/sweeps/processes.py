@@ -67,11 +67,15 @@ def run(
     todo = list({job.id: job for job in jobs}.values())
     processes = _worth(todo, workers)
     several = processes > 1  # the memory is shared
-    yield from tried_again(
-        _everywhere(todo, limits, processes, count, rest),
-        lambda outcome: outcome.retry and (several or outcome.row.verdict == "failed"),
-        lambda left: _in_one(left, limits, count, rest),
-    )
+    with contextlib.closing(shared):
+        if several:
+            with signals.held_back():
+                shared.open()
+        yield from tried_again(
+            _everywhere(todo, limits, processes, count, rest),
+            lambda outcome: outcome.retry and (several or outcome.row.verdict == "failed"),
+            lambda left: _in_one(left, limits, count, rest),
+        )
 
 
 def _worth(jobs: Sequence[Job], workers: int | None) -> int:
@@ -136,8 +140,7 @@ def _in_workers(
 ) -> Generator[Outcomes, None, None]:
     """Run jobs in several processes. Jobs for which there is none have no outcome."""
     chunks = deque(in_chunks(_long_first(jobs, workers), CHUNK_SECONDS, CHUNK_JOBS))
-    with signals.held_back(), contextlib.closing(shared):
-        shared.open()
+    with signals.held_back():
         try:
             crew = _Crew(chunks, limits, workers, count, jobs)
         except (OSError, RuntimeError, MemoryError):

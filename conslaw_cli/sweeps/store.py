@@ -111,6 +111,11 @@ class Store:
             self._give_up(number, str(error))
             return self.get(row_id)
 
+    @property
+    def empty(self) -> bool:
+        """Whether no row is found."""
+        return not self._best
+
     def verdict(self, row_id: RowId) -> str | None:
         """Return the verdict of the row that :meth:`get` returns, without reading that."""
         best = self._best.get(_key(lines.row_id(*row_id)))

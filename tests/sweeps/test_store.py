@@ -762,6 +762,26 @@ def test_a_row_that_cannot_be_written_leaves_no_half_and_is_found(
     assert store.get(IDS[1]) == ROWS[DEEP.name]
 
 
+def test_of_rows_that_are_written_together_those_that_fit_are_kept(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [(KEYS[name], ROWS[name]) for name in ROWS]
+    room = sum(len(lines.encode(*row)) + 1 for row in rows[:2]) + 7
+    write = os.write
+
+    def full(fd: int, data: bytes) -> int:
+        if not (fits := bytes(data)[: room - path.stat().st_size]):
+            raise OSError(28, "No space left on device")
+        return write(fd, fits)
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OutputError, match="No space left"):
+        store.append(rows)
+    monkeypatch.undo()
+    assert names(path) == [*ROWS][:2]
+    assert [store.get(each) for each in IDS] == [*ROWS.values()]
+
+
 # ---- what has finished
 
 CHUNK = 20

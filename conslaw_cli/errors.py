@@ -70,6 +70,18 @@ class MemoryBudgetError(ConslawError):
     """
 
 
+class NotSearchedError(SpecError):
+    """Polynomials are not looked for among the laws of a flow; known laws are listed.
+
+    >>> from conslaw_cli import MLP, Hypentropy, Mirror, Problem, find_laws
+    >>> try:
+    ...     find_laws(Problem(MLP((1, 1, 1)), Mirror((("U1", Hypentropy(1)),))), 2)
+    ... except NotSearchedError as error:
+    ...     print(str(error).rpartition(": ")[2])
+    under a hypentropy, whose fields contain √(θ² + β²), polynomials in θ are not searched
+    """
+
+
 class ContradictionError(ConslawError):
     """A lower bound lies above an upper bound: a bug in this program, never a result."""
 

@@ -23,7 +23,12 @@ from conslaw_cli.cli.options import (
     write_pieces,
 )
 from conslaw_cli.cli.progress import search_progress
-from conslaw_cli.errors import ConslawError, MemoryBudgetError, SpecError
+from conslaw_cli.errors import (
+    ConslawError,
+    MemoryBudgetError,
+    NotSearchedError,
+    SpecError,
+)
 from conslaw_cli.sweeps import signals
 
 if TYPE_CHECKING:
@@ -159,15 +164,16 @@ def _found(problem: Problem, name: str, options: dict[str, Any], rational: bool)
     with search_progress(name) as progress:
         try:
             search = find_laws(problem, **options, progress=progress)
-        except MemoryBudgetError as error:
-            if not (families := problem.families()):
-                raise
-            count = count_laws(problem, **job)
+        except (MemoryBudgetError, NotSearchedError) as error:
+            try:
+                count = count_laws(problem, **job)
+            except MemoryBudgetError:
+                raise error from None
             if count.unknown_laws == 0:
                 say(f"no search beyond the known laws, which are complete: {error}")
             else:
                 say(f"only known laws are listed, others were not searched: {error}")
-            return Known(problem, families, count, str(error))
+            return Known(problem, problem.shown(), count, str(error))
         progress("all laws", 1.0)
         result = Result(search, count_laws(problem, **job))
         if not rational:

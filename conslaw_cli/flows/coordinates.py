@@ -34,7 +34,8 @@ class Coordinates:
     arrays: those that θ consists of. moving: those of velocities, behind them, where laws are
     functions of these. extra: other factors of terms, as text, in LaTeX and in Python, where {0},
     {1}, … are the factors before them. arguments: what besides θ and velocities laws depend on, in
-    Python. motion: what a velocity is that of.
+    Python. motion: what a velocity is that of. unsearched: why no polynomials in them are looked
+    for; empty if they are.
     """
 
     arrays: tuple[Array, ...]
@@ -42,6 +43,7 @@ class Coordinates:
     extra: tuple[tuple[str, str, str], ...] = ()
     arguments: tuple[str, ...] = ()
     motion: str = "velocity"
+    unsearched: str = ""
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:

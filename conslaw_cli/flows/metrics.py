@@ -269,9 +269,12 @@ class Hypentropy:
         return f"arsinh({text}/{beta})", rf"\operatorname{{arsinh}}({tex}/{_tex(self.beta)})"
 
     def code(self, name: str, square: bool) -> str:
-        """Return a root or the inverse of a hyperbolic sine."""
-        beta = f"({self.beta})"
-        return f"sqrt({name}**2 + {beta}**2)" if square else f"arcsinh({name}/{beta})"
+        """Return a root or the inverse of a hyperbolic sine, in integers, which SymPy reads
+        exactly.
+        """
+        above, below = self.beta.as_integer_ratio()
+        times, over = (f"({below}*{name})", f"/{below}") if below > 1 else (name, "")
+        return f"sqrt({times}**2 + {above}**2){over}" if square else f"arcsinh({times}/{above})"
 
     def describe(self) -> dict[str, int | str]:
         """Return the key with β."""

@@ -151,14 +151,17 @@ class Mirror:
         return 0
 
     def coordinates(self, model: Model) -> Coordinates:
-        """Return θ, which the coordinates are for metrics that are powers."""
-        if any(metric.poles for _, metric in self.metric):
-            raise SpecError(
-                "flow: mirror: expected metrics that are powers, got a hypentropy: under it laws"
-                " contain √(θ² + β²), and those that are looked for are polynomials in θ;"
-                " conslaw count counts them all, and how many of them are known"
-            )
-        return Coordinates(tuple(model.parameter_arrays()))
+        """Return θ, in which fields are polynomials for metrics that are powers."""
+        return Coordinates(tuple(model.parameter_arrays()), unsearched=self.unsearched)
+
+    @property
+    def unsearched(self) -> str:
+        """Why no polynomials in θ are looked for."""
+        if not any(metric.poles for _, metric in self.metric):
+            return ""
+        return (
+            "under a hypentropy, whose fields contain √(θ² + β²), polynomials in θ are not searched"
+        )
 
     def motion(self, model: Model, decay: float | None) -> Motion:
         """Return ``θ' = −M(θ) ∇L``."""

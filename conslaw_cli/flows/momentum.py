@@ -47,7 +47,8 @@ from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.mirror import Mirror, Mirrored
 from conslaw_cli.flows.motion import Floats, Motion, Slope
 from conslaw_cli.flows.names import Arrays
-from conslaw_cli.networks.known_laws import Family, Laws, join
+from conslaw_cli.flows.potentials import curved
+from conslaw_cli.networks.known_laws import Family, Laws, Named, join
 
 FRICTION = 1.0
 """The constant friction τ in floats."""
@@ -142,13 +143,16 @@ class Momentum:
         arrays = Arrays.of(model)
         families = charges(model, self._scales(model), self.friction)
         moving = linear(model.laws(), arrays, self._scales(model), self.friction)
-        return join([*(listed(each, arrays.size) for each in families), *moving])
+        found = join([*(listed(each, arrays.size) for each in families), *moving])
+        return curved(found, self._chart(model), arrays.size, 2 * arrays.size + 1)
 
     def kept(self, model: Model, families: Sequence[Family]) -> Sequence[Family]:
         """Return them as families."""
         arrays, scales = Arrays.of(model), self._scales(model)
         moving = (standing(family, arrays, scales, self.friction) for family in families)
-        return [*charges(model, scales, self.friction), *chain.from_iterable(moving)]
+        still = any(isinstance(family, Named) for family in families)  # its spaces rotate as well
+        turning = charges(model, scales, self.friction, None if still else families)
+        return [*turning, *chain.from_iterable(moving)]
 
     def motion(self, model: Model, decay: float | None) -> Motion:
         """Return ``θ' = M(θ) v, v' = −τ(t) v − ∇L``."""
@@ -170,11 +174,11 @@ class Momentum:
 
     def coordinates(self, model: Model) -> Coordinates:
         """Return θ, p and s."""
-        if isinstance(self.metric, Mirror):
-            self.metric.coordinates(model)
         arrays, (extra, arguments) = Arrays.of(model), self.friction.clock
         dual = "velocity of the dual variable" if self.metric is not None else "velocity"
-        return Moving(arrays.every, arrays.velocities, (extra,), arguments, dual, self.friction)
+        why = self.metric.unsearched if isinstance(self.metric, Mirror) else ""
+        given = (arrays.every, arrays.velocities, (extra,), arguments, dual, why)
+        return Moving(*given, self.friction)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -209,10 +213,11 @@ class HeavyBall(Mirrored):
         return state[: len(state) // 2]
 
     def coordinates(self, t: float, state: Floats) -> Floats:
-        """Return ``(θ, p, s)``, p = e^{∫τ} v."""
+        """Return ``(θ, p, s)``, p = e^{∫τ} v, and functions of the entries of θ."""
         _, growth, s = self.friction.at(t, FRICTION)
         theta, velocity = np.split(state, 2)
-        return np.concatenate([theta, growth * velocity, [s]])
+        functions = self.metrics.coordinates(theta)[len(theta) :]
+        return np.concatenate([theta, growth * velocity, [s], functions])
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from math import comb
 
 import numpy as np
 
-from conslaw_cli.errors import SpecError
+from conslaw_cli.errors import NotSearchedError, SpecError
 from conslaw_cli.families.formulas.algebraic import AlgebraicFields
 from conslaw_cli.flows import VectorFields
 from conslaw_cli.flows.coordinates import Coordinates
@@ -26,7 +26,7 @@ from conslaw_cli.laws.symmetry import Symmetry
 from conslaw_cli.laws.values import Law, listed
 from conslaw_cli.lie.budget import SMALL_MEMORY, budget_of, check_budget
 from conslaw_cli.lie.closure import driven
-from conslaw_cli.networks.known_laws import Laws
+from conslaw_cli.networks.known_laws import Laws, join
 from conslaw_cli.problems.problem import Problem
 
 MAX_DEGREE = 40
@@ -75,16 +75,24 @@ class Plan:
 
     @cached_property
     def laws(self) -> Laws:
-        """The known laws."""
-        return self.problem.laws()
+        """The known laws that are polynomials."""
+        return join([each for each in self._families if each.polynomial])
+
+    @property
+    def unsearched(self) -> tuple[Laws, ...]:
+        """The families of those that need not be."""
+        return tuple(each for each in self._families if not each.polynomial)
+
+    @cached_property
+    def _families(self) -> list[Laws]:
+        return list(self.problem.laws().apart())
 
     @cached_property
     def known(self) -> list[Law]:
         """The known laws as polynomials, without those of mixed degrees where one is asked for."""
-        every = enumerate(listed(self.laws)) if self.laws.polynomial else ()
         return [
             Law(polynomial, True, self.laws.name(i), i)
-            for i, polynomial in every
+            for i, polynomial in enumerate(listed(self.laws))
             if not self.homogeneous or len({len(m) for _, m in polynomial.terms}) == 1
         ]
 
@@ -97,8 +105,10 @@ class Plan:
 
     def check(self, degree: int) -> None:
         """Raise MemoryBudgetError, with the degree that would fit, if a step of a search of this
-        degree exceeds the budget.
+        degree exceeds the budget; NotSearchedError where none takes place.
         """
+        if self.coordinates.unsearched:
+            raise NotSearchedError(f"{self.name}: {self.coordinates.unsearched}")
         excess = self._excess(degree)
         if excess is not None:
             lower = range(degree - 1, 0, -1)

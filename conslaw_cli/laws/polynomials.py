@@ -94,8 +94,8 @@ def find_laws(
     excluded.
 
     basis: also list a full linear basis. Raise SpecError for a degree outside 1 … MAX_DEGREE, or
-    another wrong argument, and MemoryBudgetError, with the degree that would fit, before anything
-    large is allocated.
+    another wrong argument, NotSearchedError where laws are in square roots of θ, and
+    MemoryBudgetError, with the degree that would fit, before anything large is allocated.
 
     >>> from conslaw_cli import CustomMap
     >>> found = find_laws(CustomMap.from_text("u*v1, u*v2"), 2)
@@ -262,6 +262,7 @@ class _Search:
             basis=tuple(laws) if basis else None,
             radicals=self._radicals([*generators, *laws]),
             rational=self.plan.rational,
+            unsearched=self.plan.unsearched,
         )
 
     def _totals(self, found: Sequence[Law]) -> list[Law]:

@@ -24,7 +24,8 @@ class LawSearch:
     independent: rank of the gradients of all laws found; generators: as many laws, known ones
     first, of which all are functions.
     known: how many of the generators are functions of the known laws; the others are new.
-    coordinates, listed: what laws are polynomials in, and the known laws.
+    coordinates, listed: what laws are polynomials in, and the known laws that are polynomials.
+    unsearched: the families of known laws that need not be.
     radicals: the numbers that coefficients are made of besides integers.
     rational: whether only laws with rational coefficients are listed, though φ has others, of a
     field of degree above MAX_FIELD.
@@ -58,6 +59,7 @@ class LawSearch:
     basis: tuple[Law, ...] | None = None
     radicals: tuple[Radical, ...] = ()
     rational: bool = False
+    unsearched: tuple[Laws, ...] = ()
 
     @property
     def architecture(self) -> Architecture:

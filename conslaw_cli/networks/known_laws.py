@@ -6,7 +6,7 @@ Where they come from: networks/wiring.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
@@ -258,6 +258,23 @@ class Laws:
     def polynomial(self) -> bool:
         """Whether all are polynomials in the coordinates of the state."""
         return True
+
+    def apart(self) -> Iterator[Laws]:
+        """Yield the laws of each family."""
+        start = 0
+        for family in self.families:
+            stop = start + family.size
+            own = (self.law >= start) & (self.law < stop)
+            yield replace(
+                self,
+                families=(family,),
+                law=self.law[own] - start,
+                left=self.left[own],
+                right=self.right[own],
+                coefficient=self.coefficient[own],
+                entries=self.entries[start:stop],
+            )
+            start = stop
 
     def over(self, field: PrimeField) -> Laws:
         """Return the laws with :meth:`gradients` modulo a prime, for those that need one."""

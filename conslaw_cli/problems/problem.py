@@ -327,7 +327,7 @@ class Problem:
         """
         return None if self.graph is None else _families(self)
 
-    def _shown(self) -> Sequence[Family]:
+    def shown(self) -> Sequence[Family]:
         """Return the families of the known laws, where they are soon found."""
         families = self.families()
         if families is not None:
@@ -343,14 +343,14 @@ class Problem:
             ("flow", self.flow.describe() if moved else None),
             ("state", self.state if moved else None),
             ("loss", self.loss.value),
-            *(("known laws", f"{each.text} ({each.shape})") for each in self._shown()),
+            *(("known laws", f"{each.text} ({each.shape})") for each in self.shown()),
         ]
         return table(self.name, rows)
 
     def _repr_latex_(self) -> str | None:
         from conslaw_cli.problems.notebook import constant, display
 
-        return display(constant(each.latex, each.shape) for each in self._shown())
+        return display(constant(each.latex, each.shape) for each in self.shown())
 
 
 @lru_cache(maxsize=4)

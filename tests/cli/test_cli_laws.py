@@ -226,6 +226,15 @@ def test_others_may_be_missing_where_the_known_laws_are_not_known_to_be_complete
     )
 
 
+def test_of_networks_too_large_that_have_no_laws_it_is_said_that_there_are_none() -> None:
+    flags = ("--widths", "784,512,10", "--activation", "relu", "--flow", "momentum")
+    done = laws(*flags)
+    assert (done.exit_code, "known laws: 0 listed, 0 independent" in done.stdout) == (0, True)
+    assert "laws in all: 0 (proved); all of them are functions of these" in done.stdout
+    assert "return np.empty(0)" in laws(*flags, "--format", "python").stdout
+    assert "Empty: there are no such laws." in laws(*flags, "--format", "latex").stdout
+
+
 def test_arrays_of_ones_own_have_no_next_layer() -> None:
     phi = ("--phi", "A*B", "--array", "A=200x300", "--array", "B=300x200")
     for format_ in ("text", "python"):

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from conslaw_cli.cli import main
+from conslaw_cli.specs.spec import parse
 
 NETWORK = """
 name: a small network
@@ -293,3 +294,26 @@ def test_what_cannot_be_drawn_is_said(text: str, path: str, fault: str, tmp_path
     assert (result.exit_code, result.stdout) == (2, "")
     assert fault in result.stderr
     assert (tmp_path / "mine.png").read_text() == "mine"
+
+
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+@pytest.mark.parametrize(
+    ("flow", "formula"),
+    [
+        (
+            {"mirror": {"metric": {"U1": {"hypentropy": "1/2"}, "U2": {"power": 1}}}},
+            "2·√(U1² + (1/2)²)ᵀ·1 + diag(b1ᵀb1) − 2·U2·1",
+        ),
+        ("momentum", "e^{τt}(U1ᵀV1 − V1ᵀU1 + b1ᵀc1 − c1ᵀb1 + U2V2ᵀ − V2U2ᵀ)"),
+        ("decay", "e^{2λt}(U1ᵀU1 + b1ᵀb1 − U2U2ᵀ)"),
+    ],
+)
+def test_laws_are_those_of_the_flow(flow: object, formula: str, loss: str) -> None:
+    network = {"widths": [3, 4, 2], "activation": "linear", "bias": "all", "loss": loss}
+    spec = json.dumps({"architectures": [{**network, "flow": flow}]})
+    (shown,) = json.loads(describe(spec, "--json").stdout)["results"]
+    (problem,) = parse(spec, "-").problems
+    _, hidden, last = shown["spaces"]
+    assert (shown["flow"], hidden["formulas"]) == (flow, [formula])
+    assert bool(last["formulas"]) == (loss == "cross_entropy")
+    assert sum(each["laws"] for each in shown["spaces"]) == problem.known_listed

@@ -11,14 +11,15 @@ from typing import Any
 
 from conslaw_cli.errors import ContradictionError
 from conslaw_cli.flows.coordinates import Coordinates
+from conslaw_cli.flows.potentials import CurvedLaws
 from conslaw_cli.formats import encodable
 from conslaw_cli.formats.words import has_theory, label, plural
 from conslaw_cli.laws.abelian import AbelianLaws, Reading, abelian_laws
 from conslaw_cli.laws.formulas import expression, groups
 from conslaw_cli.laws.rational import Quotient, Rational
 from conslaw_cli.laws.search import LawSearch
-from conslaw_cli.laws.values import Law, Polynomial
-from conslaw_cli.networks.known_laws import Family
+from conslaw_cli.laws.values import Law, Polynomial, listed
+from conslaw_cli.networks.known_laws import Family, Laws
 from conslaw_cli.networks.notation import CODE, Notation
 from conslaw_cli.problems.problem import Problem
 from conslaw_cli.problems.records import LawCount
@@ -93,6 +94,11 @@ class Result:
         return found
 
     @property
+    def unsearched(self) -> list[Family]:
+        """The families of known laws that need not be polynomials."""
+        return [family for laws in self.search.unsearched for family in laws.families]
+
+    @property
     def others(self) -> list[Law]:
         """The generators that are not among the known laws: new ones, and functions of known
         ones.
@@ -102,8 +108,8 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The known laws of a network that is too large to search for others, and how many it has in
-    all. reason: what a search would take; readings: as for a result.
+    """The known laws of a problem that is not searched for others, and how many it has in all.
+    reason: why, such as what a search would take; readings: as for a result.
     """
 
     problem: Problem
@@ -116,6 +122,11 @@ class Known:
     def coordinates(self) -> Coordinates:
         """What laws are functions of."""
         return self.problem.flow.coordinates(self.problem.architecture)
+
+    @property
+    def laws(self) -> Laws | None:
+        """Those of a φ given by formulas; None for a network, whose families say what they are."""
+        return self.problem.laws() if self.problem.families() is None else None
 
     @property
     def listed(self) -> int:
@@ -224,21 +235,38 @@ def suffixes(results: Sequence[Result | Known]) -> list[str]:
 
 
 def law_code(
-    polynomial: Polynomial, search: LawSearch, names: Sequence[str], radicals: Sequence[str]
+    polynomial: Polynomial,
+    coordinates: Coordinates,
+    names: Sequence[str],
+    radicals: Sequence[str] = (),
 ) -> str:
     """Return a law as Python code, which may call ``exp``."""
     parts = []
-    for factor, own in groups(polynomial, search.coordinates):
+    for factor, own in groups(polynomial, coordinates):
         code = expression(own, names, radicals)
         parts.append(f"{factor.code}*({code})" if factor.code else code)
     return " + ".join(parts)
 
 
+def codes_of(laws: Laws, coordinates: Coordinates, names: Sequence[str]) -> list[str]:
+    """Return known laws one by one as Python code, which may call ``log``, ``sqrt`` and
+    ``arcsinh``; names: those of parameters and velocities.
+    """
+    if isinstance(laws, CurvedLaws):
+        coordinates = laws.written(coordinates)
+    every = coordinates.coded(names)
+    return [law_code(polynomial, coordinates, every) for polynomial in listed(laws)]
+
+
 def calls(search: LawSearch) -> set[str]:
     """Return the functions that code calls."""
-    codes = [code for _, _, code in search.coordinates.extra]
-    used = {name for name in ("exp", "log", "sqrt") for code in codes if f"{name}(" in code}
-    return used | ({"exp"} if search.coordinates.arguments else set())
+    coordinates = search.coordinates
+    codes = [code for _, _, code in coordinates.extra]
+    for laws in search.unsearched:
+        codes += codes_of(laws, coordinates, (*coordinates.parameters, *coordinates.velocities))
+    named = ("exp", "log", "sqrt", "arcsinh")
+    used = {name for name in named for code in codes if f"{name}(" in code}
+    return used | ({"exp"} if coordinates.arguments else set())
 
 
 def quotient_code(quotient: Quotient, names: Sequence[str]) -> str:

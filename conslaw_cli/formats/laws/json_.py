@@ -10,6 +10,8 @@ from conslaw_cli.formats.laws import Known, Result, abelian_json
 from conslaw_cli.laws.formulas import coefficients, groups
 from conslaw_cli.laws.search import LawSearch
 from conslaw_cli.laws.values import Law
+from conslaw_cli.networks.known_laws import Family
+from conslaw_cli.problems.problem import Problem
 
 
 def render_json(results: Sequence[Result | Known]) -> str:
@@ -28,7 +30,7 @@ def _result(result: Result | Known) -> dict[str, Any]:
     return {
         "name": search.architecture.name,
         **search.architecture.describe(),
-        **_flow(search),
+        **_flow(search.problem),
         "degree": search.degree,
         "homogeneous": search.homogeneous,
         "linear": {str(degree): number for degree, number in search.linear.items()},
@@ -49,6 +51,7 @@ def _result(result: Result | Known) -> dict[str, Any]:
         ),
         "generators": [_law(law, search) for law in search.generators],
         **abelian_json(result),
+        **({"not_searched": list(map(_family, result.unsearched))} if result.unsearched else {}),
         **({} if result.rational is None else {"rational": _rational(result)}),
         "basis": None if search.basis is None else [_law(law, search) for law in search.basis],
         "seed": search.seed,
@@ -59,13 +62,10 @@ def _result(result: Result | Known) -> dict[str, Any]:
 
 def _known(known: Known) -> dict[str, Any]:
     row = known.count
-    families = [
-        {"formula": f.text, "latex": f.latex, "shape": f.shape, "laws": f.size}
-        for f in known.families
-    ]
     return {
         "name": known.problem.name,
         **known.problem.architecture.describe(),
+        **_flow(known.problem),
         "searched": False,
         "not_searched_because": known.reason,
         "known_listed": known.listed,
@@ -74,7 +74,7 @@ def _known(known: Known) -> dict[str, Any]:
         **({} if row.laws_at_least is None else {"laws_at_least": row.laws_at_least}),
         "complete": None if row.unknown_laws is None else row.unknown_laws == 0,
         "error_bound": row.error_bound,
-        "families": families,
+        "families": list(map(_family, known.families)),
         **abelian_json(known),
         "seed": row.seed,
         "version": row.version,
@@ -101,8 +101,16 @@ def _rational(result: Result) -> list[dict[str, Any]]:
     ]
 
 
-def _flow(search: LawSearch) -> dict[str, Any]:
-    problem = search.problem
+def _family(family: Family) -> dict[str, Any]:
+    return {
+        "formula": family.text,
+        "latex": family.latex,
+        "shape": family.shape,
+        "laws": family.size,
+    }
+
+
+def _flow(problem: Problem) -> dict[str, Any]:
     if not problem.other_flow:
         return {}
     return {"flow": problem.flow.describe(), "state": problem.state}

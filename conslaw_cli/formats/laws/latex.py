@@ -18,6 +18,7 @@ from conslaw_cli.laws.formulas import tex_equation, tex_lines
 from conslaw_cli.laws.rational import Quotient
 from conslaw_cli.laws.search import LawSearch
 from conslaw_cli.laws.values import Law, Polynomial
+from conslaw_cli.networks.known_laws import Family
 from conslaw_cli.networks.notation import TEX
 from conslaw_cli.problems.notebook import constant
 
@@ -30,8 +31,7 @@ def render_latex(results: Sequence[Result | Known]) -> str:
 
 def _display(result: Result | Known) -> str:
     if isinstance(result, Known):
-        laws = [constant(each.latex, _sized(family_size(each))) for each in result.families]
-        return f"% {known_title(result)}\n{_gather(laws)}"
+        return _part(known_title(result), _constants(result.families))
     search = result.search
     comment = f"% {title(result)}"
     laws = list(_generators(result))
@@ -39,11 +39,18 @@ def _display(result: Result | Known) -> str:
     if search.basis is not None:
         basis = [_equation(law, search) for law in search.basis]
         displays.append(("A linear basis.", basis))
-    parts = [
-        f"% {what}\n{_gather(lines)}" if lines else f"% {what} Empty: there are no such laws."
-        for what, lines in displays
-    ]
-    return "\n".join([comment, *parts])
+    if result.unsearched:
+        families = _constants(result.unsearched)
+        displays.append(("Known laws, not searched, as they need not be polynomials.", families))
+    return "\n".join([comment, *(_part(what, lines) for what, lines in displays)])
+
+
+def _part(what: str, lines: Sequence[str]) -> str:
+    return f"% {what}\n{_gather(lines)}" if lines else f"% {what} Empty: there are no such laws."
+
+
+def _constants(families: Sequence[Family]) -> list[str]:
+    return [constant(each.latex, _sized(family_size(each))) for each in families]
 
 
 def _sized(what: str) -> str:

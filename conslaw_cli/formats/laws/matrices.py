@@ -130,7 +130,7 @@ def _divided(family: Kept, blocks: Mapping[str, Array], chosen: Entries | None) 
     rates, base = dict(family.rates), family.base
     if isinstance(base, Sums | Form) or not rates:
         rate = f"({1 / rates[base.array]}) * " if rates and isinstance(base, Sums) else ""
-        return rate + _array(_vector(base, blocks, chosen=chosen))
+        return rate + _array(_vector(base, blocks, dict(family.metrics), chosen))
     parts = [f"({1 / rates.get(name, 1)}) * {name}.ravel()" for name in blocks]
     return f"np.concatenate([{', '.join(parts)}])"
 

@@ -16,6 +16,7 @@ from conslaw_cli.formats.laws import (
     Members,
     Result,
     calls,
+    codes_of,
     known_title,
     law_code,
     quotient_code,
@@ -72,17 +73,20 @@ def _function(result: Result, suffix: str) -> Iterator[str]:
     entries = [_family(family, result, arrays) for family in result.families]
     if result.others or result.quotients:
         entries.append(_scalars(result.others, result, arrays, result.quotients))
+    every = _entries(arrays, moving)
+    for laws in search.unsearched:
+        entries.append(_lines(codes_of(laws, search.coordinates, every)))
     yield from _returned(entries)
 
 
 def _known(known: Known, suffix: str) -> Iterator[str]:
     """Yield the lines of a function that returns the known laws of a large network."""
-    coordinates, size, own = known.coordinates, known.problem.parameters, known.count.own
-    every, moved = coordinates.arrays, coordinates.moving
+    coordinates, own = known.coordinates, known.count.own
+    every, moved = _arrays(coordinates)
     lines = [
         f"Return the {plural(known.listed, 'known law')}, which training by"
         f" {known.problem.flow.title} keeps.",
-        *_order(every, size, own),
+        *_theta(coordinates, own),
         *_arguments(coordinates, every, moved),
     ]
     given = ["theta", *(["velocity"] if moved else []), *coordinates.arguments]
@@ -90,7 +94,11 @@ def _known(known: Known, suffix: str) -> Iterator[str]:
     yield from _indented(f'"""{_quoted(known_title(known))}.\n\n{_text(lines, every, own)}\n"""')
     yield from _cut(every, "theta")
     yield from _cut(moved, "velocity")
-    yield from _returned([f"{code}," for code in code_of(known)])
+    if known.laws is None:
+        yield from _returned([f"{code}," for code in code_of(known)])
+    else:
+        codes = codes_of(known.laws, coordinates, _entries(every, moved))
+        yield from _returned([_lines(codes)] * bool(codes))
 
 
 def _arrays(coordinates: Coordinates) -> tuple[Sequence[Array], Sequence[Array]]:
@@ -130,21 +138,25 @@ def _quoted(text: str) -> str:
 
 def _help(result: Result) -> str:
     search, own = result.search, result.count.own
-    size, number = len(search.parameters), len(search.generators) + len(result.quotients)
+    number = len(search.generators) + len(result.quotients)
+    more = plural(sum(family.size for family in result.unsearched), "known law")
     lines = [
         f"Return {number} functionally independent quantities that training"
-        f" by {search.problem.flow.title} keeps."
+        f" by {search.problem.flow.title} keeps"
+        + f", then {more} with other functions of θ" * bool(result.unsearched)
+        + "."
     ]
     arrays, moving = _arrays(search.coordinates)
-    if not any(array.shape for array in search.coordinates.arrays):
-        lines.append(f"theta: {size} numbers, the variables {', '.join(result.search.parameters)}.")
-    else:
-        lines += _order(arrays, size, own)
+    lines += _theta(search.coordinates, own)
     return _text([*lines, *_arguments(search.coordinates, arrays, moving)], arrays, own)
 
 
-def _order(arrays: Sequence[Array], size: int, own: bool) -> list[str]:
-    """Return how θ is made up of arrays; own: those of a map of one's own."""
+def _theta(coordinates: Coordinates, own: bool) -> list[str]:
+    """Return how θ is made up of arrays, or of variables; own: those of a map of one's own."""
+    arrays = coordinates.arrays
+    size = sum(array.size for array in arrays)
+    if not any(array.shape for array in arrays):
+        return [f"theta: {size} numbers, the variables {', '.join(coordinates.parameters)}."]
     sizes = [f" ({' × '.join(map(str, array.shape))})" * bool(array.shape) for array in arrays]
     order = ", ".join(f"{array.name}{size}" for array, size in zip(arrays, sizes, strict=True))
     leads = f"{arrays[0].name}[i, j] leads from unit i to unit j of the next layer; units are"
@@ -205,12 +217,21 @@ def _scalars(
 ) -> str:
     radicals = [radical.text for radical in result.search.radicals]
     search = result.search
-    every = [*arrays, *_arrays(search.coordinates)[1]]
-    names = search.coordinates.coded([_entry(a, place) for a in every for place in a.indices])
-    codes = [law_code(law.polynomial, search, names, radicals) for law in laws]
+    coordinates = search.coordinates
+    names = coordinates.coded(_entries(arrays, _arrays(coordinates)[1]))
+    codes = [law_code(law.polynomial, coordinates, names, radicals) for law in laws]
     codes += (quotient_code(quotient, names) for quotient in quotients)
+    return _lines(codes)
+
+
+def _lines(codes: Sequence[str]) -> str:
+    """Return a list of expressions, each on lines of its own."""
     lines = [line for code in codes for line in _indented(_wrapped(f"{code},"))]
     return "\n".join(["[", *lines, "],"])
+
+
+def _entries(arrays: Sequence[Array], moving: Sequence[Array]) -> list[str]:
+    return [_entry(array, place) for array in (*arrays, *moving) for place in array.indices]
 
 
 def _entry(array: Array, place: Sequence[int]) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
+from conslaw_cli.flows.coordinates import Coordinates
 from conslaw_cli.formats.laws import (
     Known,
     Result,
     calls,
+    codes_of,
+    known_title,
     law_code,
     origin,
     quotient_code,
@@ -17,6 +20,7 @@ from conslaw_cli.formats.laws import (
 )
 from conslaw_cli.formats.laws.matrices import sympy_script
 from conslaw_cli.laws.values import Law
+from conslaw_cli.networks.known_laws import Laws
 
 _OWN = re.compile(r"(theta|laws)(_[0-9]+)?|symbols|sympy|__debug__")
 """Names that a script defines or may not assign to."""
@@ -34,7 +38,8 @@ def render_sympy(results: Sequence[Result | Known]) -> str:
     ]
     searched = [result for result in results if isinstance(result, Result)]
     needs = ["import sympy"] * any(result.search.radicals for result in searched)
-    called = sorted(set[str]().union(*(calls(result.search) for result in searched)))
+    functions = set[str]().union(*(calls(result.search) for result in searched))
+    called = sorted(name.replace("arcsinh", "asinh") for name in functions)
     if len(searched) < len(results):
         if any(isinstance(r, Known) and r.problem.other_flow for r in results):
             called = sorted({"DiagonalOf", "asinh", "exp", "log", "sqrt", *called})
@@ -46,18 +51,26 @@ def render_sympy(results: Sequence[Result | Known]) -> str:
 
 
 def _script(result: Result | Known, suffix: str) -> Iterator[str]:
-    if isinstance(result, Known):
+    if not isinstance(result, Known):
+        yield f"# {title(result)}"
+        names = yield from _symbols(result.search.coordinates, suffix)
+        yield from _listed(suffix, _laws(result, names))
+    elif result.laws is None:
         yield from sympy_script(result, suffix)
-        return
-    search = result.search
-    coordinates = search.coordinates
+    else:
+        yield f"# {known_title(result)}"
+        names = yield from _symbols(result.coordinates, suffix)
+        yield from _listed(suffix, _known(result.laws, result.coordinates, names))
+
+
+def _symbols(coordinates: Coordinates, suffix: str) -> Generator[str, None, list[str]]:
+    """Yield the lines that define symbols for parameters, velocities and arguments. Return the
+    names of the former two.
+    """
     every = (*coordinates.arrays, *coordinates.moving)
     entries = (array.identifier(place) for array in every for place in array.indices)
     symbols = [*entries, *coordinates.arguments]
     names = _names(symbols, coordinates.arguments)
-    factors = coordinates.coded(names[: len(symbols) - len(coordinates.arguments)])
-    laws = search.generators if search.basis is None else search.basis
-    yield f"# {title(result)}"
     yield f"theta{suffix} = symbols("
     yield from (
         f'    "{" ".join(symbols[start : start + 10])} "' for start in range(0, len(symbols), 10)
@@ -70,16 +83,30 @@ def _script(result: Result | Known, suffix: str) -> Iterator[str]:
         f"    {', '.join(names[start : start + 10])}," for start in range(0, len(names), 10)
     )
     yield f") = theta{suffix}"
+    return names[: len(symbols) - len(coordinates.arguments)]
+
+
+def _listed(suffix: str, laws: Iterable[str]) -> Iterator[str]:
     yield f"laws{suffix} = ["
-    radicals = [radical.sympy for radical in search.radicals]
-    yield from (
-        f"    {law_code(law.polynomial, search, factors, radicals)},{_comment(law, result)}"
-        for law in laws
-    )
-    yield from (
-        f"    {quotient_code(quotient, factors)},  # rational" for quotient in result.quotients
-    )
+    yield from (f"    {law}" for law in laws)
     yield "]"
+
+
+def _laws(result: Result, names: Sequence[str]) -> Iterator[str]:
+    search = result.search
+    factors = search.coordinates.coded(names)
+    radicals = [radical.sympy for radical in search.radicals]
+    for law in search.generators if search.basis is None else search.basis:
+        code = law_code(law.polynomial, search.coordinates, factors, radicals)
+        yield f"{code},{_comment(law, result)}"
+    yield from (f"{quotient_code(each, factors)},  # rational" for each in result.quotients)
+    for laws in search.unsearched:
+        yield from _known(laws, search.coordinates, names)
+
+
+def _known(laws: Laws, coordinates: Coordinates, names: Sequence[str]) -> Iterator[str]:
+    for number, code in enumerate(codes_of(laws, coordinates, names)):
+        yield f"{code.replace('arcsinh(', 'asinh(')},  # {laws.name(number)}"
 
 
 def _names(symbols: Sequence[str], reserved: Sequence[str]) -> list[str]:

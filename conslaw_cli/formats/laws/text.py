@@ -152,16 +152,16 @@ def _figures(result: Result) -> Iterator[str]:
     if result.abelian:
         yield _named_elsewhere(sum(each.size for each in result.abelian))
     elif result.not_polynomial and result.rational is None:
-        yield _next_step(search)
+        if not (result.unsearched and result.count.unknown_laws == 0):
+            yield _next_step(search)
     elif result.not_polynomial:
         yield _explained(result)
     gradient = search.problem.flow.dynamics.system is System.GRADIENT
     if gradient and is_monomial(search.problem) and not search.homogeneous and search.degree >= 2:
         yield "complete: φ is a monomial map, so all laws are functions of those of degree up to 2"
-    if not search.listed.polynomial:
+    if result.unsearched:
         yield "known laws, not searched, as they need not be polynomials:"
-        families = search.listed.families
-        yield from (f"  {family.text} = const   ({family.shape})" for family in families)
+        yield from (f"  {family.text} = const   ({family.shape})" for family in result.unsearched)
     if search.error_bound == 1 and result.not_polynomial:
         yield f"laws may be missing: {search.problem.doubt}"
     elif 0 < search.error_bound < 1:

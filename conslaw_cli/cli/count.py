@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
@@ -74,8 +75,9 @@ def count(
     jobs = plan(sweep.problems, sweep.seed if seed is None else seed)
     rows: dict[RowId, LawCount] = {}
     whole = True
+    one_by_one = chain.from_iterable(run(jobs, Limits(timeout, memory), workers=1))
     try:
-        for job, row in progress(run(jobs, Limits(timeout, memory), workers=1), jobs):
+        for job, row in progress(one_by_one, jobs):
             rows[job.id] = row
     except KeyboardInterrupt:
         whole = False

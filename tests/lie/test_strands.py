@@ -24,10 +24,11 @@ from conslaw_cli import (
 )
 from conslaw_cli.families.layers import Branch
 from conslaw_cli.flows.mirror import Shorthand
+from conslaw_cli.lie.gates import Few
 from conslaw_cli.lie.lifting import lifting
 from conslaw_cli.lie.strands import Lifting, Strand, complete, lifted, lifts
 from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.units import Units
+from conslaw_cli.networks.units import Sizes, Units
 
 F, P, R = (1, 1, 1, 1), (1, 1, 1, 0), (0, 1, 1, 1)
 
@@ -97,18 +98,19 @@ def test_fewer_gated_units_than_that_do_not_count_for_more(monkeypatch: pytest.M
     second one sees more of them.
     """
     problem = Problem(Layers((1,), (Linear(4), Linear(6), Activation("relu"), Linear(2))))
+    assert problem.graph is not None
+    sizes = Units.of(problem.graph).sizes
     module = sys.modules[lifting.__module__]
-    monkeypatch.setattr(module, "_dealt", lambda asked, graph, *sizes: _whole(asked, graph))
-    monkeypatch.setattr(module, "enough", lambda graph: {2: 1})
-    assert module._gated(problem, problem.graph) is None
-    monkeypatch.setattr(module, "enough", lambda graph: {2: 4})
-    assert module._gated(problem, problem.graph).laws == count_laws(problem).laws
+    monkeypatch.setattr(module, "_of_graph", lambda asked, graph, units: _whole(asked, units))
+    monkeypatch.setattr(module, "enough", lambda graph, units: {2: Few(1, 1)})
+    assert module._gated(problem, problem.graph, sizes) is None
+    monkeypatch.setattr(module, "enough", lambda graph, units: {2: Few(4, 1)})
+    assert module._gated(problem, problem.graph, sizes).laws == count_laws(problem).laws
 
 
-def _whole(problem: Problem, graph: Graph) -> Lifting | None:
-    """Return what the network says of itself as one strand."""
-    sizes = Units.of(graph).sizes
-    return lifted(problem, {sizes: 1}, [])
+def _whole(problem: Problem, units: Sizes) -> Lifting | None:
+    """Return what a network of so many units says of itself as one strand."""
+    return lifted(problem, {units: 1}, [])
 
 
 EXPONENTIAL = "x[2]\nz[2] = dense(x; U1)\nh = exp(z)\ny[2] = dense(h; U2)"

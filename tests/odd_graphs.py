@@ -3,8 +3,9 @@ check to be run at length.
 
     python tests/odd_graphs.py [NETWORKS] [SEED]
 
-Values are read twice, windows overlap or leave gaps, groups are of several sizes, arrays are shared or frozen, gates have states
-in common, there are several inputs and outputs. It stops at the first theorem that differs.
+Values are read twice, windows overlap or leave gaps, groups are of several sizes, arrays are shared
+or frozen, gates have states in common, there are several inputs and outputs. It stops at the first
+theorem that differs.
 """
 
 from __future__ import annotations

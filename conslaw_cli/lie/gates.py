@@ -29,14 +29,15 @@ class Few(NamedTuple):
 
 def enough(graph: Graph, sizes: Sizes) -> Mapping[int, Few]:
     """Return gated spaces, no two of them neighbours, that have at least two units more than their
-    neighbours' laws can tell apart: those of a gated one are told apart by one. sizes: numbers of
-    units.
+    neighbours' laws can tell apart: those of a gated one are told apart by one unit, and an input
+    or an output has none. sizes: numbers of units.
     """
     units, chosen = Units.of(graph), dict[int, Few]()
     gated = dict(_gated(graph, units))
     beside = {space: _neighbours(units, space) for space in gated}
+    simple = {*gated, *units.inputs, *units.outputs}
     least = {
-        space: max(1 if i in gated else sizes[i] for i in spaces)
+        space: max((sizes[i] for i in spaces - simple), default=1)
         for space, spaces in beside.items()
     }
     for space in sorted(gated, key=lambda i: (least[i] - sizes[i], i)):
@@ -74,8 +75,8 @@ def _behind_gates(graph: Graph, units: Units, space: int) -> bool:
         reads = [name in bare for name in node.inputs]
         sides = [ends[name] for name in node.parameters]
         if not sides:
-            closed = node.operation.gated or isinstance(node.operation, Multiply) and not all(reads)
-            bare |= {node.name} if any(reads) and not closed else set()
+            through = all if isinstance(node.operation, Multiply) else any
+            bare |= {node.name} if through(reads) and not node.operation.gated else set()
         elif any(reads) and not sides[0].within:
             return False
         elif any(reads) or any(side.written == space and not side.within for side in sides):

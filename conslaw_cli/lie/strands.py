@@ -104,8 +104,8 @@ class Lifting:
     """What witnesses prove of a network: it has so many independent laws, all functions of the
     known ones, under a loss whose output gradients are free.
 
-    strands: how often each kind occurs. gated: how many units with gates are not among them; added: the
-    laws that these have.
+    strands: how often each kind occurs. gated: how many units with gates are not among them;
+    added: the laws that these have.
     """
 
     strands: Mapping[Strand, int]

@@ -176,19 +176,20 @@ class _Finder:
         if self.constant is not None:
             roots[self.constant.space], sizes[self.constant.space] = [], 1
         number = {root: i for i, root in enumerate(roots)}
+
+        def space_of(rows: _Rows) -> int:
+            return number[self.root(rows).space]
+
         ends = (
-            Ends(
-                *(number[self.root(end).space] for end in ends),
-                self.grouped and name in self.groups,
-            )
-            for name, ends in self.arrays.items()
+            Ends(space_of(read), space_of(written), self.grouped and name in self.groups)
+            for name, (read, written) in self.arrays.items()
         )
         return Units(
             tuple(sizes[root] for root in roots),
             tuple(map(tuple, roots.values())),
             tuple(ends),
-            tuple(number[self.root(rows).space] for rows in inputs),
-            tuple(number[self.root(rows).space] for rows in outputs),
+            tuple(map(space_of, inputs)),
+            tuple(map(space_of, outputs)),
         )
 
     def fresh(self, name: str | None, units: int) -> _Rows:

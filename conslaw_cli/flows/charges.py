@@ -14,7 +14,7 @@ from conslaw_cli.flows.friction import Formula, Friction
 from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.metrics import EUCLIDEAN
 from conslaw_cli.flows.names import Arrays, Index
-from conslaw_cli.flows.potentials import whole
+from conslaw_cli.flows.potentials import summed, whole
 from conslaw_cli.networks.correlations import Correlations
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.known_laws import Family, Form, Laws, Named, Part, Sums
@@ -162,8 +162,8 @@ def linear(
     laws: Laws, arrays: Arrays, scales: Mapping[str, Scale], friction: Friction
 ) -> Iterator[Laws]:
     """Yield, for the laws ``⟨c, θ⟩`` among those of gradient flow, ``⟨c, p⟩`` and, where the metric
-    is constant, ``⟨c, θ⟩/r − s ⟨c, p⟩``. A law in one parameter alone is one of them: that
-    parameter does not move.
+    is constant, ``⟨c, θ⟩/r − s ⟨c, p⟩``; for sums of rows with η for θ where it is not. A law in
+    one parameter alone is one of them: that parameter does not move.
     """
     for own in laws.apart():
         (family,) = own.families
@@ -181,7 +181,8 @@ def _doubled(
     """Yield both laws of each of a family's."""
     (family,), size = own.families, arrays.size
     names = [arrays.at(e).name for e in own.left.tolist()]
-    rates = [scales[name][1] for name in names]
+    rates = [_rate(scales[name]) for name in names]
+    constant = all(scales[name][0].constant for name in names)
     if isinstance(family, Form):
         kept = standing(family, arrays, scales, friction)
         texts = [(each.text, each.latex) for each in kept]
@@ -189,20 +190,21 @@ def _doubled(
         multiples = [(numbers[name], times) for name in names]
     else:
         first, sums = own.left[own.law == 0], bool((own.right == -1).all())
-        text, moving = _formulas(family, arrays, first, sums)
+        text, moving = _formulas(family, arrays, scales, first, sums)
         texts = [friction.boosted(moving), friction.moved(_divided(text, rates), moving)]
         multiples = [(rate.denominator, rate.numerator) for rate in rates]
         own = replace(own, entries=tuple((i,) for i in range(1, len(own) + 1)))
         family = family if sums else Named(*text, "1 entry", family.size)
     alone = np.full(len(own.left), -1)
     yield replace(own, families=(_named(family, *texts[0]),), left=own.left + size, right=alone)
-    if all(scales[name][0].constant for name in names):
+    if constant or isinstance(family, Sums):
         here, there = np.array(multiples, dtype=np.int64).reshape(-1, 2).T
+        still = own.left if constant else own.left + (3 * size + 1)  # η, behind (x, p, s) and Y
         yield replace(
             own,
             families=(_named(family, *texts[1]),),
             law=np.tile(own.law, 2),
-            left=np.concatenate([own.left, own.left + size]),
+            left=np.concatenate([still, own.left + size]),
             right=np.concatenate([alone, np.full(len(own.left), 2 * size)]),
             coefficient=np.concatenate([own.coefficient * here, -own.coefficient * there]),
         )
@@ -217,15 +219,22 @@ def standing(
     if not isinstance(family, Sums | Named):
         return
     of = [a.name for a in arrays.every if isinstance(family, Named) or a.name == family.array]
-    still, moving = _formulas(family, arrays, np.zeros(1, np.intp), True)
+    still, moving = _formulas(family, arrays, scales, np.zeros(1, np.intp), True)
     kept = Kept(family, *friction.boosted(moving), family.shape, family.size, moving=True)
     yield kept._replace(factor=friction.written(1, 0, 0)[0])
-    if all(scales[name][0].constant for name in of):
-        rates = [scales[name][1] for name in of]
+    metrics = tuple((name, scales[name][0]) for name in of if not scales[name][0].constant)
+    if isinstance(family, Sums) or not metrics:
+        rates = [_rate(scales[name]) for name in of]
         text, tex = friction.moved(_divided(still, rates), moving)
         given = tuple((name, rate) for name, rate in zip(of, rates, strict=True) if rate != 1)
         kept = Kept(family, text, tex, family.shape, family.size, rates=given)
-        yield kept._replace(beside=friction.beside)
+        yield kept._replace(beside=friction.beside, metrics=metrics)
+
+
+def _rate(scale: Scale) -> Fraction:
+    """Return what θ is divided by in ``⟨c, θ⟩/r``, or what is written of η."""
+    metric, rate = scale
+    return rate if metric.constant else rate / metric.shift
 
 
 def _shifts(
@@ -265,6 +274,9 @@ def _divided(formula: Formula, rates: Sequence[Fraction]) -> Formula:
     """Return ⟨c, θ⟩/r."""
     if all(rate == 1 for rate in rates):
         return formula
+    if len(set(rates)) == 1 and rates[0] < 0:
+        text, tex = _divided(formula, [-rates[0]])
+        return f"−{text}", f"-{tex}"
     shown = str(rates[0]) if len(set(rates)) == 1 else "r"
     text, tex = formula
     return f"({text})/({shown})", rf"\tfrac{{1}}{{{shown}}} {tex}"
@@ -276,14 +288,14 @@ def _named(family: Family, text: str, latex: str) -> Named:
 
 
 def _formulas(
-    family: Family, arrays: Arrays, first: Index, linear: bool
+    family: Family, arrays: Arrays, scales: Mapping[str, Scale], first: Index, linear: bool
 ) -> tuple[Formula, Formula]:
-    """Return ⟨c, θ⟩ and ⟨c, v⟩: of sums the family's formula, as of all parameters where none
-    moves; of one parameter its name.
+    """Return ⟨c, θ⟩, or ⟨c, η⟩, and ⟨c, v⟩: of sums the family's formula, as of all parameters
+    where none moves; of one parameter its name.
     """
     if isinstance(family, Sums):
         moving = family._replace(array=arrays.velocity(family.array))
-        return (family.text, family.latex), (moving.text, moving.latex)
+        return summed(family, scales[family.array][0]), (moving.text, moving.latex)
     if linear:
         return (family.text, family.latex), ("v", "v")
     array = arrays.at(int(first[0]))

@@ -47,6 +47,7 @@ from conslaw_cli.flows.kept import Kept
 from conslaw_cli.flows.mirror import Mirror, Mirrored
 from conslaw_cli.flows.motion import Floats, Motion, Slope
 from conslaw_cli.flows.names import Arrays
+from conslaw_cli.flows.potentials import curved
 from conslaw_cli.networks.known_laws import Family, Laws, Named, join
 
 FRICTION = 1.0
@@ -142,7 +143,8 @@ class Momentum:
         arrays = Arrays.of(model)
         families = charges(model, self._scales(model), self.friction)
         moving = linear(model.laws(), arrays, self._scales(model), self.friction)
-        return join([*(listed(each, arrays.size) for each in families), *moving])
+        found = join([*(listed(each, arrays.size) for each in families), *moving])
+        return curved(found, self._chart(model), arrays.size, 2 * arrays.size + 1)
 
     def kept(self, model: Model, families: Sequence[Family]) -> Sequence[Family]:
         """Return them as families."""
@@ -211,10 +213,11 @@ class HeavyBall(Mirrored):
         return state[: len(state) // 2]
 
     def coordinates(self, t: float, state: Floats) -> Floats:
-        """Return ``(θ, p, s)``, p = e^{∫τ} v."""
+        """Return ``(θ, p, s)``, p = e^{∫τ} v, and functions of the entries of θ."""
         _, growth, s = self.friction.at(t, FRICTION)
         theta, velocity = np.split(state, 2)
-        return np.concatenate([theta, growth * velocity, [s]])
+        functions = self.metrics.coordinates(theta)[len(theta) :]
+        return np.concatenate([theta, growth * velocity, [s], functions])
 
 
 @dataclass(frozen=True)

@@ -48,30 +48,33 @@ LARGEST = 10**6
 
 @dataclass(frozen=True, slots=True)
 class CurvedLaws(Laws):
-    """Laws in D coordinates x and in the functions Y and η of them."""
+    """Laws in the coordinates of a state and in the functions Y and η of θ, its first ones, which
+    are behind them. size, state: D, and how many coordinates a state has.
+    """
 
     chart: Chart
     size: int
+    state: int
 
     @property
     def polynomial(self) -> bool:
         """Whether none of the functions occurs."""
-        return not len(self.left) or int(self.left.max()) < self.size
+        return not len(self.left) or int(self.left.max()) < self.state
 
     def over(self, field: PrimeField) -> Laws:
         """Return them with derivatives modulo a prime."""
         fields = (self.families, self.law, self.left, self.right, self.coefficient, self.entries)
-        return _CurvedOver(*fields, self.chart, self.size, field)
+        return _CurvedOver(*fields, self.chart, self.size, self.state, field)
 
     def written(self, given: Coordinates) -> Coordinates:
-        """Return coordinates of θ with Y and η of all parameters beside them."""
+        """Return coordinates with Y and η of all parameters behind them."""
         scales, extra = self.chart.scales(self.size), list[tuple[str, str, str]]()
         for square in (True, False):
-            names = zip(given.parameters, given.latex, scales, strict=True)
-            for e, (text, tex, (metric, _)) in enumerate(names):
-                formula = (metric.squared if square else metric.shifted)((text, tex))
+            for e, (metric, _) in enumerate(scales):
+                name = given.parameters[e], given.latex[e]
+                formula = metric.squared(name) if square else metric.shifted(name)
                 extra.append((*formula, metric.code(f"{{{e}}}", square)))
-        return replace(given, extra=tuple(extra))
+        return replace(given, extra=(*given.extra, *extra))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +83,22 @@ class _CurvedOver(CurvedLaws):
 
     def gradients(self, theta: Array, rows: int) -> Iterator[Array]:
         """Yield the gradients by x, law after law: the chain rule."""
-        size = self.size
-        slopes = np.concatenate(self.chart.slopes(self.field, theta)).reshape(2, size)
+        size, state = self.size, self.state
+        slopes = self.chart.slopes(self.field, theta[:size])
         base = super(_CurvedOver, self).gradients(np.append(theta, np.zeros(2 * size)), rows)
         for part in base:
-            by_x, *others = np.split(self.field.reduce(part), 3, axis=1)
+            by_x, *others = np.split(self.field.reduce(part), [state, state + size], axis=1)
             for other, slope in zip(others, slopes, strict=True):
-                by_x = self.field.reduce(by_x + other * slope)
+                by_x[:, :size] = self.field.reduce(by_x[:, :size] + other * slope)
             yield by_x
+
+
+def curved(laws: Laws, chart: Chart, size: int, state: int) -> Laws:
+    """Return laws whose terms may be functions of θ, which are behind the state's coordinates."""
+    if not len(laws) or max(int(laws.left.max()), int(laws.right.max())) < state:
+        return laws
+    fields = (laws.families, laws.law, laws.left, laws.right, laws.coefficient, laws.entries)
+    return CurvedLaws(*fields, chart, size, state)
 
 
 def potentials(
@@ -107,10 +118,7 @@ def potentials(
             named.append(_of_variables(kept, parts[-1].coefficient, arrays, scales))
     pairs = zip(parts, named if families is None else families, strict=True)
     found = join([replace(part, families=(family,)) for part, family in pairs])
-    if not len(found) or max(int(found.left.max()), int(found.right.max())) < size:
-        return found
-    fields = (found.families, found.law, found.left, found.right, found.coefficient, found.entries)
-    return CurvedLaws(*fields, chart, size)
+    return curved(found, chart, size, size)
 
 
 def _constant(laws: Laws, scales: Sequence[Scale]) -> bool:
@@ -134,9 +142,16 @@ def kept(family: Family, arrays: Arrays, scales: Mapping[str, Scale]) -> Kept | 
     if not isinstance(family, Sums) or scales[family.array][0].constant:
         return given
     metric, _ = scales[family.array]
+    text, tex = summed(family, metric)
+    return given._replace(text=text, latex=tex, metrics=((family.array, metric),))
+
+
+def summed(family: Sums, metric: Metric) -> Formula:
+    """Return the formula of sums of η of an array, of θ where the metric is constant."""
+    if metric.constant:
+        return family.text, family.latex
     text, tex = metric.shifted((family.array, symbol(family.array)))
-    metrics = ((family.array, metric),)
-    return given._replace(text=f"{text}·1", latex=rf"{tex} \mathbf{{1}}", metrics=metrics)
+    return f"{text}·1", rf"{tex} \mathbf{{1}}"
 
 
 def _of_form(form: Form, arrays: Arrays, scales: Mapping[str, Scale]) -> Kept:

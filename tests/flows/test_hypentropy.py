@@ -42,6 +42,9 @@ CASES: list[tuple[dict[str, Any], Any, dict[str, Any], dict[str, Any], int]] = [
     (DEEP, "momentum", {"U1": HALF}, {"U2": "3/2"}, 1),
     (DEEP, {"friction": "3/t"}, {"U1": HALF}, {}, 1),
     (FEW, {"friction": 0}, {"U1": HALF}, {}, 2 + 2),
+    (FEW, {"friction": 0}, {"U1": ONE, "U2": HALF}, {"U2": "2/3"}, 2 + 2),
+    (RELU, "momentum", {"U2": THIRD, "b2": {"power": 3}}, {"b2": 2}, 2 * (2 + 1)),
+    (RELU, {"friction": "3/t"}, {"U2": {"power": 1}, "b2": {"power": 2}}, {}, 2 * (2 + 1)),
 ]
 
 

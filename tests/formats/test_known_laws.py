@@ -182,6 +182,7 @@ FLOWS: list[Any] = [
     Momentum(Friction.NESTEROV),
     Momentum(Friction.NONE, Mirror(rates=(("U2", Fraction(2, 3)),))),
     Momentum(Friction.NESTEROV, Mirror(rates=(("b2", Fraction(2, 3)), ("b4", Fraction(5, 2))))),
+    Momentum(Friction.CONSTANT, METRIC),
     Decay(),
     Decay(("U1", "U2")),
     Mirror(rates=(("U1", Fraction(2, 3)),)),
@@ -276,14 +277,15 @@ def states(problem: Problem, rng: np.random.Generator) -> tuple[list[Any], np.nd
     if isinstance(flow, Momentum):
         p, s = CLOCKS[flow.friction](t, rate)
         given = [theta, velocity, t, *([rate] if flow.friction is Friction.CONSTANT else [])]
-        return given, np.concatenate([theta, p * velocity, [s]])
+        functions = () if flow.metric is None else dual(problem, flow.metric, theta)
+        return given, np.concatenate([theta, p * velocity, [s], *functions])
     if isinstance(flow, Decay):
         assert problem.graph is not None
         alike = [
             np.full(a.size, flow.only is None or a.name in flow.only) for a in problem.graph.arrays
         ]
         return [theta, t, rate], np.append(np.exp(rate * t * np.concatenate(alike)) * theta, t)
-    return [theta], np.concatenate([theta, *dual(problem, theta)])
+    return [theta], np.concatenate([theta, *dual(problem, flow, theta)])
 
 
 CLOCKS: dict[Any, Any] = {
@@ -293,12 +295,12 @@ CLOCKS: dict[Any, Any] = {
 }
 
 
-def dual(problem: Problem, theta: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
+def dual(problem: Problem, flow: Any, theta: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
     """Return Y and η of every parameter, apart from the constants that metrics leave out."""
-    assert isinstance(problem.flow, Mirror)
+    assert isinstance(flow, Mirror)
     assert problem.graph is not None
     squares, shifts = theta**2, theta.copy()
-    for name, (metric, _) in problem.flow.scales(problem.architecture).items():
+    for name, (metric, _) in flow.scales(problem.architecture).items():
         (array,) = [a for a in problem.graph.arrays if a.name == name]
         x = theta[array.entries]
         p = metric.describe()["power"]

@@ -263,7 +263,7 @@ def calls(search: LawSearch) -> set[str]:
     coordinates = search.coordinates
     codes = [code for _, _, code in coordinates.extra]
     for laws in search.unsearched:
-        codes += codes_of(laws, coordinates, coordinates.parameters)
+        codes += codes_of(laws, coordinates, (*coordinates.parameters, *coordinates.velocities))
     named = ("exp", "log", "sqrt", "arcsinh")
     used = {name for name in named for code in codes if f"{name}(" in code}
     return used | ({"exp"} if coordinates.arguments else set())

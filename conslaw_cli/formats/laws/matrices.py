@@ -130,7 +130,7 @@ def _divided(family: Kept, blocks: Mapping[str, Array], chosen: Entries | None) 
     rates, base = dict(family.rates), family.base
     if isinstance(base, Sums | Form) or not rates:
         rate = f"({1 / rates[base.array]}) * " if rates and isinstance(base, Sums) else ""
-        return rate + _array(_vector(base, blocks, chosen=chosen))
+        return rate + _array(_vector(base, blocks, dict(family.metrics), chosen))
     parts = [f"({1 / rates.get(name, 1)}) * {name}.ravel()" for name in blocks]
     return f"np.concatenate([{', '.join(parts)}])"
 
@@ -149,7 +149,8 @@ def _vector(
         name = f"({name})" if family.array in metrics else name
         if not family.matrix:
             return f"[{name}.sum()]"
-        lines = f".reshape({family.rows}, -1)" * (blocks[family.array].shape[0] != family.rows)
+        shape = blocks[family.array].shape
+        lines = f".reshape({family.rows}, -1)" * (len(shape) != 2 or shape[0] != family.rows)
         kept = "" if chosen is None else f"[{[i - 1 for (i,) in chosen]}]"
         return f"{name}{lines}.sum(axis=1){kept}"
     if isinstance(family, Correlations):

@@ -152,7 +152,8 @@ def _figures(result: Result) -> Iterator[str]:
     if result.abelian:
         yield _named_elsewhere(sum(each.size for each in result.abelian))
     elif result.not_polynomial and result.rational is None:
-        yield _next_step(search)
+        if not (result.unsearched and result.count.unknown_laws == 0):
+            yield _next_step(search)
     elif result.not_polynomial:
         yield _explained(result)
     gradient = search.problem.flow.dynamics.system is System.GRADIENT

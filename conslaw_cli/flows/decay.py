@@ -209,6 +209,7 @@ def _alike(laws: Laws, weight: NDArray[np.intp], arrays: Arrays) -> Laws:
     """
     starts = np.cumsum([0, *(family.size for family in laws.families)])
     families, kept = list[Family](), np.zeros(len(laws), dtype=np.bool_)
+    entries = list[tuple[int, ...]]()
     for family, start in zip(laws.families, starts.tolist(), strict=False):
         inside = (laws.law >= start) & (laws.law < start + family.size)
         found = set(weight[inside].tolist())
@@ -216,8 +217,10 @@ def _alike(laws: Laws, weight: NDArray[np.intp], arrays: Arrays) -> Laws:
         kept[start : start + family.size] = alone or len(found) == 1
         if alone:
             families += (_entries(a, bool(weight[a.entries.start])) for a in arrays.every)
+            entries += ((i,) for a in arrays.every for i in range(1, a.size + 1))
         elif len(found) == 1:
             families.append(_grown(family, found.pop()))
+            entries += laws.entries[start : start + family.size]
     terms = kept[laws.law]
     return Laws(
         tuple(families),
@@ -225,7 +228,7 @@ def _alike(laws: Laws, weight: NDArray[np.intp], arrays: Arrays) -> Laws:
         laws.left[terms],
         laws.right[terms],
         laws.coefficient[terms],
-        tuple(entry for entry, keep in zip(laws.entries, kept.tolist(), strict=True) if keep),
+        tuple(entries),
     )
 
 

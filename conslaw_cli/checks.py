@@ -29,10 +29,12 @@ def choice(key: str, value: object, choices: Sequence[object]) -> None:
     """Raise SpecError, with the choice that is meant, unless this is one of the choices: words and
     False.
     """
-    if not any(value is each or (type(value) is str and value == each) for each in choices):
-        words = ["false" if each is False else str(each) for each in choices]
-        meant = near(value, words) if isinstance(value, str) else ""
-        raise SpecError(f"{key}: expected one of {', '.join(words)}, got {shown(value)}{meant}")
+    for each in choices:
+        if value is each or (type(value) is str and value == each):
+            return
+    words = ["false" if each is False else str(each) for each in choices]
+    meant = near(value, words) if isinstance(value, str) else ""
+    raise SpecError(f"{key}: expected one of {', '.join(words)}, got {shown(value)}{meant}")
 
 
 def flag(key: str, value: object) -> None:

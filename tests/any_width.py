@@ -118,6 +118,31 @@ def images(draw: Random) -> Layers:
         return images(draw)
 
 
+def grouped(draw: Random) -> Layers:
+    """Convolutions mostly in groups, of one or several channels on either side, in a row, in
+    branches and around skips; then a dense layer, mostly of averages.
+    """
+    layers, inputs = list[Layer](), draw.randint(1, 4)
+    channels = inputs
+    if draw.random() < 0.6:
+        channels = draw.choice([1, 2, 2, 3, 4, 4, 6])
+        layers += _in_groups(draw, inputs, channels)
+    for _ in range(draw.randint(1, 2)):
+        wide = draw.choice([1, 2, 2, 3, 4, 4, 6])
+        inner = _in_groups(draw, channels, wide)
+        if draw.random() < 0.6:
+            inner += _in_groups(draw, wide, wide)
+        if draw.random() < 0.6:
+            layers.append(Branch((*inner, *_in_groups(draw, wide, channels, ends=True))))
+            layers += [RELU] * (draw.random() < 0.3)
+        else:
+            layers, channels = [*layers, *inner], wide
+    size = draw.choice([1, 2, 3, 4])
+    layers += [Pool((size,), (size,))] * (draw.random() < 0.7)
+    layers += [Flat(), Linear(draw.randint(1, 3), draw.random() < 0.2)]
+    return Layers((inputs, size), tuple(layers), _loss(draw, True))
+
+
 def products(draw: Random) -> Given:
     """A gated linear unit, bilinear or with an activation, and perhaps a layer behind it."""
     inputs, units, outputs = draw.randint(1, 4), draw.randint(1, 4), draw.randint(1, 3)
@@ -136,7 +161,7 @@ def products(draw: Random) -> Given:
 
 
 FAMILIES: tuple[Callable[[Random], MLP | Layers | Given], ...]
-FAMILIES = (chain, residual, convolutional, images, products)
+FAMILIES = (chain, residual, convolutional, images, grouped, products)
 FLOWS: tuple[Callable[[Random, Any], Any], ...]
 
 
@@ -241,6 +266,17 @@ def _windows(draw: Random, channels: int, dimensions: int, padding: str = "") ->
     kind: Any = padding or draw.choice(["valid", "same", "same", "circular"])
     kernel, stride = sizes(1, 2, 2, 3), sizes(1) if padding else sizes(1, 1, 1, 2)
     return Convolution(channels, kernel, stride, kind, draw.random() < 0.15, sizes(1, 1, 1, 2))
+
+
+def _in_groups(draw: Random, read: int, channels: int, ends: bool = False) -> list[Operation]:
+    """A convolution that keeps the places, perhaps with a gate behind it, if no branch ends so."""
+    common = gcd(read, channels)
+    groups = draw.choice([n for n in range(1, common + 1) if not common % n])
+    groups = draw.choice([1, groups, groups, common])
+    kernel, bias = (draw.choice([1, 1, 2]),), draw.random() < 0.15
+    kind: Any = draw.choice(["same", "circular"])
+    each: list[Operation] = [Convolution(channels, kernel, (1,), kind, bias, (1,), groups)]
+    return [*each, RELU] if not ends and draw.random() < 0.5 else each
 
 
 def _loss(draw: Random, dense: bool) -> Any:

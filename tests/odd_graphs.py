@@ -3,8 +3,9 @@ check to be run at length.
 
     python tests/odd_graphs.py [NETWORKS] [SEED]
 
-Values are read twice, windows overlap or leave gaps, arrays are shared or frozen, gates have states
-in common, there are several inputs and outputs. It stops at the first theorem that differs.
+Values are read twice, windows overlap or leave gaps, groups are of several sizes, arrays are shared
+or frozen, gates have states in common, there are several inputs and outputs. It stops at the first
+theorem that differs.
 """
 
 from __future__ import annotations
@@ -61,6 +62,8 @@ class _Lines:
     def __init__(self, draw: Random) -> None:
         self.draw = draw
         shapes = ["1", "2", "3", "4", "2×3", "1×5", "2×2×2"]
+        self.groups = draw.random() < 0.3
+        shapes = ["2×1", "2×2", "4×1", "4×2", "6×1"] if self.groups else shapes
         self.lines = [f"x{i}[{draw.choice(shapes)}]" for i in range(1 + (draw.random() < 0.25))]
         self.strict = draw.random() < 0.5
         self.graph: Graph | None = None
@@ -104,13 +107,18 @@ class _Lines:
         if draw.random() < 0.06:
             number = draw.randint(1, number)
         arrays = f"; U{number}" + (f", b{number}" if draw.random() < 0.2 else "")
-        if draw.random() < 0.5:
+        if draw.random() < (0.2 if self.groups else 0.5):
             return f"[{draw.randint(1, 4)}] = dense({value}{arrays})"
         kernel, stride = draw.randint(1, 3), draw.choice([1, 1, 2, 3])
         padding = draw.choice(["valid", "same", "circular"])
         options = f"kernel={kernel}, stride={stride}, padding={padding}"
         options += f", dilation={draw.choice([1, 1, 2, 3])}"
-        return f"[{draw.randint(1, 3)}] = conv({value}, {options}{arrays})"
+        channels = draw.randint(1, 3)
+        if self.groups and draw.random() < 0.8:
+            groups = draw.choice([1, 2, 2, 2, 3, 4])
+            channels = groups * draw.choice([1, 1, 2])
+            options += f", groups={groups}"
+        return f"[{channels}] = conv({value}, {options}{arrays})"
 
     def ended(self) -> Graph | None:
         """Return the graph with outputs, and perhaps a frozen array; None if it is too small."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,6 @@ import click
 from conslaw_cli.cli.asked import asked, asking
 from conslaw_cli.cli.options import (
     FORMATS,
-    Seconds,
     check_writable,
     counting,
     exit_code,
@@ -38,7 +38,6 @@ _ANOTHER = "conslaw count --widths 3,4,2 --activation relu --bias hidden"
 @click.option("--explain", is_flag=True, help="Say why each row is proved, with its numbers.")
 @click.option("--cite", is_flag=True, help="Name the sources of all that carried the rows.")
 @click.option("-o", "--output", metavar="FILE", help="Write there instead of stdout.")
-@click.option("--timeout", type=Seconds(), help="Time limit for each architecture.")
 @partial(counting, formats=(*FORMATS, "bibtex"))
 @click.pass_context
 def count(
@@ -48,6 +47,7 @@ def count(
     cite: bool,
     output: str | None,
     timeout: float | None,
+    require_proof: bool,
     seed: int | None,
     memory: int | None,
     format_: str,
@@ -75,8 +75,9 @@ def count(
     jobs = plan(sweep.problems, sweep.seed if seed is None else seed)
     rows: dict[RowId, LawCount] = {}
     whole = True
+    one_by_one = chain.from_iterable(run(jobs, Limits(timeout, memory), workers=1))
     try:
-        for job, row in progress(run(jobs, Limits(timeout, memory), workers=1), jobs):
+        for job, row in progress(one_by_one, jobs):
             rows[job.id] = row
     except KeyboardInterrupt:
         whole = False
@@ -90,9 +91,9 @@ def count(
             show(report, format_, file)
     if whole and format_ == "table" and output in (None, "-"):
         _suggest(ordered, explain, ways)
-    ctx.exit(
-        exit_code(ordered, sweep.expected) if whole else interrupted(len(rows), len(jobs), output)
-    )
+    if not whole:
+        ctx.exit(interrupted(len(rows), len(jobs), output))
+    ctx.exit(exit_code(ordered, sweep.expected, require_proof))
 
 
 def _check_format(format_: str, explain: bool, cite: bool) -> None:

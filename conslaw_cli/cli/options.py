@@ -85,6 +85,12 @@ class Seconds(click.ParamType[float]):
 def counting(command: F, formats: Sequence[str] = FORMATS) -> F:
     """Add the options that every command which counts has."""
     options = (
+        click.option("--timeout", type=Seconds(), help="Time limit for each architecture."),
+        click.option(
+            "--require-proof",
+            is_flag=True,
+            help="Exit with 1 if a row is not proved, with 3 if one failed.",
+        ),
         click.option(
             "--seed",
             type=click.IntRange(0, 2**32 - 1),
@@ -257,9 +263,11 @@ _WRONG = "not as the spec expects"
 _UNPROVED = "not proved (--require-proof)"
 
 
-def exit_code(rows: Iterable[LawCount], expected: Mapping[str, int]) -> int:
+def exit_code(
+    rows: Iterable[LawCount], expected: Mapping[str, int], require_proof: bool = False
+) -> int:
     """Say on stderr what is wrong with the rows and return the exit code that says so."""
-    requirements = Requirements(expected)
+    requirements = Requirements(expected, require_proof)
     for row in rows:
         requirements.add(row)
     return requirements.exit_code()

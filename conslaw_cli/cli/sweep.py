@@ -19,7 +19,6 @@ import click
 from conslaw_cli.cli.options import (
     REQUIREMENT,
     Requirements,
-    Seconds,
     counting,
     importing,
     put,
@@ -60,12 +59,6 @@ SHOWN = 1000
     "--fresh",
     is_flag=True,
     help="Count everything again; a row stays until one as good replaces it.",
-)
-@click.option("--timeout", type=Seconds(), help="Time limit for each architecture.")
-@click.option(
-    "--require-proof",
-    is_flag=True,
-    help="Exit with 1 if a row is not proved, with 3 if one failed.",
 )
 @click.option("--rows", "all_rows", is_flag=True, help="Show all rows, however many.")
 @click.option("--summary", is_flag=True, help="Show no rows but the exceptions.")

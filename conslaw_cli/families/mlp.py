@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from operator import mul
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from conslaw_cli import checks
 from conslaw_cli.errors import SpecError
@@ -133,7 +133,9 @@ class MLP(Chosen, Wired):
         """Whether all activations are linear or positively homogeneous of degree one, so that φ is
         made of paths.
         """
-        return all(activation in ACTIVATIONS for activation in self.activations)
+        if isinstance(self.activation, str):
+            return self.activation in ACTIVATIONS or self.depth == 1
+        return all(activation in ACTIVATIONS for activation in self.activation)
 
     @property
     def known_listed(self) -> int:
@@ -174,7 +176,7 @@ class MLP(Chosen, Wired):
     @property
     def chain(self) -> Chain | None:
         """The chain that its graph is, from the sizes alone."""
-        return _chain(self)
+        return _Chains.of(self)
 
     @property
     def scope(self) -> str | None:
@@ -211,13 +213,29 @@ class MLP(Chosen, Wired):
         return f"{activation} {'-'.join(map(str, self.widths))}{bias}{loss}".lstrip()
 
 
-@lru_cache(maxsize=16)
+class _Chains:
+    """The chain that was asked for last: a count asks several times, and a hash takes as long."""
+
+    _last: ClassVar[tuple[MLP | None, Chain | None]] = None, None
+
+    @classmethod
+    def of(cls, mlp: MLP) -> Chain | None:
+        """Return the chain of a network."""
+        last, chain = cls._last
+        if last is not mlp:
+            chain = _chain(mlp)
+            cls._last = mlp, chain
+        return chain
+
+
 def _chain(mlp: MLP) -> Chain | None:
-    """A count asks several times."""
     if not mlp.paths:
         return None
     biased = {False: 0, "hidden": mlp.depth - 1, "all": mlp.depth}[mlp.bias]
-    linear = tuple(activation in LINEAR for activation in mlp.activations)
+    if isinstance(mlp.activation, str):
+        linear = (mlp.activation in LINEAR,) * (mlp.depth - 1)
+    else:
+        linear = tuple(activation in LINEAR for activation in mlp.activation)
     return Chain(mlp.widths, linear, (True,) * biased + (False,) * (mlp.depth - biased))
 
 
@@ -249,6 +267,8 @@ def _checked_widths(given: object) -> tuple[int, ...]:
     if len(widths) > MAX_DEPTH + 1:
         raise SpecError(f"widths: {len(widths)} layers, at most {MAX_DEPTH + 1} are supported")
     for width in widths:
+        if type(width) is int and 0 < width <= MAX_WIDTH:
+            continue
         if type(width) is not int or width < 1:
             raise SpecError(f"widths: expected positive integers, got {checks.shown(width)}")
         if width > MAX_WIDTH:

@@ -147,7 +147,11 @@ class Decay:
         """Return q and t."""
         arrays = tuple(model.parameter_arrays())
         decays = frozenset(array.name for array in arrays if self._decaying(array.name))
-        return Shrinking(arrays, (), (("t", "t", "t"),), ("t", "lam"), decays=decays)
+        shrinking = Shrinking(arrays, (), (("t", "t", "t"),), ("t", "lam"), decays=decays)
+        if model.fields().everywhere:
+            return shrinking
+        why = "under decay polynomials in θ are searched only where φ is a polynomial"
+        return replace(shrinking, unsearched=why)  # fields are known at t = 0 alone
 
     def motion(self, model: Model, decay: float | None) -> Motion:
         """Return ``θ' = −λPθ − ∇L``."""
@@ -209,6 +213,7 @@ def _alike(laws: Laws, weight: NDArray[np.intp], arrays: Arrays) -> Laws:
     """
     starts = np.cumsum([0, *(family.size for family in laws.families)])
     families, kept = list[Family](), np.zeros(len(laws), dtype=np.bool_)
+    entries = list[tuple[int, ...]]()
     for family, start in zip(laws.families, starts.tolist(), strict=False):
         inside = (laws.law >= start) & (laws.law < start + family.size)
         found = set(weight[inside].tolist())
@@ -216,8 +221,10 @@ def _alike(laws: Laws, weight: NDArray[np.intp], arrays: Arrays) -> Laws:
         kept[start : start + family.size] = alone or len(found) == 1
         if alone:
             families += (_entries(a, bool(weight[a.entries.start])) for a in arrays.every)
+            entries += ((i,) for a in arrays.every for i in range(1, a.size + 1))
         elif len(found) == 1:
             families.append(_grown(family, found.pop()))
+            entries += laws.entries[start : start + family.size]
     terms = kept[laws.law]
     return Laws(
         tuple(families),
@@ -225,7 +232,7 @@ def _alike(laws: Laws, weight: NDArray[np.intp], arrays: Arrays) -> Laws:
         laws.left[terms],
         laws.right[terms],
         laws.coefficient[terms],
-        tuple(entry for entry, keep in zip(laws.entries, kept.tolist(), strict=True) if keep),
+        tuple(entries),
     )
 
 

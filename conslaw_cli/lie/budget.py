@@ -75,10 +75,7 @@ def _three(graph: Graph) -> float:
     units = Units.of(graph)
     ends = sum(units.sizes[i] for i in {*units.inputs, *units.outputs})
     three = [min(n, 3 * -(-n // ends)) for n in units.sizes]
-    return sum(
-        array.size * three[read] * three[written] / (units.sizes[read] * units.sizes[written])
-        for array, (read, written) in zip(graph.arrays, units.arrays, strict=True)
-    )
+    return sum(ends.pairs(three) * times for ends, times in units.weights(graph))
 
 
 def _transport_seconds(problem: Problem) -> float:

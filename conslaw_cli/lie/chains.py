@@ -67,6 +67,8 @@ def cut(chain: Chain) -> tuple[Chain, ...]:
     """
     if not chain.widths[-1]:
         return ()
+    if 1 not in chain.widths[1:-1]:
+        return (chain._replace(unmoved=0) if chain.unmoved else chain,)
     last = len(chain.widths) - 1
     cuts = [0, *(i for i in range(1, last) if chain.widths[i] == 1 and _parts(chain, i)), last]
     return tuple(

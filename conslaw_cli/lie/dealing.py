@@ -19,7 +19,7 @@ from itertools import chain, islice, pairwise, product
 from conslaw_cli.errors import ContradictionError
 from conslaw_cli.lie.strands import Strand
 from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.units import Sizes, Units
+from conslaw_cli.networks.units import Ends, Sizes, Units
 
 ATTEMPTS = 4
 """Ways of dealing that are tried."""
@@ -87,18 +87,14 @@ class _Shape:
 
     units: Units
     ends: frozenset[int]
-    weights: tuple[tuple[int, int, int], ...]
+    weights: Sequence[tuple[Ends, int]]
 
     @classmethod
     def of(cls, graph: Graph, sizes: Sizes | None) -> _Shape:
         units = Units.of(graph)
-        weights = [
-            (read, written, array.size // (units.sizes[read] * units.sizes[written]))
-            for array, (read, written) in zip(graph.arrays, units.arrays, strict=True)
-        ]
         constant = (i for i, openers in enumerate(units.openers) if not openers)
         ends = frozenset((*units.inputs, *units.outputs, *constant))
-        return cls(replace(units, sizes=sizes or units.sizes), ends, tuple(weights))
+        return cls(replace(units, sizes=sizes or units.sizes), ends, units.weights(graph))
 
     def check(self, dealing: Dealing) -> None:
         """Raise ContradictionError unless all units are dealt out."""
@@ -142,7 +138,8 @@ class _Shape:
     def admissible(self, strand: Strand) -> bool:
         """Whether every part of a strand touches an end."""
         reached = {i for i in self.ends if strand[i]}
-        edges = [(a, b) for a, b, _ in self.weights if strand[a] and strand[b]]
+        joined = [(ends.read, ends.written) for ends, _ in self.weights]
+        edges = [(a, b) for a, b in joined if strand[a] and strand[b]]
         while any((a in reached) != (b in reached) for a, b in edges):
             reached.update(x for a, b in edges if a in reached or b in reached for x in (a, b))
         return reached == {i for i, n in enumerate(strand) if n}
@@ -168,4 +165,4 @@ class _Shape:
 
     def parameters(self, sizes: Sequence[int]) -> int:
         """Return the number of parameters of so many units."""
-        return sum(sizes[a] * sizes[b] * times for a, b, times in self.weights)
+        return sum(ends.pairs(sizes) * times for ends, times in self.weights)

@@ -13,13 +13,13 @@ from conslaw_cli.errors import ContradictionError
 from conslaw_cli.flows import System
 from conslaw_cli.lie import chains
 from conslaw_cli.lie.dealing import LARGE, SMALL, dealings
-from conslaw_cli.lie.gates import enough
+from conslaw_cli.lie.gates import Few, enough
 from conslaw_cli.lie.intervals import by_intervals
 from conslaw_cli.lie.strands import Lifting, Strand, Witness, lifted
 from conslaw_cli.lie.theorems.structure import Chain, chain_of, for_another, network_of, timeless_of
 from conslaw_cli.lie.theorems.theorem import Proof
 from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.units import Units
+from conslaw_cli.networks.units import Sizes, Units
 from conslaw_cli.problems.problem import Problem
 from conslaw_cli.problems.records import Bound, Trace
 
@@ -31,23 +31,29 @@ def lifting(problem: Problem) -> tuple[Lifting, int] | None:
     if (chain := chain_of(problem)) is not None:
         found, still = _of_chain(problem, chain), chain.unmoved
     elif (network := network_of(problem)) is not None:
-        found, still = of_graph(problem, network[0]), network[1]
+        graph, still = network
+        found = of_graph(problem, graph, Units.of(graph).sizes)
     else:
         return None
     return None if found is None else (found, still)
 
 
-def of_graph(problem: Problem, graph: Graph, most: int = LARGE) -> Lifting | None:
-    """Return what it says of a graph, with witnesses of so many parameters at most."""
-    small, large = range(SMALL + 1), range(SMALL + 1, most + 1)
-    return _dealt(problem, graph, small) or _gated(problem, graph) or _dealt(problem, graph, large)
-
-
-def _dealt(problem: Problem, graph: Graph, sizes: range) -> Lifting | None:
-    """Return what some way of dealing out the units of a graph proves, with witnesses of some
-    sizes.
+def of_graph(problem: Problem, graph: Graph, units: Sizes, most: int = LARGE) -> Lifting | None:
+    """Return what follows for a graph with so many units, from witnesses of at most so many
+    parameters.
     """
-    found = (lifted(problem, each.strands, each.core) for each in dealings(graph, sizes))
+    small, large = range(SMALL + 1), range(SMALL + 1, most + 1)
+    return (
+        _dealt(problem, graph, units, small)
+        or _gated(problem, graph, units, most)
+        or _dealt(problem, graph, units, large)
+    )
+
+
+def _dealt(problem: Problem, graph: Graph, units: Sizes, sizes: range) -> Lifting | None:
+    """Return what some way of dealing out units proves, with witnesses of some sizes."""
+    ways = dealings(graph, sizes, units=units)
+    found = (lifted(problem, each.strands, each.core) for each in ways)
     return next(filter(None, found), None)
 
 
@@ -75,27 +81,30 @@ _small = lru_cache(maxsize=256)(chains.network)
 """The same chain with few units, of which nothing but their number is asked."""
 
 
-def _gated(problem: Problem, graph: Graph) -> Lifting | None:
+def _gated(problem: Problem, graph: Graph, units: Sizes, most: int) -> Lifting | None:
     """Return what follows from as few gated units as neighbours can tell apart."""
-    few = enough(graph) if problem.flow.dynamics.system is System.GRADIENT else {}
-    return gated(problem, graph, few)
+    gradient = problem.flow.dynamics.system is System.GRADIENT
+    return gated(problem, graph, units, enough(graph, units), most) if gradient else None
 
 
 def gated(
-    problem: Problem, graph: Graph, few: Mapping[int, int], most: int = LARGE
+    problem: Problem, graph: Graph, units: Sizes, few: Mapping[int, Few], most: int = LARGE
 ) -> Lifting | None:
     """Return what follows under gradient flow from few units of some gated spaces, and one more of
-    each, with witnesses of so many parameters at most.
+    each.
     """
-    units, every = Units.of(graph), range(most + 1)
-    sizes = tuple(few.get(i, n) for i, n in enumerate(units.sizes))
-    more = tuple(n + (i in few) for i, n in enumerate(sizes))
-    last = _dealt(problem, units.resized(graph, more), every) if few else None
-    first = None if last is None else _dealt(problem, units.resized(graph, sizes), every)
-    if last is None or first is None or last.laws != first.laws + len(few):
+    if not few:
         return None
-    left = sum(units.sizes) - sum(more)
-    return replace(last, laws=last.laws + left, gated=left)
+    sizes = tuple(few[i].units if i in few else n for i, n in enumerate(units))
+    more = tuple(n + (i in few) for i, n in enumerate(sizes))
+    last = of_graph(problem, graph, more, most)
+    first = None if last is None else of_graph(problem, graph, sizes, most)
+    own = sum(each.laws for each in few.values())
+    if last is None or first is None or last.laws != first.laws + own:
+        return None
+    left = sum(units) - sum(more)
+    added = sum(few[i].laws * (units[i] - more[i]) for i in few)
+    return replace(last, laws=last.laws + added, gated=last.gated + left, added=last.added + added)
 
 
 def proof(problem: Problem, found: Lifting, still: int) -> Proof:
@@ -115,7 +124,8 @@ def proof(problem: Problem, found: Lifting, still: int) -> Proof:
 def _shown(found: Lifting) -> str:
     strands = ", ".join(f"{times} × {_name(strand)}" for strand, times in found.strands.items())
     witnesses = "; ".join(map(_point, found.witnesses))
-    gated = f"; {found.gated} gated units more add one law each" if found.gated else ""
+    added = "one law each" if found.added == found.gated else f"{found.added} laws"
+    gated = f"; {found.gated} gated units more add {added}" if found.gated else ""
     return f"strands {strands}; complete at block-diagonal points: {witnesses}{gated}"
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from conslaw_cli.lie.dealing import LARGE
 from conslaw_cli.lie.gates import alone
 from conslaw_cli.lie.lifting import gated, of_graph
 from conslaw_cli.lie.strands import complete
@@ -298,9 +299,12 @@ def _laws(graph: Graph) -> int | None:
     if max(sizes) <= 2:
         witness = complete(problem, [sizes])
         return None if witness is None else sum(witness.laws.values())
-    found = of_graph(problem, graph) or gated(problem, graph, alone(graph))
-    found = found or of_graph(problem, graph, MOST) or gated(problem, graph, alone(graph), MOST)
-    return None if found is None else found.laws
+    few = alone(graph)
+    for most in (LARGE, MOST):
+        found = of_graph(problem, graph, sizes, most) or gated(problem, graph, sizes, few, most)
+        if found is not None:
+            return found.laws
+    return None
 
 
 def _shown(graph: Graph) -> str:

@@ -90,8 +90,6 @@ def complete_at(problem: Problem) -> Complete | None:
     network = network_of(problem)
     if network is None or network[0].frozen:
         return None
-    if any(array.groups > 1 for array in network[0].arrays):
-        return None  # their arrays join units within groups alone
     graph, outputs = network[0], Units.of(network[0]).outputs
     for sizes in islice(capped(problem, graph, CAPPED), CAPS):
         with contextlib.suppress(SpecError):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,6 +60,8 @@ FEW = 64
 """Brackets of each level that are drawn together."""
 HEIGHTS = (4, 5)
 """Heights of balanced brackets that are tried after them."""
+DIAGONAL = re.compile(r"diag|[()]")
+"""What a formula of the diagonal of a matrix has beyond that of the matrix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +105,15 @@ class Lifting:
     """What witnesses prove of a network: it has so many independent laws, all functions of the
     known ones, under a loss whose output gradients are free.
 
-    strands: how often each kind occurs. gated: how many units with gates are not among them.
+    strands: how often each kind occurs. gated: how many units with gates are not among them;
+    added: the laws that these have.
     """
 
     strands: Mapping[Strand, int]
     witnesses: tuple[Witness, ...]
     laws: int
     gated: int = 0
+    added: int = 0
 
 
 def lifts(problem: Problem) -> bool:
@@ -287,14 +292,10 @@ def capped(problem: Problem, graph: Graph, most: int) -> Iterator[Sizes]:
     largest first, those whose state has at most so many dimensions.
     """
     units, found = Units.of(graph), list[Sizes]()
-    times = [
-        array.size // (units.sizes[read] * units.sizes[written])
-        for array, (read, written) in zip(graph.arrays, units.arrays, strict=True)
-    ]
+    weights = units.weights(graph)
     for cap in range(1, max(units.sizes)):
         sizes = tuple(min(n, cap) for n in units.sizes)
-        joined = (sizes[read] * sizes[written] for read, written in units.arrays)
-        parameters = sum(n * each for n, each in zip(joined, times, strict=True))
+        parameters = sum(ends.pairs(sizes) * times for ends, times in weights)
         if problem.flow.dynamics.state(parameters) > most:
             break
         found.append(sizes)
@@ -311,9 +312,10 @@ def _skeleton(graph: Graph) -> Graph:
 @lru_cache(maxsize=1024)
 def _kinds(graph: Graph, flow: Flow) -> frozenset[str]:
     """Return the formulas of the known laws: some are laws only where a size is 1, as charges
-    under momentum.
+    under momentum. Of a matrix with one entry the diagonal is all.
     """
-    return frozenset(family.text for family in flow.laws(Network(graph)).families)
+    texts = (family.text for family in flow.laws(Network(graph)).families)
+    return frozenset(DIAGONAL.sub("", text) for text in texts)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -336,7 +338,7 @@ def _drawn(skeleton: Graph, flow: Flow, strands: tuple[Strand, ...]) -> Witness 
     fields = flow.fields(network)
     field = PrimeField(fields.prime(rng))
     there, state = fields.at(field, rng)
-    blocks = _blocks(graph, fields, strands)
+    blocks = _blocks(skeleton, graph, fields, strands)
     state[:, blocks[0] != blocks[1]] = 0
     sampler = Sampler(driven(there), field, state, rng)
     laws = _ranks(flow.laws(network), sampler, blocks)
@@ -354,10 +356,12 @@ def _drawn(skeleton: Graph, flow: Flow, strands: tuple[Strand, ...]) -> Witness 
     return Witness(strands, fields.dimension, rank, laws, field.p, seed)
 
 
-def _blocks(graph: Graph, fields: VectorFields, strands: Sequence[Strand]) -> Index:
+def _blocks(
+    skeleton: Graph, graph: Graph, fields: VectorFields, strands: Sequence[Strand]
+) -> Index:
     """Return the two strands of each coordinate of a state, in order, (2, n); of time −1."""
     labels = [np.repeat(np.arange(len(strands)), counts) for counts in zip(*strands, strict=True)]
-    ends = np.sort(Units.of(graph).ends(graph, labels), axis=0)
+    ends = np.sort(Units.of(skeleton).ends(graph, labels), axis=0)
     clock = int(isinstance(fields, Clocked))
     times = (fields.dimension - clock) // graph.dimension
     return np.concatenate([np.tile(ends, times), np.full((2, clock), -1)], axis=1)

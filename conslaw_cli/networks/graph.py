@@ -137,7 +137,8 @@ class Graph:
 
     def resized(self, sizes: Mapping[str, int]) -> Graph:
         """Return the graph with other numbers of units in some spaces, by the names of the inputs
-        and nodes that open them; all else follows, or stays. Spaces that a sum or a shared array
+        and nodes that open them; all else follows, or stays, as the channels of a group do, of
+        which there are more or fewer. Spaces that a sum or a shared array
         makes one are all to be named. Raise SpecError for a name that opens no space, and where
         sizes do not fit.
 
@@ -157,12 +158,7 @@ class Graph:
         inputs = [
             Input(name, (sizes.get(name, units), *rest)) for name, (units, *rest) in self.inputs
         ]
-        nodes = [
-            node._replace(operation=node.operation.resized(sizes[node.name]))
-            if node.name in sizes
-            else node
-            for node in self.nodes
-        ]
+        nodes = [_resized(node, sizes) for node in self.nodes]
         return replace(self, inputs=tuple(inputs), nodes=tuple(nodes))
 
     @cached_property
@@ -429,6 +425,15 @@ class Graph:
             values.append(step.operation.forward(at))
             reads.append(at)
         return values, reads
+
+
+def _resized(node: Node, sizes: Mapping[str, int]) -> Node:
+    if node.name not in sizes:
+        return node
+    try:
+        return node._replace(operation=node.operation.resized(sizes[node.name]))
+    except SpecError as fault:
+        raise SpecError(f"{node.name}: {fault}") from None
 
 
 def _accumulate(ring: Ring, sums: dict[Any, Values], key: int | str, part: Values) -> None:

@@ -42,7 +42,7 @@ def hidden_units(graph: Graph) -> int | None:
         return None
     if not any(_single(graph, thin) and _used(graph, thin) for thin in (Places(), _thin(graph))):
         return None
-    units = Units.of(graph)
+    units = Units.of_rows(graph)
     ends = {*units.inputs, *units.outputs}
     inner = (i for i, openers in enumerate(units.openers) if openers and i not in ends)
     return sum(units.sizes[i] for i in inner)

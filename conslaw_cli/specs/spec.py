@@ -380,33 +380,41 @@ def _draws(node: Node, name: str, values: Mapping[str, Any]) -> Iterator[_Row]:
     """Draw the depth, the widths and the bias of one network after another, as the authors'
     notebook does.
     """
-    integer, uniform = _generator(values.get("rng", "numpy"), values.get("seed", 0))
+    integers, uniform = _generator(values.get("rng", "numpy"), values.get("seed", 0))
     count, bias_probability = values["count"], values.get("bias_probability")
     fixed = {key: values[key] for key in ("activation", "loss") if key in values}
     flow = values.get("flow", GRADIENT)
     digits = max(2, len(str(count)))
     for number in range(1, count + 1):
-        depth = integer(values["depth"])
-        widths = tuple(integer(values["widths"]) for _ in range(depth + 1))
+        (depth,) = integers(values["depth"], 1)
+        widths = tuple(integers(values["widths"], depth + 1))
         bias = "hidden" if bias_probability is not None and uniform() < bias_probability else False
         network = _built(node, MLP, {"widths": widths, "bias": bias, **fixed})
         network = replace(network, name=f"{name} {number:0{digits}}: {network.name}")
         yield _Row(_problem(node, network, flow, False), None, node)
 
 
-def _generator(rng: str, seed: int) -> tuple[Callable[[range], int], Callable[[], float]]:
-    """Return the draws of an integer from a range and of a float from [0, 1).
+def _generator(
+    rng: str, seed: int
+) -> tuple[Callable[[range, int], list[int]], Callable[[], float]]:
+    """Return the draws of so many integers from a range, which are those of one after another, and
+    of a float from [0, 1).
 
     NumPy has frozen the stream of RandomState; that of default_rng may change with a release (NEP
     19).
     """
     import numpy as np
 
+    legacy, generator = np.random.RandomState(seed), np.random.default_rng(seed)
     if rng == "numpy-legacy":
-        legacy = np.random.RandomState(seed)
-        return lambda span: int(legacy.randint(span.start, span.stop)), legacy.random_sample
-    generator = np.random.default_rng(seed)
-    return lambda span: int(generator.integers(span.start, span.stop)), generator.random
+        return (
+            lambda span, n: legacy.randint(span.start, span.stop, size=n).tolist(),
+            legacy.random_sample,
+        )
+    return (
+        lambda span, n: generator.integers(span.start, span.stop, size=n).tolist(),
+        generator.random,
+    )
 
 
 # ---- the grammar

@@ -9,10 +9,13 @@ counts job after job, and sends each row as it is done.
 from __future__ import annotations
 
 import contextlib
+import gc
 import math
 import os
+import pickle
 import select
 import signal
+import struct
 import threading
 import time
 import traceback
@@ -22,17 +25,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 # Loaded late, and by every count: here once, rather than in every child.
 import numpy.random  # noqa: F401
 
 from conslaw_cli import errors
-from conslaw_cli.errors import ConslawError, ContradictionError, MemoryBudgetError
+from conslaw_cli.errors import (
+    ConslawError,
+    ContradictionError,
+    MemoryBudgetError,
+    NotSearchedError,
+)
 from conslaw_cli.lie.memo import shared
 from conslaw_cli.problems.records import LawCount
-from conslaw_cli.sweeps import signals
-from conslaw_cli.sweeps.jobs import Count, Job, Limits, Outcome, failed, short
+from conslaw_cli.sweeps import files, signals
+from conslaw_cli.sweeps.jobs import Count, Job, Limits, Outcome, Outcomes, failed, short
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -42,20 +50,32 @@ DESCRIPTORS = 16
 
 LONG = 10.0**6
 """Seconds that a system waits at most at a time."""
+READ = 1 << 16
+"""Bytes that are read from a child at a time."""
+_HEAD = struct.Struct("<Q")
+"""Before each message of a child: its size."""
 
 
 class Worker:
     """Runs jobs in a forked child, and in a new one after each that was stopped or died.
 
     stop: a descriptor that can be read from when the worker is to stop.
+    known: jobs that children have in their memory from their start; others are sent to them.
     """
 
-    def __init__(self, limits: Limits, count: Count, stop: int | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        count: Count,
+        stop: int | None = None,
+        known: Sequence[Job] = (),
+    ) -> None:
         self._limits, self._count = limits, count
         self._stop = [] if stop is None else [stop]
+        self._known, self._numbers = known, {id(job): n for n, job in enumerate(known)}
         self._child: Child | None = None
 
-    def outcomes(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
+    def outcomes(self, jobs: Sequence[Job]) -> Iterator[Outcomes]:
         """Yield the rows of jobs as they finish, none after the stop. Raise OSError if there is no
         process to be had.
         """
@@ -64,16 +84,19 @@ class Worker:
             if self._child is None:
                 self._child = self._started()
             child = self._child
-            child.give(left, self._limits)
-            while child.jobs and not child.over:
+            child.give(left, [self._numbers.get(id(job), job) for job in left], self._limits)
+            while child.jobs:
                 if child.wait(self._stop):
                     return
-                yield from child.outcomes()
+                if outcomes := child.outcomes():
+                    yield outcomes
+                elif child.over:
+                    break
             left = []
             if child.over:
                 self._child = None
                 child.close()
-                yield child.failure()
+                yield [child.failure()]
                 left = [*child.jobs]
 
     def _started(self) -> Child:
@@ -81,13 +104,13 @@ class Worker:
         with _FORKING:
             if self._stop:
                 _check_room()
-            return child_by(lambda pipe: _forked(pipe, self._count))
+            return child_by(lambda pipe: _forked(pipe, self._count, self._known))
 
     def close(self) -> list[Outcome]:
         """Stop the process, whatever it is doing; return what it has done besides."""
         if self._child is None:
             return []
-        done = list(self._child.outcomes())
+        done = self._child.outcomes()
         self._child.close()
         self._child = None
         return done
@@ -131,14 +154,17 @@ class Child:
         self.pipe, self._pid = pipe, pid
         self._limits, self._since, self._dead = Limits(), math.inf, False
         self._exitcode: int | None = None
+        self._received = bytearray()
 
-    def give(self, jobs: list[Job], limits: Limits) -> None:
-        """Let it count jobs; it must have none."""
+    def give(self, jobs: list[Job], sent: Sequence[Job | int], limits: Limits) -> None:
+        """Let it count jobs; it must have none. sent: these, or their numbers among those that it
+        has.
+        """
         self.jobs.extend(jobs)
         self._limits, self._since = limits, math.inf
         # One that has died is found out when its rows are waited for.
         with contextlib.suppress(OSError):
-            self.pipe.send((jobs, limits))
+            self.pipe.send((sent, limits))
 
     @property
     def deadline(self) -> float:
@@ -157,17 +183,31 @@ class Child:
             ready = _readable([self.pipe.fileno(), *stop], seconds)
         return any(each in stop for each in ready)
 
-    def outcomes(self) -> Iterator[Outcome]:
+    def outcomes(self) -> list[Outcome]:
         """Take the rows that it has sent."""
+        found = list[Outcome]()
         try:
-            while self.jobs and _readable([self.pipe.fileno()], 0.0):
-                message = self.pipe.recv()
-                self._since = time.monotonic()
-                if message is not None:  # None: it begins
-                    yield Outcome(self.jobs.popleft(), *message)
+            while self.jobs and not self._dead and _readable([self.pipe.fileno()], 0.0):
+                for message in self._messages():
+                    if message is not None:  # None: it begins
+                        found.append(Outcome(self.jobs.popleft(), *message))
         except Exception:
             # The end, or a message that was lost for want of memory: nothing good will follow.
             self._dead = True
+        return found
+
+    def _messages(self) -> Iterator[Any]:
+        """Yield what has come, as many messages at a time as there are: each by itself would take
+        three calls of the system. Raise EOFError at the end.
+        """
+        if not (data := os.read(self.pipe.fileno(), READ)):
+            raise EOFError
+        self._since = time.monotonic()
+        self._received += data
+        while (size := _sent_size(self._received)) is not None:
+            message = pickle.loads(memoryview(self._received)[_HEAD.size : size])
+            del self._received[:size]
+            yield message
 
     @property
     def over(self) -> bool:
@@ -206,7 +246,21 @@ def _readable(descriptors: Iterable[int], seconds: float | None) -> list[int]:
     return [each for each, _ in poll.poll(milliseconds)]
 
 
-def _forked(pipe: Connection, count: Count) -> int:
+def _send(pipe: Connection, message: object) -> None:
+    """Send what :meth:`Child._messages` takes."""
+    data = pickle.dumps(message)
+    files.write_all(pipe.fileno(), _HEAD.pack(len(data)) + data)
+
+
+def _sent_size(data: bytearray) -> int | None:
+    """Return the number of bytes of the message at the beginning; None if it is not all there."""
+    if len(data) < _HEAD.size:
+        return None
+    size = _HEAD.size + int(_HEAD.unpack_from(data)[0])
+    return size if len(data) >= size else None
+
+
+def _forked(pipe: Connection, count: Count, known: Sequence[Job]) -> int:
     """Start a child at the other end of a pipe; return its number."""
     parent = os.getpid()
     with warnings.catch_warnings():
@@ -217,7 +271,8 @@ def _forked(pipe: Connection, count: Count) -> int:
             return pid
     try:
         _close_all_but([pipe.fileno(), *shared.descriptors])
-        serve(pipe, count, parent)
+        gc.freeze()  # what is the parent's stays as long as it has it
+        serve(pipe, count, parent, known)
     finally:
         # Whatever it is, the parent sees that the process has ended, and says so.
         os._exit(1)
@@ -231,16 +286,19 @@ def _close_all_but(descriptors: list[int]) -> None:
         os.closerange(kept + 1, end)
 
 
-def serve(pipe: Connection, count: Count, parent: int) -> None:
-    """Count what comes through the pipe from ``parent``, until it ends: then raise EOFError."""
+def serve(pipe: Connection, count: Count, parent: int, known: Sequence[Job] = ()) -> None:
+    """Count what comes through the pipe from ``parent``, jobs or numbers of ``known`` ones, until
+    it ends: then raise EOFError.
+    """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     _end_with(parent)
     while True:
         jobs, limits = pipe.recv()  # which may load modules that the jobs need
-        pipe.send(None)
-        for job in jobs:
-            pipe.send(_outcome(job, limits, count)[1:])
+        _send(pipe, None)
+        for each in jobs:
+            job = known[each] if isinstance(each, int) else each
+            _send(pipe, _outcome(job, limits, count)[1:])
 
 
 def _end_with(parent: int) -> None:
@@ -264,7 +322,11 @@ def _outcome(job: Job, limits: Limits, count: Count) -> Outcome:
         row = count(job.problem, seed=job.seed, memory=limits.memory)
         if row.verdict == "bounded":
             return Outcome(job, row, retry=True)
-        return Outcome(job, _with_polynomials(job, row, limits) if job.degree else row)
+        try:
+            return Outcome(job, _with_polynomials(job, row, limits) if job.degree else row)
+        except (MemoryBudgetError, NotSearchedError) as error:
+            unsearched = short(job, str(error), time.perf_counter() - start)
+            return Outcome(job, unsearched, retry=isinstance(error, MemoryBudgetError))
     except Exception as error:
         reason, seconds = _reason(error), time.perf_counter() - start
         if isinstance(error, MemoryError):

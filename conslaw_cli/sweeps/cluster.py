@@ -32,7 +32,6 @@ from conslaw_cli import checks
 from conslaw_cli.errors import ConslawError, ResourceError, SpecError
 from conslaw_cli.lie.budget import default_memory
 from conslaw_cli.lie.count import count_laws
-from conslaw_cli.problems.records import LawCount
 from conslaw_cli.sweeps import signals
 from conslaw_cli.sweeps.files import label
 from conslaw_cli.sweeps.jobs import (
@@ -40,6 +39,8 @@ from conslaw_cli.sweeps.jobs import (
     Job,
     Limits,
     Outcome,
+    Outcomes,
+    Rows,
     Unclaimed,
     claim,
     failed,
@@ -126,8 +127,8 @@ class Cluster:
         count: Count = count_laws,
         *,
         unclaimed: Unclaimed,
-    ) -> Generator[tuple[Job, LawCount], None, None]:
-        """Yield each job's row as it finishes, as a Backend does.
+    ) -> Generator[Rows, None, None]:
+        """Yield rows as they finish, as a Backend does.
 
         limits: hold for each job. Without memory a job may use half of what is its worker's,
         divided by the worker's threads; what that is too little for is counted again in the end,
@@ -375,7 +376,7 @@ class _Tasks:
         self._troubles = Counter[RowId]()
         self._ended, self._next_look = set[str](), 0.0
 
-    def outcomes(self, jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
+    def outcomes(self, jobs: Sequence[Job]) -> Generator[Outcomes, None, None]:
         """Yield the rows as they arrive."""
         distributed = checks.extra("distributed", "dask")
         self._completed = distributed.as_completed(
@@ -388,8 +389,8 @@ class _Tasks:
                 while self._send(batches):
                     self._wait()
                     self._take()
-                    while self._arrived:
-                        yield self._arrived.popleft()
+                    if self._arrived:
+                        yield [self._arrived.popleft() for _ in range(len(self._arrived))]
             finally:
                 claim(self._unclaimed, self._close())
 
@@ -570,7 +571,8 @@ def _counted(worker: Any, name: str, jobs: list[Job], limits: Limits, count: Cou
     with _unwanted(worker, name) as stop:
         child = SpawnedWorker(limits, count, stop)
         try:
-            outcomes.extend(child.outcomes(jobs))
+            for done in child.outcomes(jobs):
+                outcomes += done
         except OSError as error:
             return Counted(outcomes, f"no process to count in can be started: {error.strerror}")
         finally:

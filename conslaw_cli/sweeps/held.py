@@ -13,6 +13,8 @@ from typing import BinaryIO
 
 from conslaw_cli.sweeps import files
 
+BLOCK = 1 << 16
+"""Bytes that are read at a time."""
 BUFFER = 1 << 20
 """Bytes of lines that wait in memory; more do where the disk takes no more."""
 
@@ -23,6 +25,7 @@ class _Spool:
     def __init__(self, folder: str) -> None:
         self._file = _own_file(folder)
         self._written, self._buffer = 0, bytearray()
+        self._block, self._from = b"", 0
 
     def add(self, data: bytes) -> int:
         """Add bytes; return where they begin."""
@@ -42,9 +45,15 @@ class _Spool:
     def read(self, start: int, size: int) -> bytes:
         """Return the bytes of one call of :meth:`add`."""
         if start >= self._written:
-            return bytes(self._buffer[start - self._written :][:size])
+            first = start - self._written
+            return bytes(self._buffer[first : first + size])
         assert self._file is not None
-        return os.pread(self._file.fileno(), size, start)
+        if not self._from <= start <= start + size <= self._from + len(self._block):
+            # What is written never changes, and most that is read is read in its order.
+            self._block = os.pread(self._file.fileno(), max(size, BLOCK), start)
+            self._from = start
+        first = start - self._from
+        return self._block[first : first + size]
 
     def close(self) -> None:
         """Let the disk have its room back."""

@@ -94,8 +94,14 @@ class Outcome(NamedTuple):
     retry: bool = False
 
 
+Outcomes = Sequence[Outcome]
+"""Outcomes that have come together."""
 Unclaimed = dict["RowId", Outcome]
 """Rows that are finished and not yielded when the rest is not wanted any more, by their ids."""
+
+
+Rows = Sequence[tuple[Job, LawCount]]
+"""Jobs with their rows, which have come together."""
 
 
 class Backend(Protocol):
@@ -105,9 +111,9 @@ class Backend(Protocol):
 
     def __call__(
         self, jobs: Sequence[Job], /, *, unclaimed: Unclaimed
-    ) -> Generator[tuple[Job, LawCount], None, None]:
-        """Yield each job's row as it finishes: one row for every job, whatever happens to it. When
-        it is left early, what has finished besides goes to ``unclaimed``.
+    ) -> Generator[Rows, None, None]:
+        """Yield rows as they finish: one for every job, whatever happens to it. When it is left
+        early, what has finished besides goes to ``unclaimed``.
         """
 
 
@@ -123,6 +129,8 @@ def plan(
 
 def missing(jobs: Iterable[Job], store: Store) -> list[Job]:
     """Return the jobs without a row that has a count."""
+    if store.empty:
+        return list(jobs)
     return [job for job in jobs if store.verdict(job.id) in (None, *OPEN)]
 
 
@@ -140,23 +148,21 @@ def in_chunks(jobs: Iterable[Job], seconds: float, most: int) -> Iterator[list[J
 
 
 def tried_again(
-    first: Generator[Outcome, None, None],
+    first: Generator[Outcomes, None, None],
     again: Callable[[Outcome], bool],
-    alone: Callable[[list[Job]], Generator[Outcome, None, None]],
-) -> Generator[tuple[Job, LawCount], None, None]:
+    alone: Callable[[list[Job]], Generator[Outcomes, None, None]],
+) -> Generator[Rows, None, None]:
     """Yield the rows of a first try and, for jobs that are to be tried again, those of the second,
     which begins when the first is over.
     """
     left = []
     with contextlib.closing(first):
-        for outcome in first:
-            if again(outcome):
-                left.append(outcome.job)
-            else:
-                yield outcome.job, outcome.row
+        for outcomes in first:
+            left += [each.job for each in outcomes if again(each)]
+            yield [(each.job, each.row) for each in outcomes if not again(each)]
     with contextlib.closing(alone(left)) as second:
-        for job, row, _ in second:
-            yield job, row
+        for outcomes in second:
+            yield [(job, row) for job, row, _ in outcomes]
 
 
 def claim(unclaimed: Unclaimed, outcomes: Iterable[Outcome]) -> None:

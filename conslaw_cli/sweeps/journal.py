@@ -80,9 +80,9 @@ class Journal:
         """Give the last line of the file an end."""
         self._write(b"\n")
 
-    def append(self, line: bytes) -> None:
-        """Write a line and wait until it is on the disk, or will be soon (files.Disk)."""
-        self._write(line + b"\n")
+    def append(self, lines: Sequence[bytes]) -> None:
+        """Write lines and wait until they are on the disk, or will be soon (files.Disk)."""
+        self._write(b"".join(line + b"\n" for line in lines))
 
     def replace(self, order: Sequence[int] | None = None) -> None:
         """Put the lines that are held, or those of these numbers in this order, into the place of
@@ -202,7 +202,8 @@ class Journal:
             self._disk.sync(self._fd)
         except OSError:
             with contextlib.suppress(OSError):
-                os.ftruncate(self._fd, size)
+                written = os.fstat(self._fd).st_size - size
+                os.ftruncate(self._fd, size + data.rfind(b"\n", 0, max(0, written)) + 1)
             raise
         self._look()
 

@@ -68,8 +68,9 @@ def row_id(job: str, name: str) -> bytes:
 def encode(job: str, row: LawCount) -> bytes:
     """Return the line of a row, without its end."""
     values = row.to_json()
-    seconds = _ENCODER.encode(values.pop("seconds"))
-    text = _ENCODER.encode({**values, "job": job})
+    seconds = repr(values.pop("seconds"))
+    values["job"] = job
+    text = _ENCODER.encode(values)
     start = f"{text[:-1]},".encode("ascii")
     digest = sha256(start).hexdigest()
     return start + f'"digest":"{digest}","seconds":{seconds}}}'.encode("ascii")

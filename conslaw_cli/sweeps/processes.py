@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -21,7 +21,6 @@ from conslaw_cli.errors import ResourceError
 from conslaw_cli.lie.budget import default_memory
 from conslaw_cli.lie.count import count_laws
 from conslaw_cli.lie.memo import shared
-from conslaw_cli.problems.records import LawCount
 from conslaw_cli.sweeps import signals
 from conslaw_cli.sweeps.children import Worker
 from conslaw_cli.sweeps.jobs import (
@@ -29,6 +28,8 @@ from conslaw_cli.sweeps.jobs import (
     Job,
     Limits,
     Outcome,
+    Outcomes,
+    Rows,
     Unclaimed,
     claim,
     in_chunks,
@@ -54,9 +55,9 @@ def run(
     workers: int | None = None,
     count: Count = count_laws,
     unclaimed: Unclaimed | None = None,
-) -> Generator[tuple[Job, LawCount], None, None]:
-    """Yield each job's row as it finishes. A job that fails has a row that says why; nothing is
-    raised for it.
+) -> Generator[Rows, None, None]:
+    """Yield rows as they finish. A job that fails has a row that says why; nothing is raised for
+    it.
 
     workers: processes at most, by default one per core; a row does not depend on it, seconds aside.
     unclaimed: gets, when the rest is not wanted any more, what has finished and was not yielded.
@@ -66,11 +67,15 @@ def run(
     todo = list({job.id: job for job in jobs}.values())
     processes = _worth(todo, workers)
     several = processes > 1  # the memory is shared
-    yield from tried_again(
-        _everywhere(todo, limits, processes, count, rest),
-        lambda outcome: outcome.retry and (several or outcome.row.verdict == "failed"),
-        lambda left: _in_one(left, limits, count, rest),
-    )
+    with contextlib.closing(shared):
+        if several:
+            with signals.held_back():
+                shared.open()
+        yield from tried_again(
+            _everywhere(todo, limits, processes, count, rest),
+            lambda outcome: outcome.retry and (several or outcome.row.verdict == "failed"),
+            lambda left: _in_one(left, limits, count, rest),
+        )
 
 
 def _worth(jobs: Sequence[Job], workers: int | None) -> int:
@@ -94,25 +99,26 @@ def _everywhere(
     workers: int,
     count: Count,
     unclaimed: Unclaimed,
-) -> Generator[Outcome, None, None]:
+) -> Generator[Outcomes, None, None]:
     """Run jobs in up to so many processes, which share the memory; yield rows as they finish."""
     left = {job.id: job for job in jobs}
     if workers > 1:
         memory = default_memory() if limits.memory is None else limits.memory
         each = replace(limits, memory=memory // workers)
-        with contextlib.closing(_in_workers(jobs, each, workers, count, unclaimed)) as outcomes:
-            for outcome in outcomes:
-                del left[outcome.job.id]
-                yield outcome
+        with contextlib.closing(_in_workers(jobs, each, workers, count, unclaimed)) as arriving:
+            for outcomes in arriving:
+                for outcome in outcomes:
+                    del left[outcome.job.id]
+                yield outcomes
     # What is left had no process.
     yield from _in_one(list(left.values()), limits, count, unclaimed)
 
 
 def _in_one(
     jobs: Sequence[Job], limits: Limits, count: Count, unclaimed: Unclaimed
-) -> Generator[Outcome, None, None]:
+) -> Generator[Outcomes, None, None]:
     """Run jobs in one process at a time."""
-    worker = Worker(limits, count)
+    worker = Worker(limits, count, known=jobs)
     # Signals are heard where the process is waited for, and nowhere else.
     with signals.held_back():
         try:
@@ -131,20 +137,20 @@ def _in_workers(
     workers: int,
     count: Count,
     unclaimed: Unclaimed,
-) -> Generator[Outcome, None, None]:
+) -> Generator[Outcomes, None, None]:
     """Run jobs in several processes. Jobs for which there is none have no outcome."""
     chunks = deque(in_chunks(_long_first(jobs, workers), CHUNK_SECONDS, CHUNK_JOBS))
-    with signals.held_back(), contextlib.closing(shared):
-        shared.open()
+    with signals.held_back():
         try:
-            crew = _Crew(chunks, limits, workers, count)
+            crew = _Crew(chunks, limits, workers, count, jobs)
         except (OSError, RuntimeError, MemoryError):
             return  # there are no descriptors or threads for it
         try:
             more = True
             while more:
                 more = crew.wait()
-                yield from crew.arrived()
+                if outcomes := crew.arrived():
+                    yield outcomes
         finally:
             claim(unclaimed, crew.close())
 
@@ -166,7 +172,12 @@ class _Crew:
     """
 
     def __init__(
-        self, chunks: deque[list[Job]], limits: Limits, workers: int, count: Count
+        self,
+        chunks: deque[list[Job]],
+        limits: Limits,
+        workers: int,
+        count: Count,
+        jobs: Sequence[Job],
     ) -> None:
         self._chunks, self._stopping, self._ended = chunks, False, False
         self._arrived = deque[Outcome]()
@@ -174,7 +185,7 @@ class _Crew:
         self._news, self._end = SimpleQueue[None](), SimpleQueue[None]()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._stopped, self._stop = os.pipe()
-        self._workers = [Worker(limits, count, self._stopped) for _ in range(workers)]
+        self._workers = [Worker(limits, count, self._stopped, jobs) for _ in range(workers)]
         try:
             self._thread.start()
         except BaseException:
@@ -197,9 +208,10 @@ class _Crew:
         while (chunk := self._next()) is not None:
             left = deque(chunk)
             try:
-                for outcome in worker.outcomes(chunk):
-                    left.popleft()
-                    self._arrived.append(outcome)
+                for outcomes in worker.outcomes(chunk):
+                    for outcome in outcomes:
+                        left.popleft()
+                        self._arrived.append(outcome)
                     self._news.put(None)
             except Exception:
                 self._chunks.appendleft([*left])
@@ -223,10 +235,9 @@ class _Crew:
                 self._news.get_nowait()
         return not self._ended
 
-    def arrived(self) -> Iterator[Outcome]:
+    def arrived(self) -> list[Outcome]:
         """Take the rows that are there."""
-        while self._arrived:
-            yield self._arrived.popleft()
+        return [self._arrived.popleft() for _ in range(len(self._arrived))]
 
     def close(self) -> list[Outcome]:
         """Stop all workers, whatever they are doing; return what they have done besides."""

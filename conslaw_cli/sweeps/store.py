@@ -111,25 +111,31 @@ class Store:
             self._give_up(number, str(error))
             return self.get(row_id)
 
+    @property
+    def empty(self) -> bool:
+        """Whether no row is found."""
+        return not self._best
+
     def verdict(self, row_id: RowId) -> str | None:
         """Return the verdict of the row that :meth:`get` returns, without reading that."""
         best = self._best.get(_key(lines.row_id(*row_id)))
         return VERDICTS[-(best % _RANKS)] if best is not None else None
 
-    def append(self, key: str, row: LawCount) -> None:
-        """Write one line: nobody loses it but a power cut within a tenth of a second, after which
-        it is on the disk.
+    def append(self, rows: Iterable[tuple[str, LawCount]]) -> None:
+        """Write rows, each with the key of its job: nobody loses them but a power cut within a
+        tenth of a second, after which they are on the disk.
         """
-        line, id_ = lines.encode(key, row), lines.row_id(key, row.name)
+        added = [(lines.encode(key, row), key, row) for key, row in rows]
         try:
-            if not self._lost:
+            if added and not self._lost:
                 with self._writing():
                     self._compare()
-                    self._journal.append(line)
+                    self._journal.append([line for line, _, _ in added])
         finally:
-            # It is found even if the disk is full.
-            self._journal.lines.append(line)
-            self._learn(lines.Head(id_, row.version, row.verdict))
+            # They are found even if the disk is full.
+            for line, key, row in added:
+                self._journal.lines.append(line)
+                self._learn(lines.Head(lines.row_id(key, row.name), row.version, row.verdict))
 
     def settle(self, ids: Iterable[RowId]) -> None:
         """Put the rows under these ids first, in this order and one each; all other lines follow in

@@ -28,12 +28,11 @@ def resume(
     rows = backend(jobs if fresh else missing(jobs, store), unclaimed=unclaimed)
     try:
         with contextlib.closing(rows):
-            for job, row in rows:
+            for together in rows:
                 with signals.held_back():
-                    store.append(job.key, row)
-                yield job, row
+                    store.append((job.key, row) for job, row in together)
+                yield from together
     finally:
         with signals.held_back():
-            for job, row, _ in unclaimed.values():
-                store.append(job.key, row)
+            store.append((job.key, row) for job, row, _ in unclaimed.values())
             store.settle(job.id for job in jobs)

@@ -471,6 +471,9 @@ def test_rows_for_which_memory_or_time_do_not_suffice_are_bounded_and_exit_code_
         counted = conslaw("count", spec, *limit, "--json")
         assert counted.exit_code == 0
         assert json.loads(counted.stdout)["results"][-1]["laws_at_least"] == 90 * 91 // 2
+        unproved = conslaw("count", spec, *limit, "--require-proof")
+        assert unproved.exit_code == 1
+        assert "1 row not proved (--require-proof)" in unproved.stderr
     again = conslaw("sweep", spec, "--memory", "1G")
     assert "3 of 4 rows" in again.stderr, "what is open is tried again"
     assert "bounded            1\n" in again.stdout

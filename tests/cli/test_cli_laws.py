@@ -235,6 +235,22 @@ def test_of_networks_too_large_that_have_no_laws_it_is_said_that_there_are_none(
     assert "Empty: there are no such laws." in laws(*flags, "--format", "latex").stdout
 
 
+@pytest.mark.parametrize(
+    ("network", "listed"),
+    [
+        (["--widths", "2,3,2", "--activation", "exp", "--bias", "hidden"], 0),
+        (["--widths", "2,2,2", "--activation", "exp", "--loss", "cross_entropy"], 2),
+        (["--phi", "u*sqrt(v1**2+v2**2), v1/sqrt(v1**2+v2**2), v2/sqrt(v1**2+v2**2)"], 1),
+    ],
+)
+def test_under_decay_functions_are_not_searched(network: list[str], listed: int) -> None:
+    """Which took forever: their fields are known at the time 0 alone."""
+    done = laws(*network, "--flow", "decay")
+    assert done.exit_code == 0
+    assert "under decay polynomials in θ are searched only where φ is a polynomial" in done.stderr
+    assert f"known laws: {listed} listed" in done.stdout
+
+
 def test_arrays_of_ones_own_have_no_next_layer() -> None:
     phi = ("--phi", "A*B", "--array", "A=200x300", "--array", "B=300x200")
     for format_ in ("text", "python"):

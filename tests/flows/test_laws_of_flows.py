@@ -32,6 +32,7 @@ BIASED = MLP((1, 2, 1), "linear", "all")
 ENTROPIC = MLP((1, 2, 2), "linear", loss="cross_entropy")
 WIDE = MLP((2, 2, 2), "linear", "hidden")
 RELU = MLP((1, 2, 1), "relu", "hidden")
+STILL = MLP((1, 2, 1), "relu", "hidden", "cross_entropy")
 EXP = MLP((1, 2, 1), "exp", "hidden")
 
 CASES: list[tuple[MLP, Asked, str, int]] = [
@@ -39,6 +40,8 @@ CASES: list[tuple[MLP, Asked, str, int]] = [
     (ENTROPIC, Decay(), "e^{λt}(U2·1)", 5),
     (BIASED, Decay(("U1", "U2", "b1")), "e^{2λt}(U1ᵀU1 + b1ᵀb1 − U2U2ᵀ)", 3),
     (RELU, Decay(), "e^{2λt}(diag(U1ᵀU1 + b1ᵀb1 − U2U2ᵀ))", 2),
+    (STILL, Decay(), "e^{λt}(θ)", 6),
+    (STILL, Decay(("U1", "b1")), "e^{λt}(U1)", 6),
     (LINEAR, Momentum(), "e^{τt}(U1ᵀV1 − V1ᵀU1 + U2V2ᵀ − V2U2ᵀ)", 2),
     (LINEAR, Momentum(Friction.NESTEROV), "t³(U1ᵀV2ᵀ − V1ᵀU2ᵀ + U2V1 − V2U1)", 2),
     (WIDE, Momentum(), "e^{τt}(U1ᵀV1 − V1ᵀU1 + b1ᵀc1 − c1ᵀb1 + U2V2ᵀ − V2U2ᵀ)", 1),

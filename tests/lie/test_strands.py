@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from math import comb
 
 import any_width
@@ -13,21 +14,26 @@ from graphs import Given
 from conslaw_cli import (
     MLP,
     Activation,
+    Convolution,
     Decay,
+    Flat,
     Layers,
     Linear,
     Mirror,
     Momentum,
+    Pool,
     Power,
     Problem,
     count_laws,
 )
-from conslaw_cli.families.layers import Branch
+from conslaw_cli.families.layers import Branch, Layer
 from conslaw_cli.flows.mirror import Shorthand
+from conslaw_cli.lie.dealing import LARGE
+from conslaw_cli.lie.gates import Few, enough
 from conslaw_cli.lie.lifting import lifting
 from conslaw_cli.lie.strands import Lifting, Strand, complete, lifted, lifts
 from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.units import Units
+from conslaw_cli.networks.units import Sizes, Units
 
 F, P, R = (1, 1, 1, 1), (1, 1, 1, 0), (0, 1, 1, 1)
 
@@ -92,23 +98,91 @@ def test_of_units_with_gates_as_many_count_as_their_neighbours_tell_apart() -> N
     assert row.lower[0].shown.endswith("894 gated units more add one law each")
 
 
+def conv(channels: int, groups: int = 1, kernel: int = 1, bias: bool = False) -> Convolution:
+    return Convolution(channels, (kernel,), (1,), "same", bias, groups=groups)
+
+
+def averaged(*layers: Layer) -> Layers:
+    """A network of a sequence of three places with two channels."""
+    return Layers((2, 3), (*layers, Pool((3,), (3,)), Flat(), Linear(3)))
+
+
+RELU = Activation("relu")
+
+
+@pytest.mark.parametrize(
+    ("network", "laws"),
+    [
+        (averaged(conv(8), Branch((conv(12, 1), conv(9, 3, 2), conv(8)))), 36 + 3 * (10 + 6)),
+        (averaged(conv(8), conv(8, 4, 2), conv(10)), 4 * (3 + 3) + 55),
+        (averaged(conv(9, 1, 1, True), RELU, conv(9, 9, 2), conv(12), RELU), 9 + 9 + 12),
+    ],
+    ids=["two groups in a branch", "a row", "depthwise and pointwise"],
+)
+def test_groups_are_whole_in_a_strand(network: Layers, laws: int) -> None:
+    """Laws between channels of one group, on either side of it, lie in the block of one strand."""
+    found = lifting(Problem(network))
+    assert found is not None
+    assert found[0].laws == laws == network.known_listed
+
+
+def test_channels_before_and_behind_a_depthwise_layer_have_a_law_each() -> None:
+    """Gates stand before it, so that a few are as good as many; where none stands they are not."""
+    gated, plain = (
+        averaged(conv(3), Branch((conv(150), *gates, conv(150, 150, 2), conv(3))))
+        for gates in ([RELU], [])
+    )
+    assert gated.graph is not None
+    assert plain.graph is not None
+    assert dict(enough(gated.graph, Units.of(gated.graph).sizes)) == {2: Few(3, 2)}
+    assert not enough(plain.graph, Units.of(plain.graph).sizes)
+    found = lifting(Problem(gated))
+    assert found is not None
+    assert (found[0].laws, found[0].gated, found[0].added) == (6 + 2 * 150, 146, 292)
+
+
+@pytest.mark.parametrize(
+    ("layers", "few"),
+    [
+        ((conv(4), RELU, conv(8, 4, 2)), Few(1, 1 + 3)),
+        ((conv(8), RELU, conv(8, 4, 2), RELU, conv(2)), Few(2, 2 + 2)),
+        ((conv(16), RELU, conv(24, 8, 2), conv(3)), Few(3, 2 + 6)),
+        ((conv(16), RELU, conv(24, 8, 2), conv(2)), None),
+        ((conv(8), RELU, conv(8, 8, 2, True), conv(3)), None),
+        ((conv(8), conv(8, 8, 2), RELU, conv(3)), Few(3, 2)),
+        ((conv(8), RELU, Branch((conv(8, 8),)), conv(3)), Few(3, 1)),
+        ((conv(8), Branch((RELU, conv(8, 8))), conv(3)), None),
+    ],
+)
+def test_which_groups_have_gates_and_laws_of_their_own(
+    layers: Sequence[Layer], few: Few | None
+) -> None:
+    """Not where two numbers tell three channels' laws not apart, where a bias passes no gate, or
+    where a skip goes around it.
+    """
+    graph = averaged(*layers).graph
+    assert graph is not None
+    assert enough(graph, Units.of(graph).sizes) == ({} if few is None else {1: few})
+
+
 def test_fewer_gated_units_than_that_do_not_count_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """One gated unit and one input leave dependent laws to four linear units between them: a
     second one sees more of them.
     """
     problem = Problem(Layers((1,), (Linear(4), Linear(6), Activation("relu"), Linear(2))))
+    assert problem.graph is not None
+    sizes = Units.of(problem.graph).sizes
     module = sys.modules[lifting.__module__]
-    monkeypatch.setattr(module, "_dealt", lambda asked, graph, *sizes: _whole(asked, graph))
-    monkeypatch.setattr(module, "enough", lambda graph: {2: 1})
-    assert module._gated(problem, problem.graph) is None
-    monkeypatch.setattr(module, "enough", lambda graph: {2: 4})
-    assert module._gated(problem, problem.graph).laws == count_laws(problem).laws
+    monkeypatch.setattr(module, "of_graph", lambda asked, graph, units, most: _whole(asked, units))
+    monkeypatch.setattr(module, "enough", lambda graph, units: {2: Few(1, 1)})
+    assert module._gated(problem, problem.graph, sizes, LARGE) is None
+    monkeypatch.setattr(module, "enough", lambda graph, units: {2: Few(4, 1)})
+    assert module._gated(problem, problem.graph, sizes, LARGE).laws == count_laws(problem).laws
 
 
-def _whole(problem: Problem, graph: Graph) -> Lifting | None:
-    """Return what the network says of itself as one strand."""
-    sizes = Units.of(graph).sizes
-    return lifted(problem, {sizes: 1}, [])
+def _whole(problem: Problem, units: Sizes) -> Lifting | None:
+    """Return what a network of so many units says of itself as one strand."""
+    return lifted(problem, {units: 1}, [])
 
 
 EXPONENTIAL = "x[2]\nz[2] = dense(x; U1)\nh = exp(z)\ny[2] = dense(h; U2)"

@@ -392,35 +392,50 @@ def test_units_are_separated_as_declared(
     alone. Then the output is that of these units by themselves, it is zero at the others, and a
     change of anything that is not of these units alone does not move it at first order.
     """
-    if any(len(shape) == 4 for _, shape in operation.parameters(*shapes)):
-        assert not operation.separating, "groups have no parameters for some pairs of units"
-        return
-    shapes = tuple((3, *shape[1:]) for shape in shapes)
-    here, out = np.isin(np.arange(3), inside), operation.output(*shapes)[0]
-    opened = operation.opened is not None
-    there: Mask = np.arange(out) % 2 == 0 if opened else here.repeat(out // 3)
+    groups = _groups(operation, shapes)
+    chosen = np.isin(np.arange(3), inside)
+    here = chosen.repeat(shapes[0][0] // groups) if groups else chosen
+    if groups:
+        assert operation.opened is not None
+        operation = operation.resized(3 * (operation.opened // groups))
+    shapes = tuple((len(here), *shape[1:]) for shape in shapes)
+    out, opened = operation.output(*shapes)[0], operation.opened is not None and not groups
+    there: Mask = np.arange(out) % 2 == 0 if opened else chosen.repeat(out // 3)
     run, along = (drawn(operation, shapes, 1, seed) for seed in (0, 1))
     for name in names(shapes):
         run.values[name][:, ~here], along.values[name][:, here] = 0, 0
     parts = _parts(run, along, here, there)
     y = _moving(run, along)
-    small = operation.resized(int(there.sum())) if opened else operation
+    small = operation.resized(int(there.sum())) if operation.opened is not None else operation
     values = {name: run.values[name][:, here] for name in names(shapes)}
     state = None if run.state is None else run.state[:, there]
-    fewer = tuple((len(inside), *shape[1:]) for shape in shapes)
+    fewer = tuple((int(here.sum()), *shape[1:]) for shape in shapes)
     alone = Run(small, fewer, run.ring, values, parts, state).forward()
     same = np.array_equal(y[0][:, there], alone) and not y[0][:, ~there].any()
     assert (same and not y[1][:, there].any()) == operation.separating
 
 
+def _groups(operation: Operation, shapes: tuple[Shape, ...]) -> int:
+    """Return into how many groups units fall; 0 if they do not."""
+    found = (shape[0] for _, shape in operation.parameters(*shapes) if len(shape) == 4)
+    return next(found, 0)
+
+
 def _parts(run: Run, along: Run, here: Mask, there: Mask) -> dict[str, Array]:
     """Make arrays block-diagonal, biases being read from a unit inside, and their changes zero
-    inside; return what is inside.
+    inside; return what is inside. A group is a unit, and its matrix is of this one alone.
     """
     parts = {}
     for symbol, shape in run.operation.parameters(*run.shapes):
+        u, w = (each.arrays[symbol] for each in (run, along))
+        if len(shape) == 4:
+            inside = here.reshape(3, -1)[:, 0]
+            u, w = u.reshape(3, -1), w.reshape(3, -1)
+            w[inside] = 0
+            parts[symbol] = u[inside].reshape(1, -1, 1)
+            continue
         rows = np.ones(1, bool) if len(shape) == 1 else here.repeat(prod(shape[:-1]) // len(here))
-        u, w = (each.arrays[symbol].reshape(len(rows), len(there)) for each in (run, along))
+        u, w = u.reshape(len(rows), len(there)), w.reshape(len(rows), len(there))
         u[rows[:, None] != there], w[np.ix_(rows, there)] = 0, 0
         parts[symbol] = u[np.ix_(rows, there)].reshape(1, -1, 1)
     return parts

@@ -46,16 +46,16 @@ def drawn(graph: Graph, random: Random) -> Live | None:
     """Cut inputs and gated values off at random."""
 
     def cut(place: int, shape: Shape, made: Flags) -> Flags:
-        return made & np.array([random.random() < 0.6 for _ in made])
+        kept: Flags = made & np.array([random.random() < 0.6 for _ in made])
+        return kept
 
     return live(graph, cut)
 
 
-def entries(at: Live, place: int, shape: tuple[int, int]) -> Flags:
+def entries(at: Live, place: int, shape: Shape) -> Flags:
     """Return which entries of an input, a state or an output are live."""
     units = shape[0] * shape[1] // len(at.places[place])
-    flat = np.broadcast_to(at.places[place], (units, len(at.places[place])))
-    return flat.ravel()
+    return np.tile(at.places[place], units)
 
 
 def probe_entries(graph: Graph, at: Live) -> Flags:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 import pytest
 from graphs import NAMED, random_graphs
@@ -13,10 +14,22 @@ from conslaw_cli.errors import SpecError
 from conslaw_cli.networks.graph import Graph
 
 OPENED = re.compile(r"^(\w+)\[(\d+)", re.MULTILINE)
+GROUPS = re.compile(r"groups=(\d+)")
 
 
 def renumbered(text: str, sizes: dict[str, int]) -> str:
-    return OPENED.sub(lambda m: f"{m[1]}[{sizes.get(m[1], int(m[2]))}", text)
+    """Return a text with other numbers of units; groups have as many as before."""
+    lines = []
+    for line in text.splitlines():
+        found, groups = OPENED.match(line), GROUPS.search(line)
+        if found and found[1] in sizes:
+            units = sizes[found[1]]
+            line = line.replace(f"[{found[2]}", f"[{units}", 1)
+            if groups:
+                share = Fraction(units * int(groups[1]), int(found[2]))
+                line = GROUPS.sub(f"groups={share}", line)  # 3/2 is no number of groups
+        lines.append(line)
+    return "\n".join(lines)
 
 
 @settings(max_examples=200, deadline=None)
@@ -39,7 +52,19 @@ def test_a_resized_graph_is_that_of_the_text_with_other_numbers(
     resized = graph.resized(sizes)
     assert resized == expected
     assert (resized.shapes, resized.arrays) == (expected.shapes, expected.arrays)
-    assert resized.resized({name: before[name] for name in sizes}) == graph
+    if str(graph).count("groups=") == str(resized).count("groups="):  # one group is none
+        assert resized.resized({name: before[name] for name in sizes}) == graph
+
+
+def test_groups_are_as_many_as_before_in_size() -> None:
+    """Each has two channels that are read and three that are written."""
+    text = "x[3×2]\nh[4] = conv(x, kernel=1; U1)\ny[6] = conv(h, kernel=2, groups=2; U2)"
+    graph = Graph.parse(text)
+    wider = graph.resized({"h": 10, "y": 15})
+    assert [array.shape for array in wider.arrays] == [(3, 10), (5, 2, 2, 3)]
+    assert [array.shape for array in graph.resized({"h": 2, "y": 3}).arrays] == [(3, 2), (2, 2, 3)]
+    with pytest.raises(SpecError, match="y: expected a multiple of 3, the channels of a group"):
+        graph.resized({"h": 4, "y": 8})
 
 
 def test_all_that_follows_from_a_size_follows() -> None:

@@ -16,7 +16,7 @@ from conslaw_cli.algebra.field import Array, PrimeField
 from conslaw_cli.algebra.rings import Residues
 from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
-from conslaw_cli.networks.units import Units
+from conslaw_cli.networks.units import Ends, Units
 
 FIELD = PrimeField(8388593)
 
@@ -72,6 +72,28 @@ def test_fields_of_some_strands_are_those_of_their_network(graph: Graph, random:
             (2, 3),
         ),
         ("x[2]\na[2] = dense(x; U1)\nb[2] = dense(a; U1)", (2,)),
+        ("x[4×2]\ny[6] = conv(x, kernel=1, groups=2; U1, b1)", (2, 1)),
+        ("x[4×2]\ny[4] = conv(x, kernel=1, groups=2; U1)\ns = add(x, y)", (2,)),
+        (
+            "x[6×2]\na[6] = conv(x, kernel=1, groups=2; U1)\n"
+            "b[6] = conv(x, kernel=1, groups=3; U2)",
+            (1,),
+        ),
+        (
+            "x[8×2]\na[4] = conv(x, kernel=1, groups=4; U1)\n"
+            "b[2] = conv(x, kernel=2, groups=2; U2)",
+            (2,),
+        ),
+        (
+            "x[4×2]\na[4] = conv(x, kernel=1, groups=4; U1)\n"
+            "b[4] = conv(a, kernel=1, groups=2; U2)\nh[3] = conv(b, kernel=1; U3)",
+            (2, 3),
+        ),
+        (
+            "x[4×1]\na[4] = conv(x, kernel=1, groups=2; U1)\n"
+            "b[4] = conv(a, kernel=1, groups=2; U1)",
+            (2,),
+        ),
     ],
 )
 def test_values_that_are_added_multiplied_or_gated_alike_have_the_same_units(
@@ -86,3 +108,19 @@ def test_rows_that_belong_together_in_two_ways_are_one_unit() -> None:
     units = Units.of(Graph.parse(text))
     assert units.sizes == (1, 1)
     assert dict(units.openers[0]) == {"x": 3, "u": 2}
+
+
+def test_parameters_of_groups_join_units_to_themselves() -> None:
+    """Two groups of two channels that are read, and one that is written, by two taps, of units 7
+    and 9; biases are read from the constant, 1.
+    """
+    graph = Graph.parse("x[4×3]\ny[2] = conv(x, kernel=2, groups=2; U1, b1)")
+    units = Units.of(graph)
+    (kernels, bias), labels = units.weights(graph), [np.array([7, 9]), np.array([1])]
+    assert kernels == (Ends(0, 0, within=True), 4)
+    assert bias == (Ends(1, 0), 1)
+    ends = units.ends(graph, labels)
+    assert ends.tolist() == [[7] * 4 + [9] * 4 + [1, 1], [7] * 4 + [9] * 4 + [7, 9]]
+    one = units.resized(graph, (1, 1))
+    assert units.ends(one, [np.array([7]), np.array([1])]).tolist() == [[7] * 4 + [1], [7] * 5]
+    assert Units.of_rows(graph).sizes == (4, 2, 1)

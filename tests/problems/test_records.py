@@ -85,7 +85,7 @@ def test_what_is_open_is_in_the_row_and_survives_the_store(tmp_path: Path) -> No
     for _ in range(2):
         with Store(str(tmp_path / "rows.jsonl"), row.version, list[str]().append) as store:
             if store.get(("k", row.name)) is None:
-                store.append("k", row)
+                store.append([("k", row)])
             stored = store.get(("k", row.name))
             assert stored == row
             assert stored.scope == sentence

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import psutil
@@ -46,7 +47,7 @@ def numbered(problem: Problem, *, seed: int, memory: int | None) -> LawCount:
 def rows_of(count: Count, *inputs: int, seconds: float | None = None) -> list[LawCount]:
     worker = SpawnedWorker(Limits(seconds), count)
     try:
-        return [outcome.row for outcome in worker.outcomes(jobs_for(*inputs))]
+        return [each.row for each in chain.from_iterable(worker.outcomes(jobs_for(*inputs)))]
     finally:
         worker.close()
 

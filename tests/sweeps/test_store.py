@@ -31,7 +31,7 @@ from conslaw_cli.lie.count import count_laws
 from conslaw_cli.problems.problem import Architecture, Problem
 from conslaw_cli.problems.records import VERSION, LawCount
 from conslaw_cli.sweeps import lines, signals
-from conslaw_cli.sweeps.jobs import Job, Limits, Outcome, Unclaimed, plan
+from conslaw_cli.sweeps.jobs import Job, Limits, Outcome, Rows, Unclaimed, plan
 from conslaw_cli.sweeps.processes import run
 from conslaw_cli.sweeps.store import RowId, Store
 from conslaw_cli.sweeps.sweep import resume
@@ -64,7 +64,7 @@ def store(path: Path, said: list[str]) -> Iterator[Store]:
 
 def add(store: Store, *names: str) -> None:
     for name in names or ROWS:
-        store.append(KEYS[name], ROWS[name])
+        store.append([(KEYS[name], ROWS[name])])
 
 
 def fill(path: Path) -> list[bytes]:
@@ -581,7 +581,7 @@ def test_a_row_makes_room_only_for_one_that_is_as_good(store: Store, path: Path)
         (failed, proved),
         (again, again),
     ):
-        store.append("key", row)
+        store.append([("key", row)])
         found = store.get(("key", RELU.name))
         assert found is not None
         assert (found.verdict, found.seconds) == (expected.verdict, expected.seconds)
@@ -592,8 +592,8 @@ def test_a_row_makes_room_only_for_one_that_is_as_good(store: Store, path: Path)
 
 def test_a_failure_takes_no_room_from_a_row_of_another_version(store: Store, path: Path) -> None:
     row = ROWS[RELU.name]
-    store.append("key", replace(row, version="0"))
-    store.append("key", replace(row, verdict="failed", reason="killed"))
+    store.append([("key", replace(row, version="0"))])
+    store.append([("key", replace(row, verdict="failed", reason="killed"))])
     store.settle([("key", RELU.name)])
     assert [json.loads(line)["verdict"] for line in path.read_bytes().splitlines()] == [
         "failed",
@@ -762,6 +762,26 @@ def test_a_row_that_cannot_be_written_leaves_no_half_and_is_found(
     assert store.get(IDS[1]) == ROWS[DEEP.name]
 
 
+def test_of_rows_that_are_written_together_those_that_fit_are_kept(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [(KEYS[name], ROWS[name]) for name in ROWS]
+    room = sum(len(lines.encode(*row)) + 1 for row in rows[:2]) + 7
+    write = os.write
+
+    def full(fd: int, data: bytes) -> int:
+        if not (fits := bytes(data)[: room - path.stat().st_size]):
+            raise OSError(28, "No space left on device")
+        return write(fd, fits)
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OutputError, match="No space left"):
+        store.append(rows)
+    monkeypatch.undo()
+    assert names(path) == [*ROWS][:2]
+    assert [store.get(each) for each in IDS] == [*ROWS.values()]
+
+
 # ---- what has finished
 
 CHUNK = 20
@@ -800,21 +820,19 @@ def test_rows_that_are_finished_but_not_taken_are_there_when_a_sweep_is_left(
     unclaimed: dict[RowId, Any] = {}
     jobs = marked_jobs(CHUNK)
     rows = run(jobs, Limits(), 1, partial(marked, tmp_path), unclaimed)
-    job, _ = next(rows)
+    taken = {job.id for job, _ in next(rows)}
     wait_for(tmp_path, CHUNK - 1)
     rows.close()
-    assert unclaimed.keys() - {job.id} == {job.id for job in jobs[1:-1]}
+    assert taken | unclaimed.keys() == {job.id for job in jobs[:-1]}
 
 
 def test_a_sweep_that_is_left_stores_what_has_finished(store: Store, path: Path) -> None:
     jobs = plan([RELU, DEEP], 0)
 
-    def far_ahead(
-        _: Sequence[Job], *, unclaimed: Unclaimed
-    ) -> Generator[tuple[Job, LawCount], None, None]:
+    def far_ahead(_: Sequence[Job], *, unclaimed: Unclaimed) -> Generator[Rows, None, None]:
         for job in jobs:
             unclaimed[job.id] = Outcome(job, ROWS[job.problem.architecture.name])
-        yield jobs[0], ROWS[RELU.name]
+        yield [(jobs[0], ROWS[RELU.name])]
 
     rows = resume(jobs, store, far_ahead)
     next(rows)
@@ -834,11 +852,11 @@ def test_no_row_that_is_finished_is_lost_when_a_sweep_is_interrupted(
         wait_for(tmp_path, 2 * CHUNK - 2)
         os.kill(os.getpid(), signal.SIGINT)
 
-    taken = []
+    taken = list[RowId]()
 
     def take() -> None:
-        for job, _ in run(jobs, Limits(), 2, partial(marked, tmp_path), unclaimed):
-            taken.append(job.id)
+        for rows in run(jobs, Limits(), 2, partial(marked, tmp_path), unclaimed):
+            taken.extend(job.id for job, _ in rows)
             # From the first row on this is slower than those who count.
             thread.join()
 
@@ -885,5 +903,5 @@ def test_a_row_that_never_comes_to_the_disk_is_told_of(
 def test_a_bounded_row_that_names_a_smaller_network_is_read_back(store: Store) -> None:
     row = count_laws(MLP((1, 10000, 10000, 2), "linear"), memory=1 << 30)
     assert row.complete_at is not None
-    store.append("a" * 64, row)
+    store.append([("a" * 64, row)])
     assert store.get(("a" * 64, row.name)) == row

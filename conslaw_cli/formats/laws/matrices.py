@@ -149,7 +149,8 @@ def _vector(
         name = f"({name})" if family.array in metrics else name
         if not family.matrix:
             return f"[{name}.sum()]"
-        lines = f".reshape({family.rows}, -1)" * (blocks[family.array].shape[0] != family.rows)
+        shape = blocks[family.array].shape
+        lines = f".reshape({family.rows}, -1)" * (len(shape) != 2 or shape[0] != family.rows)
         kept = "" if chosen is None else f"[{[i - 1 for (i,) in chosen]}]"
         return f"{name}{lines}.sum(axis=1){kept}"
     if isinstance(family, Correlations):

@@ -206,7 +206,9 @@ def _matrices(members: Members, search: LawSearch) -> str | None:
         return family_code(family, *by_name(search.coordinates), chosen)
     single = np.arange(len(search.parameters))
     nothing_moves = np.array_equal(listed.left, single) and (listed.right < 0).all()
-    return "theta" if nothing_moves and len(members.generators) == len(single) else None
+    if nothing_moves and len(members.generators) == len(single):
+        return family_code(family, *by_name(search.coordinates))
+    return None
 
 
 def _scalars(

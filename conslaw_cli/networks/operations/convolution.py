@@ -7,7 +7,7 @@ all of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache, partial
 from math import prod
@@ -96,10 +96,12 @@ class Convolution(Composite):
                 f"groups: expected a divisor of the channels, {self.channels}, got {self.groups}"
             )
 
-    @property
-    def separating(self) -> bool:  # type: ignore[override]
-        """Whether channels are not in groups: these join some of them only."""
-        return self.groups == 1
+    def resized(self, units: int) -> Operation:
+        """Return it with so many channels, as many as before in each group."""
+        each = self.channels // self.groups
+        if self.groups > 1 and units % each:
+            raise SpecError(f"expected a multiple of {each}, the channels of a group, got {units}")
+        return replace(self, channels=units, groups=units // each if self.groups > 1 else 1)
 
     @classmethod
     def examples(cls) -> tuple[tuple[Operation, tuple[Shape, ...]], ...]:
@@ -530,7 +532,10 @@ class Grouped(Operation):
     source = "elementary: a block-diagonal matrix"
     inner = True
     opens = "units"
-    separating = False
+
+    def resized(self, units: int) -> Operation:
+        """Return it with so many units, as many as before in each group."""
+        return replace(self, units=units, groups=units * self.groups // self.units)
 
     @classmethod
     def examples(cls) -> tuple[tuple[Operation, tuple[Shape, ...]], ...]:

@@ -329,6 +329,7 @@ NAMES = (*ACTIVATIONS, "exp", "smooth", "power:2")
 
 
 @lru_cache(maxsize=64)
+@lru_cache(maxsize=64)
 def activation(name: str) -> Operation:
     """Return the operation of an activation's name. Raise SpecError if there is none."""
     if found := re.fullmatch(r"power:([0-9]{1,4})", name):

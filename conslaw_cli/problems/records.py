@@ -65,7 +65,9 @@ class Complete(NamedTuple):
     def name(self) -> str:
         """Its sizes; of many equal ones in a row how many there are."""
         runs = [(str(n), len(list(run))) for n, run in groupby(self.units)]
-        return "-".join("-".join([n] * k) if k <= MOST_SHOWN else f"{n}^{k}" for n, k in runs)
+        return "-".join(
+            "-".join([n] * k) if k <= MOST_SHOWN else f"{n} ({k} times)" for n, k in runs
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return its fields, ready for ``json.dumps``, as they are read back."""

@@ -166,6 +166,6 @@ def test_many_equal_sizes_in_a_row_are_counted() -> None:
     for units, name in (
         ((2, 12, 12, 2), "2-12-12-2"),
         ((3,) * 8, "3-3-3-3-3-3-3-3"),
-        ((3, *(2,) * 96, 1, 1), "3-2^96-1-1"),
+        ((3, *(2,) * 96, 1, 1), "3-2 (96 times)-1-1"),
     ):
         assert Complete(units, 1, 1, 0, 2, 0).name == name

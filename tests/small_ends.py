@@ -250,9 +250,10 @@ def networks(most: int) -> Iterator[tuple[str, Architecture]]:
             if sum(a * b for a, b in pairwise(widths)) > most:
                 continue
             found = Chain(widths, tuple(each == "linear" for each in pattern), ())
-            for bias in (False, True):
-                biased = (bias, *(False,) * (len(widths) - 2))
-                network = chains.network(found._replace(biased=biased))
+            plain = (False,) * (len(widths) - 2)
+            few = [(False, *plain), (True, *plain)]
+            for biased in few if found.linear == (True,) * len(pattern) else product(*[(0, 1)] * 3):
+                network = chains.network(found._replace(biased=tuple(map(bool, biased))))
                 yield from ((name, network) for name in applying(network))
 
 

@@ -12,14 +12,21 @@ from conslaw_cli.problems.records import Bound, Trace
 
 
 def _plain(problem: Problem) -> Chain | None:
-    """Return a chain without spare units whose biases, if any, are those of its first layer, with
-    these as one input more.
+    """Return a chain without spare units, biases of its first layer being one input more. Other
+    biases: none if all layers are linear; of chains of three matrices that have gates, any, and no
+    unit may be spare without those.
     """
     chain = chain_of(problem)
-    if chain is None or not chain.widths[-1] or any(chain.biased[1:]) or any(chains.spare(chain)):
+    if chain is None or not chain.widths[-1]:
         return None
-    inputs, *others = chain.widths
-    return chain._replace(widths=(inputs + chain.biased[0], *others))
+    first, *others = chain.biased
+    gated = len(others) == 2 and not all(chain.linear)
+    if any(others) and not gated:
+        return None
+    inputs, *widths = chain.widths
+    more = first and not (chain.linear[0] and others[0])
+    plain = chain._replace(widths=(inputs + more, *widths), biased=(False,) * len(chain.biased))
+    return None if any(chains.spare(plain)) else plain
 
 
 def _two_layers(problem: Problem) -> Chain | None:
@@ -56,7 +63,8 @@ def two_hidden_layers(problem: Problem, evidence: Evidence) -> Proof | None:
     m(m + 1)/2 where it is the n units that have gates.
 
     Hypotheses. Gradient flow under a loss with condition (9); under cross-entropy n_3 is one less.
-    No biases but those of the first layer, which are one input more.
+    Biases of the first layer are one input more; other biases only where a layer has gates, and no
+    unit may be spare without them.
 
     Proof. Let the first and the last matrix be ε times u and v. As ε → 0 the fields tend to linear
     ones of (u, v), and quadratic ones of what else moves. The linear ones generate so(n_0, n_3) on
@@ -64,7 +72,8 @@ def two_hidden_layers(problem: Problem, evidence: Evidence) -> Proof | None:
     brackets of j of them have the j-th powers of the singular values as factors; with gates they
     generate one so(p, q) on all of (u, v). By Whitehead's lemma a combination of what moves by
     quadratic fields stands still, but for an element of the algebra, only if it is a law together
-    with a quadratic function of (u, v). These are found by hand, and are the known ones.
+    with a quadratic function of (u, v). These are found by hand, and are the known ones. Where
+    biases are 0, brackets of these fields with those of biases move them in all directions.
     """
     return _complete(problem, _two_layers(problem), "two hidden layers")
 
@@ -97,7 +106,6 @@ def _complete(problem: Problem, chain: Chain | None, method: str) -> Proof | Non
     if chain is None:
         return None
     known = chains.independent(chain)
-    widths = "-".join(map(str, chain.widths))
-    shown = f"{widths}, with the first and the last matrix small"
+    shown = "brackets where the first and the last matrix tend to 0"
     bound = Bound(problem.state - known, method, "proof", None, shown)
     return Proof((bound,), (bound,), known, Trace((bound.value,), complete=False))

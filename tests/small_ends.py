@@ -250,10 +250,8 @@ def networks(most: int) -> Iterator[tuple[str, Architecture]]:
             if sum(a * b for a, b in pairwise(widths)) > most:
                 continue
             found = Chain(widths, tuple(each == "linear" for each in pattern), ())
-            plain = (False,) * (len(widths) - 2)
-            few = [(False, *plain), (True, *plain)]
-            for biased in few if found.linear == (True,) * len(pattern) else product(*[(0, 1)] * 3):
-                network = chains.network(found._replace(biased=tuple(map(bool, biased))))
+            for biased in product((False, True), repeat=len(widths) - 1):
+                network = chains.network(found._replace(biased=biased))
                 yield from ((name, network) for name in applying(network))
 
 

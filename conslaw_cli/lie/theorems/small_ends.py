@@ -12,20 +12,18 @@ from conslaw_cli.problems.records import Bound, Trace
 
 
 def _plain(problem: Problem) -> Chain | None:
-    """Return a chain without spare units, biases of its first layer being one input more. Other
-    biases: none if all layers are linear; of chains of three matrices that have gates, any, and no
-    unit may be spare without those.
+    """Return a chain without biases and spare units whose fields biases add some to: those of the
+    first layer are one input more, if they are the only ones or gates tell them from the others.
     """
     chain = chain_of(problem)
     if chain is None or not chain.widths[-1]:
         return None
     first, *others = chain.biased
-    gated = len(others) == 2 and not all(chain.linear)
-    if any(others) and not gated:
-        return None
+    apart = not any(others) or not (all(chain.linear) or (chain.linear[0] and others[0]))
     inputs, *widths = chain.widths
-    more = first and not (chain.linear[0] and others[0])
-    plain = chain._replace(widths=(inputs + more, *widths), biased=(False,) * len(chain.biased))
+    plain = chain._replace(
+        widths=(inputs + (first and apart), *widths), biased=(False,) * len(chain.biased)
+    )
     return None if any(chains.spare(plain)) else plain
 
 
@@ -36,17 +34,24 @@ def _two_layers(problem: Problem) -> Chain | None:
         return None
     inputs, *hidden, outputs = chain.widths
     if all(chain.linear):
-        return chain if inputs + outputs > 2 else None
+        few = 1 in hidden and _biased(problem)
+        return chain if inputs + outputs > 2 and not few else None
     return chain if hidden[chain.linear.index(False)] > 1 else None
 
 
 def _equal_layers(problem: Problem) -> Chain | None:
     """Return a linear chain of three matrices or more whose hidden layers have equal widths."""
     chain = _plain(problem)
-    if chain is None or len(chain.widths) < 4 or not all(chain.linear):
+    if chain is None or len(chain.widths) < 4 or not all(chain.linear) or _biased(problem):
         return None
     inputs, *hidden, outputs = chain.widths
     return chain if len(set(hidden)) == 1 and inputs + outputs > 2 else None
+
+
+def _biased(problem: Problem) -> bool:
+    """Whether a chain has biases behind its first layer."""
+    chain = chain_of(problem)
+    return chain is not None and any(chain.biased[1:])
 
 
 @theorem(
@@ -63,8 +68,8 @@ def two_hidden_layers(problem: Problem, evidence: Evidence) -> Proof | None:
     m(m + 1)/2 where it is the n units that have gates.
 
     Hypotheses. Gradient flow under a loss with condition (9); under cross-entropy n_3 is one less.
-    Biases of the first layer are one input more; other biases only where a layer has gates, and no
-    unit may be spare without them.
+    Biases of the first layer alone are one input more; there may be others if no unit is spare
+    without them and, if there are no gates, n_0 + n_3 ≥ 3 and n, m ≥ 2.
 
     Proof. Let the first and the last matrix be ε times u and v. As ε → 0 the fields tend to linear
     ones of (u, v), and quadratic ones of what else moves. The linear ones generate so(n_0, n_3) on

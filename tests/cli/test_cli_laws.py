@@ -219,10 +219,10 @@ def test_where_a_search_does_not_fit_the_known_laws_are_listed_and_what_would_is
 
 
 def test_others_may_be_missing_where_the_known_laws_are_not_known_to_be_complete() -> None:
-    done = laws("--widths", "2,600,600,2", "--activation", "linear")
+    done = laws("--widths", "2,600,600,2", "--activation", "linear", "--flow", "nmf")
     assert done.exit_code == 0
     assert done.stderr.startswith(
-        "only known laws are listed, others were not searched: linear 2-600-600-2: "
+        "only known laws are listed, others were not searched: linear 2-600-600-2 nmf: "
     )
 
 

@@ -5,9 +5,10 @@ It is imported only where a network with windows is large: small ones are counte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from math import prod
 from typing import Any, NamedTuple
 
@@ -31,7 +32,9 @@ MOST = 1700
 THIN = 1000
 """Parameters of a view with two units in each space in which completeness is looked for first."""
 VIEWS = 2000
-"""Views that are tried to see all places of a flattened value."""
+"""Views that are tried to see all places of a flattened value; a hundredth of different ones."""
+BESIDE = (0, -1, 1, -2, 2)
+"""How far beside its place a view is moved to see one at a border."""
 
 
 @dataclass(frozen=True)
@@ -168,19 +171,25 @@ class _Cover:
         for name in at.sources:
             moves = _Moves(self.graph, at, name, middle)
             for place in moves.outwards():
-                if not seen[name][place]:
-                    if self.views == VIEWS or not self.glue(moves.to(place), seen):
-                        return False
-                    self.views += 1
-            if not seen[name].all():
-                return False
+                if not seen[name][place] and not self.reached(moves, place, seen):
+                    return False
         return True
 
-    def glue(self, firsts: list[list[int]], seen: dict[str, Flags]) -> bool:
+    def reached(self, moves: _Moves, place: int, seen: dict[str, Flags]) -> bool:
+        """Whether a view can be added that sees some place of a flattened value."""
+        for firsts in moves.to(place):
+            if max(self.views, 100 * len(self.graphs)) >= VIEWS:
+                return False
+            at = self.live(firsts)
+            if at is not None and at.places[moves.source][place] and self.glue(at, seen):
+                self.views += 1
+                return True
+        return False
+
+    def glue(self, at: Live, seen: dict[str, Flags]) -> bool:
         """Add a view to what is seen; whether its laws are told by what both have in common."""
-        at = self.live(firsts)
-        other = None if at is None else view(self.graph, at)
-        if at is None or other is None or not self.alike(other) or not _within(at, other, seen):
+        other = view(self.graph, at)
+        if other is None or not self.alike(other) or not _within(at, other, seen):
             return False
         if (own := self.laws(other.graph)) is None:
             return False
@@ -201,6 +210,7 @@ class _Moves:
     def __init__(self, graph: Graph, at: Live, name: str, middle: list[list[int]]) -> None:
         self.middle, self.inputs = middle, [each.shape[1:] for each in graph.inputs]
         plan, place = graph.plan, at.sources[name]
+        self.source = place
         made = {step.output: step for step in plan.steps}
         while len(plan.shapes[place]) == 1:
             (place,) = made[place].inputs[:1]
@@ -215,18 +225,21 @@ class _Moves:
         order: list[int] = np.argsort(distance, kind="stable").tolist()
         return order
 
-    def to(self, place: int) -> list[list[int]]:
+    def to(self, place: int) -> Iterator[list[list[int]]]:
+        """Yield where to pick, the way that fits into the image first, then those around it."""
         target = np.array(np.unravel_index(place, self.image))
         extent = self.high - self.low
         low = np.clip(target - extent // 2, 0, np.array(self.image) - 1 - extent)
-        moved = low - self.low
-        return [
-            [
-                start + round(float(by) * n / size)
-                for start, by, n, size in zip(starts, moved, sizes, self.image, strict=False)
+        for beside in sorted(product(BESIDE, repeat=len(extent)), key=lambda by: np.abs(by).sum()):
+            yield [
+                [
+                    start + round(float(by) * n / size) + more
+                    for start, by, n, size, more in zip(
+                        starts, low - self.low, sizes, self.image, beside, strict=False
+                    )
+                ]
+                for starts, sizes in zip(self.middle, self.inputs, strict=True)
             ]
-            for starts, sizes in zip(self.middle, self.inputs, strict=True)
-        ]
 
 
 def _middle(shape: Shape) -> list[int]:

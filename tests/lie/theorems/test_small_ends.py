@@ -52,6 +52,8 @@ def test_small_networks() -> None:
         ((2, 6, 5, 2), (LINEAR, "relu"), "hidden"),
         ((1, 5, 5, 5, 2), LINEAR, False),
         ((2, 4, 4, 4, 4, 2), LINEAR, False),
+        ((1, 4, 4, 4, 4, 2), LINEAR, "all"),
+        ((2, 4, 4, 4, 1), LINEAR, "hidden"),
     ],
 )
 def test_wider_inside_than_strands_lead_through(
@@ -80,7 +82,7 @@ def test_wider_inside_than_strands_lead_through(
         ("equal layers", MLP((1, 3, 3, 3, 1), LINEAR)),
         ("equal layers", MLP((2, 3, 3, 3, 2), (LINEAR, "relu", LINEAR))),
         ("equal layers", MLP((2, 4, 2), LINEAR)),
-        ("equal layers", Layers((2,), (Linear(3), Linear(3, True), Linear(2)))),
+        ("equal layers", Layers((1,), (Linear(3), Linear(3, True), Linear(1)))),
     ],
 )
 def test_hypotheses_are_checked(name: str, network: MLP) -> None:
@@ -100,6 +102,7 @@ def test_hypotheses_are_checked(name: str, network: MLP) -> None:
         (MLP((1, 300, 301, 1), (LINEAR, "relu")), "two hidden layers"),
         (MLP((2, 600, 600, 600, 600, 3), LINEAR, loss="cross_entropy"), "equal layers"),
         (Layers((1,), (Linear(90, True), *(Linear(90),) * 9, Linear(1))), "equal layers"),
+        (Layers((1,), (Linear(90), *(Linear(90, True),) * 9, Linear(2))), "equal layers"),
     ],
     ids=lambda each: getattr(each, "name", "")[:40],
 )

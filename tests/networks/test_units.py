@@ -75,20 +75,23 @@ def test_fields_of_some_strands_are_those_of_their_network(graph: Graph, random:
         ("x[4×2]\ny[6] = conv(x, kernel=1, groups=2; U1, b1)", (2, 1)),
         ("x[4×2]\ny[4] = conv(x, kernel=1, groups=2; U1)\ns = add(x, y)", (2,)),
         (
-            "x[6×2]\na[6] = conv(x, kernel=1, groups=2; U1)\nb[6] = conv(x, kernel=1, groups=3; U2)",
+            "x[6×2]\na[6] = conv(x, kernel=1, groups=2; U1)\n"
+            "b[6] = conv(x, kernel=1, groups=3; U2)",
             (1,),
         ),
         (
-            "x[8×2]\na[4] = conv(x, kernel=1, groups=4; U1)\nb[2] = conv(x, kernel=2, groups=2; U2)",
+            "x[8×2]\na[4] = conv(x, kernel=1, groups=4; U1)\n"
+            "b[2] = conv(x, kernel=2, groups=2; U2)",
             (2,),
         ),
         (
-            "x[4×2]\na[4] = conv(x, kernel=1, groups=4; U1)\nb[4] = conv(a, kernel=1, groups=2; U2)\n"
-            "h[3] = conv(b, kernel=1; U3)",
+            "x[4×2]\na[4] = conv(x, kernel=1, groups=4; U1)\n"
+            "b[4] = conv(a, kernel=1, groups=2; U2)\nh[3] = conv(b, kernel=1; U3)",
             (2, 3),
         ),
         (
-            "x[4×1]\na[4] = conv(x, kernel=1, groups=2; U1)\nb[4] = conv(a, kernel=1, groups=2; U1)",
+            "x[4×1]\na[4] = conv(x, kernel=1, groups=2; U1)\n"
+            "b[4] = conv(a, kernel=1, groups=2; U1)",
             (2,),
         ),
     ],

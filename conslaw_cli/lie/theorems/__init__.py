@@ -22,6 +22,7 @@ from conslaw_cli.lie.theorems.listed_laws import chain_laws, listed_laws
 from conslaw_cli.lie.theorems.paths import paths
 from conslaw_cli.lie.theorems.segments import segments
 from conslaw_cli.lie.theorems.single_field import single_field
+from conslaw_cli.lie.theorems.small_ends import equal_layers, two_hidden_layers
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, Theorem
 from conslaw_cli.lie.theorems.wide_chains import (
     cut_chain,
@@ -52,6 +53,8 @@ THEOREMS: tuple[Theorem, ...] = (
     wide_linear_layers,
     wide_gated_layers,
     block_lifting,
+    two_hidden_layers,
+    equal_layers,
     found_laws,
     mirror_paths,
     momentum_pair,

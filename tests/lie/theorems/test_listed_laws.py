@@ -158,8 +158,10 @@ def test_a_row_is_bounded_at_any_width_at_once() -> None:
     assert peak < 10**7
 
 
-def test_units_in_groups_are_bounded_without_a_narrower_network() -> None:
-    grouped = Convolution(4, (2,), (1,), "same", groups=2)
-    row = bounded(Problem(Layers((2, 6), (grouped, RELU, Flat(), Linear(3)))), "a test")
+def test_a_narrower_network_has_fewer_groups() -> None:
+    """As many channels in each: two of the four groups, and all of the outputs."""
+    grouped = Convolution(8, (2,), (1,), "same", groups=4)
+    row = bounded(Problem(Layers((4, 6), (grouped, RELU, Flat(), Linear(2)))), "a test")
     assert row is not None
-    assert (row.laws_at_least, row.complete_at) == (4, None)
+    assert row.complete_at is not None
+    assert (row.laws_at_least, row.complete_at.units, row.complete_at.laws) == (8, (3, 2), 6)

@@ -71,7 +71,8 @@ class MemoryBudgetError(ConslawError):
 
 
 class NotSearchedError(SpecError):
-    """Polynomials are not looked for among the laws of a flow; known laws are listed.
+    """Polynomials are not looked for among the laws of a problem under its flow; what is known
+    is listed.
 
     >>> from conslaw_cli import MLP, Hypentropy, Mirror, Problem, find_laws
     >>> try:

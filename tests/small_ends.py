@@ -250,8 +250,7 @@ def networks(most: int) -> Iterator[tuple[str, Architecture]]:
             if sum(a * b for a, b in pairwise(widths)) > most:
                 continue
             found = Chain(widths, tuple(each == "linear" for each in pattern), ())
-            for bias in (False, True):
-                biased = (bias, *(False,) * (len(widths) - 2))
+            for biased in product((False, True), repeat=len(widths) - 1):
                 network = chains.network(found._replace(biased=biased))
                 yield from ((name, network) for name in applying(network))
 

@@ -147,7 +147,11 @@ class Decay:
         """Return q and t."""
         arrays = tuple(model.parameter_arrays())
         decays = frozenset(array.name for array in arrays if self._decaying(array.name))
-        return Shrinking(arrays, (), (("t", "t", "t"),), ("t", "lam"), decays=decays)
+        shrinking = Shrinking(arrays, (), (("t", "t", "t"),), ("t", "lam"), decays=decays)
+        if model.fields().everywhere:
+            return shrinking
+        why = "under decay polynomials in θ are searched only where φ is a polynomial"
+        return replace(shrinking, unsearched=why)  # fields are known at t = 0 alone
 
     def motion(self, model: Model, decay: float | None) -> Motion:
         """Return ``θ' = −λPθ − ∇L``."""

@@ -31,7 +31,12 @@ from typing import TYPE_CHECKING, Any
 import numpy.random  # noqa: F401
 
 from conslaw_cli import errors
-from conslaw_cli.errors import ConslawError, ContradictionError, MemoryBudgetError
+from conslaw_cli.errors import (
+    ConslawError,
+    ContradictionError,
+    MemoryBudgetError,
+    NotSearchedError,
+)
 from conslaw_cli.lie.memo import shared
 from conslaw_cli.problems.records import LawCount
 from conslaw_cli.sweeps import files, signals
@@ -317,7 +322,11 @@ def _outcome(job: Job, limits: Limits, count: Count) -> Outcome:
         row = count(job.problem, seed=job.seed, memory=limits.memory)
         if row.verdict == "bounded":
             return Outcome(job, row, retry=True)
-        return Outcome(job, _with_polynomials(job, row, limits) if job.degree else row)
+        try:
+            return Outcome(job, _with_polynomials(job, row, limits) if job.degree else row)
+        except (MemoryBudgetError, NotSearchedError) as error:
+            unsearched = short(job, str(error), time.perf_counter() - start)
+            return Outcome(job, unsearched, retry=isinstance(error, MemoryBudgetError))
     except Exception as error:
         reason, seconds = _reason(error), time.perf_counter() - start
         if isinstance(error, MemoryError):

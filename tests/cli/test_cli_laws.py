@@ -219,10 +219,10 @@ def test_where_a_search_does_not_fit_the_known_laws_are_listed_and_what_would_is
 
 
 def test_others_may_be_missing_where_the_known_laws_are_not_known_to_be_complete() -> None:
-    done = laws("--widths", "2,600,600,2", "--activation", "linear")
+    done = laws("--widths", "2,600,600,2", "--activation", "linear", "--flow", "nmf")
     assert done.exit_code == 0
     assert done.stderr.startswith(
-        "only known laws are listed, others were not searched: linear 2-600-600-2: "
+        "only known laws are listed, others were not searched: linear 2-600-600-2 nmf: "
     )
 
 
@@ -233,6 +233,22 @@ def test_of_networks_too_large_that_have_no_laws_it_is_said_that_there_are_none(
     assert "laws in all: 0 (proved); all of them are functions of these" in done.stdout
     assert "return np.empty(0)" in laws(*flags, "--format", "python").stdout
     assert "Empty: there are no such laws." in laws(*flags, "--format", "latex").stdout
+
+
+@pytest.mark.parametrize(
+    ("network", "listed"),
+    [
+        (["--widths", "2,3,2", "--activation", "exp", "--bias", "hidden"], 0),
+        (["--widths", "2,2,2", "--activation", "exp", "--loss", "cross_entropy"], 2),
+        (["--phi", "u*sqrt(v1**2+v2**2), v1/sqrt(v1**2+v2**2), v2/sqrt(v1**2+v2**2)"], 1),
+    ],
+)
+def test_under_decay_functions_are_not_searched(network: list[str], listed: int) -> None:
+    """Which took forever: their fields are known at the time 0 alone."""
+    done = laws(*network, "--flow", "decay")
+    assert done.exit_code == 0
+    assert "under decay polynomials in θ are searched only where φ is a polynomial" in done.stderr
+    assert f"known laws: {listed} listed" in done.stdout
 
 
 def test_arrays_of_ones_own_have_no_next_layer() -> None:

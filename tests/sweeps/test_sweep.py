@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from itertools import chain
 from multiprocessing.connection import Connection
@@ -35,7 +36,7 @@ from conslaw_cli.families.mlp import MLP
 from conslaw_cli.flows import Flow
 from conslaw_cli.flows.decay import Decay
 from conslaw_cli.flows.friction import Friction
-from conslaw_cli.flows.metrics import Power
+from conslaw_cli.flows.metrics import Hypentropy, Power
 from conslaw_cli.flows.mirror import Mirror
 from conslaw_cli.flows.momentum import Momentum
 from conslaw_cli.lie.count import count_laws
@@ -134,6 +135,24 @@ def test_the_figures_of_a_search_are_those_of_the_search(
         "degree": 2,
         **dict(zip(keys, figures, strict=True)),
     }
+
+
+def test_where_a_search_is_not_made_the_known_laws_are_a_bound() -> None:
+    """It takes too much, or there is none under the flow; no known laws, no bound."""
+    curved = Mirror((("U1", Hypentropy(Fraction(1, 2))),))
+    jobs: list[Problem | Architecture] = [
+        MLP((2, 90, 2), "linear"),
+        Problem(MLP((2, 3, 2), "linear"), curved),
+        Problem(MLP((2, 3, 2), "exp", "hidden"), Decay()),
+    ]
+    batches = run(plan(jobs, seed=0, degree=2), Limits(memory=2**28), workers=1)
+    rows = {row.name: row for batch in batches for _, row in batch}
+    found = [rows[Problem.of(job).name] for job in jobs]
+    wanted = [("bounded", 90 * 91 // 2 - 86 * 87 // 2), ("bounded", 3), ("failed", None)]
+    assert [(row.verdict, row.laws_at_least) for row in found] == wanted
+    assert [(row.laws, row.polynomial_laws) for row in found] == [(None, None)] * 3
+    for row, said in zip(found, ("need about", "are not searched", "only where"), strict=True):
+        assert said in str(row.reason)
 
 
 def test_a_search_has_the_seed_and_the_memory_of_its_job(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,14 +12,19 @@ from conslaw_cli.problems.records import Bound, Trace
 
 
 def _plain(problem: Problem) -> Chain | None:
-    """Return a chain without spare units whose biases, if any, are those of its first layer, with
-    these as one input more.
+    """Return a chain without biases and spare units whose fields biases add some to: those of the
+    first layer are one input more, if they are the only ones or gates tell them from the others.
     """
     chain = chain_of(problem)
-    if chain is None or not chain.widths[-1] or any(chain.biased[1:]) or any(chains.spare(chain)):
+    if chain is None or not chain.widths[-1]:
         return None
-    inputs, *others = chain.widths
-    return chain._replace(widths=(inputs + chain.biased[0], *others))
+    first, *others = chain.biased
+    apart = not any(others) or not (all(chain.linear) or (chain.linear[0] and others[0]))
+    inputs, *widths = chain.widths
+    plain = chain._replace(
+        widths=(inputs + (first and apart), *widths), biased=(False,) * len(chain.biased)
+    )
+    return None if any(chains.spare(plain)) else plain
 
 
 def _two_layers(problem: Problem) -> Chain | None:
@@ -29,17 +34,24 @@ def _two_layers(problem: Problem) -> Chain | None:
         return None
     inputs, *hidden, outputs = chain.widths
     if all(chain.linear):
-        return chain if inputs + outputs > 2 else None
+        few = 1 in hidden and _biased(problem)
+        return chain if inputs + outputs > 2 and not few else None
     return chain if hidden[chain.linear.index(False)] > 1 else None
 
 
 def _equal_layers(problem: Problem) -> Chain | None:
     """Return a linear chain of three matrices or more whose hidden layers have equal widths."""
     chain = _plain(problem)
-    if chain is None or len(chain.widths) < 4 or not all(chain.linear):
+    if chain is None or len(chain.widths) < 4 or not all(chain.linear) or _biased(problem):
         return None
     inputs, *hidden, outputs = chain.widths
     return chain if len(set(hidden)) == 1 and inputs + outputs > 2 else None
+
+
+def _biased(problem: Problem) -> bool:
+    """Whether a chain has biases behind its first layer."""
+    chain = chain_of(problem)
+    return chain is not None and any(chain.biased[1:])
 
 
 @theorem(
@@ -56,7 +68,8 @@ def two_hidden_layers(problem: Problem, evidence: Evidence) -> Proof | None:
     m(m + 1)/2 where it is the n units that have gates.
 
     Hypotheses. Gradient flow under a loss with condition (9); under cross-entropy n_3 is one less.
-    No biases but those of the first layer, which are one input more.
+    Biases of the first layer alone are one input more; there may be others if no unit is spare
+    without them and, if there are no gates, n_0 + n_3 ≥ 3 and n, m ≥ 2.
 
     Proof. Let the first and the last matrix be ε times u and v. As ε → 0 the fields tend to linear
     ones of (u, v), and quadratic ones of what else moves. The linear ones generate so(n_0, n_3) on
@@ -64,7 +77,8 @@ def two_hidden_layers(problem: Problem, evidence: Evidence) -> Proof | None:
     brackets of j of them have the j-th powers of the singular values as factors; with gates they
     generate one so(p, q) on all of (u, v). By Whitehead's lemma a combination of what moves by
     quadratic fields stands still, but for an element of the algebra, only if it is a law together
-    with a quadratic function of (u, v). These are found by hand, and are the known ones.
+    with a quadratic function of (u, v). These are found by hand, and are the known ones. Where
+    biases are 0, brackets of these fields with those of biases move them in all directions.
     """
     return _complete(problem, _two_layers(problem), "two hidden layers")
 
@@ -97,7 +111,6 @@ def _complete(problem: Problem, chain: Chain | None, method: str) -> Proof | Non
     if chain is None:
         return None
     known = chains.independent(chain)
-    widths = "-".join(map(str, chain.widths))
-    shown = f"{widths}, with the first and the last matrix small"
+    shown = "brackets where the first and the last matrix tend to 0"
     bound = Bound(problem.state - known, method, "proof", None, shown)
     return Proof((bound,), (bound,), known, Trace((bound.value,), complete=False))

@@ -37,6 +37,7 @@ from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.networks.operation import Index
+from conslaw_cli.networks.places import on_some_places
 from conslaw_cli.networks.units import Ends, Sizes, Units
 from conslaw_cli.networks.wiring import Array as Parameters
 from conslaw_cli.problems.problem import Problem
@@ -389,7 +390,7 @@ def _drawn(skeleton: Graph, flow: Flow, strands: tuple[Strand, ...]) -> Witness 
     if isinstance(there, Steps):
         rank = orbit(there, field, rng, enough, state).rank
     else:
-        rank = _reached(sampler, enough)
+        rank = _reached(sampler, enough, everywhere=not on_some_places(graph))
     if rank > enough:
         raise ContradictionError(f"{strands}: rank {rank} at seed {seed}, laws leave {enough}")
     if rank < enough:
@@ -428,9 +429,10 @@ def _ranks(laws: Laws, sampler: Sampler, blocks: Index) -> dict[Pair, int] | Non
     return {pair: span.rank for pair, span in spans.items()}
 
 
-def _reached(sampler: Sampler, enough: int) -> int:
+def _reached(sampler: Sampler, enough: int, everywhere: bool) -> int:
     """Return a rank of nested brackets, then of covectors carried along curves or of balanced
-    brackets, as soon as it is ``enough``, or has not risen for some levels.
+    brackets, as soon as it is ``enough``, or has not risen for some levels. everywhere: whether
+    covectors are worth their time: of networks on some places others do with fewer brackets.
     """
     span, idle, fields = _climbed(sampler, enough), 0, sampler.fields
     carries = isinstance(fields, Transporting) and fields.transports
@@ -442,7 +444,7 @@ def _reached(sampler: Sampler, enough: int) -> int:
             if span.add(rows) < len(rows):
                 break
         idle = 0 if span.rank > before else idle + 1
-    if span.rank >= enough or not isinstance(fields, Transporting) or not carries:
+    if span.rank >= enough or not isinstance(fields, Transporting) or not (carries and everywhere):
         return span.rank
     return transported(fields, sampler.field, sampler.theta, sampler.rng, enough).rank
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import groupby
 from typing import Any, Literal, NamedTuple, get_args
 
 from conslaw_cli import __version__, checks
@@ -40,6 +41,10 @@ class Bound(NamedTuple):
         return self._asdict()
 
 
+MOST_SHOWN = 8
+"""Equal sizes in a row that are written out."""
+
+
 class Complete(NamedTuple):
     """A network of the same shape whose known laws are complete: ``rank + laws = dimension`` at one
     point modulo a prime.
@@ -58,8 +63,11 @@ class Complete(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Its sizes."""
-        return "-".join(map(str, self.units))
+        """Its sizes; of many equal ones in a row how many there are."""
+        runs = [(str(n), len(list(run))) for n, run in groupby(self.units)]
+        return "-".join(
+            "-".join([n] * k) if k <= MOST_SHOWN else f"{n} ({k} times)" for n, k in runs
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return its fields, ready for ``json.dumps``, as they are read back."""

@@ -278,7 +278,7 @@ def test_a_network_beyond_the_budget_is_bounded_before_anything_is_allocated() -
 @pytest.mark.parametrize(
     "layers",
     [
-        (Linear(300), Linear(300), Linear(10)),
+        (Linear(300), Linear(200), Linear(300), Linear(10)),
         (Linear(300), Branch((Linear(300), Activation("relu"), Linear(300))), Linear(10)),
     ],
     ids=["chain", "residual"],

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from conslaw_cli.families.mlp import MLP as Perceptron
 from conslaw_cli.lie.count import count_laws
-from conslaw_cli.problems.records import Bound, LawCount, Trace, canonical_json
+from conslaw_cli.problems.records import Bound, Complete, LawCount, Trace, canonical_json
 from conslaw_cli.sweeps.store import Store
 
 COUNT = st.integers(0, 10**12)
@@ -160,3 +160,12 @@ def test_canonical_json_does_not_depend_on_the_order_of_keys() -> None:
     assert canonical_json({"b": [1, "é"], "a": None}) == '{"a":null,"b":[1,"\\u00e9"]}'
     with pytest.raises(ValueError, match="JSON"):
         canonical_json(float("nan"))
+
+
+def test_many_equal_sizes_in_a_row_are_counted() -> None:
+    for units, name in (
+        ((2, 12, 12, 2), "2-12-12-2"),
+        ((3,) * 8, "3-3-3-3-3-3-3-3"),
+        ((3, *(2,) * 96, 1, 1), "3-2 (96 times)-1-1"),
+    ):
+        assert Complete(units, 1, 1, 0, 2, 0).name == name

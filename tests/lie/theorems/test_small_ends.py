@@ -95,8 +95,8 @@ def test_hypotheses_are_checked(name: str, network: MLP) -> None:
         (MLP((2, 600, 600, 2), LINEAR), "two hidden layers"),
         (MLP((2, 439, 263, 2), LINEAR), "wide linear layers"),  # 439 > 2 + 263
         (MLP((3, 263, 260, 1), LINEAR), "two hidden layers"),
-        (MLP((1, 559, 369, 1), ("relu", LINEAR)), "wide gated layers"),
-        (MLP((1, 300, 400, 1), (LINEAR, "relu")), "wide gated layers"),
+        (MLP((1, 559, 369, 1), ("relu", LINEAR)), "two hidden layers"),
+        (MLP((1, 300, 400, 1), (LINEAR, "relu")), "two hidden layers"),
         (MLP((2, 10000, 10000, 2), (LINEAR, "relu"), "all"), "two hidden layers"),
         (MLP((2, 10000, 10000, 2), ("relu", LINEAR), "all"), "two hidden layers"),
         (MLP((1, 300, 301, 1), (LINEAR, "relu")), "two hidden layers"),

@@ -16,7 +16,7 @@ import numpy as np
 
 from conslaw_cli.lie.dealing import LARGE
 from conslaw_cli.lie.gates import alone
-from conslaw_cli.lie.lifting import gated, of_graph
+from conslaw_cli.lie.lifting import gated, of_graph, point, shown
 from conslaw_cli.lie.strands import complete
 from conslaw_cli.lie.theorems.listed_laws import listed_laws
 from conslaw_cli.lie.theorems.theorem import Evidence
@@ -65,15 +65,13 @@ class Seen(Wired):
 
 
 class Covered(NamedTuple):
-    """Views that prove a network complete: how many, how many different ones, the laws of each, and
-    the one that the others are glued to.
+    """Views that prove a network complete: how many, the laws of all and of the first, and what the
+    different ones rest on, each with its number of parameters.
     """
 
     views: int
-    different: int
     laws: int
-    first: Graph
-    shown: str
+    different: tuple[tuple[int, str], ...]
 
 
 Pick = Callable[[int, int], list[int]]
@@ -110,7 +108,7 @@ class _Cover:
     def __init__(self, graph: Graph, pick: Pick) -> None:
         self.graph, self.pick, self.forms = graph, pick, _forms(graph)
         self.windowed = _windowed(graph)
-        self.graphs = dict[Graph, int | None]()
+        self.graphs = dict[Graph, tuple[int, str] | None]()
 
     def found(self) -> Covered | None:
         middle = [_middle(each.shape) for each in self.graph.inputs]
@@ -124,9 +122,8 @@ class _Cover:
             return None
         if not self.glued(at, first, middle):
             return None
-        views, different = self.views, len(self.graphs)
-        shown = _shown(first.graph)
-        return Covered(views, different, laws, first.graph, shown)
+        rests = [(graph.dimension, each[1]) for graph, each in self.graphs.items() if each]
+        return Covered(self.views, laws, tuple(rests))
 
     def live(self, firsts: Sequence[Sequence[int]]) -> Live | None:
         """Return where values are live if inputs are cut off to what is picked at some places, and
@@ -163,7 +160,8 @@ class _Cover:
         """Return how many laws a view has, if the known ones are complete."""
         if graph not in self.graphs:
             self.graphs[graph] = _laws(graph)
-        return self.graphs[graph]
+        found = self.graphs[graph]
+        return None if found is None else found[0]
 
     def glued(self, at: Live, first: View, middle: list[list[int]]) -> bool:
         """Whether views that share enough with each other see all places of flattened values."""
@@ -307,22 +305,15 @@ def _hopeful(graph: Graph) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _laws(graph: Graph) -> int | None:
+def _laws(graph: Graph) -> tuple[int, str] | None:
+    """Return how many laws a view has, and what that rests on, if the known ones are complete."""
     problem, sizes = Problem(Seen(graph)), Units.of(graph).sizes
     if max(sizes) <= 2:
         witness = complete(problem, [sizes])
-        return None if witness is None else sum(witness.laws.values())
+        return None if witness is None else (sum(witness.laws.values()), point(witness))
     few = alone(graph)
     for most in (LARGE, MOST):
         found = of_graph(problem, graph, sizes, most) or gated(problem, graph, sizes, few, most)
         if found is not None:
-            return found.laws
+            return found.laws, shown(found)
     return None
-
-
-def _shown(graph: Graph) -> str:
-    return ", ".join(
-        f"{node.name} {graph.shapes[node.name][1]}"
-        for node in graph.nodes
-        if node.parameters and len(graph.shapes[node.name]) > 1
-    )

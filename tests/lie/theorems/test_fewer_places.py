@@ -20,9 +20,12 @@ from conslaw_cli import (
     count_laws,
 )
 from conslaw_cli.families.layers import Branch
+from conslaw_cli.lie.gates import alone
+from conslaw_cli.lie.lifting import gated
 from conslaw_cli.lie.patches import PICKS, covered
 from conslaw_cli.lie.theorems import THEOREMS, Evidence, Proof
 from conslaw_cli.networks.graph import Graph
+from conslaw_cli.networks.units import Units
 
 THEOREM = next(each for each in THEOREMS if each.name == "fewer places")
 RELU = Activation("relu")
@@ -108,8 +111,8 @@ def test_views_too_small_decide_nothing() -> None:
 @pytest.mark.parametrize(
     ("layers", "laws"),
     [
-        ((conv(40, 3, 2), conv(30, 2, 2), Flat(), Linear(60)), 40 * 41 // 2 + 30 * 31 // 2),
-        ((conv(64, 3, 2), RELU, conv(64, 3, 2), Flat(), Linear(100)), 64 + 64 * 65 // 2),
+        ((conv(30, 2, 2), conv(20, 2, 2), Flat(), Linear(40)), 30 * 31 // 2 + 20 * 21 // 2),
+        ((conv(64, 3, 2), RELU, conv(64, 2, 2), Flat(), Linear(100)), 64 + 64 * 65 // 2),
     ],
 )
 def test_wide_networks_over_large_images(layers: tuple[Any, ...], laws: int) -> None:
@@ -125,6 +128,17 @@ def test_views_that_are_moved_are_one() -> None:
         assert found is not None
         assert len(found.different) == 1
         assert found.views > 1
+
+
+def test_one_gated_unit_and_two_tell_of_many() -> None:
+    stream = (Linear(3), Branch((RELU, Linear(6), RELU, Linear(3))), Linear(3))
+    problem = Problem(Layers((3,), stream))
+    assert problem.graph is not None
+    few = alone(problem.graph)
+    assert [each.units for each in few.values()] == [1]
+    found = gated(problem, problem.graph, Units.of(problem.graph).sizes, few)
+    assert found is not None
+    assert (found.gated, found.laws) == (4, count_laws(problem).laws)
 
 
 def test_places_are_picked_inside() -> None:

@@ -4,9 +4,9 @@ A strand without an input or an output unit moves with no other: the flip of the
 is a symmetry of all fields at block-diagonal points. So each part of a strand that hangs together
 is to touch an end of the network (the constant unit is one). A number of strands is chosen, and
 the units of every space are spread over them evenly, as one unit each, or as many as there are for
-each and one more for some. Of an input or an output with more units than that the others are
-strands by themselves. Which attempt has complete witnesses is found out by trying: those whose
-witnesses are small come first.
+each and one more for some; perhaps over the first of them alone, as many as a neighbour has units.
+Of an input or an output with more units than that the others are strands by themselves. Which
+attempt has complete witnesses is found out by trying: those whose witnesses are small come first.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def dealings(
     shape = _Shape.of(graph, units)
     known = [(shape.largest(dealing), dealing) for dealing in given]
     first = sorted((each for each in known if each[0] in sizes), key=lambda each: each[0])
-    for dealing in chain((each for _, each in first), _spread(shape, sizes)):
+    for dealing in chain((each for _, each in first), islice(_spread(shape, sizes), ATTEMPTS)):
         shape.check(dealing)
         yield dealing
 
@@ -57,8 +57,11 @@ def _spread(shape: _Shape, sizes: range) -> Iterator[Dealing]:
     """Yield ways in which every space is spread evenly, over all strands; then, over those alone
     that can have units beside its own.
     """
-    ways = (_fitting(_different(shape, near), sizes) for near in (False, True))
-    yield from islice(chain.from_iterable(ways), ATTEMPTS)
+    plain = _different(shape, near=False)
+    yield from _fitting(plain, sizes)
+    known = [dealing.strands for _, dealing in plain]
+    near = (each for each in _different(shape, near=True) if each[1].strands not in known)
+    yield from _fitting(near, sizes)
 
 
 def _different(shape: _Shape, near: bool) -> list[tuple[int, Dealing]]:

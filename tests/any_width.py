@@ -35,6 +35,7 @@ from conslaw_cli import (
     TransposedConvolution,
     count_laws,
 )
+from conslaw_cli.errors import LayerError
 from conslaw_cli.families.layers import Branch, Layer
 from conslaw_cli.flows.friction import Friction
 from conslaw_cli.flows.gradient import GRADIENT
@@ -94,6 +95,29 @@ def convolutional(draw: Random) -> Layers:
     return Layers((inputs, draw.randint(8, 9)), tuple(layers), _loss(draw, True))
 
 
+def images(draw: Random) -> Layers:
+    """Up to three convolutions over a sequence or an image, with gates, branches and pools, and a
+    dense layer behind all places.
+    """
+    sizes = draw.choice([(draw.randint(6, 9),), (draw.randint(4, 6), draw.randint(4, 5))])
+    layers, inputs = list[Layer](), draw.randint(1, 2)
+    for _ in range(draw.randint(1, 3)):
+        channels = draw.randint(1, 3)
+        layers += [_windows(draw, channels, len(sizes)), *[RELU] * (draw.random() < 0.4)]
+        if draw.random() < 0.35:
+            gates = [[RELU] * (draw.random() < 0.6) for _ in range(2)]
+            widths = draw.randint(1, 2), channels
+            inner = [_windows(draw, width, len(sizes), "same") for width in widths]
+            layers.append(Branch((*gates[0], inner[0], *gates[1], inner[1])))
+        if draw.random() < 0.2:
+            layers.append(Pool((2,) * len(sizes), (draw.randint(1, 2),) * len(sizes)))
+    layers += [Flat(), Linear(draw.randint(1, 3), draw.random() < 0.1)]
+    try:
+        return Layers((inputs, *sizes), tuple(layers), _loss(draw, True))
+    except LayerError:  # a window larger than what is left
+        return images(draw)
+
+
 def grouped(draw: Random) -> Layers:
     """Convolutions mostly in groups, of one or several channels on either side, in a row, in
     branches and around skips; then a dense layer, mostly of averages.
@@ -137,7 +161,7 @@ def products(draw: Random) -> Given:
 
 
 FAMILIES: tuple[Callable[[Random], MLP | Layers | Given], ...]
-FAMILIES = (chain, residual, convolutional, grouped, products)
+FAMILIES = (chain, residual, convolutional, images, grouped, products)
 FLOWS: tuple[Callable[[Random, Any], Any], ...]
 
 
@@ -231,6 +255,17 @@ def _convolution(draw: Random, read: int, channels: int, padding: str = "") -> l
         each = TransposedConvolution(channels, (2,), (draw.randint(1, 2),), bias=bias)
     layers: list[Operation] = [each]
     return [*layers, RELU] if draw.random() < 0.6 else layers
+
+
+def _windows(draw: Random, channels: int, dimensions: int, padding: str = "") -> Convolution:
+    """A convolution; one of a branch keeps the image as it is."""
+
+    def sizes(*choices: int) -> tuple[int, ...]:
+        return tuple(draw.choice(choices) for _ in range(dimensions))
+
+    kind: Any = padding or draw.choice(["valid", "same", "same", "circular"])
+    kernel, stride = sizes(1, 2, 2, 3), sizes(1) if padding else sizes(1, 1, 1, 2)
+    return Convolution(channels, kernel, stride, kind, draw.random() < 0.15, sizes(1, 1, 1, 2))
 
 
 def _in_groups(draw: Random, read: int, channels: int, ends: bool = False) -> list[Operation]:

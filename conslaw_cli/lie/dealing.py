@@ -82,7 +82,7 @@ def _fitting(sized: Iterable[tuple[int, Dealing]], sizes: range) -> Iterator[Dea
     """Yield those whose witnesses have some of these sizes, large ones only if the first is."""
     most = 0
     for size, dealing in sized:
-        most = most or (SMALL if size <= SMALL else LARGE)
+        most = most or (SMALL if size <= SMALL else max(LARGE, sizes.stop))
         if size > most:
             return
         if size in sizes:

@@ -46,6 +46,15 @@ def enough(graph: Graph, sizes: Sizes) -> Mapping[int, Few]:
     return chosen
 
 
+def alone(graph: Graph) -> Mapping[int, Few]:
+    """Return gated spaces, no two of them neighbours, that have more than two units, with one."""
+    units, chosen = Units.of(graph), dict[int, Few]()
+    for space, laws in _gated(graph, units):
+        if units.sizes[space] > 2 and not _neighbours(units, space).intersection(chosen):
+            chosen[space] = Few(1, laws)
+    return chosen
+
+
 def _neighbours(units: Units, space: int) -> set[int]:
     """Return the spaces at the other ends of arrays; not the constant."""
     ends = [each for each in units.arrays if space in (each.read, each.written)]

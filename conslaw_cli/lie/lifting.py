@@ -5,6 +5,7 @@ It is imported only where a network is large: small ones are counted without.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -12,7 +13,7 @@ from conslaw_cli.errors import ContradictionError
 from conslaw_cli.flows import System
 from conslaw_cli.lie import chains
 from conslaw_cli.lie.dealing import LARGE, SMALL, dealings
-from conslaw_cli.lie.gates import enough
+from conslaw_cli.lie.gates import Few, enough
 from conslaw_cli.lie.intervals import by_intervals
 from conslaw_cli.lie.strands import Lifting, Strand, Witness, lifted
 from conslaw_cli.lie.theorems.structure import Chain, chain_of, for_another, network_of, timeless_of
@@ -31,18 +32,20 @@ def lifting(problem: Problem) -> tuple[Lifting, int] | None:
         found, still = _of_chain(problem, chain), chain.unmoved
     elif (network := network_of(problem)) is not None:
         graph, still = network
-        found = _of_graph(problem, graph, Units.of(graph).sizes)
+        found = of_graph(problem, graph, Units.of(graph).sizes)
     else:
         return None
     return None if found is None else (found, still)
 
 
-def _of_graph(problem: Problem, graph: Graph, units: Sizes) -> Lifting | None:
-    """Return what follows for a graph with so many units."""
-    small, large = range(SMALL + 1), range(SMALL + 1, LARGE + 1)
+def of_graph(problem: Problem, graph: Graph, units: Sizes, most: int = LARGE) -> Lifting | None:
+    """Return what follows for a graph with so many units, from witnesses of at most so many
+    parameters.
+    """
+    small, large = range(SMALL + 1), range(SMALL + 1, most + 1)
     return (
         _dealt(problem, graph, units, small)
-        or _gated(problem, graph, units)
+        or _gated(problem, graph, units, most)
         or _dealt(problem, graph, units, large)
     )
 
@@ -78,17 +81,24 @@ _small = lru_cache(maxsize=256)(chains.network)
 """The same chain with few units, of which nothing but their number is asked."""
 
 
-def _gated(problem: Problem, graph: Graph, units: Sizes) -> Lifting | None:
-    """Return what follows from as few gated units as neighbours can tell apart, and one more of
-    each kind.
-    """
+def _gated(problem: Problem, graph: Graph, units: Sizes, most: int) -> Lifting | None:
+    """Return what follows from as few gated units as neighbours can tell apart."""
     gradient = problem.flow.dynamics.system is System.GRADIENT
-    if not gradient or not (few := enough(graph, units)):
+    return gated(problem, graph, units, enough(graph, units), most) if gradient else None
+
+
+def gated(
+    problem: Problem, graph: Graph, units: Sizes, few: Mapping[int, Few], most: int = LARGE
+) -> Lifting | None:
+    """Return what follows under gradient flow from few units of some gated spaces, and one more of
+    each.
+    """
+    if not few:
         return None
     sizes = tuple(few[i].units if i in few else n for i, n in enumerate(units))
     more = tuple(n + (i in few) for i, n in enumerate(sizes))
-    last = _of_graph(problem, graph, more)
-    first = None if last is None else _of_graph(problem, graph, sizes)
+    last = of_graph(problem, graph, more, most)
+    first = None if last is None else of_graph(problem, graph, sizes, most)
     own = sum(each.laws for each in few.values())
     if last is None or first is None or last.laws != first.laws + own:
         return None

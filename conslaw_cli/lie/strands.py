@@ -37,7 +37,8 @@ from conslaw_cli.networks.gradients import GradientFields
 from conslaw_cli.networks.graph import Graph
 from conslaw_cli.networks.known_laws import Laws
 from conslaw_cli.networks.operation import Index
-from conslaw_cli.networks.units import Sizes, Units
+from conslaw_cli.networks.places import on_some_places
+from conslaw_cli.networks.units import Ends, Sizes, Units
 from conslaw_cli.networks.wiring import Array as Parameters
 from conslaw_cli.problems.problem import Problem
 
@@ -51,6 +52,10 @@ MORE = 1
 """Strands that are added, one by one, to a witness that is not found complete."""
 IDLE = 2
 """Levels in a row that may add nothing."""
+JOINT_STRANDS, JOINT_PARAMETERS = 6, 100
+"""Those of a witness of several pairs at most: a larger one takes longer than several (measured on
+the atlas).
+"""
 SEVERAL = 4
 """Strands of a kind that witnesses are chosen from."""
 LADDER, LEVELS = 3, 6
@@ -172,9 +177,14 @@ def _witnesses(
     """
     dealt = Counter(dict(few))
     least = Counter(core) | Counter(_constant(skeleton, dealt))
-    first = ((skeleton, flow, strands) for strands in _first(dealt, least))
-    shared.fill(first, lambda asked: _drawn(*asked))
+    first = [*_first(dealt, least, Units.of(skeleton).weights(skeleton))]
+    shared.fill(((skeleton, flow, strands) for strands in first), lambda asked: _drawn(*asked))
     witnesses, blocks = list[Witness](), dict[Kinds, int]()
+    for strands in first:
+        if (witness := _complete(skeleton, flow, strands)) is None:
+            break
+        witnesses.append(witness)
+        _note(witness, blocks)
     for pair in _pairs(dealt):
         if pair not in blocks:
             witness = _containing(skeleton, flow, dealt, _least(dealt, least | Counter(pair)))
@@ -185,15 +195,48 @@ def _witnesses(
     return _Found(tuple(witnesses), blocks)
 
 
-def _first(dealt: Counter[Strand], least: Counter[Strand]) -> Iterator[tuple[Strand, ...]]:
-    """Yield the witnesses that are needed if all of them are complete."""
-    noted = set[Kinds]()
+def _first(
+    dealt: Counter[Strand], least: Counter[Strand], weights: Sequence[tuple[Ends, int]]
+) -> Iterator[tuple[Strand, ...]]:
+    """Yield the witnesses that are needed if all of them are complete: each for the first pair that
+    those before do not contain, and for others with it while it is small.
+    """
+    left = set(_pairs(dealt))
     for pair in _pairs(dealt):
-        if pair not in noted:
-            strands = _ordered(_least(dealt, least | Counter(pair)).elements())
-            noted.update((strand,) for strand in strands)
-            noted.update(combinations(strands, 2))
-            yield strands
+        if pair in left:
+            chosen = _least(dealt, least | Counter(pair))
+            while (more := _joining(dealt, chosen, left, weights)) is not None:
+                chosen[more] += 1
+            left -= _within(chosen)
+            yield _ordered(chosen.elements())
+
+
+def _joining(
+    dealt: Counter[Strand],
+    chosen: Counter[Strand],
+    left: set[Kinds],
+    weights: Sequence[tuple[Ends, int]],
+) -> Strand | None:
+    """Return the strand that makes most pairs of those that are left with chosen ones, at least two
+    of them, so that it needs fewer witnesses; None if there is none with which it stays small.
+    """
+    if chosen.total() >= JOINT_STRANDS:
+        return None
+    left = left - _within(chosen)
+    found = list[tuple[int, int, Strand]]()
+    for strand in dealt - chosen:
+        wider = chosen + Counter([strand])
+        sizes, gain = _sizes(wider.elements()), len(left & _within(wider))
+        parameters = sum(ends.pairs(sizes) * times for ends, times in weights)
+        if gain > 1 and parameters <= JOINT_PARAMETERS:
+            found.append((gain, -parameters, strand))
+    return max(found)[2] if found else None
+
+
+def _within(chosen: Counter[Strand]) -> set[Kinds]:
+    """Return the pairs of kinds of these strands, in the order of :func:`_pairs`, and each kind."""
+    strands = _ordered(chosen.elements())
+    return {*combinations(strands, 2), *((strand,) for strand in strands)}
 
 
 def _hopeful(problem: Problem) -> bool:
@@ -347,7 +390,7 @@ def _drawn(skeleton: Graph, flow: Flow, strands: tuple[Strand, ...]) -> Witness 
     if isinstance(there, Steps):
         rank = orbit(there, field, rng, enough, state).rank
     else:
-        rank = _reached(sampler, enough)
+        rank = _reached(sampler, enough, everywhere=not on_some_places(graph))
     if rank > enough:
         raise ContradictionError(f"{strands}: rank {rank} at seed {seed}, laws leave {enough}")
     if rank < enough:
@@ -386,9 +429,10 @@ def _ranks(laws: Laws, sampler: Sampler, blocks: Index) -> dict[Pair, int] | Non
     return {pair: span.rank for pair, span in spans.items()}
 
 
-def _reached(sampler: Sampler, enough: int) -> int:
+def _reached(sampler: Sampler, enough: int, everywhere: bool) -> int:
     """Return a rank of nested brackets, then of covectors carried along curves or of balanced
-    brackets, as soon as it is ``enough``, or has not risen for some levels.
+    brackets, as soon as it is ``enough``, or has not risen for some levels. everywhere: whether
+    covectors are worth their time: of networks on some places others do with fewer brackets.
     """
     span, idle, fields = _climbed(sampler, enough), 0, sampler.fields
     carries = isinstance(fields, Transporting) and fields.transports
@@ -400,7 +444,7 @@ def _reached(sampler: Sampler, enough: int) -> int:
             if span.add(rows) < len(rows):
                 break
         idle = 0 if span.rank > before else idle + 1
-    if span.rank >= enough or not isinstance(fields, Transporting) or not carries:
+    if span.rank >= enough or not isinstance(fields, Transporting) or not (carries and everywhere):
         return span.rank
     return transported(fields, sampler.field, sampler.theta, sampler.rng, enough).rank
 

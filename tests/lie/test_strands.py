@@ -28,7 +28,7 @@ from conslaw_cli import (
 )
 from conslaw_cli.families.layers import Branch, Layer
 from conslaw_cli.flows.mirror import Shorthand
-from conslaw_cli.lie.dealing import dealings
+from conslaw_cli.lie.dealing import LARGE, dealings
 from conslaw_cli.lie.gates import Few, enough
 from conslaw_cli.lie.lifting import lifting
 from conslaw_cli.lie.strands import Lifting, Strand, complete, lifted, lifts
@@ -186,11 +186,11 @@ def test_fewer_gated_units_than_that_do_not_count_for_more(monkeypatch: pytest.M
     assert problem.graph is not None
     sizes = Units.of(problem.graph).sizes
     module = sys.modules[lifting.__module__]
-    monkeypatch.setattr(module, "_of_graph", lambda asked, graph, units: _whole(asked, units))
+    monkeypatch.setattr(module, "of_graph", lambda asked, graph, units, most: _whole(asked, units))
     monkeypatch.setattr(module, "enough", lambda graph, units: {2: Few(1, 1)})
-    assert module._gated(problem, problem.graph, sizes) is None
+    assert module._gated(problem, problem.graph, sizes, LARGE) is None
     monkeypatch.setattr(module, "enough", lambda graph, units: {2: Few(4, 1)})
-    assert module._gated(problem, problem.graph, sizes).laws == count_laws(problem).laws
+    assert module._gated(problem, problem.graph, sizes, LARGE).laws == count_laws(problem).laws
 
 
 def _whole(problem: Problem, units: Sizes) -> Lifting | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from conslaw_cli.lie.theorems.block_lifting import block_lifting
 from conslaw_cli.lie.theorems.brackets import balls, brackets, orbit, stagnation, transport
 from conslaw_cli.lie.theorems.direct_sum import direct_sum
+from conslaw_cli.lie.theorems.fewer_places import fewer_places
 from conslaw_cli.lie.theorems.flows import (
     homogeneous_decay,
     mirror_paths,
@@ -49,12 +50,13 @@ THEOREMS: tuple[Theorem, ...] = (
     image,
     direct_sum,
     full_chain,
+    two_hidden_layers,
+    equal_layers,
     cut_chain,
     wide_linear_layers,
     wide_gated_layers,
     block_lifting,
-    two_hidden_layers,
-    equal_layers,
+    fewer_places,
     found_laws,
     mirror_paths,
     momentum_pair,

@@ -34,15 +34,14 @@ def _two_layers(problem: Problem) -> Chain | None:
         return None
     inputs, *hidden, outputs = chain.widths
     if all(chain.linear):
-        few = 1 in hidden and _biased(problem)
-        return chain if inputs + outputs > 2 and not few else None
+        return chain if inputs + outputs > 2 and (min(hidden) > 1 or not _biased(problem)) else None
     return chain if hidden[chain.linear.index(False)] > 1 else None
 
 
 def _equal_layers(problem: Problem) -> Chain | None:
     """Return a linear chain of three matrices or more whose hidden layers have equal widths."""
     chain = _plain(problem)
-    if chain is None or len(chain.widths) < 4 or not all(chain.linear) or _biased(problem):
+    if chain is None or len(chain.widths) < 4 or not all(chain.linear):
         return None
     inputs, *hidden, outputs = chain.widths
     return chain if len(set(hidden)) == 1 and inputs + outputs > 2 else None
@@ -95,13 +94,14 @@ def equal_layers(problem: Problem, evidence: Evidence) -> Proof | None:
     complete and independent: ``dim Lie(W_φ)(θ) = D − (q − 1) n(n + 1)/2``.
 
     Hypotheses. Gradient flow under a loss with condition (9); under cross-entropy n_q is one less.
-    No biases but those of the first layer, which are one input more.
+    Biases of the first layer alone are one input more; otherwise any layers may have biases.
 
     Proof. Where the first and the last matrix are 0, and the others diagonal, all fields vanish,
     and their linear parts generate so(n_0, n_q) on the weights of each of n units. In formal
     coordinates this algebra is linear; so the fields fall into parts that it does not mix. Those
     that move the weights between units k and l alone are told apart from others, and are as many as
-    with two units a layer, a chain with a strand from end to end, whose laws are complete.
+    with two units a layer, a chain with a strand from end to end, whose laws are complete. What
+    moves the biases of each unit is told apart likewise.
     """
     return _complete(problem, _equal_layers(problem), "equal layers")
 

@@ -485,6 +485,38 @@ class Spread(Gather):
 
 
 @dataclass(frozen=True, slots=True)
+class Picked(Gather):
+    """What a table says: for each tap and place the position that is read, or the number of
+    positions for a zero.
+    """
+
+    table: tuple[tuple[int, ...], ...]
+
+    keyword = "picked"
+    title = "places of an image, as columns"
+    source = "elementary: some places of a window, the others being zero"
+    inner = True
+
+    @classmethod
+    def examples(cls) -> tuple[tuple[Operation, tuple[Shape, ...]], ...]:
+        """Return one with zeros, and one of one tap."""
+        return (cls((3,), ((0, 2), (3, 1))), ((2, 3),)), (cls((4,), ((3, 1, 4),)), ((1, 4),))
+
+    @property
+    def index(self) -> Index:
+        """The table."""
+        return np.array(self.table, np.intp)
+
+    def options(self) -> dict[str, str]:
+        """Return the table."""
+        return {"table": _rows(self.table)}
+
+    def output(self, *inputs: Shape) -> Shape:
+        """One column per place."""
+        return (inputs[0][0] * len(self.table), len(self.table[0]))
+
+
+@dataclass(frozen=True, slots=True)
 class Grouped(Operation):
     """One dense layer for each group of units, at every position: U is groups × units read of a
     group × taps × units written of one, taps being rows beside each other.
@@ -641,6 +673,72 @@ class Averages(Operation):
     def wires(self, wiring: Wiring, inputs: Sequence[Wire], arrays: Sequence[Array]) -> Wire:
         """Averages are taken channel by channel."""
         return inputs[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Means(Operation):
+    """(channels, positions) → (channels, windows): sums over what a table says for each tap and
+    window, the number of positions standing for a zero, divided by a number.
+    """
+
+    sizes: Shape
+    table: tuple[tuple[int, ...], ...]
+    divisor: int
+
+    keyword = "means"
+    title = "averages over some places of windows"
+    source = "elementary: some places of a window, the others being zero"
+    inner = True
+
+    @classmethod
+    def examples(cls) -> tuple[tuple[Operation, tuple[Shape, ...]], ...]:
+        """Return one with zeros."""
+        return ((cls((3,), ((0, 1), (2, 3)), 4), ((2, 3),)),)
+
+    @property
+    def index(self) -> Index:
+        """The table."""
+        return np.array(self.table, np.intp)
+
+    def options(self) -> dict[str, str]:
+        """Return the table and the divisor."""
+        return {"table": _rows(self.table), "divisor": str(self.divisor)}
+
+    def output(self, *inputs: Shape) -> Shape:
+        """One value per channel and window."""
+        return (inputs[0][0], len(self.table[0]))
+
+    def needed(self, live: Flags, positions: int) -> Flags | None:
+        """What is added up there."""
+        needed = np.zeros(positions + 1, np.bool_)
+        needed[self.index[:, live]] = True
+        return needed[:-1]
+
+    @property
+    def denominator(self) -> int:
+        """What is divided by."""
+        return self.divisor
+
+    def forward(self, at: Read) -> Values:
+        """Add up, and divide."""
+        (x,) = at.inputs
+        padded = np.concatenate([x, np.zeros_like(x[:, :, :1])], axis=2)
+        return at.ring.scale(at.ring.sum(padded[:, :, self.index], 2), Fraction(1, self.divisor))
+
+    def pullback(self, at: Read, delta: Values) -> Gradients:
+        """Spread the cotangent over the windows."""
+        index = self.index
+        part = at.ring.scale(delta, Fraction(1, self.divisor))[:, :, None]
+        taps = np.broadcast_to(part, (*part.shape[:2], len(index), *part.shape[3:]))
+        return (_scattered(at.ring, taps, index, at.inputs[0].shape[2]),)
+
+    def wires(self, wiring: Wiring, inputs: Sequence[Wire], arrays: Sequence[Array]) -> Wire:
+        """Averages are taken channel by channel; sums over fewer places are shifted less."""
+        return wiring.unshifted(inputs[0])
+
+
+def _rows(table: Sequence[Sequence[int]]) -> str:
+    return "|".join(" ".join(map(str, row)) for row in table)
 
 
 def _hangs_together(inside: NDArray[np.bool_]) -> bool:

@@ -11,6 +11,8 @@ from conslaw_cli.networks.operations.convolution import (
     Averages,
     Convolution,
     Grouped,
+    Means,
+    Picked,
     Pool,
     Spread,
     TransposedConvolution,
@@ -38,4 +40,6 @@ OPERATIONS: tuple[type[Operation], ...] = (
     Windows,
     Spread,
     Averages,
+    Picked,
+    Means,
 )

@@ -52,6 +52,8 @@ def test_small_networks() -> None:
         ((2, 6, 5, 2), (LINEAR, "relu"), "hidden"),
         ((1, 5, 5, 5, 2), LINEAR, False),
         ((2, 4, 4, 4, 4, 2), LINEAR, False),
+        ((1, 4, 4, 4, 4, 2), LINEAR, "all"),
+        ((2, 4, 4, 4, 1), LINEAR, "hidden"),
     ],
 )
 def test_wider_inside_than_strands_lead_through(
@@ -80,7 +82,7 @@ def test_wider_inside_than_strands_lead_through(
         ("equal layers", MLP((1, 3, 3, 3, 1), LINEAR)),
         ("equal layers", MLP((2, 3, 3, 3, 2), (LINEAR, "relu", LINEAR))),
         ("equal layers", MLP((2, 4, 2), LINEAR)),
-        ("equal layers", Layers((2,), (Linear(3), Linear(3, True), Linear(2)))),
+        ("equal layers", Layers((1,), (Linear(3), Linear(3, True), Linear(1)))),
     ],
 )
 def test_hypotheses_are_checked(name: str, network: MLP) -> None:
@@ -93,13 +95,14 @@ def test_hypotheses_are_checked(name: str, network: MLP) -> None:
         (MLP((2, 600, 600, 2), LINEAR), "two hidden layers"),
         (MLP((2, 439, 263, 2), LINEAR), "wide linear layers"),  # 439 > 2 + 263
         (MLP((3, 263, 260, 1), LINEAR), "two hidden layers"),
-        (MLP((1, 559, 369, 1), ("relu", LINEAR)), "wide gated layers"),
-        (MLP((1, 300, 400, 1), (LINEAR, "relu")), "wide gated layers"),
+        (MLP((1, 559, 369, 1), ("relu", LINEAR)), "two hidden layers"),
+        (MLP((1, 300, 400, 1), (LINEAR, "relu")), "two hidden layers"),
         (MLP((2, 10000, 10000, 2), (LINEAR, "relu"), "all"), "two hidden layers"),
         (MLP((2, 10000, 10000, 2), ("relu", LINEAR), "all"), "two hidden layers"),
         (MLP((1, 300, 301, 1), (LINEAR, "relu")), "two hidden layers"),
         (MLP((2, 600, 600, 600, 600, 3), LINEAR, loss="cross_entropy"), "equal layers"),
         (Layers((1,), (Linear(90, True), *(Linear(90),) * 9, Linear(1))), "equal layers"),
+        (Layers((1,), (Linear(90), *(Linear(90, True),) * 9, Linear(2))), "equal layers"),
     ],
     ids=lambda each: getattr(each, "name", "")[:40],
 )

@@ -34,6 +34,9 @@ at a generic point need memory of the order of D^2, so these are counted by theo
   different strands be 0. If every two strands belong to a few, a *witness*, whose own network is
   complete there, dim Lie + rank of the known laws' gradients = D, then the whole network is
   complete at that point, and so at almost every point; and equal strands need one witness only.
+- *Fewer places*: with inputs and gates zero outside of a few places of an image, a network is one
+  with fewer places; if such views have all parameters together, are complete, and share enough of
+  them, then the network is complete.
 - *Direct sum*: heads of attention, and their pairs of matrices, share no parameters.
 
 Verdicts. A number of laws is exact and proved: ranks modulo a prime at a named point are lower

@@ -111,7 +111,7 @@ def proof(problem: Problem, found: Lifting, still: int) -> Proof:
     """Return what a lifting proves, where so many linear functions of θ stand still besides."""
     laws = found.laws + still * problem.flow.dynamics.copies
     value = problem.state - laws
-    bound = Bound(value, "block lifting", "proof", None, _shown(found))
+    bound = Bound(value, "block lifting", "proof", None, shown(found))
     return Proof(
         (bound,),
         (bound,),
@@ -121,15 +121,17 @@ def proof(problem: Problem, found: Lifting, still: int) -> Proof:
     )
 
 
-def _shown(found: Lifting) -> str:
+def shown(found: Lifting) -> str:
+    """Return what a lifting rests on."""
     strands = ", ".join(f"{times} × {_name(strand)}" for strand, times in found.strands.items())
-    witnesses = "; ".join(map(_point, found.witnesses))
+    witnesses = "; ".join(map(point, found.witnesses))
     added = "one law each" if found.added == found.gated else f"{found.added} laws"
     gated = f"; {found.gated} gated units more add {added}" if found.gated else ""
     return f"strands {strands}; complete at block-diagonal points: {witnesses}{gated}"
 
 
-def _point(witness: Witness) -> str:
+def point(witness: Witness) -> str:
+    """Return at which point a witness is complete."""
     strands = " + ".join(map(_name, witness.strands))
     return (
         f"{strands} (rank {witness.rank} of {witness.dimension} modulo {witness.prime}, seed"

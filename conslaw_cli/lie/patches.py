@@ -5,9 +5,10 @@ It is imported only where a network with windows is large: small ones are counte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from math import prod
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from conslaw_cli.lie.dealing import LARGE
 from conslaw_cli.lie.gates import alone
-from conslaw_cli.lie.lifting import gated, of_graph
+from conslaw_cli.lie.lifting import gated, of_graph, point, shown
 from conslaw_cli.lie.strands import complete
 from conslaw_cli.lie.theorems.listed_laws import listed_laws
 from conslaw_cli.lie.theorems.theorem import Evidence
@@ -31,7 +32,9 @@ MOST = 1700
 THIN = 1000
 """Parameters of a view with two units in each space in which completeness is looked for first."""
 VIEWS = 2000
-"""Views that are tried to see all places of a flattened value."""
+"""Views that are tried to see all places of a flattened value; a hundredth of different ones."""
+BESIDE = (0, -1, 1, -2, 2)
+"""How far beside its place a view is moved to see one at a border."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +65,13 @@ class Seen(Wired):
 
 
 class Covered(NamedTuple):
-    """Views that prove a network complete: how many, how many different ones, the laws of each, and
-    the one that the others are glued to.
+    """Views that prove a network complete: how many, the laws of all and of the first, and what the
+    different ones rest on, each with its number of parameters.
     """
 
     views: int
-    different: int
     laws: int
-    first: Graph
-    shown: str
+    different: tuple[tuple[int, str], ...]
 
 
 Pick = Callable[[int, int], list[int]]
@@ -107,7 +108,7 @@ class _Cover:
     def __init__(self, graph: Graph, pick: Pick) -> None:
         self.graph, self.pick, self.forms = graph, pick, _forms(graph)
         self.windowed = _windowed(graph)
-        self.graphs = dict[Graph, int | None]()
+        self.graphs = dict[Graph, tuple[int, str] | None]()
 
     def found(self) -> Covered | None:
         middle = [_middle(each.shape) for each in self.graph.inputs]
@@ -121,9 +122,8 @@ class _Cover:
             return None
         if not self.glued(at, first, middle):
             return None
-        views, different = self.views, len(self.graphs)
-        shown = _shown(first.graph)
-        return Covered(views, different, laws, first.graph, shown)
+        rests = [(graph.dimension, each[1]) for graph, each in self.graphs.items() if each]
+        return Covered(self.views, laws, tuple(rests))
 
     def live(self, firsts: Sequence[Sequence[int]]) -> Live | None:
         """Return where values are live if inputs are cut off to what is picked at some places, and
@@ -160,7 +160,8 @@ class _Cover:
         """Return how many laws a view has, if the known ones are complete."""
         if graph not in self.graphs:
             self.graphs[graph] = _laws(graph)
-        return self.graphs[graph]
+        found = self.graphs[graph]
+        return None if found is None else found[0]
 
     def glued(self, at: Live, first: View, middle: list[list[int]]) -> bool:
         """Whether views that share enough with each other see all places of flattened values."""
@@ -168,19 +169,25 @@ class _Cover:
         for name in at.sources:
             moves = _Moves(self.graph, at, name, middle)
             for place in moves.outwards():
-                if not seen[name][place]:
-                    if self.views == VIEWS or not self.glue(moves.to(place), seen):
-                        return False
-                    self.views += 1
-            if not seen[name].all():
-                return False
+                if not seen[name][place] and not self.reached(moves, place, seen):
+                    return False
         return True
 
-    def glue(self, firsts: list[list[int]], seen: dict[str, Flags]) -> bool:
+    def reached(self, moves: _Moves, place: int, seen: dict[str, Flags]) -> bool:
+        """Whether a view can be added that sees some place of a flattened value."""
+        for firsts in moves.to(place):
+            if max(self.views, 100 * len(self.graphs)) >= VIEWS:
+                return False
+            at = self.live(firsts)
+            if at is not None and at.places[moves.source][place] and self.glue(at, seen):
+                self.views += 1
+                return True
+        return False
+
+    def glue(self, at: Live, seen: dict[str, Flags]) -> bool:
         """Add a view to what is seen; whether its laws are told by what both have in common."""
-        at = self.live(firsts)
-        other = None if at is None else view(self.graph, at)
-        if at is None or other is None or not self.alike(other) or not _within(at, other, seen):
+        other = view(self.graph, at)
+        if other is None or not self.alike(other) or not _within(at, other, seen):
             return False
         if (own := self.laws(other.graph)) is None:
             return False
@@ -201,6 +208,7 @@ class _Moves:
     def __init__(self, graph: Graph, at: Live, name: str, middle: list[list[int]]) -> None:
         self.middle, self.inputs = middle, [each.shape[1:] for each in graph.inputs]
         plan, place = graph.plan, at.sources[name]
+        self.source = place
         made = {step.output: step for step in plan.steps}
         while len(plan.shapes[place]) == 1:
             (place,) = made[place].inputs[:1]
@@ -215,18 +223,21 @@ class _Moves:
         order: list[int] = np.argsort(distance, kind="stable").tolist()
         return order
 
-    def to(self, place: int) -> list[list[int]]:
+    def to(self, place: int) -> Iterator[list[list[int]]]:
+        """Yield where to pick, the way that fits into the image first, then those around it."""
         target = np.array(np.unravel_index(place, self.image))
         extent = self.high - self.low
         low = np.clip(target - extent // 2, 0, np.array(self.image) - 1 - extent)
-        moved = low - self.low
-        return [
-            [
-                start + round(float(by) * n / size)
-                for start, by, n, size in zip(starts, moved, sizes, self.image, strict=False)
+        for beside in sorted(product(BESIDE, repeat=len(extent)), key=lambda by: np.abs(by).sum()):
+            yield [
+                [
+                    start + round(float(by) * n / size) + more
+                    for start, by, n, size, more in zip(
+                        starts, low - self.low, sizes, self.image, beside, strict=False
+                    )
+                ]
+                for starts, sizes in zip(self.middle, self.inputs, strict=True)
             ]
-            for starts, sizes in zip(self.middle, self.inputs, strict=True)
-        ]
 
 
 def _middle(shape: Shape) -> list[int]:
@@ -294,22 +305,15 @@ def _hopeful(graph: Graph) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _laws(graph: Graph) -> int | None:
+def _laws(graph: Graph) -> tuple[int, str] | None:
+    """Return how many laws a view has, and what that rests on, if the known ones are complete."""
     problem, sizes = Problem(Seen(graph)), Units.of(graph).sizes
     if max(sizes) <= 2:
         witness = complete(problem, [sizes])
-        return None if witness is None else sum(witness.laws.values())
+        return None if witness is None else (sum(witness.laws.values()), point(witness))
     few = alone(graph)
     for most in (LARGE, MOST):
         found = of_graph(problem, graph, sizes, most) or gated(problem, graph, sizes, few, most)
         if found is not None:
-            return found.laws
+            return found.laws, shown(found)
     return None
-
-
-def _shown(graph: Graph) -> str:
-    return ", ".join(
-        f"{node.name} {graph.shapes[node.name][1]}"
-        for node in graph.nodes
-        if node.parameters and len(graph.shapes[node.name]) > 1
-    )

@@ -43,9 +43,7 @@ def fewer_places(problem: Problem, evidence: Evidence) -> Proof | None:
     if (found := covered(network[0])) is None:
         return None
     laws = found.laws + network[1]
-    shown = (
-        f"{found.views} views on some places, {found.different} different ones; the first has"
-        f" {found.first.dimension} parameters, and places: {found.shown}"
-    )
+    rests = "; ".join(f"one of {n} parameters: {what}" for n, what in found.different)
+    shown = f"{found.views} views on some places, {len(found.different)} of them different: {rests}"
     bound = Bound(problem.state - laws, "fewer places", "proof", None, shown)
     return Proof((bound,), (bound,), laws, Trace((bound.value,), complete=False))

@@ -4,9 +4,9 @@ A strand without an input or an output unit moves with no other: the flip of the
 is a symmetry of all fields at block-diagonal points. So each part of a strand that hangs together
 is to touch an end of the network (the constant unit is one). A number of strands is chosen, and
 the units of every space are spread over them evenly, as one unit each, or as many as there are for
-each and one more for some. Of an input or an output with more units than that the others are
-strands by themselves. Which attempt has complete witnesses is found out by trying: those whose
-witnesses are small come first.
+each and one more for some; perhaps over the first of them alone, as many as a neighbour has units.
+Of an input or an output with more units than that the others are strands by themselves. Which
+attempt has complete witnesses is found out by trying: those whose witnesses are small come first.
 """
 
 from __future__ import annotations
@@ -48,24 +48,34 @@ def dealings(
     shape = _Shape.of(graph, units)
     known = [(shape.largest(dealing), dealing) for dealing in given]
     first = sorted((each for each in known if each[0] in sizes), key=lambda each: each[0])
-    for dealing in chain((each for _, each in first), _spread(shape, sizes)):
+    for dealing in chain((each for _, each in first), islice(_spread(shape, sizes), ATTEMPTS)):
         shape.check(dealing)
         yield dealing
 
 
 def _spread(shape: _Shape, sizes: range) -> Iterator[Dealing]:
-    """Yield ways in which every space is spread evenly."""
+    """Yield ways in which every space is spread evenly, over all strands; then, over those alone
+    that can have units beside its own.
+    """
+    plain = _different(shape, near=False)
+    yield from _fitting(plain, sizes)
+    known = [dealing.strands for _, dealing in plain]
+    near = (each for each in _different(shape, near=True) if each[1].strands not in known)
+    yield from _fitting(near, sizes)
+
+
+def _different(shape: _Shape, near: bool) -> list[tuple[int, Dealing]]:
+    """Return ways that differ between the ends, by sizes, with their sizes."""
     found = dict[frozenset[tuple[Strand, int]], Dealing]()
     for number, late, spread in product(shape.numbers(), (True, False), (True, False)):
-        strands = shape.dealt(number, late, spread)
+        strands = shape.dealt(number, late, spread, near)
         if strands.total() > 1:
             found.setdefault(frozenset(strands.items()), Dealing(strands, shape.core(strands)))
     sized = [(shape.largest(dealing), dealing) for dealing in found.values()]
     ordered = sorted(sized, key=lambda each: (each[0], len(each[1].strands)))
     admissible = [each for each in ordered if all(map(shape.admissible, each[1].strands))]
     inside = {shape.inside(each[1]): each for each in reversed(admissible)}
-    different = [each for each in admissible if inside[shape.inside(each[1])] is each]
-    yield from islice(_fitting(different, sizes), ATTEMPTS)
+    return [each for each in admissible if inside[shape.inside(each[1])] is each]
 
 
 def _fitting(sized: Iterable[tuple[int, Dealing]], sizes: range) -> Iterator[Dealing]:
@@ -108,30 +118,46 @@ class _Shape:
         most = sum(sizes)
         return sorted({n for n in (*self.units.sizes, most) if n <= most}, reverse=True)
 
-    def dealt(self, number: int, late: bool, spread: bool) -> Counter[Strand]:
+    def dealt(self, number: int, late: bool, spread: bool, near: bool) -> Counter[Strand]:
         """Deal out to so many strands. late: outputs go to the last of them, all else to the first;
-        spread: what an end has beyond one for each is spread over them too.
+        spread: what an end has beyond one for each is spread over them too; near: a space between
+        ends has units in as many of them at most as a neighbour has units.
         """
         columns, tips = list[list[int]](), Counter[Strand]()
         for space, n in enumerate(self.units.sizes):
             if space in self.ends and n > number and not spread:
                 tips[tuple(int(i == space) for i in range(len(self.units.sizes)))] = n - number
                 n = number
-            least, more = divmod(n, number)
-            last = late and space in self.units.outputs and space not in self.units.inputs
-            first = number - more if last else 0
-            columns.append([first, first + more, least])
+            last = min(number, self.beside[space]) if near else number
+            least, more = divmod(n, last)
+            behind = late and space in self.units.outputs and space not in self.units.inputs
+            first = number - more if behind else 0
+            columns.append([first, first + more, last, least])
         strands = self._strands(number, columns)
         return Counter({strand: n for strand, n in strands.items() if any(strand)}) + tips
 
+    @property
+    def beside(self) -> list[int]:
+        """Return the largest number of units that a neighbour of each space has; at ends, all."""
+        sizes = self.units.sizes
+        found = [sum(sizes) if i in self.ends else 1 for i in range(len(sizes))]
+        for ends, _ in self.weights:
+            for here, there in ((ends.read, ends.written), (ends.written, ends.read)):
+                if here != there and self.units.openers[there]:
+                    found[here] = max(found[here], sizes[there])
+        return found
+
     def _strands(self, number: int, columns: Sequence[Sequence[int]]) -> Counter[Strand]:
-        """Count equal strands: the k-th has ``least`` units of a space, and one more if k is
-        between the first two numbers.
+        """Count equal strands: the k-th has ``least`` units of a space up to a last one, and one
+        more if k is between the first two numbers.
         """
-        bounds = sorted({0, number, *(k for first, end, _ in columns for k in (first, end))})
+        bounds = sorted({0, number, *(k for *ends, _ in columns for k in ends)})
         strands = Counter[Strand]()
         for start, stop in pairwise(bounds):
-            strand = tuple(least + (first <= start < end) for first, end, least in columns)
+            strand = tuple(
+                (start < last) * least + (first <= start < end)
+                for first, end, last, least in columns
+            )
             strands[strand] += stop - start
         return strands
 

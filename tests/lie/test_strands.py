@@ -28,7 +28,7 @@ from conslaw_cli import (
 )
 from conslaw_cli.families.layers import Branch, Layer
 from conslaw_cli.flows.mirror import Shorthand
-from conslaw_cli.lie.dealing import LARGE
+from conslaw_cli.lie.dealing import LARGE, dealings
 from conslaw_cli.lie.gates import Few, enough
 from conslaw_cli.lie.lifting import lifting
 from conslaw_cli.lie.strands import Lifting, Strand, complete, lifted, lifts
@@ -139,6 +139,19 @@ def test_channels_before_and_behind_a_depthwise_layer_have_a_law_each() -> None:
     found = lifting(Problem(gated))
     assert found is not None
     assert (found[0].laws, found[0].gated, found[0].added) == (6 + 2 * 150, 146, 292)
+
+
+def test_units_that_no_neighbour_has_go_to_strands_that_have_some() -> None:
+    """Linear bottlenecks that widen, of 4, 12, 36 and 108 channels: behind gates one unit more than
+    these is left, which a strand of its own would keep from both ends.
+    """
+    wide = [(conv(120), RELU, conv(120, 120, 2), conv(n)) for n in (12, 36, 108)]
+    network = Layers((2, 1), (conv(4), *wide[0], *wide[1], *wide[2], Flat(), Linear(200)))
+    assert network.graph is not None
+    few, sizes = enough(network.graph, (2, 4, 120, 12, 120, 36, 120, 108, 200)), [2, 4, 13, 12]
+    assert {space: each.units for space, each in few.items()} == {2: 12, 4: 36, 6: 108}
+    ways = [*dealings(network.graph, units=(*sizes, 37, 36, 109, 108, 200))]
+    assert any(max(map(max, way.strands)) == 2 for way in ways)
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,8 @@ What is left out. Networks "like" published ones have the widths, kernels and st
 authors, but no batch normalisation, no dropout, and no projection beside a residual branch, which
 the layers here do not include (ResNet-50-like has a convolution where a stage begins, beside no
 branch, Xception-like its first and its last layers in a row); pooling is by
-averages, AlexNet's local response normalisation and its two groups are left out too. Laws are those of
-gradient flow in continuous time, if no other flow is named.
+averages, AlexNet's local response normalisation and its two groups are left out too. Laws are those
+of gradient flow in continuous time, if no other flow is named.
 
 Rows: the sweep any-width (`configs/any-width.yaml`), counted by conslaw {version}. Seconds are
 those of one count in a process that has begun; witnesses that a row before has found are not looked

@@ -29,14 +29,11 @@ HEAD = """\
 {total:,} networks: dense chains of linear layers, of ReLU layers, and of both, without and with
 biases, under squared error and cross-entropy, drawn at random or enumerated, and residual networks;
 under gradient flow, weight decay and momentum ([configs/atlas.yaml](../configs/atlas.yaml)).
-{proved:,} are proved: their number of conservation laws is exact. {bounded:,} are bounded: they
-have at least the known laws, independent and proved; whether there are others no theorem here
-decides, and no machine has the memory for brackets. {unknown:,} have laws beyond the known ones.
-All {exceptions:,} of these two sorts are listed below.
+{verdicts}
 
 {expected:,} linear networks without biases are held against the closed form of their number of laws
 ([atlas-linear.md](atlas-linear.md) states it), which the program does not use: {agreeing:,} proved
-rows agree, {contrary:,} contradict it, the others are bounded.
+rows agree, {contrary:,} contradict it{open}.
 
 Theorems are stated and proved in [docs/any-width.md](../docs/any-width.md) and
 [docs/theory.md](../docs/theory.md). Counted by conslaw {version} in {seconds:,.0f} seconds of all
@@ -100,17 +97,33 @@ def page(entries: list[Entry], exceptions: list[LawCount], expected: dict[str, i
     verdicts = Counter(each.verdict for each in entries)
     head = HEAD.format(
         total=len(entries),
-        proved=verdicts["proved"],
-        bounded=verdicts["bounded"],
-        unknown=sum(bool(row.unknown_laws) for row in exceptions),
-        exceptions=len(exceptions),
+        verdicts=_verdicts(verdicts, sum(bool(row.unknown_laws) for row in exceptions)),
         expected=len(expected),
         agreeing=agreeing,
         contrary=len(held) - agreeing,
+        open=", the others are bounded" if len(held) < len(expected) else "",
         version=VERSION,
         seconds=sum(each.seconds for each in entries),
     )
     return "\n".join([head, *_sorts(entries), *_methods(entries), *listed(exceptions)])
+
+
+def _verdicts(verdicts: Counter[str], unknown: int) -> str:
+    """Say how many are proved, and what the others are."""
+    more = f"{unknown:,} have laws beyond the known ones"
+    if not verdicts["bounded"]:
+        return (
+            "All are proved: their number of conservation laws is exact. Of these\n"
+            f"{more}; they are listed below."
+        )
+    return (
+        f"{verdicts['proved']:,} are proved: their number of conservation laws is exact."
+        f" {verdicts['bounded']:,} are bounded: they\n"
+        "have at least the known laws, independent and proved; whether there are others no theorem"
+        " here\n"
+        f"decides, and no machine has the memory for brackets. {more}.\n"
+        f"All {verdicts['bounded'] + unknown:,} of these two sorts are listed below."
+    )
 
 
 def _sorts(entries: list[Entry]) -> Iterator[str]:

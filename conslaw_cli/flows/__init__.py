@@ -196,8 +196,11 @@ class Dynamics(NamedTuple):
     """What theorems ask of a flow.
 
     copies: of θ in a state: 2 with momenta. clock: whether a time is behind them.
-    isometric: whether an orthogonal map of the entries of each array, on all copies alike, maps the
-    field of F to that of F after the inverse map, and the drift, linear but for time, to itself.
+    isometric: whether a control has along a copy of a parameter the derivative of F by it at some
+    copy of θ, times a number, and the drift moves a parameter's copies by combinations of these,
+    with numbers, functions of time, that are the same for all entries of an array. An orthogonal
+    map of the entries of each array, on all copies alike, then maps the control of F to that of F
+    after the inverse map, and the drift to itself.
     system: what theorems are stated for, if it is one of these.
     """
 

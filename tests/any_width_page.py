@@ -27,8 +27,8 @@ at a generic point need memory of the order of D^2, so these are counted by theo
 - *Full chain*: a linear chain of widths n_0, ..., n_q with `n_0 + n_q > Σ |n_i − n_(i−1)|` has the
   `Σ n_i(n_i + 1)/2` known laws of its hidden layers and no others. *Linear pair*: one hidden layer,
   any widths.
-- *Two hidden layers*, *equal layers*: the same holds for three matrices, also where one hidden layer
-  has gates, and where all hidden layers are equally wide, however much wider than the ends.
+- *Two hidden layers*, *equal layers*: the same holds for three matrices, also where one hidden
+  layer has gates, and where all hidden layers are equally wide, however much wider than the ends.
 - *Wide linear layers*, *wide gated layers*, *cut chain*: a linear layer may lose what it has beyond
   its two neighbours together, a gated one all units but a few, and a layer of one unit cuts a chain
   in two; the counts of the narrow chains then give that of the wide one.

@@ -146,10 +146,10 @@ def test_half_a_record_of_a_killed_process_is_not_read(
 
 
 NETWORKS = (
-    MLP((60, 200, 120), "linear"),
-    MLP((60, 120, 200), "linear"),
-    MLP((100, 140, 100), "linear", bias="all"),
-    MLP((200, 60, 120, 60), ("linear", "relu")),
+    MLP((60, 100, 120, 110, 60), "linear"),
+    MLP((60, 110, 120, 100, 60), "linear"),
+    MLP((100, 120, 140, 130, 100), "linear", bias="all"),
+    MLP((200, 60, 120, 80, 60), ("linear", "relu", "linear")),
 )
 FLOWS: tuple[Flow, ...] = (GRADIENT, Momentum())
 WIDE = [Problem(network, flow) for network in NETWORKS for flow in FLOWS]

@@ -329,7 +329,7 @@ def test_it_is_dearer_the_longer_the_trace() -> None:
 
 def test_estimated_seconds_see_long_traces() -> None:
     """Four layers of 20 units are long with one input and two outputs, short with as many."""
-    every = ((1, 20, 20, 20, 2), (20, 20, 20, 20, 20), (1, 20, 2))
+    every = ((1, 20, 20, 19, 2), (20, 20, 20, 20, 20), (1, 20, 2))
     seconds = [estimated_seconds(Problem(MLP(widths, "linear"))) for widths in every]
     assert seconds[0] > 10 * max(seconds[1:])
     gated = estimated_seconds(Problem(MLP((1, 20, 20, 20, 2), "relu")))

@@ -901,7 +901,7 @@ def test_a_row_that_never_comes_to_the_disk_is_told_of(
 
 
 def test_a_bounded_row_that_names_a_smaller_network_is_read_back(store: Store) -> None:
-    row = count_laws(MLP((1, 10000, 10000, 2), "linear"), memory=1 << 30)
+    row = count_laws(MLP((2, 10000, 9000, 10000, 2), "linear"), memory=1 << 30)
     assert row.complete_at is not None
     store.append([("a" * 64, row)])
     assert store.get(("a" * 64, row.name)) == row

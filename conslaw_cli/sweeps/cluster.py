@@ -54,6 +54,8 @@ EXPECTED = "local:4, tcp://address:port, or the path of a scheduler file"
 MOST_LOCAL = 1024
 CONNECT = 10.0
 """Seconds within which a scheduler must answer."""
+LATE = 4.0
+"""Seconds more in which distributed says so by itself, once it has loaded what it needs."""
 LOCAL = {"distributed.deploy.lost-worker-timeout": "7 days"}
 """By default a worker that dies while it is started again is given up."""
 START = 300.0
@@ -154,7 +156,7 @@ class Cluster:
             return self._opened.enter_context(_Link(client, self._say))
 
     def _client(self) -> Any:
-        seconds = START if self._where.startswith("local:") else CONNECT + 1.0
+        seconds = START if self._where.startswith("local:") else CONNECT + LATE
         try:
             return _apart(lambda: self._opened.enter_context(self._way()), seconds)
         except TimeoutError:

@@ -405,12 +405,13 @@ def _generator(
     """
     import numpy as np
 
-    legacy, generator = np.random.RandomState(seed), np.random.default_rng(seed)
     if rng == "numpy-legacy":
+        legacy = np.random.RandomState(seed)
         return (
             lambda span, n: legacy.randint(span.start, span.stop, size=n).tolist(),
             legacy.random_sample,
         )
+    generator = np.random.default_rng(seed)
     return (
         lambda span, n: generator.integers(span.start, span.stop, size=n).tolist(),
         generator.random,

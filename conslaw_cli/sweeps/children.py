@@ -72,19 +72,21 @@ class Worker:
     ) -> None:
         self._limits, self._count = limits, count
         self._stop = [] if stop is None else [stop]
-        self._known, self._numbers = known, {id(job): n for n, job in enumerate(known)}
+        self._known = known
         self._child: Child | None = None
 
-    def outcomes(self, jobs: Sequence[Job]) -> Iterator[Outcomes]:
-        """Yield the rows of jobs as they finish, none after the stop. Raise OSError if there is no
-        process to be had.
+    def outcomes(self, jobs: Sequence[Job], first: int | None = None) -> Iterator[Outcomes]:
+        """Yield the rows of jobs as they finish, none after the stop. first: the number of the
+        first among the known ones, which they follow each other in; None if they are others. Raise
+        OSError if there is no process to be had.
         """
-        left = list(jobs)
+        left, end = list(jobs), None if first is None else first + len(jobs)
         while left:
             if self._child is None:
                 self._child = self._started()
             child = self._child
-            child.give(left, [self._numbers.get(id(job), job) for job in left], self._limits)
+            sent = left if end is None else range(end - len(left), end)
+            child.give(left, sent, self._limits)
             while child.jobs:
                 if child.wait(self._stop):
                     return
@@ -156,7 +158,7 @@ class Child:
         self._exitcode: int | None = None
         self._received = bytearray()
 
-    def give(self, jobs: list[Job], sent: Sequence[Job | int], limits: Limits) -> None:
+    def give(self, jobs: list[Job], sent: list[Job] | range, limits: Limits) -> None:
         """Let it count jobs; it must have none. sent: these, or their numbers among those that it
         has.
         """
@@ -296,8 +298,7 @@ def serve(pipe: Connection, count: Count, parent: int, known: Sequence[Job] = ()
     while True:
         jobs, limits = pipe.recv()  # which may load modules that the jobs need
         _send(pipe, None)
-        for each in jobs:
-            job = known[each] if isinstance(each, int) else each
+        for job in map(known.__getitem__, jobs) if isinstance(jobs, range) else jobs:
             _send(pipe, _outcome(job, limits, count)[1:])
 
 

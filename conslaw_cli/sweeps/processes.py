@@ -12,10 +12,11 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import NamedTuple
 
 from conslaw_cli.errors import ResourceError
 from conslaw_cli.lie.budget import default_memory
@@ -122,8 +123,8 @@ def _in_one(
     # Signals are heard where the process is waited for, and nowhere else.
     with signals.held_back():
         try:
-            for chunk in in_chunks(jobs, CHUNK_SECONDS, CHUNK_JOBS):
-                yield from worker.outcomes(chunk)
+            for first, chunk in _chunks(jobs):
+                yield from worker.outcomes(chunk, first)
         except OSError as error:
             what = f"no process to count in can be started: {error.strerror}"
             raise ResourceError(what) from None
@@ -139,10 +140,10 @@ def _in_workers(
     unclaimed: Unclaimed,
 ) -> Generator[Outcomes, None, None]:
     """Run jobs in several processes. Jobs for which there is none have no outcome."""
-    chunks = deque(in_chunks(_long_first(jobs, workers), CHUNK_SECONDS, CHUNK_JOBS))
+    ordered = _long_first(jobs, workers)
     with signals.held_back():
         try:
-            crew = _Crew(chunks, limits, workers, count, jobs)
+            crew = _Crew(ordered, limits, workers, count)
         except (OSError, RuntimeError, MemoryError):
             return  # there are no descriptors or threads for it
         try:
@@ -153,6 +154,20 @@ def _in_workers(
                     yield outcomes
         finally:
             claim(unclaimed, crew.close())
+
+
+class _Chunk(NamedTuple):
+    """Jobs that are counted one after the other, and the number of the first of them."""
+
+    first: int
+    jobs: list[Job]
+
+
+def _chunks(jobs: Sequence[Job]) -> Iterator[_Chunk]:
+    first = 0
+    for chunk in in_chunks(jobs, CHUNK_SECONDS, CHUNK_JOBS):
+        yield _Chunk(first, chunk)
+        first += len(chunk)
 
 
 def _long_first(jobs: Sequence[Job], workers: int) -> list[Job]:
@@ -171,15 +186,8 @@ class _Crew:
     finish, and hears signals.
     """
 
-    def __init__(
-        self,
-        chunks: deque[list[Job]],
-        limits: Limits,
-        workers: int,
-        count: Count,
-        jobs: Sequence[Job],
-    ) -> None:
-        self._chunks, self._stopping, self._ended = chunks, False, False
+    def __init__(self, jobs: Sequence[Job], limits: Limits, workers: int, count: Count) -> None:
+        self._chunks, self._stopping, self._ended = deque(_chunks(jobs)), False, False
         self._arrived = deque[Outcome]()
         # No Event: an interrupt may leave its lock taken.
         self._news, self._end = SimpleQueue[None](), SimpleQueue[None]()
@@ -206,18 +214,19 @@ class _Crew:
     def _work(self, worker: Worker) -> None:
         """Run jobs, in a thread. Those of a worker that gets no process are left to the others."""
         while (chunk := self._next()) is not None:
-            left = deque(chunk)
+            left = deque(chunk.jobs)
             try:
-                for outcomes in worker.outcomes(chunk):
+                for outcomes in worker.outcomes(chunk.jobs, chunk.first):
                     for outcome in outcomes:
                         left.popleft()
                         self._arrived.append(outcome)
                     self._news.put(None)
             except Exception:
-                self._chunks.appendleft([*left])
+                done = len(chunk.jobs) - len(left)
+                self._chunks.appendleft(_Chunk(chunk.first + done, [*left]))
                 return
 
-    def _next(self) -> list[Job] | None:
+    def _next(self) -> _Chunk | None:
         try:
             return None if self._stopping else self._chunks.popleft()
         except IndexError:

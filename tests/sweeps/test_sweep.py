@@ -330,6 +330,27 @@ def test_a_job_whose_process_was_killed_once_is_tried_again_alone(tmp_path: Path
     assert {row.verdict for row in rows.values()} == {"proved"}
 
 
+def fragile(folder: Path, problem: Problem, *, seed: int, memory: int | None) -> LawCount:
+    """Die, the first time that the network with 5, 10, 15, … inputs is counted."""
+    number = first_width(problem)
+    if number % 5 == 0 and not (folder / str(number)).exists():
+        (folder / str(number)).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return fake(problem, seed=seed, memory=memory)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_each_row_is_that_of_its_job_in_whatever_order_and_process(
+    tmp_path: Path, workers: int
+) -> None:
+    """Children are told numbers of jobs: after a death those of the rest, and long ones first."""
+    jobs = [replace(job, cost=(n * 7 % 40) / 20) for n, job in enumerate(jobs_for(*range(1, 41)))]
+    count = partial(fragile, tmp_path)
+    rows = [*chain.from_iterable(run(jobs, NO_LIMITS, workers, count))]
+    assert sorted(row.name for _, row in rows) == sorted(job.problem.name for job in jobs)
+    assert all(row.name == job.problem.name for job, row in rows)
+
+
 def test_a_killed_worker_loses_no_job(tmp_path: Path) -> None:
     jobs = jobs_for(*range(1, 13), cost=WORTH_WORKERS)
     rows = rows_of(jobs, partial(mortal, tmp_path / "flag"), workers=2)

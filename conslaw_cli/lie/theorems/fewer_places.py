@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from conslaw_cli.lie.theorems.paths import is_monomial
 from conslaw_cli.lie.theorems.structure import network_of, parts_of
 from conslaw_cli.lie.theorems.theorem import Evidence, Needs, Proof, theorem
 from conslaw_cli.problems.problem import Problem
 from conslaw_cli.problems.records import Bound, Trace
+
+if TYPE_CHECKING:
+    from conslaw_cli.lie.patches import Covered
 
 
 @theorem(
@@ -43,7 +48,13 @@ def fewer_places(problem: Problem, evidence: Evidence) -> Proof | None:
     if (found := covered(network[0])) is None:
         return None
     laws = found.laws + network[1]
-    rests = "; ".join(f"one of {n} parameters: {what}" for n, what in found.different)
-    shown = f"{found.views} views on some places, {len(found.different)} of them different: {rests}"
-    bound = Bound(problem.state - laws, "fewer places", "proof", None, shown)
+    bound = Bound(problem.state - laws, "fewer places", "proof", None, _shown(found))
     return Proof((bound,), (bound,), laws, Trace((bound.value,), complete=False))
+
+
+def _shown(found: Covered) -> str:
+    different = len(found.different)
+    alike = ", all alike" if different == 1 else f", {different} different ones"
+    views = "one view" if found.views == 1 else f"{found.views} views"
+    rests = "; ".join(f"{n} parameters: {what}" for n, what in found.different)
+    return f"{views} on some places{alike * (found.views > 1)}: {rests}"

@@ -54,8 +54,8 @@ EXPECTED = "local:4, tcp://address:port, or the path of a scheduler file"
 MOST_LOCAL = 1024
 CONNECT = 10.0
 """Seconds within which a scheduler must answer."""
-LATE = 4.0
-"""Seconds more in which distributed says so by itself, once it has loaded what it needs."""
+LATE = 1.0
+"""Seconds more in which distributed says so by itself."""
 LOCAL = {"distributed.deploy.lost-worker-timeout": "7 days"}
 """By default a worker that dies while it is started again is given up."""
 START = 300.0
@@ -160,7 +160,10 @@ class Cluster:
         try:
             return _apart(lambda: self._opened.enter_context(self._way()), seconds)
         except TimeoutError:
-            raise _wrong(self._where, "what is there is no scheduler, or does not answer") from None
+            # Now and then distributed never says so by itself.
+            limit = seconds if self._where.startswith("local:") else CONNECT
+            said = f"no scheduler answered within {limit:g} s"
+            raise _wrong(self._where, said) from None
 
 
 def _apart(work: Callable[[], Any], seconds: float) -> Any:
